@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/* THE contract between the XDP program, hzd, hzctl and hz-collector: key and value of every pinned
+ * map. Compiles for BPF and for user space; map keys are __u32 or structs (an enum as key loses the
+ * map its BTF). A change that moves a field bumps HZ_ABI_MAJOR; appended fields bump HZ_ABI_MINOR. */
+#ifndef HZ_ABI_H
+#define HZ_ABI_H
+
+#include <linux/types.h>
+
+#define HZ_ABI_MAJOR     1
+#define HZ_ABI_MINOR     0
+
+#define HZ_WORKERS_MAX   64
+#define HZ_QUEUES_MAX    64
+#define HZ_CLAIMS_MAX    256
+#define HZ_RESPONSES_MAX 64 /* canned answers, see struct hz_response */
+#define HZ_CACHE_LINE    64
+
+/* --- latency: histograms ------------------------------------------------------------------------ */
+
+/* Log-linear: 32 sub-buckets per octave. Values below 64 ns have a bucket each; beyond, octave o
+ * (2^o <= v < 2^(o+1), o >= 6) has 32 buckets of width 2^(o-5). Worst error 1/64 of the value when a
+ * bucket stands for its middle. abi/hist_bucket.h has the two functions. */
+#define HZ_HIST_SUB_BITS 5
+#define HZ_HIST_BUCKETS  1024
+#define HZ_HIST_MAX_NS                                                                             \
+	((1ULL << 36) - 1) /* 68.7 s; beyond: counted in overflow and the last bucket */
+
+enum hz_stage {
+	HZ_STAGE_TOTAL, /* receive burst to answer handed to the transport */
+	HZ_STAGE_QUEUE, /* wire to worker; needs a receive stamp from XDP */
+	HZ_STAGE_PARSE,
+	HZ_STAGE_ROUTE,
+	HZ_STAGE_HANDLER,
+	HZ_STAGE_UPSTREAM,
+	HZ_STAGE_TX,
+	HZ_STAGE_HEALTH, /* recorded by XDP; its "worker" is the CPU number */
+	HZ_STAGE_COUNT,
+};
+#define HZ_STAGE_NAMES                                                                             \
+	{                                                                                          \
+		"total", "queue", "parse", "route", "handler", "upstream", "tx", "health"          \
+	}
+
+/* Map `latency`: mmapable ARRAY, index = worker * HZ_STAGE_COUNT + stage. One writer per entry, plain
+ * 64-bit stores, never reset; the number of samples is the sum of the buckets. */
+struct hz_hist {
+	__u64 sum_ns;
+	__u64 max_ns;
+	__u64 min_ns;   /* 0 while there are no samples */
+	__u64 overflow; /* samples beyond HZ_HIST_MAX_NS */
+	__u64 bucket[HZ_HIST_BUCKETS];
+};
+#define HZ_HIST_ENTRIES (HZ_WORKERS_MAX * HZ_STAGE_COUNT)
+
+/* Map `latency_pct`: ARRAY, index = stage, all workers merged, refreshed at 1 Hz by hzd. */
+struct hz_latency_pct {
+	char stage[16];
+	__u64 count;
+	__u64 rate_per_s;
+	__u64 mean_ns;
+	__u64 p50_ns;
+	__u64 p90_ns;
+	__u64 p99_ns;
+	__u64 p999_ns;
+	__u64 p9999_ns;
+	__u64 max_ns;
+	__u64 updated_unix;
+};
+
+/* --- workers ------------------------------------------------------------------------------------ */
+
+enum hz_state {
+	HZ_STATE_NONE, /* no worker ever took this slot */
+	HZ_STATE_STARTING,
+	HZ_STATE_READY,
+	HZ_STATE_DRAINING,
+	HZ_STATE_MAINTENANCE,
+	HZ_STATE_DOWN,
+};
+#define HZ_STATE_NAMES                                                                             \
+	{                                                                                          \
+		"none", "starting", "ready", "draining", "maintenance", "down"                     \
+	}
+
+/* Map `beat`: mmapable ARRAY, index = worker. Written by the worker itself, once per loop turn at
+ * most every millisecond; a stale beat is how XDP sees a dead or wedged worker. */
+struct hz_beat {
+	__u64 beat_ns; /* CLOCK_MONOTONIC, as bpf_ktime_get_ns */
+	__u32 state;   /* enum hz_state */
+	__u32 queue;   /* receive queue this worker serves */
+	__u32 ifindex; /* of its port; 0 when it has none */
+	__u32 pid;
+	__u64 turns;
+	__u64 reserved[4];
+};
+
+/* Map `workers`: mmapable ARRAY, index = worker; counters only grow, gauges say so. */
+struct hz_worker {
+	__u32 cpu;
+	__u32 state;      /* enum hz_state */
+	__u64 started_ns; /* CLOCK_MONOTONIC */
+	__u64 requests;   /* answers handed to the transport */
+	__u64 responses_2xx;
+	__u64 responses_4xx;
+	__u64 responses_5xx;
+	__u64 bad_requests; /* refused by the parser */
+	__u64 connections_opened;
+	__u64 connections; /* gauge */
+	__u64 rx_packets;
+	__u64 tx_packets;
+	__u64 rx_bytes;
+	__u64 tx_bytes;
+	__u64 rx_bursts;      /* polls that found something */
+	__u64 busy_ns;        /* time in turns that found work */
+	__u64 longest_gap_ns; /* longest time between two turns */
+	__u64 steered;        /* frames handed to another worker */
+	__u64 retransmits;
+	__u64 dropped;      /* frames refused by this worker, all reasons of counters.def */
+	__u64 counters[32]; /* telemetry/counters.def, in that order */
+	__u64 reserved[13];
+};
+
+/* Map `connections`: mmapable ARRAY, index = worker; gauges by RFC 9293 state. */
+struct hz_connections {
+	__u64 syn_rcvd;
+	__u64 established;
+	__u64 fin_wait_1;
+	__u64 fin_wait_2;
+	__u64 close_wait;
+	__u64 closing;
+	__u64 last_ack;
+	__u64 time_wait;
+};
+
+/* --- what XDP decides from ------------------------------------------------------------------------ */
+
+enum hz_on_dead { HZ_ON_DEAD_ANSWER503, HZ_ON_DEAD_PASS, HZ_ON_DEAD_DROP };
+
+/* Map `cfg`: ARRAY of one. Written by hzd (state, workers) and hzctl. */
+struct hz_cfg {
+	__u32 abi_major;
+	__u32 abi_minor;
+	__u64 beat_timeout_ns;
+	__u32 on_dead;    /* enum hz_on_dead */
+	__u32 state;      /* enum hz_state of the whole daemon */
+	__u32 workers;    /* beats 0..workers-1 must be fresh; 0: never started */
+	__u32 icmp_echo;  /* answer ICMP echo to claimed addresses */
+	__u64 generation; /* of the site configuration */
+	__u64 reserved[4];
+};
+
+/* An address as XDP and the worker key it: IPv4 is v4-mapped (::ffff:a.b.c.d). Network order. */
+struct hz_addr {
+	__u8 byte[16];
+};
+
+enum hz_claim_kind {
+	HZ_CLAIM_SITE = 1,   /* steer to the worker */
+	HZ_CLAIM_HEALTH = 2, /* answer in the kernel */
+};
+
+/* Map `vips_IF`: HASH, filled and frozen by hzctl xdp attach. Port 0 with protocol 1 (ICMP) or 58
+ * (ICMPv6) marks an address for echo answers. */
+struct hz_claim_key {
+	struct hz_addr addr;
+	__be16 port;
+	__u8 protocol;
+	__u8 pad;
+};
+
+struct hz_claim {
+	__u32 kind;          /* enum hz_claim_kind */
+	__u32 response_base; /* health: index of its three answers in resp_IF: +0 200, +1 503, +2 404 */
+	__u8 path_bytes;     /* health: length of path, 1..64 */
+	char path[64];       /* not terminated */
+	__u8 pad[3];
+};
+
+/* Map `resp_IF`: ARRAY of canned HTTP answers, all padded to the same length so that the cookie
+ * arithmetic needs no state; csum is the ones' complement sum of data, not folded into headers. */
+#define HZ_RESPONSE_BYTES  96
+#define HZ_HEALTH_BODY_MAX 32
+struct hz_response {
+	__u32 csum;
+	__u32 bytes; /* always HZ_RESPONSE_BYTES */
+	__u8 data[HZ_RESPONSE_BYTES];
+};
+enum hz_response_kind { HZ_RESPONSE_200, HZ_RESPONSE_503, HZ_RESPONSE_404, HZ_RESPONSE_KINDS };
+
+/* Map `private/key`: ARRAY of one; 128 bits from getrandom(2) at attach. */
+struct hz_cookie_key {
+	__u64 k0;
+	__u64 k1;
+};
+
+/* Map `verdicts`: PERCPU_ARRAY of one, a named u64 per reason. */
+struct hz_verdicts {
+#define HZ_REASON(name, action, help) __u64 name;
+#include "reasons.def"
+#undef HZ_REASON
+};
+
+enum hz_reason {
+#define HZ_REASON(name, action, help) HZ_REASON_##name,
+#include "reasons.def"
+#undef HZ_REASON
+	HZ_REASON_COUNT,
+};
+
+/* Map `meta_IF`: ARRAY of one, who attached and where; written by hzctl. */
+struct hz_meta {
+	__u32 abi_major;
+	__u32 abi_minor;
+	__u32 ifindex;
+	__u32 mode; /* XDP_FLAGS_DRV_MODE or XDP_FLAGS_SKB_MODE */
+	__u64 netns_inode;
+	__u64 attached_unix;
+	char ifname[16];
+	char version[24];
+};
+
+/* --- events: ring buffer records --------------------------------------------------------------------- */
+
+enum hz_event_kind {
+	HZ_EVENT_HIST_DELTA = 1,
+	HZ_EVENT_SLOW,
+	HZ_EVENT_SHED,
+	HZ_EVENT_DROP,
+	HZ_EVENT_STATE
+};
+
+struct hz_event {
+	__u16 kind; /* enum hz_event_kind */
+	__u16 worker;
+	__u32 bytes;    /* of the whole record */
+	__u64 sequence; /* counts records that went out */
+	__u64 time_ns;  /* CLOCK_MONOTONIC */
+};
+
+/* HZ_EVENT_HIST_DELTA: what a histogram gained since the last record about it. A histogram that gained
+ * more than fits is split over several records. */
+#define HZ_DELTA_PAIRS 120
+struct hz_event_hist_delta {
+	struct hz_event header;
+	__u32 stage;
+	__u32 pair_count;
+	__u64 sum_ns; /* gained */
+	__u64 max_ns; /* so far */
+	struct {
+		__u32 bucket;
+		__u32 gained;
+	} pair[HZ_DELTA_PAIRS];
+};
+
+/* Map `stream_stats`: ARRAY of one. */
+struct hz_stream_stats {
+	__u64 records;
+	__u64 refused; /* the ring was full; the samples stay and go out later */
+	__u64 samples;
+};
+
+/* Context of prog_flush, run by hzd's housekeeping thread for one histogram. */
+struct hz_flush_ctx {
+	__u32 index;   /* into `latency` */
+	__u32 wakeup;  /* 1 on the last call of a round */
+	__u32 emitted; /* out: records sent */
+	__u32 refused; /* out */
+};
+
+_Static_assert(sizeof(struct hz_hist) == 8224, "histogram layout");
+_Static_assert(sizeof(struct hz_beat) == HZ_CACHE_LINE, "one line per worker: no false sharing");
+_Static_assert(sizeof(struct hz_claim_key) == 20, "claim key has no padding");
+_Static_assert(sizeof(struct hz_claim) == 76, "claim layout");
+_Static_assert(sizeof(struct hz_response) == 104, "response layout");
+_Static_assert(sizeof(struct hz_event) == 24, "event header layout");
+_Static_assert(sizeof(struct hz_connections) == 64, "one line per worker");
+
+#endif

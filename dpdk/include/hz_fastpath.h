@@ -1,0 +1,63 @@
+/* The packet path as the server sees it: open ports, start pinned workers, stop. No rte_ types here;
+ * everything below this header is DPDK, everything above is not. */
+#ifndef HZ_FASTPATH_H
+#define HZ_FASTPATH_H
+
+#include "core/err.h"
+#include "core/limits.h"
+#include "telemetry/slot.h"
+#include <hz/hz.h>
+
+enum hz_io { HZ_IO_AF_XDP, HZ_IO_RING, HZ_IO_SOCKET };
+enum hz_hugepages { HZ_HUGEPAGES_AUTO, HZ_HUGEPAGES_ON, HZ_HUGEPAGES_OFF };
+
+struct hz_fastpath_port {
+	char ifname[16];
+	uint32_t ifindex;
+	uint32_t queue_count; /* workers take queues round robin, one port device each */
+	bool verify_checksum; /* L4 checksum of received frames; off where the peer is a local veth */
+};
+
+struct hz_fastpath_conf {
+	const char *file_prefix; /* "hz-INSTANCE": DPDK's runtime name */
+	enum hz_io io;           /* AF_XDP or RING */
+	enum hz_hugepages hugepages;
+	uint32_t mbufs;           /* packet buffers per worker */
+	uint32_t ring_slots;      /* per queue, power of two */
+	uint32_t connections_max; /* per worker */
+	uint32_t time_wait_max;   /* per worker */
+	uint32_t burst;           /* 1..HZ_LIMIT_burst_max */
+	uint32_t spin_us;         /* empty polling before sleeping; 1000000: never sleeps */
+	uint32_t worker_count;
+	const struct hz_worker_conf *workers;
+	uint32_t port_count;
+	const struct hz_fastpath_port *ports;
+	uint32_t listen_count;
+	const struct hz_endpoint *listens;
+};
+
+struct hz_fastpath; /* owned by the caller of open */
+
+/* Starts EAL, opens ports and pools. Workers do not run yet. 0 or -errno with err filled: exit codes 4
+ * device, 5 memory, 6 BPF, 7 privilege. One per process; EAL is set up once. */
+int hz_fastpath_open(const struct hz_fastpath_conf *conf, struct hz_fastpath **out,
+                     struct hz_err *err);
+
+/* Launches the pinned workers; returns when every one has turned its loop once. */
+int hz_fastpath_start(struct hz_fastpath *fp, struct hz_err *err);
+
+/* No new connections from now on; existing ones finish. Returns at once; the count of open connections
+ * is in hz_connections. Any thread. */
+void hz_fastpath_drain(struct hz_fastpath *fp);
+
+/* A device disappeared (ENXIO) or another fatal condition a worker met: 0, or the exit code. Polled by
+ * housekeeping. */
+int hz_fastpath_failed(const struct hz_fastpath *fp, struct hz_err *err);
+
+/* True where hugepages were asked for as auto and none were there. */
+bool hz_fastpath_is_degraded(const struct hz_fastpath *fp);
+
+/* Stops workers (open connections are reset), closes ports and EAL. Accepts NULL. */
+void hz_fastpath_close(struct hz_fastpath *fp);
+
+#endif

@@ -1,0 +1,3 @@
+MODULES += net
+net_DIR := dpdk/net
+net_DEPS := port core telemetry

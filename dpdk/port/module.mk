@@ -1,0 +1,5 @@
+MODULES += port
+port_DIR := dpdk/port
+port_DEPS := core telemetry
+port_PKGS := libdpdk
+port_LIBS := -lrte_net_ring

@@ -1,0 +1,46 @@
+/* One port device = one receive and one transmit queue = one worker. The only place that knows a DPDK
+ * port id; transmit is batched and kicked once per turn. */
+#ifndef HZ_PORT_H
+#define HZ_PORT_H
+
+#include "core/err.h"
+#include "core/limits.h"
+#include "telemetry/slot.h"
+#include <rte_mbuf.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct hz_port {
+	struct rte_mempool *pool; /* receive and transmit buffers of this worker */
+	struct rte_mbuf **tx;     /* batch being gathered, HZ_LIMIT_burst_max * 4 slots */
+	uint32_t tx_count;
+	uint16_t port_id;
+	uint16_t mtu; /* IP bytes per packet */
+	uint8_t mac[6];
+	bool multi_segs;      /* the driver sends chains; else one direct mbuf per frame */
+	bool verify_checksum; /* verify L4 checksums in software */
+	bool link_up;         /* nothing is sent while down */
+	bool is_gone;         /* the device was deleted: ENXIO */
+	uint32_t ifindex;     /* 0: no kernel netdev */
+	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
+	const struct hz_slot *slot;
+};
+
+/* 0..count packets; each mbuf is the caller's to free. */
+uint16_t hz_port_rx(struct hz_port *port, struct rte_mbuf **out, uint16_t count);
+
+/* Takes over one reference of mbuf. Never fails: when the batch is full it is flushed, what the ring
+ * refuses is freed and counted (drop_tx_full). The frame must be one segment unless multi_segs. */
+void hz_port_tx(struct hz_port *port, struct rte_mbuf *mbuf);
+
+/* One tx_burst and so one kick for all that hz_port_tx gathered; with nothing gathered it only reaps
+ * completions, and only now and then. */
+void hz_port_flush(struct hz_port *port);
+
+/* A buffer with HZ_PORT_HEADROOM bytes before the data. for_control may take the last
+ * HZ_LIMIT_tx_reserve_mbufs. NULL: counted as drop_no_mbuf. */
+struct rte_mbuf *hz_port_alloc(struct hz_port *port, bool for_control);
+
+#define HZ_PORT_HEADROOM 128u /* Ethernet, 2 VLAN tags, IPv6, TCP with 40 bytes of options: 122 */
+
+#endif

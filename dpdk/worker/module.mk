@@ -1,0 +1,3 @@
+MODULES += worker
+worker_DIR := dpdk/worker
+worker_DEPS := tcp net port core telemetry

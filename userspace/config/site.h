@@ -1,0 +1,101 @@
+/* site.yaml as plain constants. Built by parsing, never changed; freed as one. */
+#ifndef HZ_SITE_H
+#define HZ_SITE_H
+
+#include "core/base.h"
+#include "core/limits.h"
+#include <hz/hz.h>
+
+#define HZ_SITE_NAME_MAX    32
+#define HZ_SITE_LISTENS_MAX 64
+#define HZ_SITE_HEALTH_MAX  16
+
+struct hz_site_listen {
+	char interface[16];
+	struct hz_endpoint endpoint;
+	uint32_t line;
+};
+
+/* A health answer from the kernel, on a port of its own at every listen address. */
+struct hz_site_health {
+	uint16_t port;
+	uint8_t path_bytes;
+	char path[65];
+	uint8_t body_bytes;
+	char body[HZ_HEALTH_BODY_MAX + 1];
+	uint32_t line;
+};
+
+enum hz_site_handler { HZ_HANDLER_RESPOND, HZ_HANDLER_BYTES, HZ_HANDLER_ECHO };
+
+/* One member of a JSON answer: "key": value, where value is text in which {name} stands for a route
+ * parameter. */
+struct hz_site_json_member {
+	struct hz_span key;
+	struct hz_span value;
+};
+
+struct hz_site_route {
+	char name[HZ_SITE_NAME_MAX];
+	uint32_t line, column;
+	uint32_t methods;       /* mask by http/tokens.def order; GET implies HEAD */
+	struct hz_span pattern; /* "/user/:id" */
+	enum hz_site_handler handler;
+	/* respond */
+	uint16_t status;
+	struct hz_span content_type; /* default text/plain; application/json for json */
+	struct hz_span body;         /* text */
+	uint32_t json_count;         /* > 0: a JSON object instead of body */
+	const struct hz_site_json_member *json;
+	/* bytes */
+	struct hz_span count_param; /* name of the parameter that holds the count */
+	uint64_t count_max;
+	/* echo and others */
+	uint64_t body_bytes_max;
+};
+
+struct hz_site {
+	uint32_t listen_count;
+	struct hz_site_listen listen[HZ_SITE_LISTENS_MAX];
+	uint32_t health_count;
+	struct hz_site_health health[HZ_SITE_HEALTH_MAX];
+	struct {
+		uint32_t header_bytes, header_count, uri_bytes;
+		uint64_t body_bytes;
+		uint32_t requests_per_connection; /* 0: no limit */
+		uint32_t connections_per_source;  /* 0: no limit */
+	} limits;
+	uint32_t route_count;
+	const struct hz_site_route *route;
+	struct hz_site_memory *memory; /* owned: everything the spans point to */
+};
+
+/* One problem, with its place; several are reported per run. */
+struct hz_site_error {
+	uint32_t line, column, width; /* width: how many bytes the caret underlines */
+	char text[200];
+	char hint[80]; /* "did you mean 'servers'?" or empty */
+};
+#define HZ_SITE_ERRORS_MAX 20
+
+struct hz_site_errors {
+	uint32_t count;
+	struct hz_site_error error[HZ_SITE_ERRORS_MAX];
+};
+
+/* Parses text (not terminated) of a file called name. 0, -EINVAL (errors filled) or -ENOMEM. */
+int hz_site_parse(struct hz_span text, struct hz_site **out, struct hz_site_errors *errors);
+
+/* Reads path: a regular file, no symlink, not writable by others, at most HZ_LIMIT_site_bytes_max.
+ * 0 or -errno; -EINVAL with errors->count > 0 for content, else for the file itself. *text is the
+ * content for hz_site_errors_print, owned by the caller (free), also on -EINVAL. */
+int hz_site_load(const char *path, struct hz_site **out, struct hz_span *text,
+                 struct hz_site_errors *errors);
+
+/* "FILE:14:5: error: ..." with the source line and a caret, as UX of compilers. to may be a memstream. */
+void hz_site_errors_print(void *file_stream, const char *name, struct hz_span text,
+                          const struct hz_site_errors *errors);
+
+void hz_site_free(struct hz_site *site); /* accepts NULL */
+
+#endif

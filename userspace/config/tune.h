@@ -1,0 +1,37 @@
+/* Settings of this machine, as opposed to the site: one table, one value per path. `hzd -o PATH=VALUE`
+ * sets them; errors are sysfs's: -EINVAL syntax, -ERANGE bounds, -ENOENT unknown path. */
+#ifndef HZ_TUNE_H
+#define HZ_TUNE_H
+
+#include "core/base.h"
+
+enum hz_tune_kind { HZ_TUNE_U32, HZ_TUNE_BOOL, HZ_TUNE_ENUM, HZ_TUNE_CPUS };
+
+/* Every setting: field of struct hz_tune, path, kind, unit, min, max, default, words of an enum, help.
+ * config/tune.def: HZ_TUNE(field, path, kind, unit, min, max, default, words, help) */
+struct hz_tune {
+#define HZ_TUNE(field, path, kind, unit, min, max, value, words, help) uint32_t field;
+#include "config/tune.def"
+#undef HZ_TUNE
+	int16_t cpu[64]; /* boot/cpus: list, cpu_count of them */
+	uint32_t cpu_count;
+};
+
+struct hz_tune_attr {
+	const char *path;
+	enum hz_tune_kind kind;
+	const char *unit;
+	uint32_t min, max, value;
+	const char *words; /* "auto on off" for enums; the value is the index */
+	const char *help;
+	size_t offset;
+};
+extern const struct hz_tune_attr hz_tune_attrs[];
+extern const size_t hz_tune_attr_count;
+
+void hz_tune_defaults(struct hz_tune *tune);
+/* why: at least 160 bytes, a sentence for the user, with the nearest path when unknown. */
+int hz_tune_set(struct hz_tune *tune, const char *path, const char *value, char *why,
+                size_t why_bytes);
+
+#endif

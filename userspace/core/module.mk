@@ -1,0 +1,4 @@
+MODULES += core
+core_DIR := userspace/core
+core_DEPS :=
+core_PKGS := liburcu-qsbr

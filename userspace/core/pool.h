@@ -1,0 +1,33 @@
+/* Fixed-size objects, allocated once, handed out and taken back in O(1). One thread per pool. */
+#ifndef HZ_POOL_H
+#define HZ_POOL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct hz_pool {
+	unsigned char *base; /* owned; mmapped, pre-faulted on request */
+	void *free;          /* singly linked through the objects */
+	size_t object_bytes;
+	size_t mapped_bytes;
+	uint32_t capacity;
+	uint32_t in_use;
+	uint32_t high_water;
+	uint32_t touched; /* objects ever handed out; the rest is untouched memory */
+};
+
+enum { HZ_POOL_PREFAULT = 1 };
+
+/* object_bytes >= 8, aligned up to 8 (to 64 when >= 64). 0, -EINVAL, -EOVERFLOW or -ENOMEM. */
+int hz_pool_open(struct hz_pool *pool, size_t object_bytes, uint32_t capacity, unsigned flags);
+void hz_pool_close(struct hz_pool *pool); /* accepts a zeroed pool */
+
+/* NULL when exhausted. Content is undefined. */
+void *hz_pool_get(struct hz_pool *pool);
+void hz_pool_put(struct hz_pool *pool, void *object);
+
+/* Index of an object, stable for its life, and back. */
+uint32_t hz_pool_index(const struct hz_pool *pool, const void *object);
+void *hz_pool_at(const struct hz_pool *pool, uint32_t index);
+
+#endif

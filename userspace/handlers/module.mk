@@ -1,0 +1,3 @@
+MODULES += handlers
+handlers_DIR := userspace/handlers
+handlers_DEPS := core telemetry http router

@@ -1,0 +1,32 @@
+/* One HTTP/1.1 connection: the request machine on top of core/stream.h. Idle, head, body, handling,
+ * answering; keep-alive and pipelining; deadlines for slow heads and idle peers. */
+#ifndef HZ_H1_CONN_H
+#define HZ_H1_CONN_H
+
+#include "core/env.h"
+#include "core/stream.h"
+#include "http/req.h"
+#include "telemetry/slot.h"
+
+struct hz_http_worker; /* per worker: connection pool, body blocks, Date; owned by the server */
+
+struct hz_http_worker_conf {
+	struct hz_env *env;
+	const struct hz_slot *slot;
+	const struct hz_http_app_ops *ops;
+	void *app;
+	uint32_t connections_max;
+};
+
+int hz_http_worker_open(const struct hz_http_worker_conf *conf, struct hz_http_worker **out);
+void hz_http_worker_close(
+	struct hz_http_worker *http); /* accepts NULL; connections must be closed */
+
+/* From now on every answer says Connection: close, idle connections are closed at their next timer
+ * check (within a second). Called on the worker's thread or before it starts; one aligned store. */
+void hz_http_worker_drain(struct hz_http_worker *http);
+
+/* For hz_worker_conf: proto = &hz_h1_proto_ops, proto_ctx = the struct hz_http_worker. */
+extern const struct hz_proto_ops hz_h1_proto_ops;
+
+#endif

@@ -1,0 +1,31 @@
+/* HTTP/1.x request head, RFC 9112: strict, incremental, zero-copy. What is not the grammar is refused
+ * at its first wrong byte, also when the input is cut short; a split packet is never an error. */
+#ifndef HZ_H1_PARSE_H
+#define HZ_H1_PARSE_H
+
+#include "http/req.h"
+
+enum hz_parse {
+	HZ_PARSE_DONE,
+	HZ_PARSE_MORE,
+	HZ_PARSE_BAD,
+};
+
+struct hz_h1_parse_error {
+	uint16_t status; /* 400, 414, 431, 501, 505 */
+	uint32_t offset; /* of the first wrong byte */
+};
+
+/* Remembers how far earlier calls looked, so that a slow head costs linear time. Zero it per request. */
+struct hz_h1_parser {
+	uint32_t scanned; /* bytes known to hold no end of head */
+	uint32_t state;   /* private */
+};
+
+/* bytes start at the request's first byte and grow from call to call. DONE: req is filled, *head_bytes
+ * counts the head with its blank line. BAD: *error is filled. Writes only on DONE or BAD. */
+enum hz_parse hz_h1_parse(struct hz_h1_parser *parser, const struct hz_http_limits *limits,
+                          struct hz_span bytes, struct hz_http_req *req, size_t *head_bytes,
+                          struct hz_h1_parse_error *error);
+
+#endif

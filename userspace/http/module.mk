@@ -1,0 +1,3 @@
+MODULES += http
+http_DIR := userspace/http
+http_DEPS := core telemetry

@@ -1,0 +1,52 @@
+/* Attaching the XDP program: pinned bpf_link, pinned maps, claims frozen. Only hzctl calls this; hzd
+ * opens the pins. All under /sys/fs/bpf/hz[-INSTANCE]. */
+#ifndef HZ_XDP_ATTACH_H
+#define HZ_XDP_ATTACH_H
+
+#include "core/err.h"
+#include <hz/hz.h>
+
+#define HZ_PIN_PATH_MAX 128
+
+enum hz_xdp_mode { HZ_XDP_NATIVE, HZ_XDP_GENERIC };
+
+struct hz_xdp_health {
+	struct hz_endpoint endpoint;
+	const char *path; /* default /healthz, at most 64 bytes */
+	const char *body; /* default ok, at most HZ_HEALTH_BODY_MAX bytes */
+};
+
+struct hz_xdp_attach_opts {
+	size_t size;          /* sizeof(struct hz_xdp_attach_opts) */
+	const char *instance; /* NULL: the default one */
+	const char *ifname;   /* in the current network namespace */
+	enum hz_xdp_mode mode;
+	bool ensure; /* succeed when the same is attached already; replace when claims differ */
+	bool dry_run;
+	bool yes_this_nic; /* also on the interface of the default route */
+	uint32_t claim_count;
+	const struct hz_endpoint *claims;
+	uint32_t health_count;
+	const struct hz_xdp_health *healths;
+};
+
+struct hz_xdp_info {
+	char ifname[16];
+	uint32_t ifindex; /* 0: the device is gone */
+	uint32_t program_id;
+	enum hz_xdp_mode mode;
+	bool is_ours; /* the attached program is the pinned link's */
+	struct hz_meta meta;
+};
+
+/* "/sys/fs/bpf/hz[-INSTANCE][/NAME][_IF]" with dots of IF written %2E. 0 or -ENAMETOOLONG, -EINVAL. */
+int hz_xdp_pin_path(char out[HZ_PIN_PATH_MAX], const char *instance, const char *name,
+                    const char *ifname);
+
+int hz_xdp_attach(const struct hz_xdp_attach_opts *opts, struct hz_xdp_info *out,
+                  struct hz_err *err);
+int hz_xdp_detach(const char *instance, const char *ifname, struct hz_err *err); /* NULL: all */
+/* Number of interfaces of this instance, at most max filled; or -errno. */
+int hz_xdp_list(const char *instance, struct hz_xdp_info *out, uint32_t max, struct hz_err *err);
+
+#endif

@@ -1,0 +1,39 @@
+/* The pinned maps as seen by hzd (read-write) and by readers (hzctl with hzd down). */
+#ifndef HZ_XDP_MAPS_H
+#define HZ_XDP_MAPS_H
+
+#include "core/err.h"
+#include "telemetry/slot.h"
+#include <hz/hz.h>
+
+struct hz_xdp_maps {                  /* owned by the caller; close with hz_xdp_maps_close */
+	struct hz_hist *latency;      /* mapped, HZ_HIST_ENTRIES */
+	struct hz_beat *beat;         /* mapped, HZ_WORKERS_MAX */
+	struct hz_worker *worker;     /* mapped, HZ_WORKERS_MAX */
+	struct hz_connections *conns; /* mapped, HZ_WORKERS_MAX */
+	int latency_fd, beat_fd, worker_fd, conns_fd;
+	int latency_pct_fd, cfg_fd, verdicts_fd, stream_stats_fd;
+	int flush_prog_fd; /* prog_flush; -1 for readers */
+};
+
+/* Opens the pins of an instance; ABI major must match. exit code 6 with the command to type when nothing
+ * is attached. writable: hzd. */
+int hz_xdp_maps_open(const char *instance, bool writable, struct hz_xdp_maps *out,
+                     struct hz_err *err);
+void hz_xdp_maps_close(struct hz_xdp_maps *maps); /* accepts a zeroed one */
+
+/* Is the program attached to ifname ours, with this endpoint claimed? 0 or -errno with err filled. */
+int hz_xdp_check(const char *instance, const char *ifname, const struct hz_endpoint *claims,
+                 uint32_t claim_count, struct hz_err *err);
+
+int hz_xdp_cfg_read(const struct hz_xdp_maps *maps, struct hz_cfg *out);
+int hz_xdp_cfg_write(const struct hz_xdp_maps *maps, const struct hz_cfg *cfg);
+int hz_xdp_pct_write(const struct hz_xdp_maps *maps, uint32_t stage,
+                     const struct hz_latency_pct *pct);
+int hz_xdp_verdicts_read(const struct hz_xdp_maps *maps, struct hz_verdicts *sum);
+
+/* Runs prog_flush for one histogram. 0 or -errno; *emitted and *refused are added to. */
+int hz_xdp_flush(const struct hz_xdp_maps *maps, uint32_t index, bool wakeup, uint64_t *emitted,
+                 uint64_t *refused);
+
+#endif

@@ -1,0 +1,3 @@
+MODULES += router
+router_DIR := userspace/router
+router_DEPS := core

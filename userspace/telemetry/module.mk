@@ -1,0 +1,3 @@
+MODULES += telemetry
+telemetry_DIR := userspace/telemetry
+telemetry_DEPS := core

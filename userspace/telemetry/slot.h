@@ -1,0 +1,45 @@
+/* A worker's telemetry: pointers into the mapped BPF arrays (or, with boot/io=socket, into plain shared
+ * memory of the same layout). Single writer, the worker; readers take torn-free 64-bit loads. */
+#ifndef HZ_SLOT_H
+#define HZ_SLOT_H
+
+#include "core/env.h"
+#include "core/stream.h"
+#include "telemetry/hist.h"
+
+/* Named counters of struct hz_worker.counters, telemetry/counters.def. */
+enum hz_counter {
+#define HZ_COUNTER(name, help) HZ_COUNTER_##name,
+#include "telemetry/counters.def"
+#undef HZ_COUNTER
+	HZ_COUNTER_COUNT,
+};
+_Static_assert(HZ_COUNTER_COUNT <= 32, "struct hz_worker has room for 32");
+
+struct hz_slot {
+	struct hz_hist *hist; /* HZ_STAGE_COUNT of them */
+	struct hz_beat *beat;
+	struct hz_worker *worker;
+	struct hz_connections *conns;
+};
+
+static inline void hz_slot_count(const struct hz_slot *slot, enum hz_counter counter)
+{
+	slot->worker->counters[counter]++;
+}
+
+static inline void hz_slot_record(const struct hz_slot *slot, enum hz_stage stage, uint64_t ns)
+{
+	hz_hist_record(&slot->hist[stage], ns);
+}
+
+/* What a transport needs to run one worker; filled by the server, read-only after start. */
+struct hz_worker_conf {
+	struct hz_env *env;
+	const struct hz_slot *slot;
+	const struct hz_proto_ops *proto;
+	void *proto_ctx;
+	int cpu; /* to pin to, -1: not pinned */
+};
+
+#endif
