@@ -21,13 +21,21 @@ struct hz_packet {
 	uint32_t flow_hash; /* keyed; the same for every frame of a flow, on every worker */
 };
 
+/* What input needs besides the frame. The same key on every worker, or flow_hash would differ and a
+ * frame that arrived on the wrong queue could not be handed to its worker. */
+struct hz_net {
+	uint64_t key[2]; /* of the flow hash, from hz_rng_secret */
+};
+
 enum hz_net_verdict {
 	HZ_NET_TCP,  /* packet is filled; the mbuf is still the caller's */
 	HZ_NET_DONE, /* consumed: answered or dropped and counted, mbuf freed */
 };
 
-/* Validates Ethernet (0-2 tags), IPv4 and IPv6 lengths and checksums; fragments and
- * options are dropped with a reason. */
-enum hz_net_verdict hz_net_in(struct hz_port *port, struct rte_mbuf *mbuf, struct hz_packet *out);
+/* Validates Ethernet (0-2 tags), IPv4 and IPv6 lengths and checksums; fragments and options are
+ * dropped, every drop counted under its reason in port->slot. The frame must be one segment. out is
+ * written only with HZ_NET_TCP. */
+enum hz_net_verdict hz_net_in(const struct hz_net *net, struct hz_port *port, struct rte_mbuf *mbuf,
+                              struct hz_packet *out);
 
 #endif
