@@ -6,10 +6,12 @@
 #include <stdint.h>
 
 struct hz_clock {
+	/* ns = ns_base + ((tsc - tsc_base) * mult >> HZ_CLOCK_SHIFT); mult 0: read CLOCK_MONOTONIC */
 	uint64_t tsc_base;
 	uint64_t ns_base;
+	uint64_t mult;
 	uint64_t
-		mult; /* ns = (tsc - tsc_base) * mult >> HZ_CLOCK_SHIFT, 0: read CLOCK_MONOTONIC instead */
+		anchor_ns; /* CLOCK_MONOTONIC at tsc_base; ns_base may be ahead of it, never behind */
 };
 #define HZ_CLOCK_SHIFT 32
 
@@ -17,8 +19,9 @@ struct hz_clock {
  * reading is a clock_gettime(2). Returns 0; cannot fail on Linux. Any thread. */
 int hz_clock_open(struct hz_clock *clock);
 
-/* Re-anchors base values to CLOCK_MONOTONIC so that drift stays below a microsecond; the owner calls
- * it about once per second, on its own copy. */
+/* Re-anchors base values and rate to CLOCK_MONOTONIC so that drift stays in the microseconds; the owner
+ * calls it about once per second, on its own copy. Readings do not go backwards over it, except when
+ * the counter itself jumped (suspend, live migration). */
 void hz_clock_anchor(struct hz_clock *clock);
 
 uint64_t hz_clock_monotonic_ns(void); /* clock_gettime(CLOCK_MONOTONIC) */

@@ -14,11 +14,13 @@ struct hz_err {
 	char hint[256]; /* what to type next; may be empty */
 };
 
-/* All four return value, so that a failing function can `return hz_err_set(...)`. */
+/* Fills everything but what, which the caller above knows (hz_err_what). hint may be NULL. Text that is
+ * too long is cut. Returns value, so that a failing function can `return hz_err_set(...)`. */
 int hz_err_set(struct hz_err *err, int value, int exit_code, const char *code, const char *hint,
                const char *why_format, ...) HZ_PRINTF(6, 7);
 void hz_err_what(struct hz_err *err, const char *format, ...) HZ_PRINTF(2, 3);
-/* "PROGRAM: what\n  why:  ...\n  try:  ...\n" */
+/* "PROGRAM: what\n  why:  ...\n  try:  ...\n"; a line whose text is empty is left out, and control
+ * characters are printed as '?': the text may hold bytes of a file or of a peer. */
 void hz_err_print(FILE *to, const char *program, const struct hz_err *err);
 
 #endif

@@ -6,7 +6,13 @@
 
 enum hz_log_level { HZ_LOG_ERROR, HZ_LOG_WARN, HZ_LOG_INFO, HZ_LOG_DEBUG };
 
-void hz_log_open(const char *program, enum hz_log_level most); /* before threads start */
+#define HZ_LOG_LINE_MAX 1024 /* longer lines are cut */
+
+/* program is kept, not copied. Before other threads start: the level and the name are process-wide and
+ * only read afterwards. */
+void hz_log_open(const char *program, enum hz_log_level most);
+/* "PROGRAM: LEVEL: text", one write(2) per line so that lines of several threads do not mix; with the
+ * journal's <N> priority in front when stderr is the journal. Keeps errno. Any thread but a worker. */
 void hz_log(enum hz_log_level level, const char *format, ...) HZ_PRINTF(2, 3);
 
 #endif

@@ -22,7 +22,8 @@ enum { HZ_POOL_PREFAULT = 1 };
 int hz_pool_open(struct hz_pool *pool, size_t object_bytes, uint32_t capacity, unsigned flags);
 void hz_pool_close(struct hz_pool *pool); /* accepts a zeroed pool */
 
-/* NULL when exhausted. Content is undefined. */
+/* NULL when exhausted. Content is undefined. In builds with ASan an object outside get..put is poisoned:
+ * touching it is reported. */
 void *hz_pool_get(struct hz_pool *pool);
 void hz_pool_put(struct hz_pool *pool, void *object);
 

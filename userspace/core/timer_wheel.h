@@ -14,18 +14,21 @@
 #define HZ_WHEEL_LEVELS     6
 
 struct hz_timer {
-	struct hz_timer *next; /* NULL: not armed */
-	struct hz_timer **prev_next;
+	struct hz_timer *next;
+	struct hz_timer **prev_next; /* NULL: not armed; a zeroed timer is not */
 	uint64_t deadline_tick;
-	uint8_t level;
+	uint8_t level; /* HZ_WHEEL_LEVELS: in no slot, but due */
 	uint8_t slot;
 	uint8_t kind; /* the owner's: tells its fire function which timer this is */
 };
 
 struct hz_wheel {
-	uint64_t now_tick; /* everything up to and including this tick has fired */
-	uint64_t occupied[HZ_WHEEL_LEVELS];
+	uint64_t
+		now_tick; /* everything up to and including this tick has fired or is in due, late */
+	uint64_t occupied[HZ_WHEEL_LEVELS]; /* a bit per slot that is not empty */
 	struct hz_timer *slot[HZ_WHEEL_LEVELS][HZ_WHEEL_SLOTS];
+	struct hz_timer *due;  /* of now_tick, being fired or left over by the budget */
+	struct hz_timer *late; /* armed with a deadline in the past: for the next advance */
 	uint32_t armed;
 };
 
@@ -44,8 +47,8 @@ static inline bool hz_timer_is_armed(const struct hz_timer *timer)
 unsigned hz_wheel_advance(struct hz_wheel *wheel, uint64_t now_ns, unsigned budget,
                           void (*fire)(void *ctx, struct hz_timer *timer), void *ctx);
 
-/* A time at which advance() has something to do, not later than the next deadline; UINT64_MAX when
- * nothing is armed. */
+/* The first tick at which advance() has something to do, as a time: never later than the tick at which
+ * the next timer fires; UINT64_MAX when nothing is armed. */
 uint64_t hz_wheel_next_ns(const struct hz_wheel *wheel);
 
 #endif

@@ -16,6 +16,10 @@ enum hz_counter {
 };
 _Static_assert(HZ_COUNTER_COUNT <= 32, "struct hz_worker has room for 32");
 
+/* Name and one-line help of a counter, as in the table. */
+const char *hz_slot_counter_name(enum hz_counter counter);
+const char *hz_slot_counter_help(enum hz_counter counter);
+
 struct hz_slot {
 	struct hz_hist *hist; /* HZ_STAGE_COUNT of them */
 	struct hz_beat *beat;
@@ -25,7 +29,7 @@ struct hz_slot {
 
 static inline void hz_slot_count(const struct hz_slot *slot, enum hz_counter counter)
 {
-	slot->worker->counters[counter]++;
+	hz_hist_bump(&slot->worker->counters[counter], 1);
 }
 
 static inline void hz_slot_record(const struct hz_slot *slot, enum hz_stage stage, uint64_t ns)
