@@ -33,8 +33,8 @@ enum hz_net_verdict {
 };
 
 /* Validates Ethernet (0-2 tags), IPv4 and IPv6 lengths and checksums; fragments and options are
- * dropped, every drop counted under its reason in port->slot. The frame must be one segment. out is
- * written only with HZ_NET_TCP. */
+ * dropped, every drop counted under its reason in port->slot. The frame must be one segment. out means
+ * something only with HZ_NET_TCP. */
 enum hz_net_verdict hz_net_in(const struct hz_net *net, struct hz_port *port, struct rte_mbuf *mbuf,
                               struct hz_packet *out);
 
