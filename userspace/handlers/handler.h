@@ -1,0 +1,34 @@
+/* What stands behind a route: a function over an immutable configuration. */
+#ifndef HZ_HANDLER_H
+#define HZ_HANDLER_H
+
+#include "http/req.h"
+
+/* Owned by the snapshot that built it. handle runs on any worker, many at a time: conf is const. */
+struct hz_handler {
+	void (*handle)(const void *conf, struct hz_http_req *req, struct hz_http_resp *resp);
+	void (*free)(void *conf); /* accepts NULL */
+	void *conf;
+};
+
+/* Names of the parameters of the route a handler stands behind, in the order of its pattern: a name's
+ * index here is the index of its value in req->param. */
+struct hz_handler_params {
+	const struct hz_span *name;
+	uint32_t count;
+};
+
+/* Index of name, or -1. */
+int hz_handler_param_index(const struct hz_handler_params *params, struct hz_span name);
+
+/* The value of parameter index; empty when the request has none. */
+struct hz_span hz_handler_param(const struct hz_http_req *req, uint32_t index);
+
+static inline void hz_handler_free(struct hz_handler *handler) /* accepts a zeroed one */
+{
+	if (handler->free != NULL)
+		handler->free(handler->conf);
+	*handler = (struct hz_handler){ 0 };
+}
+
+#endif
