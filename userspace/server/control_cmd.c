@@ -1,0 +1,138 @@
+/* The commands of the control socket: one JSON object in, one out. Keys may only grow. */
+#include "core/endpoint.h"
+#include "server/server_priv.h"
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *const state_names[] = HZ_STATE_NAMES;
+static const char *const io_names[] = { "af_xdp", "ring", "socket" };
+
+static json_t *answer_error(const struct hz_err *err)
+{
+	return json_pack("{s:b, s:{s:s, s:s, s:s, s:s, s:i}}", "ok", 0, "error", "code", err->code,
+	                 "message", err->what, "why", err->why, "hint", err->hint, "exit",
+	                 err->exit_code);
+}
+
+static json_t *answer_ok(json_t *result)
+{
+	return json_pack("{s:b, s:o}", "ok", 1, "result", result);
+}
+
+static json_t *status_workers(const struct hz_server *server, uint64_t now_ns)
+{
+	json_t *workers = json_array();
+
+	for (uint32_t i = 0; i < server->seats.count; i++) {
+		const struct hz_slot *slot = &server->seats.seat[i].slot;
+		uint64_t beat_ns = __atomic_load_n(&slot->beat->beat_ns, __ATOMIC_RELAXED);
+		uint32_t state = __atomic_load_n(&slot->beat->state, __ATOMIC_RELAXED);
+
+		json_array_append_new(
+			workers,
+			json_pack("{s:i, s:i, s:s, s:I, s:I, s:I}", "id", (int)i, "cpu",
+		                  server->seats.conf[i].cpu, "state",
+		                  state < HZ_ARRAY_LEN(state_names) ? state_names[state] : "?",
+		                  "requests", (json_int_t)slot->worker->requests, "connections",
+		                  (json_int_t)slot->worker->connections, "beat_age_ms",
+		                  (json_int_t)(now_ns > beat_ns ? (now_ns - beat_ns) / HZ_NS_PER_MS
+		                                                : 0)));
+	}
+	return workers;
+}
+
+static json_t *status_interfaces(const struct hz_server *server)
+{
+	json_t *interfaces = json_array();
+
+	for (uint32_t i = 0; i < server->port_count; i++)
+		json_array_append_new(interfaces,
+		                      json_pack("{s:s, s:i, s:s}", "ifname", server->port[i].ifname,
+		                                "queues", (int)server->port[i].queue_count, "mode",
+		                                "native"));
+	return interfaces;
+}
+
+static json_t *status_listens(const struct hz_server *server)
+{
+	json_t *listens = json_array();
+	char text[HZ_ENDPOINT_TEXT_MAX];
+
+	for (uint32_t i = 0; i < server->listen_count; i++) {
+		hz_endpoint_print(&server->listen[i], text);
+		json_array_append_new(listens, json_string(text));
+	}
+	return listens;
+}
+
+static json_t *status_degraded(const struct hz_server *server)
+{
+	json_t *degraded = json_array();
+
+	for (uint32_t i = 0; i < server->degraded_count; i++)
+		json_array_append_new(degraded, json_string(server->degraded[i]));
+	return degraded;
+}
+
+static json_t *cmd_status(struct hz_server *server)
+{
+	uint64_t now_ns = hz_clock_monotonic_ns();
+	uint64_t requests = 0, connections = 0, errors = 0;
+
+	for (uint32_t i = 0; i < server->seats.count; i++) {
+		const struct hz_worker *worker = server->seats.seat[i].slot.worker;
+
+		requests += worker->requests;
+		connections += worker->connections;
+		errors += worker->responses_5xx + worker->bad_requests;
+	}
+	return json_pack(
+		"{s:s, s:s, s:i, s:I, s:I, s:I, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:I}", "version",
+		HZ_VERSION, "state", state_names[server->state], "pid", (int)getpid(), "uptime_s",
+		(json_int_t)((now_ns - server->started_ns) / HZ_NS_PER_S), "generation",
+		(json_int_t)server->generation, "reloaded_s_ago",
+		(json_int_t)((now_ns - server->reloaded_ns) / HZ_NS_PER_S), "io",
+		io_names[server->conf->tune.boot_io], "degraded", status_degraded(server),
+		"interfaces", status_interfaces(server), "listens", status_listens(server),
+		"workers", status_workers(server, now_ns), "requests", (json_int_t)requests,
+		"errors", (json_int_t)errors, "connections", (json_int_t)connections);
+}
+
+static json_t *cmd_reload(struct hz_server *server)
+{
+	struct hz_err err = { 0 };
+	json_t *result = NULL;
+
+	if (hz_server_reload(server, &result, &err) != 0)
+		return answer_error(&err);
+	return answer_ok(result);
+}
+
+json_t *hz_control_cmd_run(struct hz_server *server, const json_t *request, bool may_change)
+{
+	const char *cmd = json_string_value(json_object_get(request, "cmd"));
+	struct hz_err err = { 0 };
+
+	if (cmd == NULL)
+		cmd = "";
+	hz_err_what(&err, "'%.32s' failed", cmd);
+	if (strcmp(cmd, "ping") == 0)
+		return answer_ok(json_object());
+	if (strcmp(cmd, "status") == 0)
+		return answer_ok(cmd_status(server));
+	if (strcmp(cmd, "reload") != 0 && strcmp(cmd, "drain") != 0) {
+		hz_err_set(&err, -EINVAL, 2, "unknown_command", "hzctl help", "no command '%.32s'",
+		           cmd);
+		return answer_error(&err);
+	}
+	if (!may_change) {
+		hz_err_set(&err, -EPERM, 4, "not_permitted", "sudo, or join group hz-admin",
+		           "Operation not permitted: only root and group hz-admin change things");
+		return answer_error(&err);
+	}
+	if (strcmp(cmd, "reload") == 0)
+		return cmd_reload(server);
+	hz_server_drain(server);
+	return answer_ok(json_pack("{s:s}", "state", state_names[server->state]));
+}

@@ -1,0 +1,72 @@
+/* SIGTERM and `hzctl drain`: probes fail first, then nobody new comes in, then what is left is reset. */
+#include "core/log.h"
+#include "server/server_priv.h"
+
+void hz_server_state_set(struct hz_server *server, enum hz_state state)
+{
+	struct hz_cfg cfg;
+
+	server->state = state;
+	if (server->maps.beat == NULL || hz_xdp_cfg_read(&server->maps, &cfg) != 0)
+		return;
+	cfg.state = (uint32_t)state;
+	cfg.workers = server->seats.count;
+	cfg.generation = server->generation;
+	if (hz_xdp_cfg_write(&server->maps, &cfg) != 0)
+		hz_log(HZ_LOG_ERROR, "cannot write the cfg map: health answers may be wrong");
+}
+
+void hz_server_drain(struct hz_server *server)
+{
+	if (server->drain_ns != 0) {
+		server->is_done = true; /* asked twice: skip the wait */
+		return;
+	}
+	server->drain_ns = hz_clock_monotonic_ns();
+	hz_log(HZ_LOG_INFO,
+	       "draining: health answers 503 for %u ms, connections may finish for %u ms",
+	       server->conf->tune.timeout_lame_duck_ms, server->conf->tune.timeout_drain_ms);
+	hz_server_state_set(server, HZ_STATE_DRAINING);
+}
+
+static uint64_t connections_open(const struct hz_server *server)
+{
+	uint64_t count = 0;
+
+	for (uint32_t i = 0; i < server->seats.count; i++)
+		count += __atomic_load_n(&server->seats.seat[i].slot.worker->connections,
+		                         __ATOMIC_RELAXED);
+	return count;
+}
+
+static void refuse_new(struct hz_server *server)
+{
+	server->is_refusing = true;
+	for (uint32_t i = 0; i < server->seats.count; i++)
+		hz_http_worker_drain(server->seats.seat[i].http);
+	if (server->fp != NULL)
+		hz_fastpath_drain(server->fp);
+	if (server->sock != NULL)
+		hz_sock_drain(server->sock);
+}
+
+void hz_server_drain_step(struct hz_server *server, uint64_t now_ns)
+{
+	const struct hz_tune *tune = &server->conf->tune;
+	uint64_t lame_duck_ns = tune->timeout_lame_duck_ms * HZ_NS_PER_MS;
+	uint64_t end_ns = lame_duck_ns + tune->timeout_drain_ms * HZ_NS_PER_MS;
+
+	if (server->drain_ns == 0)
+		return;
+	if (!server->is_refusing && now_ns - server->drain_ns >= lame_duck_ns)
+		refuse_new(server);
+	if (!server->is_refusing)
+		return;
+	if (now_ns - server->drain_ns >= end_ns) {
+		hz_log(HZ_LOG_WARN, "drain time is over: %llu connections are reset",
+		       (unsigned long long)connections_open(server));
+		server->is_done = true;
+	} else if (connections_open(server) == 0) {
+		server->is_done = true;
+	}
+}

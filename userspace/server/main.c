@@ -1,0 +1,223 @@
+/* hzd: arguments in, hz_server_run, exit code out. */
+#include "core/endpoint.h"
+#include "core/log.h"
+#include "hz_fastpath.h"
+#include "server/server.h"
+#include "server/snapshot.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char usage[] =
+	"Usage: hzd [-i INSTANCE] [-n NETNS] [-c SITE] [-l IF,ADDR:PORT]... [-o PATH=VALUE]... "
+	"[-t] [-V]\n"
+	"  -i INSTANCE       own run directory and pins: /run/hz-INSTANCE, "
+	"/sys/fs/bpf/hz-INSTANCE\n"
+	"  -n NETNS          enter this network namespace first (never `ip netns exec hzd`)\n"
+	"  -c SITE           site.yaml (default /etc/hz[-INSTANCE]/site.yaml)\n"
+	"  -l IF,ADDR:PORT   listen here instead of where the site says; IPv6 as [ADDR]:PORT\n"
+	"  -o PATH=VALUE     a setting of this machine, e.g. boot/io=socket\n"
+	"  -t                check the site and exit; -V version and limits; -h this text\n";
+
+struct arguments {
+	const char *instance;
+	const char *netns;
+	const char *site_path;
+	bool check_only;
+	struct hz_server_conf conf;
+};
+
+static int fail(struct hz_err *err)
+{
+	hz_err_print(stderr, "hzd", err);
+	return err->exit_code;
+}
+
+static int listen_add(struct hz_server_conf *conf, const char *text, struct hz_err *err)
+{
+	struct hz_site_listen *listen = &conf->listen[conf->listen_count];
+	const char *comma = strchr(text, ',');
+	size_t len = comma != NULL ? (size_t)(comma - text) : 0;
+
+	if (conf->listen_count == HZ_SITE_LISTENS_MAX)
+		return hz_err_set(err, -E2BIG, 2, "usage", "", "at most %d -l",
+		                  HZ_SITE_LISTENS_MAX);
+	if (len == 0 || len >= sizeof(listen->interface) ||
+	    hz_endpoint_parse(comma + 1, &listen->endpoint) != 0)
+		return hz_err_set(err, -EINVAL, 2, "usage", "hzd -l eth1,10.7.0.2:80",
+		                  "'-l %s' is not IF,ADDR:PORT", text);
+	memcpy(listen->interface, text, len);
+	listen->interface[len] = '\0';
+	conf->listen_count++;
+	return 0;
+}
+
+static int option_set(struct hz_server_conf *conf, const char *text, struct hz_err *err)
+{
+	const char *equals = strchr(text, '=');
+	char path[128], why[256] = "";
+	int status;
+
+	if (equals == NULL || (size_t)(equals - text) >= sizeof(path))
+		return hz_err_set(err, -EINVAL, 2, "usage", "hzd -o boot/io=socket",
+		                  "'-o %s' is not PATH=VALUE", text);
+	memcpy(path, text, (size_t)(equals - text));
+	path[equals - text] = '\0';
+	status = hz_tune_set(&conf->tune, path, equals + 1, why, sizeof(why));
+	if (status != 0)
+		return hz_err_set(err, status, 2, "setting", "man hz-tune", "%s", why);
+	return 0;
+}
+
+static bool instance_is_valid(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len > 0 && len <= 32 &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") ==
+	               len;
+}
+
+static void version_print(void)
+{
+	printf("hzd %s\nABI %d.%d, histograms of %d buckets, workers at most %d\nlimits:\n",
+	       HZ_VERSION, HZ_ABI_MAJOR, HZ_ABI_MINOR, HZ_HIST_BUCKETS, HZ_WORKERS_MAX);
+#define HZ_LIMIT(name, value, help) printf("  %-28s %10d  %s\n", #name, (value), help);
+#include "core/limits.def"
+#undef HZ_LIMIT
+}
+
+/* 0: run; 1: done, exit 0; negative: err is filled. */
+static int arguments_parse(int argc, char **argv, struct arguments *args, struct hz_err *err)
+{
+	int option, status = 0;
+
+	while (status == 0 && (option = getopt(argc, argv, "i:n:c:l:o:tVh")) != -1) {
+		switch (option) {
+		case 'i':
+			args->instance = optarg;
+			break;
+		case 'n':
+			args->netns = optarg;
+			break;
+		case 'c':
+			args->site_path = optarg;
+			break;
+		case 'l':
+			status = listen_add(&args->conf, optarg, err);
+			break;
+		case 'o':
+			status = option_set(&args->conf, optarg, err);
+			break;
+		case 't':
+			args->check_only = true;
+			break;
+		case 'V':
+			version_print();
+			return 1;
+		case 'h':
+			fputs(usage, stdout);
+			return 1;
+		default:
+			return hz_err_set(err, -EINVAL, 2, "usage", "hzd -h",
+			                  "unknown option or missing value");
+		}
+	}
+	if (status == 0 && optind < argc)
+		return hz_err_set(err, -EINVAL, 2, "usage", "hzd -h", "unexpected '%s'",
+		                  argv[optind]);
+	if (status == 0 && args->instance != NULL && !instance_is_valid(args->instance))
+		return hz_err_set(err, -EINVAL, 2, "usage", "",
+		                  "instance names are 1..32 letters, digits, - and _");
+	return status;
+}
+
+static int netns_enter(const char *name, struct hz_err *err)
+{
+	char path[256];
+	int fd, status;
+
+	if (strchr(name, '/') != NULL ||
+	    snprintf(path, sizeof(path), "/run/netns/%s", name) >= (int)sizeof(path))
+		return hz_err_set(err, -EINVAL, 2, "usage", "ip netns", "'%s' is no namespace name",
+		                  name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	status = fd == -1 || setns(fd, CLONE_NEWNET) != 0 ? -errno : 0;
+	if (fd != -1)
+		close(fd);
+	if (status != 0)
+		return hz_err_set(err, status, status == -EPERM ? 7 : 4, "netns", "ip netns",
+		                  "namespace %s: %s", name, strerror(-status));
+	return 0;
+}
+
+/* Prints what is wrong in the file itself, with line and column. */
+static int site_load(struct arguments *args, struct hz_err *err)
+{
+	struct hz_site_errors *errors = calloc(1, sizeof(*errors));
+	struct hz_span text = { 0 };
+	int status = -ENOMEM;
+
+	if (errors != NULL)
+		status = hz_site_load(args->site_path, &args->conf.site, &text, errors);
+	if (status != 0 && errors != NULL && errors->count > 0) {
+		hz_site_errors_print(stderr, args->site_path, text, errors);
+		hz_err_set(err, status, 2, "bad_config", "hzctl conf check FILE", "%s: %u errors",
+		           args->site_path, errors->count);
+	} else if (status != 0) {
+		hz_err_set(err, status, 2, "bad_config", "hzd -c FILE", "%s: %s", args->site_path,
+		           strerror(-status));
+	}
+	free(errors);
+	free((void *)(uintptr_t)text.data);
+	return status;
+}
+
+static int site_check(struct arguments *args, struct hz_err *err)
+{
+	struct hz_snapshot *snapshot;
+	int status = hz_snapshot_build(args->conf.site, &args->conf.tune, 1, &snapshot, err);
+
+	if (status != 0) {
+		hz_site_free(args->conf.site);
+		return fail(err);
+	}
+	printf("%s: ok, %u routes\n", args->site_path, snapshot->site->route_count);
+	hz_snapshot_free(snapshot);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments args = { 0 };
+	struct hz_err err = { 0 };
+	char default_site[128];
+	int status;
+
+	hz_log_open("hzd", HZ_LOG_INFO);
+	hz_tune_defaults(&args.conf.tune);
+	hz_err_what(&err, "wrong usage");
+	status = arguments_parse(argc, argv, &args, &err);
+	if (status != 0)
+		return status > 0 ? 0 : fail(&err);
+	snprintf(default_site, sizeof(default_site), "/etc/hz%s%s/site.yaml",
+	         args.instance ? "-" : "", args.instance ? args.instance : "");
+	if (args.site_path == NULL)
+		args.site_path = default_site;
+	hz_err_what(&err, "cannot start");
+	if (site_load(&args, &err) != 0)
+		return fail(&err);
+	if (args.check_only)
+		return site_check(&args, &err);
+	if (args.netns != NULL && netns_enter(args.netns, &err) != 0)
+		return fail(&err);
+	args.conf.instance = args.instance;
+	args.conf.site_path = args.site_path;
+	if (hz_server_run(&args.conf, &err) != 0)
+		return fail(&err);
+	return 0;
+}

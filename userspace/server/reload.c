@@ -1,0 +1,184 @@
+/* A new site under traffic: read, parse, build, self-test, diff, publish with one pointer, reclaim. Any
+ * error before the publish leaves everything as it was. */
+#include "core/log.h"
+#include "core/rcu.h"
+#include "core/span_ops.h"
+#include "server/server_priv.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Text of all errors of a site file, for one `why`. */
+static void errors_to_why(const char *path, struct hz_span text,
+                          const struct hz_site_errors *errors, struct hz_err *err)
+{
+	char *buffer = NULL;
+	size_t bytes = 0;
+	FILE *stream = open_memstream(&buffer, &bytes);
+
+	if (stream == NULL)
+		return;
+	hz_site_errors_print(stream, path, text, errors);
+	fclose(stream);
+	hz_err_set(err, -EINVAL, 2, "bad_config", "", "%s", buffer);
+	free(buffer);
+}
+
+static int site_read(const struct hz_server *server, struct hz_site **out, struct hz_err *err)
+{
+	const char *path = server->conf->site_path;
+	struct hz_site_errors *errors = calloc(1, sizeof(*errors));
+	struct hz_span text = { 0 };
+	int status;
+
+	if (errors == NULL)
+		return hz_err_set(err, -ENOMEM, 5, "memory", "", "Cannot allocate memory");
+	status = hz_site_load(path, out, &text, errors);
+	if (status != 0 && errors->count > 0)
+		errors_to_why(path, text, errors, err);
+	else if (status != 0)
+		hz_err_set(err, status, 2, "bad_config", "", "%s: %s", path, strerror(-status));
+	free(errors);
+	free((void *)(uintptr_t)text.data);
+	return status;
+}
+
+/* What cannot change while running is refused by name, never half applied. */
+static int listens_unchanged(const struct hz_server *server, const struct hz_site *site,
+                             struct hz_err *err)
+{
+	if (server->conf->listen_count > 0)
+		return 0;
+	if (site->listen_count == server->listen_count) {
+		uint32_t same = 0;
+
+		while (same < site->listen_count &&
+		       memcmp(&site->listen[same].endpoint, &server->listen[same],
+		              sizeof(struct hz_endpoint)) == 0)
+			same++;
+		if (same == site->listen_count)
+			return 0;
+	}
+	return hz_err_set(err, -EBUSY, 1, "needs_restart", "systemctl restart hzd",
+	                  "listen cannot change while running");
+}
+
+static const struct hz_site_route *route_find(const struct hz_site *site, const char *name)
+{
+	for (uint32_t i = 0; i < site->route_count; i++)
+		if (strcmp(site->route[i].name, name) == 0)
+			return &site->route[i];
+	return NULL;
+}
+
+static void change_add(json_t *changes, char sign, const struct hz_site_route *route)
+{
+	json_array_append_new(changes, json_sprintf("%c route %s    %.*s", sign, route->name,
+	                                            (int)route->pattern.len,
+	                                            (const char *)route->pattern.data));
+}
+
+static bool route_is_same(const struct hz_site_route *a, const struct hz_site_route *b)
+{
+	bool same = a->methods == b->methods && a->handler == b->handler &&
+	            a->status == b->status && a->json_count == b->json_count &&
+	            a->count_max == b->count_max && a->body_bytes_max == b->body_bytes_max &&
+	            hz_span_equals(a->pattern, b->pattern) && hz_span_equals(a->body, b->body) &&
+	            hz_span_equals(a->content_type, b->content_type);
+
+	for (uint32_t i = 0; same && i < a->json_count; i++)
+		same = hz_span_equals(a->json[i].key, b->json[i].key) &&
+		       hz_span_equals(a->json[i].value, b->json[i].value);
+	return same;
+}
+
+static json_t *site_diff(const struct hz_site *before, const struct hz_site *after)
+{
+	json_t *changes = json_array();
+
+	for (uint32_t i = 0; i < after->route_count; i++) {
+		const struct hz_site_route *old = route_find(before, after->route[i].name);
+
+		if (old == NULL)
+			change_add(changes, '+', &after->route[i]);
+		else if (!route_is_same(old, &after->route[i]))
+			change_add(changes, '~', &after->route[i]);
+	}
+	for (uint32_t i = 0; i < before->route_count; i++)
+		if (route_find(after, before->route[i].name) == NULL)
+			change_add(changes, '-', &before->route[i]);
+	return changes;
+}
+
+void hz_server_reclaim(struct hz_server *server)
+{
+	struct hz_snapshot **link = &server->retired;
+
+	while (*link != NULL) {
+		struct hz_snapshot *snapshot = *link;
+
+		if (hz_snapshot_is_pinned(snapshot)) {
+			link = &snapshot->retired_next;
+			continue;
+		}
+		*link = snapshot->retired_next;
+		hz_snapshot_free(snapshot);
+	}
+}
+
+/* Requests may hold old generations for as long as they run; their number has a limit. */
+static int retired_has_room(struct hz_server *server, struct hz_err *err)
+{
+	uint32_t count = 0;
+
+	hz_server_reclaim(server);
+	for (const struct hz_snapshot *s = server->retired; s != NULL; s = s->retired_next)
+		count++;
+	if (count < HZ_LIMIT_retired_snapshots_max)
+		return 0;
+	return hz_err_set(err, -EBUSY, 1, "busy", "try again when long requests have finished",
+	                  "requests still hold %u older generations", count);
+}
+
+int hz_server_reload(struct hz_server *server, json_t **result, struct hz_err *err)
+{
+	uint64_t began_ns = hz_clock_monotonic_ns(), built_ns, switched_ns;
+	struct hz_snapshot *fresh = NULL, *old;
+	struct hz_site *site = NULL;
+	json_t *changes;
+	int status;
+
+	hz_err_what(err,
+	            "reload failed; the running configuration was not touched (generation %llu)",
+	            (unsigned long long)server->generation);
+	status = retired_has_room(server, err);
+	if (status == 0)
+		status = site_read(server, &site, err);
+	if (status == 0)
+		status = listens_unchanged(server, site, err);
+	if (status == 0)
+		status = hz_snapshot_build(site, &server->conf->tune, server->generation + 1,
+		                           &fresh, err);
+	if (status != 0) {
+		hz_site_free(site);
+		return status;
+	}
+	built_ns = hz_clock_monotonic_ns();
+	changes = site_diff(((struct hz_snapshot *)server->snapshot)->site, site);
+	old = hz_rcu_publish(&server->snapshot, fresh);
+	hz_rcu_synchronize();
+	switched_ns = hz_clock_monotonic_ns();
+	old->retired_next = server->retired;
+	server->retired = old;
+	server->generation++;
+	server->reloaded_ns = switched_ns;
+	hz_server_reclaim(server);
+	hz_server_state_set(server, server->state);
+	hz_log(HZ_LOG_INFO, "generation %llu: %u routes", (unsigned long long)server->generation,
+	       site->route_count);
+	*result = json_pack("{s:I, s:i, s:f, s:f, s:o}", "generation",
+	                    (json_int_t)server->generation, "routes", (int)site->route_count,
+	                    "built_ms", (double)(built_ns - began_ns) / 1e6, "switched_ms",
+	                    (double)(switched_ns - built_ns) / 1e6, "changes", changes);
+	return 0;
+}

@@ -1,0 +1,198 @@
+#include "server/rundir.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Without root rights the instance lives below the user's own run directory. */
+static int rundir_path(const char *instance, bool needs_root, char *out, size_t bytes)
+{
+	const char *base = "/run";
+	int len;
+
+	if (!needs_root && geteuid() != 0) {
+		base = getenv("XDG_RUNTIME_DIR");
+		if (base == NULL || base[0] != '/')
+			return -ENOENT;
+	}
+	len = snprintf(out, bytes, "%s/hz%s%s", base, instance ? "-" : "",
+	               instance ? instance : "");
+	return len > 0 && (size_t)len < bytes ? 0 : -ENAMETOOLONG;
+}
+
+/* Opens and locks path; -EAGAIN when the file was replaced meanwhile by an owner that ended. */
+static int lock_try(const char *path, long *owner)
+{
+	struct stat ours, there;
+	char text[24] = "";
+	int fd, err;
+
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd == -1)
+		return -errno;
+	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+		err = errno == EWOULDBLOCK ? -EBUSY : -errno;
+		*owner = pread(fd, text, sizeof(text) - 1, 0) > 0 ? strtol(text, NULL, 10) : 0;
+		close(fd);
+		return err;
+	}
+	if (fstat(fd, &ours) != 0 || stat(path, &there) != 0 || ours.st_ino != there.st_ino) {
+		close(fd);
+		return -EAGAIN;
+	}
+	return fd;
+}
+
+/* Takes an exclusive lock on path and writes our pid into it; returns the descriptor that holds it.
+ * *owner is the holder's pid on -EBUSY. */
+static int lock_take(const char *path, long *owner)
+{
+	char text[24];
+	int fd = -EAGAIN, len;
+
+	for (unsigned tries = 0; fd == -EAGAIN && tries < 8; tries++)
+		fd = lock_try(path, owner);
+	if (fd < 0)
+		return fd;
+	len = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+	if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)len, 0) != len) {
+		int err = -errno;
+
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+int hz_rundir_open(const char *instance, bool needs_root, struct hz_rundir *out, struct hz_err *err)
+{
+	struct hz_rundir rundir = { .lock_fd = -1 };
+	char lock_path[HZ_RUNDIR_PATH_MAX];
+	long owner = 0;
+	int status;
+
+	status = rundir_path(instance, needs_root, rundir.path, sizeof(rundir.path));
+	if (status != 0)
+		return hz_err_set(err, status, 7, "rundir",
+		                  "export XDG_RUNTIME_DIR=/run/user/$(id -u)",
+		                  "no run directory: not root and XDG_RUNTIME_DIR is not set");
+	if (mkdir(rundir.path, 0755) != 0 && errno != EEXIST)
+		return hz_err_set(err, -errno, 7, "rundir", "", "cannot create %s: %s", rundir.path,
+		                  strerror(errno));
+	snprintf(lock_path, sizeof(lock_path), "%s/lock", rundir.path);
+	status = lock_take(lock_path, &owner);
+	if (status == -EBUSY)
+		return hz_err_set(err, status, 3, "owned",
+		                  "hzctl status, or another instance: hzd -i NAME",
+		                  "Device or resource busy: instance '%s' is run by pid %ld",
+		                  instance ? instance : "default", owner);
+	if (status < 0)
+		return hz_err_set(err, status, 7, "rundir", "", "cannot lock %s: %s", lock_path,
+		                  strerror(-status));
+	rundir.lock_fd = status;
+	*out = rundir;
+	return 0;
+}
+
+void hz_rundir_close(struct hz_rundir *rundir)
+{
+	char lock_path[HZ_RUNDIR_PATH_MAX];
+
+	if (rundir->lock_fd <= 0)
+		return;
+	snprintf(lock_path, sizeof(lock_path), "%s/lock", rundir->path);
+	unlink(lock_path); /* while we hold it; who opened it before finds out in lock_try */
+	close(rundir->lock_fd);
+	rmdir(rundir->path); /* goes only when empty */
+	rundir->lock_fd = -1;
+}
+
+int hz_rundir_lock_interface(uint64_t namespace_inode, uint32_t ifindex, const char *ifname,
+                             struct hz_err *err)
+{
+	char path[96];
+	long owner = 0;
+	int status;
+
+	snprintf(path, sizeof(path), "/run/lock/hz-%llu-%u.lock",
+	         (unsigned long long)namespace_inode, ifindex);
+	status = lock_take(path, &owner);
+	if (status == -EBUSY)
+		return hz_err_set(err, status, 3, "owned", "hzctl xdp show",
+		                  "Device or resource busy: %s is served by pid %ld", ifname,
+		                  owner);
+	if (status < 0)
+		return hz_err_set(err, status, 7, "lock", "", "cannot lock %s: %s", path,
+		                  strerror(-status));
+	return status;
+}
+
+static int share_one(const char *dir, const char *name, size_t bytes, void **out)
+{
+	char path[HZ_RUNDIR_PATH_MAX];
+	void *base;
+	int fd, err = 0;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	unlink(path); /* a reader of the last run keeps its own copy */
+	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (fd == -1)
+		return -errno;
+	if (ftruncate(fd, (off_t)bytes) != 0)
+		err = -errno;
+	base = err == 0 ? mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) : MAP_FAILED;
+	if (err == 0 && base == MAP_FAILED)
+		err = -errno;
+	close(fd);
+	if (err == 0)
+		*out = base;
+	return err;
+}
+
+/* The four arrays, in the order of struct hz_rundir_shared. */
+static const struct {
+	const char *name;
+	size_t bytes;
+} shared_arrays[] = {
+	{ "latency", sizeof(struct hz_hist) * HZ_HIST_ENTRIES },
+	{ "beat", sizeof(struct hz_beat) * HZ_WORKERS_MAX },
+	{ "workers", sizeof(struct hz_worker) * HZ_WORKERS_MAX },
+	{ "connections", sizeof(struct hz_connections) * HZ_WORKERS_MAX },
+};
+
+int hz_rundir_share(const struct hz_rundir *rundir, struct hz_rundir_shared *out,
+                    struct hz_err *err)
+{
+	void *base[HZ_ARRAY_LEN(shared_arrays)] = { NULL };
+	int status = 0;
+
+	for (size_t i = 0; i < HZ_ARRAY_LEN(shared_arrays) && status == 0; i++)
+		status = share_one(rundir->path, shared_arrays[i].name, shared_arrays[i].bytes,
+		                   &base[i]);
+	*out = (struct hz_rundir_shared){ base[0], base[1], base[2], base[3] };
+	if (status != 0) {
+		hz_rundir_unshare(rundir, out);
+		return hz_err_set(err, status, 5, "shared_memory", "df -h /run",
+		                  "cannot share %s: %s", rundir->path, strerror(-status));
+	}
+	return 0;
+}
+
+void hz_rundir_unshare(const struct hz_rundir *rundir, struct hz_rundir_shared *shared)
+{
+	void *base[] = { shared->latency, shared->beat, shared->worker, shared->conns };
+	char path[HZ_RUNDIR_PATH_MAX];
+
+	for (size_t i = 0; i < HZ_ARRAY_LEN(shared_arrays); i++) {
+		if (base[i] == NULL)
+			continue;
+		munmap(base[i], shared_arrays[i].bytes);
+		snprintf(path, sizeof(path), "%s/%s", rundir->path, shared_arrays[i].name);
+		unlink(path);
+	}
+	*shared = (struct hz_rundir_shared){ 0 };
+}

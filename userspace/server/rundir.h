@@ -1,0 +1,37 @@
+/* The run directory of an instance, its locks, and the shared memory that stands in for BPF maps when
+ * there is no kernel plane. */
+#ifndef HZ_RUNDIR_H
+#define HZ_RUNDIR_H
+
+#include "core/err.h"
+#include "telemetry/slot.h"
+
+#define HZ_RUNDIR_PATH_MAX 108 /* fits sockaddr_un */
+
+struct hz_rundir {
+	char path[HZ_RUNDIR_PATH_MAX - 16]; /* /run/hz[-INSTANCE] or below XDG_RUNTIME_DIR */
+	int lock_fd;                        /* held while hzd lives */
+};
+
+/* Creates the directory and takes the instance's lock. -EBUSY with exit code 3 names the owner's pid. */
+int hz_rundir_open(const char *instance, bool needs_root, struct hz_rundir *out,
+                   struct hz_err *err);
+void hz_rundir_close(struct hz_rundir *rundir);
+
+/* Locks an interface for all instances and namespaces of this machine. Returns a descriptor to close,
+ * or -EBUSY with exit code 3, or -errno. */
+int hz_rundir_lock_interface(uint64_t namespace_inode, uint32_t ifindex, const char *ifname,
+                             struct hz_err *err);
+
+/* Telemetry arrays in plain files of the run directory, laid out as the BPF maps of the same names. */
+struct hz_rundir_shared {
+	struct hz_hist *latency;
+	struct hz_beat *beat;
+	struct hz_worker *worker;
+	struct hz_connections *conns;
+};
+int hz_rundir_share(const struct hz_rundir *rundir, struct hz_rundir_shared *out,
+                    struct hz_err *err);
+void hz_rundir_unshare(const struct hz_rundir *rundir, struct hz_rundir_shared *shared);
+
+#endif

@@ -1,0 +1,38 @@
+/* A seat per worker: everything it works with, owned by the server and lent to the transport. */
+#ifndef HZ_SEATS_H
+#define HZ_SEATS_H
+
+#include "config/tune.h"
+#include "core/err.h"
+#include "http/h1_conn.h"
+#include "telemetry/slot.h"
+
+struct hz_seat {
+	struct hz_env env;
+	struct hz_clock clock;
+	struct hz_slot slot;
+	struct hz_http_worker *http;
+} HZ_LINE_ALIGNED;
+
+struct hz_seats { /* owned by the server; zeroed before open */
+	uint32_t count;
+	struct hz_seat *seat;
+	struct hz_worker_conf conf[HZ_WORKERS_MAX];
+};
+
+struct hz_seats_conf {
+	uint32_t count;
+	const struct hz_tune *tune;
+	const struct hz_http_app_ops *ops;
+	void *app;
+	struct hz_hist *latency; /* the mapped arrays of telemetry */
+	struct hz_beat *beat;
+	struct hz_worker *worker;
+	struct hz_connections *conns;
+};
+
+/* 0 or -errno with err filled (exit code 5). close accepts a zeroed or half-built one. */
+int hz_seats_open(struct hz_seats *seats, const struct hz_seats_conf *conf, struct hz_err *err);
+void hz_seats_close(struct hz_seats *seats);
+
+#endif

@@ -1,0 +1,291 @@
+#include "server/server.h"
+#include "core/log.h"
+#include "server/server_priv.h"
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#define HOUSEKEEPING_TICK_MS 50
+
+static void degrade(struct hz_server *server, const char *what)
+{
+	hz_log(HZ_LOG_WARN, "degraded: %s", what);
+	if (server->degraded_count < HZ_SERVER_DEGRADED_MAX)
+		server->degraded[server->degraded_count++] = what;
+}
+
+/* Every queue of an interface needs a worker, or its packets would fall to the kernel and be reset. */
+static int worker_count(const struct hz_server *server, uint32_t *out, struct hz_err *err)
+{
+	uint32_t queues = 0, asked = server->conf->tune.boot_workers;
+
+	for (uint32_t i = 0; i < server->port_count; i++)
+		queues += server->port[i].queue_count;
+	if (server->conf->tune.boot_io != HZ_IO_AF_XDP)
+		queues = 1;
+	if (asked > 0 && asked < queues)
+		return hz_err_set(err, -EINVAL, 5, "queues",
+		                  "ethtool -L IF combined N (veth: rx N tx N)",
+		                  "boot/workers is %u but the interfaces have %u receive queues",
+		                  asked, queues);
+	*out = asked > 0 ? asked : HZ_MIN(queues, (uint32_t)HZ_WORKERS_MAX);
+	return 0;
+}
+
+static int seats_open(struct hz_server *server, struct hz_err *err)
+{
+	const bool is_kernel = server->conf->tune.boot_io == HZ_IO_AF_XDP;
+	struct hz_seats_conf conf = {
+		.tune = &server->conf->tune,
+		.ops = &hz_snapshot_app_ops,
+		.app = &server->snapshot,
+		.latency = is_kernel ? server->maps.latency : server->shared.latency,
+		.beat = is_kernel ? server->maps.beat : server->shared.beat,
+		.worker = is_kernel ? server->maps.worker : server->shared.worker,
+		.conns = is_kernel ? server->maps.conns : server->shared.conns,
+	};
+	int status = worker_count(server, &conf.count, err);
+
+	if (status == 0)
+		status = hz_seats_open(&server->seats, &conf, err);
+	return status;
+}
+
+static int fastpath_open(struct hz_server *server, struct hz_err *err)
+{
+	const struct hz_tune *tune = &server->conf->tune;
+	const char *instance = server->conf->instance;
+	char prefix[64];
+	struct hz_fastpath_conf conf = {
+		.file_prefix = prefix,
+		.io = (enum hz_io)tune->boot_io,
+		.hugepages = (enum hz_hugepages)tune->boot_hugepages,
+		.mbufs = tune->boot_mbufs,
+		.ring_slots = tune->boot_ring_slots,
+		.connections_max = tune->boot_connections_max / server->seats.count,
+		.time_wait_max = tune->boot_time_wait_max / server->seats.count,
+		.burst = tune->worker_burst,
+		.spin_us = tune->worker_spin_us,
+		.worker_count = server->seats.count,
+		.workers = server->seats.conf,
+		.port_count = server->port_count,
+		.ports = server->port,
+		.listen_count = server->listen_count,
+		.listens = server->listen,
+	};
+	int status;
+
+	snprintf(prefix, sizeof(prefix), "hz%s%s", instance ? "-" : "", instance ? instance : "");
+	status = hz_fastpath_open(&conf, &server->fp, err);
+	if (status == 0 && hz_fastpath_is_degraded(server->fp))
+		degrade(server, "no hugepages: small pages, slower memory (boot/hugepages)");
+	return status;
+}
+
+static int sock_open(struct hz_server *server, struct hz_err *err)
+{
+	struct hz_sock_conf conf = {
+		.worker_count = server->seats.count,
+		.workers = server->seats.conf,
+		.listen_count = server->listen_count,
+		.listens = server->listen,
+		.connections_max = server->conf->tune.boot_connections_max / server->seats.count,
+	};
+
+	degrade(server, "boot/io=socket: the kernel's TCP, no health answers or shedding in XDP");
+	return hz_sock_open(&conf, &server->sock, err);
+}
+
+static int transport_open(struct hz_server *server, struct hz_err *err)
+{
+	if (server->conf->tune.boot_io == HZ_IO_SOCKET)
+		return sock_open(server, err);
+	return fastpath_open(server, err);
+}
+
+static int transport_start(struct hz_server *server, struct hz_err *err)
+{
+	if (server->sock != NULL)
+		return hz_sock_start(server->sock, err);
+	return hz_fastpath_start(server->fp, err);
+}
+
+static int snapshot_open(struct hz_server *server, struct hz_err *err)
+{
+	struct hz_snapshot *snapshot;
+	int status = hz_snapshot_build(server->conf->site, &server->conf->tune, 1, &snapshot, err);
+
+	if (status != 0)
+		return status;
+	server->conf->site = NULL; /* the snapshot's now */
+	server->snapshot = snapshot;
+	server->generation = 1;
+	return 0;
+}
+
+/* What XDP decides from, before the first beat: not ready yet. */
+static int cfg_write(struct hz_server *server, struct hz_err *err)
+{
+	const struct hz_tune *tune = &server->conf->tune;
+	struct hz_cfg cfg;
+	int status;
+
+	if (server->maps.beat == NULL)
+		return 0;
+	status = hz_xdp_cfg_read(&server->maps, &cfg);
+	if (status == 0) {
+		cfg.beat_timeout_ns = tune->health_beat_timeout_ms * HZ_NS_PER_MS;
+		cfg.on_dead = tune->health_on_dead;
+		cfg.icmp_echo = tune->health_icmp_echo;
+		cfg.workers = server->seats.count;
+		cfg.state = HZ_STATE_STARTING;
+		status = hz_xdp_cfg_write(&server->maps, &cfg);
+	}
+	if (status != 0)
+		return hz_err_set(err, status, 6, "map", "hzctl xdp show", "map cfg: %s",
+		                  strerror(-status));
+	return 0;
+}
+
+/* In the order of a packet's way from the outside in; close is the reverse. */
+static int server_open(struct hz_server *server, struct hz_err *err)
+{
+	const bool needs_root = server->conf->tune.boot_io == HZ_IO_AF_XDP;
+	int status;
+
+	server->started_ns = server->reloaded_ns = hz_clock_monotonic_ns();
+	status = hz_server_ports_open(server, err);
+	if (status == 0)
+		status = hz_rundir_open(server->conf->instance, needs_root, &server->rundir, err);
+	if (status == 0 && !needs_root)
+		status = hz_rundir_share(&server->rundir, &server->shared, err);
+	if (status == 0)
+		status = snapshot_open(server, err);
+	if (status == 0)
+		status = seats_open(server, err);
+	if (status == 0)
+		status = cfg_write(server, err);
+	if (status == 0)
+		status = transport_open(server, err);
+	if (status == 0)
+		status = hz_publish_open(server, &server->publish);
+	if (status == 0)
+		status = hz_control_open(server, &server->control, err);
+	if (status == 0)
+		status = transport_start(server, err);
+	return status;
+}
+
+static void server_close(struct hz_server *server)
+{
+	if (server->seats.count > 0)
+		hz_server_state_set(server, HZ_STATE_DOWN);
+	hz_control_close(server->control);
+	hz_fastpath_close(server->fp);
+	hz_sock_close(server->sock);
+	hz_publish_close(server->publish);
+	hz_seats_close(&server->seats);
+	hz_server_reclaim(server);
+	hz_snapshot_free(server->snapshot);
+	hz_rundir_unshare(&server->rundir, &server->shared);
+	hz_rundir_close(&server->rundir);
+	hz_server_ports_close(server);
+	hz_site_free(server->conf->site);
+}
+
+static void reload_by_signal(struct hz_server *server)
+{
+	struct hz_err err = { 0 };
+	json_t *result = NULL;
+
+	if (hz_server_reload(server, &result, &err) != 0)
+		hz_log(HZ_LOG_ERROR, "%s: %s", err.what, err.why);
+	json_decref(result);
+}
+
+static void signal_handle(struct hz_server *server, int signal_fd)
+{
+	struct signalfd_siginfo info;
+
+	if (read(signal_fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo == SIGHUP)
+		reload_by_signal(server);
+	else
+		hz_server_drain(server);
+}
+
+static int housekeep(struct hz_server *server, int signal_fd, struct hz_err *err)
+{
+	struct pollfd fds[] = {
+		{ .fd = signal_fd, .events = POLLIN },
+		{ .fd = hz_control_poll_fd(server->control), .events = POLLIN },
+	};
+	int failed = 0;
+
+	while (!server->is_done && failed == 0) {
+		uint64_t now_ns;
+
+		if (poll(fds, HZ_ARRAY_LEN(fds), HOUSEKEEPING_TICK_MS) < 0 && errno != EINTR)
+			return hz_err_set(err, 70, 70, "poll", "", "poll: %s", strerror(errno));
+		now_ns = hz_clock_monotonic_ns();
+		if (fds[0].revents & POLLIN)
+			signal_handle(server, signal_fd);
+		hz_control_turn(server->control, now_ns);
+		hz_publish_turn(server->publish, server, now_ns);
+		hz_server_reclaim(server);
+		hz_server_drain_step(server, now_ns);
+		if (server->fp != NULL)
+			failed = hz_fastpath_failed(server->fp, err);
+	}
+	return failed;
+}
+
+/* Blocked in every thread, read by housekeeping alone. */
+static int signals_open(sigset_t *before)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	if (pthread_sigmask(SIG_BLOCK, &set, before) != 0)
+		return -1;
+	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+int hz_server_run(struct hz_server_conf *conf, struct hz_err *err)
+{
+	struct hz_server *server = calloc(1, sizeof(*server));
+	sigset_t before;
+	int signal_fd = signals_open(&before);
+	int exit_code = 70;
+
+	hz_err_what(err, "cannot start");
+	if (server == NULL || signal_fd == -1) {
+		free(server);
+		hz_err_set(err, -ENOMEM, 5, "memory", "", "Cannot allocate memory");
+		return 5;
+	}
+	server->conf = conf;
+	server->rundir.lock_fd = -1;
+	if (server_open(server, err) == 0) {
+		hz_server_state_set(server, HZ_STATE_READY);
+		fputs("ready\n", stdout);
+		fflush(stdout);
+		hz_err_what(err, "stopped");
+		exit_code = housekeep(server, signal_fd, err);
+	} else if (err->exit_code != 0) {
+		exit_code = err->exit_code;
+	}
+	server_close(server);
+	free(server);
+	close(signal_fd);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return exit_code;
+}

@@ -1,0 +1,79 @@
+/* The server's parts as its own files see them. */
+#ifndef HZ_SERVER_PRIV_H
+#define HZ_SERVER_PRIV_H
+
+#include "hz_fastpath.h"
+#include "io_sock/sock.h"
+#include "loader/xdp_maps.h"
+#include "server/rundir.h"
+#include "server/seats.h"
+#include "server/server.h"
+#include "server/snapshot.h"
+#include <jansson.h>
+
+#define HZ_SERVER_PORTS_MAX    16
+#define HZ_SERVER_DEGRADED_MAX 4
+
+struct hz_control; /* control.c */
+struct hz_publish; /* telemetry_pub.c */
+
+struct hz_server {
+	struct hz_server_conf *conf;
+	/* what it serves */
+	void *snapshot;              /* published struct hz_snapshot, read under RCU by workers */
+	struct hz_snapshot *retired; /* replaced, perhaps still pinned by requests */
+	uint64_t generation;
+	uint64_t reloaded_ns;
+	/* where it serves */
+	uint32_t listen_count;
+	struct hz_endpoint listen[HZ_SITE_LISTENS_MAX];
+	uint32_t port_count;
+	struct hz_fastpath_port port[HZ_SERVER_PORTS_MAX];
+	int port_lock_fd[HZ_SERVER_PORTS_MAX];
+	/* with what */
+	struct hz_rundir rundir;
+	struct hz_rundir_shared shared; /* boot/io=socket */
+	struct hz_xdp_maps maps;        /* boot/io=af_xdp */
+	struct hz_seats seats;
+	struct hz_fastpath *fp;
+	struct hz_sock *sock;
+	struct hz_control *control;
+	struct hz_publish *publish;
+	const char *degraded[HZ_SERVER_DEGRADED_MAX];
+	uint32_t degraded_count;
+	/* state */
+	enum hz_state state;
+	uint64_t started_ns;
+	uint64_t drain_ns; /* when the drain began; 0: not draining */
+	bool is_refusing;  /* lame duck over: no new connections */
+	bool is_done;
+};
+
+/* server_ports.c: where packets come from, by the site's listen list. */
+int hz_server_ports_open(struct hz_server *server, struct hz_err *err);
+void hz_server_ports_close(struct hz_server *server);
+
+/* reload.c: all or nothing, synchronous. *result is a new reference for the control socket. */
+int hz_server_reload(struct hz_server *server, json_t **result, struct hz_err *err);
+void hz_server_reclaim(struct hz_server *server); /* frees retired snapshots no request holds */
+
+/* drain.c: health answers 503, then no new connections, then the end. */
+void hz_server_drain(struct hz_server *server);
+void hz_server_drain_step(struct hz_server *server, uint64_t now_ns);
+void hz_server_state_set(struct hz_server *server, enum hz_state state);
+
+/* control.c: the control socket. */
+int hz_control_open(struct hz_server *server, struct hz_control **out, struct hz_err *err);
+void hz_control_close(struct hz_control *control);
+int hz_control_poll_fd(const struct hz_control *control);
+void hz_control_turn(struct hz_control *control, uint64_t now_ns);
+
+/* control_cmd.c: one request object in, one answer object out (a new reference). */
+json_t *hz_control_cmd_run(struct hz_server *server, const json_t *request, bool may_change);
+
+/* telemetry_pub.c: percentiles at 1 Hz and histogram deltas into the ring. */
+int hz_publish_open(struct hz_server *server, struct hz_publish **out);
+void hz_publish_turn(struct hz_publish *publish, struct hz_server *server, uint64_t now_ns);
+void hz_publish_close(struct hz_publish *publish);
+
+#endif

@@ -1,0 +1,246 @@
+#include "server/snapshot.h"
+#include "handlers/answer.h"
+#include "handlers/bytes.h"
+#include "handlers/echo.h"
+#include "handlers/respond.h"
+#include "router/path.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Names of the parameters in a pattern, in order: ":id", "*path". */
+static struct hz_handler_params pattern_params(struct hz_span pattern,
+                                               struct hz_span name[HZ_LIMIT_route_params_max])
+{
+	struct hz_handler_params params = { .name = name };
+	size_t at = 0;
+
+	while (at < pattern.len) {
+		bool is_param = at > 0 && pattern.data[at - 1] == '/' &&
+		                (pattern.data[at] == ':' || pattern.data[at] == '*');
+		size_t end = at + 1;
+
+		if (is_param && params.count < HZ_LIMIT_route_params_max) {
+			while (end < pattern.len && pattern.data[end] != '/')
+				end++;
+			name[params.count++] =
+				(struct hz_span){ pattern.data + at + 1, end - at - 1 };
+		}
+		at = end;
+	}
+	return params;
+}
+
+static int respond_build(const struct hz_site_route *route, const struct hz_handler_params *params,
+                         struct hz_handler *out)
+{
+	struct hz_respond_member *member = NULL;
+	struct hz_respond_conf conf = {
+		.status = route->status,
+		.content_type = route->content_type,
+		.body = route->body,
+		.json_count = route->json_count,
+		.params = *params,
+	};
+	int err;
+
+	if (route->json_count > 0) {
+		member = calloc(route->json_count, sizeof(*member));
+		if (member == NULL)
+			return -ENOMEM;
+		for (uint32_t i = 0; i < route->json_count; i++)
+			member[i] = (struct hz_respond_member){ route->json[i].key,
+				                                route->json[i].value };
+		conf.json = member;
+	}
+	err = hz_respond_build(&conf, out);
+	free(member);
+	return err;
+}
+
+static int route_build(const struct hz_site_route *route, struct hz_snapshot_route *out)
+{
+	struct hz_span name[HZ_LIMIT_route_params_max];
+	struct hz_handler_params params = pattern_params(route->pattern, name);
+	struct hz_bytes_conf bytes = { route->count_param, route->count_max, params };
+
+	out->body_bytes_max = route->body_bytes_max;
+	out->name = (struct hz_span){ (const uint8_t *)route->name, strlen(route->name) };
+	switch (route->handler) {
+	case HZ_HANDLER_RESPOND:
+		return respond_build(route, &params, &out->handler);
+	case HZ_HANDLER_BYTES:
+		return hz_bytes_build(&bytes, &out->handler);
+	case HZ_HANDLER_ECHO:
+		hz_echo_build(&out->handler);
+		return 0;
+	}
+	return -EINVAL;
+}
+
+static int radix_build(struct hz_snapshot *snapshot, struct hz_err *err)
+{
+	const struct hz_site *site = snapshot->site;
+	struct hz_radix_route *routes = calloc(site->route_count + 1u, sizeof(*routes));
+	struct hz_radix_conflict conflict = { 0 };
+	struct hz_radix *radix = NULL;
+	int status;
+
+	if (routes == NULL)
+		return hz_err_set(err, -ENOMEM, 5, "memory", "",
+		                  "Cannot allocate memory for routes");
+	for (uint32_t i = 0; i < site->route_count; i++)
+		routes[i] =
+			(struct hz_radix_route){ site->route[i].pattern, site->route[i].methods };
+	status = hz_radix_build(routes, site->route_count, &radix, &conflict);
+	free(routes);
+	snapshot->radix = radix;
+	if (status == -EEXIST)
+		return hz_err_set(
+			err, -EINVAL, 2, "route_conflict", "",
+			"line %u: route '%s' claims the same requests as '%s' of line %u: %s",
+			site->route[conflict.second].line, site->route[conflict.second].name,
+			site->route[conflict.first].name, site->route[conflict.first].line,
+			conflict.why);
+	if (status == -EINVAL)
+		return hz_err_set(err, status, 2, "bad_route", "", "line %u: route '%s': %s",
+		                  site->route[conflict.first].line,
+		                  site->route[conflict.first].name,
+		                  conflict.why != NULL ? conflict.why : "bad pattern");
+	if (status != 0)
+		return hz_err_set(err, status, 5, "memory", "", "routes: %s", strerror(-status));
+	return 0;
+}
+
+/* A path that only this pattern's parameters can match: 0x01 stands in no literal. */
+static size_t sample_path(struct hz_span pattern, uint8_t *out)
+{
+	size_t used = 0, at = 0;
+
+	while (at < pattern.len) {
+		if (at > 0 && pattern.data[at - 1] == '/' &&
+		    (pattern.data[at] == ':' || pattern.data[at] == '*')) {
+			out[used++] = 0x01;
+			while (at < pattern.len && pattern.data[at] != '/')
+				at++;
+			continue;
+		}
+		out[used++] = pattern.data[at++];
+	}
+	return used;
+}
+
+/* Every route must find itself with each of its methods. */
+static int self_test(const struct hz_snapshot *snapshot, struct hz_err *err)
+{
+	for (uint32_t i = 0; i < snapshot->site->route_count; i++) {
+		const struct hz_site_route *route = &snapshot->site->route[i];
+		uint8_t *path = malloc(route->pattern.len + 1);
+		struct hz_radix_match match;
+		bool found = path != NULL;
+
+		for (uint32_t bit = 1; found && bit < HZ_METHOD_BIT(HZ_HTTP_METHOD_COUNT);
+		     bit <<= 1) {
+			struct hz_span span = { path, sample_path(route->pattern, path) };
+
+			if (route->methods & bit)
+				found = hz_radix_lookup(snapshot->radix, bit, span, &match) ==
+				                HZ_RADIX_FOUND &&
+				        match.route == i;
+		}
+		free(path);
+		if (!found)
+			return hz_err_set(err, -EINVAL, 70, "self_test",
+			                  "report this with the site file",
+			                  "line %u: route '%s' does not find itself", route->line,
+			                  route->name);
+	}
+	return 0;
+}
+
+static struct hz_http_limits limits_build(const struct hz_site *site, const struct hz_tune *tune)
+{
+	return (struct hz_http_limits){
+		.header_bytes = site->limits.header_bytes,
+		.header_count = site->limits.header_count,
+		.uri_bytes = site->limits.uri_bytes,
+		.body_bytes = site->limits.body_bytes,
+		.requests_per_connection = site->limits.requests_per_connection,
+		.header_timeout_ns = tune->timeout_header_ms * HZ_NS_PER_MS,
+		.idle_timeout_ns = tune->timeout_idle_ms * HZ_NS_PER_MS,
+	};
+}
+
+static int handlers_build(struct hz_snapshot *snapshot, struct hz_snapshot_route *routes,
+                          struct hz_err *err)
+{
+	const struct hz_site *site = snapshot->site;
+	int status = 0;
+
+	for (uint32_t i = 0; i < site->route_count && status == 0; i++) {
+		status = route_build(&site->route[i], &routes[i]);
+		if (status != 0)
+			hz_err_set(err, status, 2, "bad_handler", "", "line %u: route '%s': %s",
+			           site->route[i].line, site->route[i].name, strerror(-status));
+	}
+	return status;
+}
+
+int hz_snapshot_build(struct hz_site *site, const struct hz_tune *tune, uint64_t generation,
+                      struct hz_snapshot **out, struct hz_err *err)
+{
+	struct hz_snapshot *snapshot =
+		aligned_alloc(_Alignof(struct hz_snapshot), sizeof(*snapshot));
+	struct hz_snapshot_route *routes = calloc(site->route_count + 1u, sizeof(*routes));
+	int status;
+
+	if (snapshot == NULL || routes == NULL) {
+		free(snapshot);
+		free(routes);
+		return hz_err_set(err, -ENOMEM, 5, "memory", "",
+		                  "Cannot allocate memory for %u routes", site->route_count);
+	}
+	memset(snapshot, 0, sizeof(*snapshot));
+	snapshot->site = site;
+	snapshot->routes = routes;
+	snapshot->generation = generation;
+	snapshot->limits = limits_build(site, tune);
+	status = handlers_build(snapshot, routes, err);
+	if (status == 0)
+		status = radix_build(snapshot, err);
+	if (status == 0)
+		status = self_test(snapshot, err);
+	if (status != 0) {
+		snapshot->site = NULL; /* stays the caller's */
+		for (uint32_t i = 0; i < site->route_count; i++)
+			hz_handler_free(&routes[i].handler);
+		hz_snapshot_free(snapshot);
+		return status;
+	}
+	*out = snapshot;
+	return 0;
+}
+
+void hz_snapshot_free(struct hz_snapshot *snapshot)
+{
+	struct hz_snapshot_route *routes;
+
+	if (snapshot == NULL)
+		return;
+	routes = (struct hz_snapshot_route *)(uintptr_t)snapshot->routes;
+	for (uint32_t i = 0; snapshot->site != NULL && i < snapshot->site->route_count; i++)
+		hz_handler_free(&routes[i].handler);
+	free(routes);
+	hz_radix_free((struct hz_radix *)(uintptr_t)snapshot->radix);
+	hz_site_free(snapshot->site);
+	free(snapshot);
+}
+
+bool hz_snapshot_is_pinned(const struct hz_snapshot *snapshot)
+{
+	uint64_t count = 0;
+
+	for (uint32_t i = 0; i < HZ_WORKERS_MAX; i++)
+		count += __atomic_load_n(&snapshot->pins[i].count, __ATOMIC_ACQUIRE);
+	return count != 0;
+}

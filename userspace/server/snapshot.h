@@ -1,0 +1,45 @@
+/* One immutable generation of everything a request needs: routes, handlers, prepared answers, limits.
+ * Built off the workers, self-tested, published with one pointer, freed when no request holds it. */
+#ifndef HZ_SNAPSHOT_H
+#define HZ_SNAPSHOT_H
+
+#include "config/site.h"
+#include "config/tune.h"
+#include "core/err.h"
+#include "handlers/handler.h"
+#include "http/req.h"
+#include "router/radix.h"
+
+struct hz_snapshot_route {
+	struct hz_handler handler; /* owned */
+	uint64_t body_bytes_max;
+	struct hz_span name;
+};
+
+/* How many requests of one worker hold the snapshot. Written by that worker only. */
+struct hz_snapshot_pins {
+	uint64_t count;
+} HZ_LINE_ALIGNED;
+
+struct hz_snapshot {
+	struct hz_snapshot_pins pins[HZ_WORKERS_MAX];
+	const struct hz_radix *radix;           /* owned */
+	const struct hz_snapshot_route *routes; /* owned, site->route_count of them */
+	struct hz_http_limits limits;
+	uint64_t generation;
+	struct hz_site *site; /* owned: names, patterns and texts point into it */
+	struct hz_snapshot *retired_next;
+};
+
+/* Takes over site on success. Every route must find itself, or the build fails. 0 or -errno; -EINVAL
+ * with err->why naming both lines of a conflict. */
+int hz_snapshot_build(struct hz_site *site, const struct hz_tune *tune, uint64_t generation,
+                      struct hz_snapshot **out, struct hz_err *err);
+void hz_snapshot_free(struct hz_snapshot *snapshot); /* accepts NULL and half-built ones */
+
+bool hz_snapshot_is_pinned(const struct hz_snapshot *snapshot);
+
+/* The application under http; app is a `void *` slot that holds the published snapshot. */
+extern const struct hz_http_app_ops hz_snapshot_app_ops;
+
+#endif

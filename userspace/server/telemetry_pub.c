@@ -1,0 +1,81 @@
+/* Housekeeping's share of telemetry: merges the workers' histograms into latency_pct once per second,
+ * and has the kernel diff them into the ring buffer every telemetry/interval_ms. */
+#include "core/log.h"
+#include "server/server_priv.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+struct hz_publish {
+	uint64_t pct_ns;   /* when latency_pct was last written */
+	uint64_t flush_ns; /* when deltas last went out */
+	uint32_t cpus;     /* XDP records health by CPU number */
+	uint64_t emitted, refused;
+	uint64_t count_before[HZ_STAGE_COUNT];
+	struct hz_hist merged;
+};
+
+static const char *const stage_names[HZ_STAGE_COUNT] = HZ_STAGE_NAMES;
+
+int hz_publish_open(struct hz_server *server, struct hz_publish **out)
+{
+	struct hz_publish *publish = calloc(1, sizeof(*publish));
+	long cpus = sysconf(_SC_NPROCESSORS_CONF);
+
+	if (publish == NULL)
+		return -ENOMEM;
+	publish->cpus = cpus > 0 && cpus < HZ_WORKERS_MAX ? (uint32_t)cpus : HZ_WORKERS_MAX;
+	publish->pct_ns = publish->flush_ns = server->started_ns;
+	*out = publish;
+	return 0;
+}
+
+void hz_publish_close(struct hz_publish *publish)
+{
+	free(publish);
+}
+
+/* Histograms of dead workers of an earlier run count too: the view is the map's, not this process's. */
+static void pct_refresh(struct hz_publish *publish, const struct hz_xdp_maps *maps,
+                        uint64_t interval_ns)
+{
+	for (uint32_t stage = 0; stage < HZ_STAGE_COUNT; stage++) {
+		struct hz_latency_pct pct = { .updated_unix = (uint64_t)time(NULL) };
+
+		memset(&publish->merged, 0, sizeof(publish->merged));
+		for (uint32_t worker = 0; worker < HZ_WORKERS_MAX; worker++)
+			hz_hist_merge(&publish->merged,
+			              &maps->latency[worker * HZ_STAGE_COUNT + stage]);
+		hz_hist_pct(&pct, &publish->merged, publish->count_before[stage], interval_ns);
+		publish->count_before[stage] = pct.count;
+		memcpy(pct.stage, stage_names[stage], strlen(stage_names[stage]));
+		if (hz_xdp_pct_write(maps, stage, &pct) != 0)
+			hz_log(HZ_LOG_WARN, "cannot write latency_pct");
+	}
+}
+
+static void deltas_flush(struct hz_publish *publish, const struct hz_server *server)
+{
+	uint32_t workers = HZ_MAX(server->seats.count, publish->cpus);
+	uint32_t last = workers * HZ_STAGE_COUNT - 1;
+
+	for (uint32_t index = 0; index <= last; index++)
+		(void)hz_xdp_flush(&server->maps, index, index == last, &publish->emitted,
+		                   &publish->refused);
+}
+
+void hz_publish_turn(struct hz_publish *publish, struct hz_server *server, uint64_t now_ns)
+{
+	if (server->maps.latency == NULL)
+		return;
+	if (now_ns - publish->pct_ns >= HZ_NS_PER_S) {
+		pct_refresh(publish, &server->maps, now_ns - publish->pct_ns);
+		publish->pct_ns = now_ns;
+	}
+	if (now_ns - publish->flush_ns >= server->conf->tune.telemetry_interval_ms * HZ_NS_PER_MS) {
+		deltas_flush(publish, server);
+		publish->flush_ns = now_ns;
+	}
+}
