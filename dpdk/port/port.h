@@ -10,20 +10,30 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define HZ_PORT_TX_SLOTS (HZ_LIMIT_burst_max * 4u)
+#define HZ_PORT_NAME_MAX 32
+
 struct hz_port {
 	struct rte_mempool *pool; /* receive and transmit buffers of this worker */
-	struct rte_mbuf **tx;     /* batch being gathered, HZ_LIMIT_burst_max * 4 slots */
+	struct rte_mbuf **tx;     /* batch being gathered, HZ_PORT_TX_SLOTS slots */
 	uint32_t tx_count;
 	uint16_t port_id;
 	uint16_t mtu; /* IP bytes per packet */
 	uint8_t mac[6];
 	bool multi_segs;      /* the driver sends chains; else one direct mbuf per frame */
 	bool verify_checksum; /* verify L4 checksums in software */
-	bool link_up;         /* nothing is sent while down */
-	bool is_gone;         /* the device was deleted: ENXIO */
+	bool link_up;         /* nothing is sent while down; set by hz_link_watch, another thread */
+	bool is_gone;         /* the device was deleted: ENXIO; likewise */
 	uint32_t ifindex;     /* 0: no kernel netdev */
 	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
 	const struct hz_slot *slot;
+	struct rte_mbuf **reserve; /* kept back for control segments; NULL: no reserve */
+	uint32_t reserve_count;    /* 0..HZ_LIMIT_tx_reserve_mbufs */
+	uint32_t idle_flushes;     /* flushes in a row that had nothing to send */
+	int poll_fd;               /* readable while frames wait, the driver's own; -1: none */
+	uint16_t queue;            /* of the interface */
+	bool has_driver;           /* close removes the device by its name */
+	char name[HZ_PORT_NAME_MAX];
 };
 
 /* 0..count packets; each mbuf is the caller's to free. */
@@ -37,9 +47,21 @@ void hz_port_tx(struct hz_port *port, struct rte_mbuf *mbuf);
  * completions, and only now and then. */
 void hz_port_flush(struct hz_port *port);
 
+/* Reaps transmit completions now: before the caller sleeps, or when buffers ran out. */
+void hz_port_reap(struct hz_port *port);
+
 /* A buffer with HZ_PORT_HEADROOM bytes before the data. for_control may take the last
  * HZ_LIMIT_tx_reserve_mbufs. NULL: counted as drop_no_mbuf. */
 struct rte_mbuf *hz_port_alloc(struct hz_port *port, bool for_control);
+
+/* The second half of opening a port, for the drivers beside this file: takes over pool, allocates the
+ * batch and fills the reserve. The port is zeroed but for what the driver knows. 0 or -ENOMEM, then
+ * pool is still the caller's. */
+int hz_port_setup(struct hz_port *port, struct rte_mempool *pool);
+
+/* Stops and closes the device, frees batch, reserve and pool. Accepts a zeroed or half-built port. No
+ * buffer of the pool may be used afterwards. */
+void hz_port_close(struct hz_port *port);
 
 #define HZ_PORT_HEADROOM 128u /* Ethernet, 2 VLAN tags, IPv6, TCP with 40 bytes of options: 122 */
 

@@ -1,0 +1,64 @@
+/* Packet buffer pools. */
+#include "port/mempool.h"
+#include <errno.h>
+#include <rte_errno.h>
+#include <rte_mbuf.h>
+#include <unistd.h>
+
+#define CACHE_MBUFS       256u
+#define LINK_BYTES_MAX    22u  /* Ethernet and two VLAN tags */
+#define KERNEL_ROOM_BYTES 256u /* XDP_PACKET_HEADROOM, on top of the mbuf's own headroom */
+#define ROOM_ALIGN        64u
+
+static uint16_t data_room(uint16_t mtu)
+{
+	uint32_t need = RTE_PKTMBUF_HEADROOM + KERNEL_ROOM_BYTES + LINK_BYTES_MAX + mtu;
+
+	need = (need + ROOM_ALIGN - 1) / ROOM_ALIGN * ROOM_ALIGN;
+	return (uint16_t)HZ_MAX(need, (uint32_t)RTE_MBUF_DEFAULT_BUF_SIZE);
+}
+
+static uint32_t object_bytes(uint16_t mtu)
+{
+	struct rte_mempool_objsz size;
+
+	return rte_mempool_calc_obj_size((uint32_t)sizeof(struct rte_mbuf) + data_room(mtu), 0,
+	                                 &size);
+}
+
+uint64_t hz_mempool_bytes(uint32_t count, uint16_t mtu)
+{
+	/* The pool's ring has up to twice as many slots as objects, being a power of two. */
+	return (uint64_t)count * (object_bytes(mtu) + 2 * sizeof(void *)) + 65536u;
+}
+
+int hz_mempool_open(const char *name, uint32_t count, uint16_t mtu, struct rte_mempool **out,
+                    struct hz_err *err)
+{
+	uint32_t cache = HZ_MIN(CACHE_MBUFS, count / 8);
+	struct rte_mempool *pool;
+
+	if (mtu > HZ_MEMPOOL_MTU_MAX || object_bytes(mtu) > (uint32_t)sysconf(_SC_PAGESIZE))
+		return hz_err_set(err, -EMSGSIZE, 5, "mtu_too_large", "ip link set dev IF mtu 1500",
+		                  "a packet buffer for MTU %u does not fit into a page", mtu);
+	pool = rte_pktmbuf_pool_create(name, count, cache, 0, data_room(mtu), SOCKET_ID_ANY);
+	if (pool == NULL) {
+		int cause = rte_errno != 0 ? rte_errno : ENOMEM;
+
+		return hz_err_set(err, -cause, 5, "no_memory", "hzctl doctor",
+		                  "%u packet buffers (%llu MiB) could not be allocated: %s", count,
+		                  (unsigned long long)(hz_mempool_bytes(count, mtu) >> 20),
+		                  rte_strerror(cause));
+	}
+	/* The driver registers the first piece as UMEM and would address the others outside of it. */
+	if (pool->nb_mem_chunks != 1) {
+		int pieces = (int)pool->nb_mem_chunks;
+
+		rte_mempool_free(pool);
+		return hz_err_set(err, -ENOMEM, 5, "memory_in_pieces", "hzctl doctor",
+		                  "memory for %u packet buffers came in %d pieces, not one", count,
+		                  pieces);
+	}
+	*out = pool;
+	return 0;
+}

@@ -1,0 +1,162 @@
+/* The batch in front of a DPDK port: receive, transmit, completions, the control reserve. */
+#include "port/port.h"
+#include <assert.h>
+#include <errno.h>
+#include <rte_bus_vdev.h>
+#include <rte_ethdev.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* net_af_xdp gives buffers back only inside tx_burst, and a tx_burst of nothing is still a system call
+ * there: an idle port reaps after 64, 128, 256, ... turns, and then about once per millisecond. */
+#define REAP_FIRST_TURNS 64u
+#define REAP_EVERY_TURNS 16384u
+
+_Static_assert(HZ_PORT_HEADROOM == RTE_PKTMBUF_HEADROOM, "rte_pktmbuf_alloc leaves our headroom");
+_Static_assert(HZ_PORT_TX_SLOTS <= UINT16_MAX, "a batch is one tx_burst");
+
+uint16_t hz_port_rx(struct hz_port *port, struct rte_mbuf **out, uint16_t count)
+{
+	uint16_t got = rte_eth_rx_burst(port->port_id, 0, out, count);
+	uint64_t bytes = 0;
+
+	for (uint16_t i = 0; i < got; i++) {
+		rte_prefetch0(rte_pktmbuf_mtod(out[i], const void *));
+		bytes += rte_pktmbuf_pkt_len(out[i]);
+	}
+	port->rx_packets += got;
+	port->rx_bytes += bytes;
+	return got;
+}
+
+void hz_port_tx(struct hz_port *port, struct rte_mbuf *mbuf)
+{
+	/* The driver sends stale memory behind the first segment of a chain, and loses indirect
+	 * buffers of its own pool without a word. */
+	assert(port->multi_segs || (mbuf->nb_segs == 1 && RTE_MBUF_DIRECT(mbuf)));
+	if (HZ_UNLIKELY(port->tx_count == HZ_PORT_TX_SLOTS))
+		hz_port_flush(port);
+	port->tx[port->tx_count++] = mbuf;
+	port->tx_bytes += rte_pktmbuf_pkt_len(mbuf);
+}
+
+/* Fills the reserve first, so that buffers which come back serve control segments before data. */
+static void reserve_fill(struct hz_port *port)
+{
+	while (port->reserve_count < HZ_LIMIT_tx_reserve_mbufs) {
+		struct rte_mbuf *mbuf = rte_pktmbuf_alloc(port->pool);
+
+		if (mbuf == NULL)
+			return;
+		port->reserve[port->reserve_count++] = mbuf;
+	}
+}
+
+static bool can_send(const struct hz_port *port)
+{
+	return __atomic_load_n(&port->link_up, __ATOMIC_RELAXED) &&
+	       !__atomic_load_n(&port->is_gone, __ATOMIC_RELAXED);
+}
+
+/* Frees what was gathered from slot first on. */
+static void batch_drop(struct hz_port *port, uint32_t first)
+{
+	for (uint32_t i = first; i < port->tx_count; i++) {
+		port->tx_bytes -= rte_pktmbuf_pkt_len(port->tx[i]);
+		rte_pktmbuf_free(port->tx[i]);
+		hz_slot_count(port->slot, HZ_COUNTER_drop_tx_full);
+	}
+}
+
+void hz_port_reap(struct hz_port *port)
+{
+	if (!__atomic_load_n(&port->is_gone, __ATOMIC_RELAXED))
+		(void)rte_eth_tx_burst(port->port_id, 0, port->tx, 0);
+	if (port->reserve != NULL && port->reserve_count < HZ_LIMIT_tx_reserve_mbufs)
+		reserve_fill(port);
+}
+
+static void flush_nothing(struct hz_port *port)
+{
+	uint32_t turns = ++port->idle_flushes;
+
+	if (turns < REAP_FIRST_TURNS)
+		return;
+	if ((turns & (turns - 1)) == 0 || turns % REAP_EVERY_TURNS == 0)
+		hz_port_reap(port);
+}
+
+void hz_port_flush(struct hz_port *port)
+{
+	uint16_t count = (uint16_t)port->tx_count;
+	uint16_t sent = 0;
+
+	if (count == 0) {
+		flush_nothing(port);
+		return;
+	}
+	port->idle_flushes = 0;
+	if (can_send(port)) {
+		sent = rte_eth_tx_burst(port->port_id, 0, port->tx, count);
+		/* The refusing call kicked the kernel, so slots may be free now. Once more, then the
+		 * rest is lost: a worker never waits for a device. */
+		if (HZ_UNLIKELY(sent < count))
+			sent = (uint16_t)(sent + rte_eth_tx_burst(port->port_id, 0, port->tx + sent,
+			                                          (uint16_t)(count - sent)));
+	}
+	port->tx_packets += sent;
+	if (HZ_UNLIKELY(sent < count))
+		batch_drop(port, sent);
+	port->tx_count = 0;
+	if (HZ_UNLIKELY(port->reserve != NULL && port->reserve_count < HZ_LIMIT_tx_reserve_mbufs))
+		reserve_fill(port);
+}
+
+struct rte_mbuf *hz_port_alloc(struct hz_port *port, bool for_control)
+{
+	struct rte_mbuf *mbuf = rte_pktmbuf_alloc(port->pool);
+
+	if (HZ_LIKELY(mbuf != NULL))
+		return mbuf;
+	if (for_control && port->reserve_count > 0)
+		return port->reserve[--port->reserve_count];
+	hz_slot_count(port->slot, HZ_COUNTER_drop_no_mbuf);
+	/* The flush of this turn reaps, unless it sends and so reaps anyway. */
+	port->idle_flushes = REAP_FIRST_TURNS - 1;
+	return NULL;
+}
+
+int hz_port_setup(struct hz_port *port, struct rte_mempool *pool)
+{
+	struct rte_mbuf **tx = calloc(HZ_PORT_TX_SLOTS, sizeof(struct rte_mbuf *));
+	struct rte_mbuf **reserve = calloc(HZ_LIMIT_tx_reserve_mbufs, sizeof(struct rte_mbuf *));
+
+	if (tx == NULL || reserve == NULL) {
+		free(tx);
+		free(reserve);
+		return -ENOMEM;
+	}
+	port->pool = pool;
+	port->tx = tx;
+	port->tx_count = 0;
+	port->reserve = reserve;
+	port->reserve_count = 0;
+	reserve_fill(port);
+	return 0;
+}
+
+void hz_port_close(struct hz_port *port)
+{
+	if (port->has_driver) {
+		(void)rte_eth_dev_stop(port->port_id);
+		(void)rte_eth_dev_close(port->port_id);
+		(void)rte_vdev_uninit(port->name);
+	}
+	/* The device is closed, so the driver touches no buffer any more and the pool can go, with
+	 * every buffer of it that still was in a ring, in the batch or in the reserve. */
+	free(port->tx);
+	free(port->reserve);
+	rte_mempool_free(port->pool);
+	memset(port, 0, sizeof(*port));
+	port->poll_fd = -1;
+}
