@@ -1,5 +1,9 @@
 /* Compressed radix tree over paths with `:param` and `*wildcard` segments. Immutable once built; a
- * lookup is linear in the path: static before param before wildcard, with correct fallback. */
+ * lookup is linear in the path: static before param before wildcard, with correct fallback.
+ *
+ * `:name` matches one segment that is not empty, `*name`, which is the last segment, all the rest, be
+ * it empty. Of the patterns that match a path, that wins which is static at the first segment where
+ * they differ, else has the parameter there; a pattern without the method does not take part. */
 #ifndef HZ_RADIX_H
 #define HZ_RADIX_H
 
@@ -35,7 +39,9 @@ struct hz_radix_match {
 
 enum hz_radix_result { HZ_RADIX_FOUND, HZ_RADIX_NOT_FOUND, HZ_RADIX_METHOD };
 
-/* 0, -EINVAL (pattern; conflict->first names it), -EEXIST (conflict is filled), -ENOMEM. */
+/* Copies all it needs of routes. 0, -EINVAL (pattern; conflict->first names it, ->why says what; also
+ * when patterns overlap so much that a lookup could become slow, see radix_node.h), -EEXIST (conflict
+ * is filled), -ENOMEM. */
 int hz_radix_build(const struct hz_radix_route *routes, uint32_t count, struct hz_radix **out,
                    struct hz_radix_conflict *conflict);
 void hz_radix_free(struct hz_radix *radix); /* accepts NULL */

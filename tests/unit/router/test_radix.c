@@ -1,0 +1,365 @@
+/* The tree by the table: priorities, fallback, methods, conflicts, sizes. */
+#include "router/path.h"
+#include "router/radix.h"
+
+#include "core/base.h"
+#include "hz_test.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GET    1u
+#define POST   4u
+#define DELETE 16u
+
+static struct hz_span span(const char *text)
+{
+	return (struct hz_span){ (const uint8_t *)text, strlen(text) };
+}
+
+static bool span_is(struct hz_span a, const char *text)
+{
+	return a.len == strlen(text) && memcmp(a.data, text, a.len) == 0;
+}
+
+static struct hz_radix *build(const struct hz_radix_route *routes, uint32_t count)
+{
+	struct hz_radix_conflict conflict;
+	struct hz_radix *radix = NULL;
+
+	CU_ASSERT_EQUAL_FATAL(hz_radix_build(routes, count, &radix, &conflict), 0);
+	return radix;
+}
+
+static const struct hz_radix_route table[] = {
+	{ { (const uint8_t *)"/", 1 }, GET },
+	{ { (const uint8_t *)"/user/new", 9 }, GET },
+	{ { (const uint8_t *)"/user/:id", 9 }, GET | POST },
+	{ { (const uint8_t *)"/user/:id/post/:slug", 20 }, GET },
+	{ { (const uint8_t *)"/user/new/post/first", 20 }, POST },
+	{ { (const uint8_t *)"/static/*path", 13 }, GET },
+	{ { (const uint8_t *)"/static/logo.png", 16 }, GET },
+	{ { (const uint8_t *)"/user/:name", 11 }, DELETE },
+	{ { (const uint8_t *)"/any/thing", 10 }, 0 },
+	{ { (const uint8_t *)"/:a/:b/:c/end", 13 }, GET },
+};
+
+static const struct {
+	const char *path;
+	uint32_t method;
+	enum hz_radix_result result;
+	uint32_t route_or_allow;
+	const char *first_value;
+} lookups[] = {
+	{ "/", GET, HZ_RADIX_FOUND, 0, NULL },
+	{ "", GET, HZ_RADIX_NOT_FOUND, 0, NULL },
+	{ "*", GET, HZ_RADIX_NOT_FOUND, 0, NULL },
+	{ "/user/new", GET, HZ_RADIX_FOUND, 1, NULL },
+	{ "/user/new", POST, HZ_RADIX_FOUND, 2, "new" },
+	{ "/user/newer", GET, HZ_RADIX_FOUND, 2, "newer" },
+	{ "/user/ne", GET, HZ_RADIX_FOUND, 2, "ne" },
+	{ "/user/7", DELETE, HZ_RADIX_FOUND, 7, "7" },
+	{ "/user/", GET, HZ_RADIX_NOT_FOUND, 0, NULL },
+	{ "/user", GET, HZ_RADIX_NOT_FOUND, 0, NULL },
+	{ "/user/new/post/first", GET, HZ_RADIX_FOUND, 3, "new" },
+	{ "/user/new/post/first", POST, HZ_RADIX_FOUND, 4, NULL },
+	{ "/user/new/post/first", DELETE, HZ_RADIX_METHOD, GET | POST, NULL },
+	{ "/user/7/post/", GET, HZ_RADIX_NOT_FOUND, 0, NULL },
+	{ "/user/7/post/a", POST, HZ_RADIX_METHOD, GET, NULL },
+	{ "/user/7/post/end", GET, HZ_RADIX_FOUND, 3, "7" },
+	{ "/user/7/x/end", GET, HZ_RADIX_FOUND, 9, "user" },
+	{ "/user/7/x/ends", GET, HZ_RADIX_NOT_FOUND, 0, NULL },
+	{ "/static/", GET, HZ_RADIX_FOUND, 5, "" },
+	{ "/static", GET, HZ_RADIX_NOT_FOUND, 0, NULL },
+	{ "/static/a/b", GET, HZ_RADIX_FOUND, 5, "a/b" },
+	{ "/static/logo.png", GET, HZ_RADIX_FOUND, 6, NULL },
+	{ "/static/logo.png/", GET, HZ_RADIX_FOUND, 5, "logo.png/" },
+	{ "/static/b/c/end", GET, HZ_RADIX_FOUND, 5, "b/c/end" },
+	{ "/any/thing", DELETE, HZ_RADIX_FOUND, 8, NULL },
+	{ "/user/7", 32, HZ_RADIX_METHOD, GET | POST | DELETE, NULL },
+};
+
+static void lookup_of_table_is_as_listed(void)
+{
+	struct hz_radix *radix = build(table, HZ_ARRAY_LEN(table));
+
+	for (size_t i = 0; i < HZ_ARRAY_LEN(lookups); i++) {
+		struct hz_radix_match match;
+		enum hz_radix_result result =
+			hz_radix_lookup(radix, lookups[i].method, span(lookups[i].path), &match);
+
+		CU_ASSERT_EQUAL(result, lookups[i].result);
+		if (result == HZ_RADIX_FOUND)
+			CU_ASSERT_EQUAL(match.route, lookups[i].route_or_allow);
+		if (result == HZ_RADIX_METHOD)
+			CU_ASSERT_EQUAL(match.allow, lookups[i].route_or_allow);
+		if (result == HZ_RADIX_FOUND && lookups[i].first_value != NULL)
+			CU_ASSERT(match.param_count > 0 &&
+			          span_is(match.param[0].value, lookups[i].first_value));
+		if (result == HZ_RADIX_FOUND && lookups[i].first_value == NULL)
+			CU_ASSERT_EQUAL(match.param_count, 0);
+	}
+	hz_radix_free(radix);
+}
+
+static void names_of_one_path_differ_by_method(void)
+{
+	struct hz_radix *radix = build(table, HZ_ARRAY_LEN(table));
+	struct hz_radix_match match;
+
+	CU_ASSERT_EQUAL(hz_radix_lookup(radix, POST, span("/user/x"), &match), HZ_RADIX_FOUND);
+	CU_ASSERT(span_is(match.param[0].name, "id"));
+	CU_ASSERT_EQUAL(hz_radix_lookup(radix, DELETE, span("/user/x"), &match), HZ_RADIX_FOUND);
+	CU_ASSERT(span_is(match.param[0].name, "name"));
+	CU_ASSERT_EQUAL(hz_radix_lookup(radix, GET, span("/user/x/post/y"), &match),
+	                HZ_RADIX_FOUND);
+	CU_ASSERT_EQUAL(match.param_count, 2);
+	CU_ASSERT(span_is(match.param[1].name, "slug") && span_is(match.param[1].value, "y"));
+	hz_radix_free(radix);
+}
+
+static void tree_without_routes_finds_nothing(void)
+{
+	struct hz_radix *radix = build(NULL, 0);
+	struct hz_radix_match match;
+
+	CU_ASSERT_EQUAL(hz_radix_lookup(radix, GET, span("/"), &match), HZ_RADIX_NOT_FOUND);
+	CU_ASSERT_EQUAL(hz_radix_lookup(radix, GET, span(""), &match), HZ_RADIX_NOT_FOUND);
+	hz_radix_free(radix);
+}
+
+static void escaped_slash_stays_in_its_segment(void)
+{
+	struct hz_radix *radix = build(table, HZ_ARRAY_LEN(table));
+	struct hz_radix_match match;
+	uint8_t memory[64];
+	struct hz_arena arena;
+	struct hz_span path, value;
+
+	hz_arena_init(&arena, memory, sizeof(memory));
+	CU_ASSERT_EQUAL(hz_path_decode(span("/user/a%2Fb"), &arena, &path), 0);
+	CU_ASSERT_EQUAL(hz_radix_lookup(radix, GET, path, &match), HZ_RADIX_FOUND);
+	CU_ASSERT_EQUAL(match.route, 2);
+	CU_ASSERT_EQUAL(hz_path_param(match.param[0].value, &arena, &value), 0);
+	CU_ASSERT(span_is(value, "a/b"));
+	CU_ASSERT_EQUAL(hz_path_decode(span("/user%2Fnew"), &arena, &path), 0);
+	CU_ASSERT_EQUAL(hz_radix_lookup(radix, GET, path, &match), HZ_RADIX_NOT_FOUND);
+	hz_radix_free(radix);
+}
+
+static void conflict_names_both_routes(void)
+{
+	static const struct {
+		const char *a, *b;
+		uint32_t a_methods, b_methods;
+		int err;
+	} pairs[] = {
+		{ "/x", "/x", GET, GET, -EEXIST },
+		{ "/x", "/x", GET | POST, POST, -EEXIST },
+		{ "/x", "/x", 0, POST, -EEXIST },
+		{ "/x", "/x", GET, 0, -EEXIST },
+		{ "/x", "/x", GET, POST, 0 },
+		{ "/x/:a", "/x/:b", GET, GET, -EEXIST },
+		{ "/x/:a", "/x/b", GET, GET, 0 },
+		{ "/x/:a", "/x/*b", GET, GET, 0 },
+		{ "/x/*a", "/x/*b", GET, GET, -EEXIST },
+		{ "/x/*a", "/x/*b", GET, POST, 0 },
+		{ "/x/", "/x", GET, GET, 0 },
+		{ "/:a/y", "/:b/y", GET, GET, -EEXIST },
+		{ "/:a/y", "/:b/z", GET, GET, 0 },
+	};
+
+	for (size_t i = 0; i < HZ_ARRAY_LEN(pairs); i++) {
+		struct hz_radix_route routes[] = {
+			{ span("/other"), GET },
+			{ span(pairs[i].a), pairs[i].a_methods },
+			{ span("/x/y/z"), GET },
+			{ span(pairs[i].b), pairs[i].b_methods },
+		};
+		struct hz_radix_conflict conflict;
+		struct hz_radix *radix = NULL;
+
+		CU_ASSERT_EQUAL(hz_radix_build(routes, 4, &radix, &conflict), pairs[i].err);
+		if (pairs[i].err == -EEXIST) {
+			CU_ASSERT_EQUAL(conflict.first, 1);
+			CU_ASSERT_EQUAL(conflict.second, 3);
+			CU_ASSERT_PTR_NOT_NULL(conflict.why);
+			CU_ASSERT_PTR_NULL(radix);
+		}
+		hz_radix_free(radix);
+	}
+}
+
+static void pattern_out_of_grammar_is_refused(void)
+{
+	static const char *const bad[] = {
+		"",
+		"a",
+		":a",
+		"*a",
+		"/:",
+		"/*",
+		"/:a/:a",
+		"/*a/b",
+		"/*a/",
+		"/a*",
+		"/a*b",
+		"/:a b",
+		"/:a*",
+		"/a%41",
+		"/a?b",
+		"/a#b",
+		"/a b",
+		"/a\tb",
+		"/a\x7f",
+		"/.",
+		"/..",
+		"/a/../b",
+		"/./a",
+		"/:a/..",
+		"/:a.b",
+		"/:1/:2/:3/:4/:5/:6/:7/:8/:9/:10/:11/:12/:13/:14/:15/:16/:17",
+		"/:n2345678901234567890123456789012345678901234567890123456789012345",
+	};
+	static const char *const good[] = {
+		"/a:b",      "/a.b",
+		"/...",      "/.a",
+		"/a//b",     "//",
+		"/a/",       "/:a_b-9/*rest",
+		"/\xc3\xbc", "/:1/:2/:3/:4/:5/:6/:7/:8/:9/:10/:11/:12/:13/:14/:15/:16",
+	};
+	struct hz_radix_conflict conflict;
+	struct hz_radix *radix = NULL;
+
+	for (size_t i = 0; i < HZ_ARRAY_LEN(bad); i++) {
+		struct hz_radix_route routes[] = { { span("/ok"), GET }, { span(bad[i]), GET } };
+
+		CU_ASSERT_EQUAL(hz_radix_build(routes, 2, &radix, &conflict), -EINVAL);
+		CU_ASSERT_EQUAL(conflict.first, 1);
+		CU_ASSERT_PTR_NOT_NULL(conflict.why);
+	}
+	for (size_t i = 0; i < HZ_ARRAY_LEN(good); i++) {
+		struct hz_radix_route routes[] = { { span("/ok"), GET }, { span(good[i]), GET } };
+
+		hz_radix_free(build(routes, 2));
+	}
+}
+
+/* /a/x/x..., /:p/x..., every way static or parameter: 2^n ways through n segments. */
+static int overlap_build(unsigned segments)
+{
+	uint32_t count = 1u << segments;
+	struct hz_radix_route *routes = calloc(count, sizeof(*routes));
+	char(*text)[64] = calloc(count, sizeof(*text));
+	struct hz_radix_conflict conflict;
+	struct hz_radix *radix = NULL;
+	int err;
+
+	for (uint32_t i = 0; i < count; i++) {
+		size_t at = 0;
+
+		for (unsigned k = 0; k < segments; k++)
+			at += (size_t)snprintf(text[i] + at, sizeof(text[i]) - at,
+			                       i >> k & 1 ? "/:p%u" : "/a", k);
+		routes[i] = (struct hz_radix_route){ span(text[i]), GET };
+	}
+	err = hz_radix_build(routes, count, &radix, &conflict);
+	if (err == 0) {
+		struct hz_radix_match match;
+		char path[64] = "";
+
+		for (unsigned k = 0; k < segments; k++)
+			strncat(path, "/a", sizeof(path) - strlen(path) - 1);
+		CU_ASSERT_EQUAL(hz_radix_lookup(radix, GET, span(path), &match), HZ_RADIX_FOUND);
+		CU_ASSERT_EQUAL(match.route, 0);
+		/* Every way is tried and fails: the deepest stack there is. */
+		CU_ASSERT_EQUAL(hz_radix_lookup(radix, POST, span(path), &match), HZ_RADIX_METHOD);
+		strncat(path, "/", sizeof(path) - strlen(path) - 1);
+		CU_ASSERT_EQUAL(hz_radix_lookup(radix, GET, span(path), &match),
+		                HZ_RADIX_NOT_FOUND);
+	}
+	hz_radix_free(radix);
+	free(routes);
+	free(text);
+	return err;
+}
+
+static void overlap_beyond_the_limit_is_refused(void)
+{
+	CU_ASSERT_EQUAL(overlap_build(5), 0);
+	CU_ASSERT_EQUAL(overlap_build(7), 0);
+	CU_ASSERT_EQUAL(overlap_build(8), -EINVAL);
+}
+
+/* Route i of a big site, as its pattern or as a path that it matches. */
+static void big_text(char out[64], unsigned i, const char *param, const char *rest)
+{
+	if (i % 3 == 0)
+		snprintf(out, 64, "/api/v%u/item%u", i % 97, i);
+	else if (i % 3 == 1)
+		snprintf(out, 64, "/api/v%u%s/part%u", i % 97, param, i);
+	else
+		snprintf(out, 64, "/shop%u/a-rather-long-static-segment-%u/%s", i % 97, i, rest);
+}
+
+static void ten_thousand_routes_find_themselves(void)
+{
+	enum { COUNT = 10000 };
+	struct hz_radix_route *routes = calloc(COUNT, sizeof(*routes));
+	char(*pattern)[64] = calloc(COUNT, sizeof(*pattern));
+	char(*path)[64] = calloc(COUNT, sizeof(*path));
+	struct hz_radix_match match;
+	struct hz_radix *radix;
+	unsigned wrong = 0;
+
+	for (unsigned i = 0; i < COUNT; i++) {
+		big_text(pattern[i], i, "/:id", "*rest");
+		big_text(path[i], i, "/four", "r/s");
+		routes[i] = (struct hz_radix_route){ span(pattern[i]), GET };
+	}
+	radix = build(routes, COUNT);
+	for (unsigned i = 0; i < COUNT; i++) {
+		if (hz_radix_lookup(radix, GET, span(path[i]), &match) != HZ_RADIX_FOUND ||
+		    match.route != i || match.param_count != (i % 3 == 0 ? 0 : 1))
+			wrong++;
+	}
+	CU_ASSERT_EQUAL(wrong, 0);
+	hz_radix_free(radix);
+	free(routes);
+	free(pattern);
+	free(path);
+}
+
+static void node_with_most_children_finds_each(void)
+{
+	char pattern[256][3];
+	struct hz_radix_route routes[256];
+	uint32_t count = 0;
+	struct hz_radix *radix;
+	struct hz_radix_match match;
+
+	for (unsigned byte = 0x21; byte < 256; byte++) {
+		if (strchr("%*:?#./\x7f", (int)byte) != NULL)
+			continue;
+		snprintf(pattern[count], sizeof(pattern[count]), "/%c", (char)byte);
+		routes[count] = (struct hz_radix_route){ span(pattern[count]), GET };
+		count++;
+	}
+	radix = build(routes, count);
+	for (uint32_t i = 0; i < count; i++) {
+		CU_ASSERT_EQUAL(hz_radix_lookup(radix, GET, span(pattern[i]), &match),
+		                HZ_RADIX_FOUND);
+		CU_ASSERT_EQUAL(match.route, i);
+	}
+	CU_ASSERT_EQUAL(
+		hz_radix_lookup(radix, GET, (struct hz_span){ (const uint8_t *)"/\0", 2 }, &match),
+		HZ_RADIX_NOT_FOUND);
+	hz_radix_free(radix);
+}
+
+HZ_SUITE(radix, CASE(lookup_of_table_is_as_listed), CASE(names_of_one_path_differ_by_method),
+         CASE(tree_without_routes_finds_nothing), CASE(escaped_slash_stays_in_its_segment),
+         CASE(conflict_names_both_routes), CASE(pattern_out_of_grammar_is_refused),
+         CASE(overlap_beyond_the_limit_is_refused), CASE(ten_thousand_routes_find_themselves),
+         CASE(node_with_most_children_finds_each));

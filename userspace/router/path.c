@@ -1,0 +1,149 @@
+/* Decoding a path and resolving its dot segments, in one pass over each. */
+#include "router/path.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
+static int hex_value(uint8_t c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return -1;
+}
+
+static bool is_control(uint8_t c)
+{
+	return c < 0x20 || c == 0x7f;
+}
+
+/* Whether path needs no work: 1, 0, or -EINVAL for what is wrong already. A dot counts only at the
+ * start of a segment, where it may make a dot segment. */
+static int path_is_plain(struct hz_span path)
+{
+	int is_plain = 1;
+
+	for (size_t i = 0; i < path.len; i++) {
+		uint8_t c = path.data[i];
+
+		if (is_control(c))
+			return -EINVAL;
+		if (c == '%' || (c == '.' && i > 0 && path.data[i - 1] == '/'))
+			is_plain = 0;
+	}
+	return is_plain;
+}
+
+/* One escape, "%41". The byte, HZ_PATH_SLASH for a slash, or -EINVAL. */
+static int escape_decode(struct hz_span path, size_t at)
+{
+	int high, low, byte;
+
+	if (path.len - at < 3)
+		return -EINVAL;
+	high = hex_value(path.data[at + 1]);
+	low = hex_value(path.data[at + 2]);
+	if (high < 0 || low < 0)
+		return -EINVAL;
+	byte = high << 4 | low;
+	if (is_control((uint8_t)byte))
+		return -EINVAL;
+	return byte == '/' ? HZ_PATH_SLASH : byte;
+}
+
+/* Takes back the segment that ends at used when it is "." or "..", and for ".." the one before (RFC
+ * 3986 5.2.4). out[0] is '/', and out[used] would be the next separator. -EINVAL above the root. */
+static int dots_resolve(const uint8_t *out, size_t *used)
+{
+	size_t end = *used, start = end;
+
+	while (out[start - 1] != '/')
+		start--;
+	if (end - start == 1 && out[start] == '.') {
+		*used = start;
+	} else if (end - start == 2 && out[start] == '.' && out[start + 1] == '.') {
+		if (start == 1)
+			return -EINVAL;
+		start--;
+		while (out[start - 1] != '/')
+			start--;
+		*used = start;
+	} else {
+		return 0;
+	}
+	return 1;
+}
+
+/* path holds escapes or dots and begins with '/'. out has room for path.len bytes. */
+static int path_rewrite(struct hz_span path, uint8_t *out, size_t *out_bytes)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < path.len; i++) {
+		int byte = path.data[i];
+
+		if (byte == '%') {
+			byte = escape_decode(path, i);
+			if (byte < 0)
+				return byte;
+			i += 2;
+		} else if (byte == '/' && used > 0) {
+			int dots = dots_resolve(out, &used);
+
+			if (dots < 0)
+				return dots;
+			if (dots > 0)
+				continue; /* what is left ends with a separator */
+		}
+		out[used++] = (uint8_t)byte;
+	}
+	if (dots_resolve(out, &used) < 0)
+		return -EINVAL;
+	*out_bytes = used;
+	return 0;
+}
+
+int hz_path_decode(struct hz_span path, struct hz_arena *arena, struct hz_span *out)
+{
+	uint8_t *text;
+	size_t bytes;
+	int plain, err;
+
+	/* "*" is the target of OPTIONS for the server as a whole (RFC 9112 3.2.4). */
+	if (path.len == 0 || (path.data[0] != '/' && !(path.len == 1 && path.data[0] == '*')))
+		return -EINVAL;
+	plain = path_is_plain(path);
+	if (plain < 0)
+		return plain;
+	if (plain > 0) {
+		*out = path;
+		return 0;
+	}
+	text = hz_arena_get(arena, path.len);
+	if (text == NULL)
+		return -ENOMEM;
+	err = path_rewrite(path, text, &bytes);
+	if (err == 0)
+		*out = (struct hz_span){ text, bytes };
+	return err;
+}
+
+int hz_path_param(struct hz_span value, struct hz_arena *arena, struct hz_span *out)
+{
+	uint8_t *text;
+
+	if (value.len == 0 || memchr(value.data, HZ_PATH_SLASH, value.len) == NULL) {
+		*out = value;
+		return 0;
+	}
+	text = hz_arena_get(arena, value.len);
+	if (text == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < value.len; i++)
+		text[i] = value.data[i] == HZ_PATH_SLASH ? '/' : value.data[i];
+	*out = (struct hz_span){ text, value.len };
+	return 0;
+}
