@@ -28,6 +28,7 @@ struct hz_fastpath_conf {
 	uint32_t time_wait_max;   /* per worker */
 	uint32_t burst;           /* 1..HZ_LIMIT_burst_max */
 	uint32_t spin_us;         /* empty polling before sleeping; 1000000: never sleeps */
+	uint32_t sleep_ms_max;    /* a sleeper beats this often: beat timeout / 4; 0: 100 */
 	uint32_t worker_count;
 	const struct hz_worker_conf *workers;
 	uint32_t port_count;

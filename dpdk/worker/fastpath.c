@@ -1,0 +1,343 @@
+/* hz_fastpath.h: EAL, ports, workers and their threads, opened in that order and closed in the
+ * reverse. */
+#include "core/log.h"
+#include "core/rcu.h"
+#include "hz_fastpath.h"
+#include "port/link_watch.h"
+#include "worker/eal_log.h"
+#include "worker/fastpath_ports.h"
+#include "worker/launch.h"
+#include "worker/worker.h"
+#include <errno.h>
+#include <pthread.h>
+#include <rte_errno.h>
+#include <rte_lcore.h>
+#include <semaphore.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define FIRST_TURN_S_MAX 10 /* page faults and a shared core included */
+#define STOP_S_MAX       5  /* a wedged worker: the process ends without it */
+
+struct hz_fastpath_thread {
+	struct hz_worker_loop *loop;
+	pthread_t id;
+	sem_t turned; /* posted once: after the first turn, or when it failed before */
+	int err;      /* why it failed, valid after the post */
+	int cpu;
+	bool is_started;
+};
+
+struct hz_fastpath {
+	struct hz_eal_log *log;
+	bool is_eal_up;
+	bool is_degraded;
+	struct hz_fastpath_ports ports;
+	struct hz_steer steer;
+	struct hz_link_watch *watch;
+	uint32_t worker_count;
+	struct hz_worker_loop *loop[HZ_WORKERS_MAX];
+	struct hz_fastpath_thread thread[HZ_WORKERS_MAX];
+};
+
+static int check_conf(const struct hz_fastpath_conf *conf, struct hz_err *err)
+{
+	if (conf->io == HZ_IO_SOCKET || conf->worker_count == 0 ||
+	    conf->worker_count > HZ_WORKERS_MAX || conf->burst == 0 ||
+	    conf->burst > HZ_LIMIT_burst_max || conf->mbufs == 0 || conf->ring_slots < 64 ||
+	    conf->ring_slots > 32768 || (conf->ring_slots & (conf->ring_slots - 1)) != 0)
+		return hz_err_set(err, -EINVAL, 2, "fastpath_conf", "",
+		                  "%u workers, burst %u, %u ring slots: out of range",
+		                  conf->worker_count, conf->burst, conf->ring_slots);
+	return 0;
+}
+
+static int worker_open(struct hz_fastpath *fp, const struct hz_fastpath_conf *conf, uint32_t index,
+                       const uint64_t key[2], const uint8_t secret[16])
+{
+	struct hz_worker_open_conf open = {
+		.worker = &conf->workers[index],
+		.index = index,
+		.connections_max = conf->connections_max,
+		.time_wait_max = conf->time_wait_max,
+		.burst = conf->burst,
+		.spin_us = conf->spin_us,
+		.sleep_ms_max = conf->sleep_ms_max,
+		.listen_count = conf->listen_count,
+		.listens = conf->listens,
+		.ifaces = fp->ports.iface,
+		.steer = fp->worker_count > 1 ? &fp->steer : NULL,
+		.peers = fp->loop,
+	};
+	struct hz_worker_loop *loop = aligned_alloc(_Alignof(struct hz_worker_loop), sizeof(*loop));
+	int err;
+
+	if (loop == NULL)
+		return -ENOMEM;
+	memcpy(open.net_key, key, sizeof(open.net_key));
+	memcpy(open.tcp_secret, secret, sizeof(open.tcp_secret));
+	open.port_count = hz_fastpath_ports_of(&fp->ports, index, open.port);
+	err = hz_worker_open(loop, &open);
+	if (err != 0) {
+		free(loop);
+		return err;
+	}
+	fp->loop[index] = loop;
+	fp->thread[index].loop = loop;
+	fp->thread[index].cpu = conf->workers[index].cpu;
+	return 0;
+}
+
+static int workers_open(struct hz_fastpath *fp, const struct hz_fastpath_conf *conf,
+                        struct hz_err *err)
+{
+	uint64_t key[2];
+	uint8_t secret[16];
+	int status = hz_rng_secret(key, sizeof(key));
+
+	if (status == 0)
+		status = hz_rng_secret(secret, sizeof(secret));
+	if (status != 0)
+		return hz_err_set(err, status, 70, "getrandom", "", "no random numbers: %s",
+		                  strerror(-status));
+	if (fp->worker_count > 1)
+		status = hz_steer_open(&fp->steer, fp->worker_count);
+	for (uint32_t i = 0; i < fp->worker_count && status == 0; i++)
+		status = worker_open(fp, conf, i, key, secret);
+	explicit_bzero(secret, sizeof(secret));
+	explicit_bzero(key, sizeof(key));
+	if (status != 0)
+		return hz_err_set(err, status, status == -ENOMEM ? 5 : 70, "worker",
+		                  "lower boot/connections_max", "worker not opened: %s",
+		                  strerror(-status));
+	return 0;
+}
+
+static int watch_open(struct hz_fastpath *fp, struct hz_err *err)
+{
+	int status;
+
+	fp->watch = calloc(1, sizeof(*fp->watch));
+	if (fp->watch == NULL)
+		return hz_err_set(err, -ENOMEM, 5, "no_memory", "", "no memory for a link watch");
+	status = hz_link_watch_open(fp->watch, fp->ports.port, fp->ports.count);
+	if (status != 0)
+		return hz_err_set(err, status, 70, "rtnetlink", "", "no link watch: %s",
+		                  strerror(-status));
+	return 0;
+}
+
+int hz_fastpath_open(const struct hz_fastpath_conf *conf, struct hz_fastpath **out,
+                     struct hz_err *err)
+{
+	struct hz_launch_conf launch = { .file_prefix = conf->file_prefix,
+		                         .hugepages = conf->hugepages };
+	struct hz_fastpath *fp;
+	int status = check_conf(conf, err);
+
+	if (status != 0)
+		return status;
+	fp = calloc(1, sizeof(*fp));
+	if (fp == NULL)
+		return hz_err_set(err, -ENOMEM, 5, "no_memory", "", "no memory for the fast path");
+	fp->worker_count = conf->worker_count;
+	status = hz_fastpath_ports_plan(&fp->ports, conf, &launch.memory_bytes, err);
+	if (status != 0)
+		goto fail;
+	status = hz_eal_log_open(&fp->log);
+	if (status != 0) {
+		hz_err_set(err, status, 5, "no_memory", "", "no memory for DPDK's log");
+		goto fail;
+	}
+	status = hz_launch_eal(&launch, &fp->is_degraded, err);
+	if (status != 0)
+		goto explain;
+	fp->is_eal_up = true;
+	status = hz_fastpath_ports_open(&fp->ports, conf, err);
+	if (status != 0)
+		goto explain;
+	status = watch_open(fp, err);
+	if (status == 0)
+		status = workers_open(fp, conf, err);
+	if (status != 0)
+		goto fail;
+	*out = fp;
+	return 0;
+explain:
+	hz_eal_log_explain(fp->log, err);
+fail:
+	hz_fastpath_close(fp);
+	return status;
+}
+
+static void *thread_main(void *arg)
+{
+	struct hz_fastpath_thread *thread = arg;
+	struct hz_worker_loop *loop = thread->loop;
+	unsigned found;
+
+	/* An lcore id of our own: without one each buffer goes through the pool's shared ring. */
+	if (rte_thread_register() != 0) {
+		thread->err = -rte_errno;
+		sem_post(&thread->turned);
+		return NULL;
+	}
+	hz_rcu_reader_register();
+	found = hz_worker_turn(loop);
+	sem_post(&thread->turned);
+	while (!loop->is_stopped) {
+		hz_worker_rest(loop, found);
+		found = hz_worker_turn(loop);
+	}
+	hz_worker_close(loop);
+	hz_rcu_reader_unregister();
+	rte_thread_unregister();
+	return NULL;
+}
+
+static int thread_start(struct hz_fastpath_thread *thread, uint32_t index)
+{
+	pthread_attr_t attr;
+	char name[32];
+	int err;
+
+	if (sem_init(&thread->turned, 0, 0) != 0)
+		return -errno;
+	pthread_attr_init(&attr);
+	if (thread->cpu >= 0) {
+		cpu_set_t cpus;
+
+		CPU_ZERO(&cpus);
+		CPU_SET((size_t)thread->cpu, &cpus);
+		pthread_attr_setaffinity_np(&attr, sizeof(cpus), &cpus);
+	}
+	err = -pthread_create(&thread->id, &attr, thread_main, thread);
+	pthread_attr_destroy(&attr);
+	if (err != 0) {
+		sem_destroy(&thread->turned);
+		return err;
+	}
+	thread->is_started = true;
+	snprintf(name, sizeof(name), "hz-worker-%u", index);
+	pthread_setname_np(thread->id, name);
+	return 0;
+}
+
+/* 0, what the thread failed with, or -ETIMEDOUT. */
+static int thread_wait_turn(struct hz_fastpath_thread *thread, const struct timespec *until)
+{
+	while (sem_clockwait(&thread->turned, CLOCK_MONOTONIC, until) != 0) {
+		if (errno != EINTR)
+			return -errno;
+	}
+	return thread->err;
+}
+
+int hz_fastpath_start(struct hz_fastpath *fp, struct hz_err *err)
+{
+	struct timespec until;
+	uint32_t i;
+	int status;
+
+	for (i = 0; i < fp->worker_count; i++) {
+		status = thread_start(&fp->thread[i], i);
+		if (status != 0)
+			return hz_err_set(err, status, 5, "worker_thread", "check boot/cpus",
+			                  "worker %u on cpu %d not started: %s", i,
+			                  fp->thread[i].cpu, strerror(-status));
+	}
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += FIRST_TURN_S_MAX;
+	for (i = 0; i < fp->worker_count; i++) {
+		status = thread_wait_turn(&fp->thread[i], &until);
+		if (status != 0)
+			return hz_err_set(err, status, 70, "worker_start", "",
+			                  "worker %u did not turn: %s", i, strerror(-status));
+	}
+	return 0;
+}
+
+void hz_fastpath_drain(struct hz_fastpath *fp)
+{
+	for (uint32_t i = 0; i < fp->worker_count; i++)
+		hz_mailbox_post(&fp->loop[i]->mailbox, HZ_MAIL_DRAIN);
+}
+
+int hz_fastpath_failed(const struct hz_fastpath *fp, struct hz_err *err)
+{
+	const struct hz_port *gone = hz_link_watch_poll(fp->watch);
+
+	if (gone == NULL)
+		return 0;
+	hz_err_set(err, -ENXIO, 4, "device_gone", "ip -br link",
+	           "interface %u (queue %u) was deleted or moved away", gone->ifindex, gone->queue);
+	return err->exit_code;
+}
+
+bool hz_fastpath_is_degraded(const struct hz_fastpath *fp)
+{
+	return fp->is_degraded;
+}
+
+/* False: the thread did not leave its loop in time. */
+static bool thread_stop(struct hz_fastpath_thread *thread)
+{
+	struct timespec until;
+
+	if (!thread->is_started)
+		return true;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += STOP_S_MAX;
+	if (pthread_clockjoin_np(thread->id, NULL, CLOCK_MONOTONIC, &until) != 0)
+		return false;
+	sem_destroy(&thread->turned);
+	thread->is_started = false;
+	return true;
+}
+
+static bool workers_close(struct hz_fastpath *fp)
+{
+	bool all = true;
+
+	for (uint32_t i = 0; i < fp->worker_count; i++) {
+		if (fp->thread[i].is_started)
+			hz_mailbox_post(&fp->loop[i]->mailbox, HZ_MAIL_STOP);
+	}
+	for (uint32_t i = 0; i < fp->worker_count; i++)
+		all = thread_stop(&fp->thread[i]) && all;
+	if (!all)
+		return false;
+	for (uint32_t i = 0; i < fp->worker_count; i++) {
+		if (fp->loop[i] == NULL)
+			continue;
+		hz_worker_close(fp->loop[i]); /* one that never started */
+		free(fp->loop[i]);
+	}
+	return true;
+}
+
+void hz_fastpath_close(struct hz_fastpath *fp)
+{
+	if (fp == NULL)
+		return;
+	/* A wedged worker still uses all of this; the caller ends the process. */
+	if (!workers_close(fp)) {
+		hz_log(HZ_LOG_ERROR, "a worker did not stop within %d s", STOP_S_MAX);
+		return;
+	}
+	if (fp->watch != NULL)
+		hz_link_watch_close(fp->watch);
+	free(fp->watch);
+	hz_steer_close(&fp->steer);
+	hz_fastpath_ports_close(&fp->ports);
+	if (fp->is_eal_up)
+		hz_launch_eal_end();
+	hz_eal_log_close(fp->log);
+	free(fp);
+}
+
+struct hz_fastpath_ports *hz_fastpath_ports(struct hz_fastpath *fp)
+{
+	return &fp->ports;
+}

@@ -1,0 +1,211 @@
+/* The worker's loop. A packet's way through a turn: port → net → (its owner's ring →) tcp → the
+ * protocol behind core/stream.h → tcp → port. */
+#include "worker/worker.h"
+#include "core/rcu.h"
+#include "worker/gauges.h"
+#include <errno.h>
+#include <string.h>
+
+#define TIMERS_PER_TURN 64u
+
+/* Takes over mbuf, a frame of interface iface that another worker's queue received. */
+static void frame_hand_over(struct hz_worker_loop *w, uint8_t iface, uint8_t owner,
+                            struct rte_mbuf *mbuf)
+{
+	struct hz_steer_ring *ring = hz_steer_between(w->steer, w->index, owner);
+
+	/* All that the owner cannot know; mbuf->port is free for us on this path. */
+	mbuf->port = iface;
+	if (HZ_UNLIKELY(!hz_steer_ring_push(ring, mbuf))) {
+		rte_pktmbuf_free(mbuf);
+		hz_slot_count(w->slot, HZ_COUNTER_drop_steer_full);
+		return;
+	}
+	w->rung_peers |= 1ull << owner;
+	w->slot->worker->steered++;
+}
+
+/* Takes over count frames that wp's queue received. */
+static void frames_in(struct hz_worker_loop *w, const struct hz_worker_port *wp,
+                      struct rte_mbuf **frame, uint32_t count)
+{
+	const struct hz_worker_iface *iface = &w->ifaces[wp->iface];
+	struct hz_packet packet;
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint8_t owner;
+
+		if (hz_net_in(&w->net, wp->port, frame[i], &packet) != HZ_NET_TCP)
+			continue;
+		owner = hz_worker_owner(iface, packet.flow_hash);
+		if (HZ_LIKELY(owner == w->index))
+			hz_tcp_in(w->tcp, &packet);
+		else
+			frame_hand_over(w, wp->iface, owner, packet.mbuf);
+	}
+}
+
+static unsigned ports_turn(struct hz_worker_loop *w)
+{
+	unsigned found = 0;
+
+	for (uint32_t i = 0; i < w->port_count; i++) {
+		uint16_t count = hz_port_rx(w->port[i].port, w->frame, w->burst);
+
+		if (count == 0)
+			continue;
+		w->slot->worker->rx_bursts++;
+		frames_in(w, &w->port[i], w->frame, count);
+		found += count;
+	}
+	return found;
+}
+
+/* The worker's own port on an interface; it has one, or it would own no flow there. */
+static struct hz_worker_port *port_on(struct hz_worker_loop *w, uint16_t iface)
+{
+	for (uint32_t i = 0; i < w->port_count; i++) {
+		if (w->port[i].iface == iface)
+			return &w->port[i];
+	}
+	return NULL;
+}
+
+/* Frames from peers. They go through net again, with our own port: the answer leaves by it, and
+ * nothing but the buffer's pointer had to be handed over. */
+static unsigned steered_turn(struct hz_worker_loop *w)
+{
+	unsigned found = 0;
+
+	for (uint32_t from = 0; from < w->steer->worker_count; from++) {
+		uint32_t count = hz_steer_ring_pop(hz_steer_between(w->steer, from, w->index),
+		                                   w->frame, w->burst);
+
+		for (uint32_t i = 0; i < count; i++) {
+			struct hz_worker_port *wp = port_on(w, w->frame[i]->port);
+
+			if (HZ_LIKELY(wp != NULL))
+				frames_in(w, wp, &w->frame[i], 1);
+			else
+				rte_pktmbuf_free(w->frame[i]);
+		}
+		found += count;
+	}
+	return found;
+}
+
+static void peers_ring(struct hz_worker_loop *w)
+{
+	while (w->rung_peers != 0) {
+		int peer = __builtin_ctzll(w->rung_peers);
+
+		w->rung_peers &= w->rung_peers - 1;
+		hz_mailbox_ring(&w->peers[peer]->mailbox);
+	}
+}
+
+static void mail_turn(struct hz_worker_loop *w)
+{
+	uint32_t mail = hz_mailbox_take(&w->mailbox);
+
+	if ((mail & HZ_MAIL_DRAIN) != 0 && w->state == HZ_STATE_READY) {
+		hz_tcp_drain(w->tcp);
+		w->state = HZ_STATE_DRAINING;
+		hz_gauges_beat(w); /* probes must see it before the peer does */
+	}
+	if ((mail & HZ_MAIL_STOP) != 0)
+		w->is_stopped = true;
+}
+
+unsigned hz_worker_turn(struct hz_worker_loop *w)
+{
+	unsigned found;
+
+	hz_gauges_turn(w);
+	found = ports_turn(w);
+	if (w->steer != NULL)
+		found += steered_turn(w);
+	hz_tcp_flush(w->tcp);
+	for (uint32_t i = 0; i < w->port_count; i++)
+		hz_port_flush(w->port[i].port);
+	if (HZ_UNLIKELY(w->rung_peers != 0))
+		peers_ring(w);
+	found += hz_tcp_timers(w->tcp, TIMERS_PER_TURN);
+	w->was_busy = found != 0;
+	w->turns++;
+	if (HZ_UNLIKELY(w->state == HZ_STATE_STARTING)) {
+		w->state = HZ_STATE_READY;
+		w->next_beat_ns = 0;
+	}
+	if (HZ_UNLIKELY(hz_mailbox_has_mail(&w->mailbox)))
+		mail_turn(w);
+	if (w->env->now_ns >= w->next_beat_ns)
+		hz_gauges_beat(w);
+	hz_rcu_quiescent();
+	return found;
+}
+
+static int tcp_open(struct hz_worker_loop *w, const struct hz_worker_open_conf *conf)
+{
+	struct hz_tcp_conf tcp = {
+		.env = w->env,
+		.slot = w->slot,
+		.connections_max = conf->connections_max,
+		.time_wait_max = conf->time_wait_max,
+		.proto = conf->worker->proto,
+		.proto_ctx = conf->worker->proto_ctx,
+		.listen_count = conf->listen_count,
+		.listens = conf->listens,
+	};
+
+	memcpy(tcp.secret, conf->tcp_secret, sizeof(tcp.secret));
+	return hz_tcp_open(&tcp, &w->tcp);
+}
+
+int hz_worker_open(struct hz_worker_loop *w, const struct hz_worker_open_conf *conf)
+{
+	uint32_t sleep_ms = conf->sleep_ms_max != 0 ? conf->sleep_ms_max : HZ_SLEEP_MS_MAX;
+	int err;
+
+	if (conf->port_count == 0 || conf->port_count > HZ_WORKER_PORTS_MAX || conf->burst == 0 ||
+	    conf->burst > HZ_LIMIT_burst_max || conf->index >= HZ_WORKERS_MAX)
+		return -EINVAL;
+	memset(w, 0, sizeof(*w));
+	w->env = conf->worker->env;
+	w->slot = conf->worker->slot;
+	memcpy(w->net.key, conf->net_key, sizeof(w->net.key));
+	w->ifaces = conf->ifaces;
+	w->steer = conf->steer;
+	w->peers = conf->peers;
+	memcpy(w->port, conf->port, sizeof(w->port));
+	w->port_count = conf->port_count;
+	w->index = conf->index;
+	w->burst = (uint16_t)conf->burst;
+	w->spin_ns =
+		conf->spin_us >= HZ_SPIN_FOREVER_US ? UINT64_MAX : conf->spin_us * HZ_NS_PER_US;
+	w->sleep_ns_max = sleep_ms * HZ_NS_PER_MS;
+	w->state = HZ_STATE_STARTING;
+	err = hz_mailbox_open(&w->mailbox);
+	if (err != 0)
+		return err;
+	hz_gauges_open(w);
+	err = tcp_open(w, conf);
+	if (err != 0) {
+		hz_gauges_close(w);
+		hz_mailbox_close(&w->mailbox);
+	}
+	return err;
+}
+
+void hz_worker_close(struct hz_worker_loop *w)
+{
+	if (w->env == NULL)
+		return;
+	hz_tcp_close(w->tcp);
+	for (uint32_t i = 0; i < w->port_count; i++)
+		hz_port_flush(w->port[i].port);
+	w->state = HZ_STATE_DOWN;
+	hz_gauges_close(w);
+	hz_mailbox_close(&w->mailbox);
+	w->env = NULL;
+}
