@@ -6,17 +6,17 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <sched.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define ARGS_MAX       16
-#define ARG_BYTES_MAX  1024          /* --lcores names every cpu in the worst case */
-#define EAL_OWN_BYTES  (48ULL << 20) /* heaps, device and queue structures, alignment */
-#define HUGE_2M_BYTES  (2ULL << 20)
-#define HUGE_1G_BYTES  (1ULL << 30)
-#define HUGEPAGES_PATH "/sys/kernel/mm/hugepages/hugepages-%ukB/free_hugepages"
+#define ARGS_MAX      16
+#define ARG_BYTES_MAX 1024          /* --lcores names every cpu in the worst case */
+#define EAL_OWN_BYTES (48ULL << 20) /* heaps, device and queue structures, alignment */
+#define HUGE_2M_BYTES ((uint64_t)2 << 20)
+#define HUGE_1G_BYTES ((uint64_t)1 << 30)
 
 struct eal_args {
 	int count;
@@ -40,20 +40,21 @@ static void arg_add(struct eal_args *args, const char *format, ...)
 	args->argv[args->count] = NULL;
 }
 
-static uint64_t hugepages_free_bytes(unsigned page_kib)
+/* Pages of one size: what is "free_hugepages" or "nr_hugepages"; 0 where there are none. */
+static uint64_t hugepages_read(unsigned page_kib, const char *what)
 {
 	unsigned long long pages = 0;
 	char path[128];
 	FILE *file;
 
-	snprintf(path, sizeof(path), HUGEPAGES_PATH, page_kib);
+	snprintf(path, sizeof(path), "/sys/kernel/mm/hugepages/hugepages-%ukB/%s", page_kib, what);
 	file = fopen(path, "re");
 	if (file == NULL)
 		return 0;
 	if (fscanf(file, "%llu", &pages) != 1)
 		pages = 0;
 	fclose(file);
-	return pages * page_kib * 1024;
+	return pages;
 }
 
 /* One lcore that may run on every cpu this thread may run on now: EAL pins its caller, and the caller
@@ -70,7 +71,7 @@ static void arg_lcore(struct eal_args *args)
 	for (int cpu = 0; cpu < CPU_SETSIZE && used < sizeof(list) - 8; cpu++) {
 		int wrote;
 
-		if (!CPU_ISSET(cpu, &allowed))
+		if (!CPU_ISSET((size_t)cpu, &allowed))
 			continue;
 		wrote = snprintf(list + used, sizeof(list) - used, "%s%d", used == 0 ? "" : ",",
 		                 cpu);
@@ -83,17 +84,18 @@ static void arg_lcore(struct eal_args *args)
 static int memory_choose(const struct hz_launch_conf *conf, uint64_t need_bytes, bool *has_huge,
                          struct hz_err *err)
 {
-	uint64_t free_2m = hugepages_free_bytes(2048);
-	uint64_t free_1g = hugepages_free_bytes(1048576);
+	uint64_t free_2m = hugepages_read(2048, "free_hugepages") * HUGE_2M_BYTES;
+	uint64_t free_1g = hugepages_read(1048576, "free_hugepages") * HUGE_1G_BYTES;
+	uint64_t pages;
 	char hint[128];
 
 	*has_huge = conf->hugepages != HZ_HUGEPAGES_OFF &&
 	            (free_2m >= need_bytes || free_1g >= need_bytes);
 	if (*has_huge || conf->hugepages != HZ_HUGEPAGES_ON)
 		return 0;
-	snprintf(hint, sizeof(hint), "sysctl -w vm.nr_hugepages=%" PRIu64,
-	         (need_bytes - free_2m + HUGE_2M_BYTES - 1) / HUGE_2M_BYTES +
-	                 free_2m / HUGE_2M_BYTES);
+	pages = hugepages_read(2048, "nr_hugepages") +
+	        (need_bytes - free_2m + HUGE_2M_BYTES - 1) / HUGE_2M_BYTES;
+	snprintf(hint, sizeof(hint), "sysctl -w vm.nr_hugepages=%" PRIu64, pages);
 	return hz_err_set(err, -ENOMEM, 5, "no_hugepages", hint,
 	                  "boot/hugepages is on: %" PRIu64 " MiB needed, %" PRIu64
 	                  " MiB of 2 MiB pages and %" PRIu64 " MiB of 1 GiB pages available",
