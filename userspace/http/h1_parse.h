@@ -12,18 +12,21 @@ enum hz_parse {
 };
 
 struct hz_h1_parse_error {
-	uint16_t status; /* 400, 414, 431, 501, 505 */
-	uint32_t offset; /* of the first wrong byte */
+	uint16_t status; /* 400, 414, 417, 431, 501, 505 */
+	uint32_t
+		offset; /* of the first wrong byte, or of the line or head that is wrong as a whole */
 };
 
-/* Remembers how far earlier calls looked, so that a slow head costs linear time. Zero it per request. */
+/* Remembers how far earlier calls looked, so that a slow head is looked at once plus at most one line
+ * per call. Zero it per request. */
 struct hz_h1_parser {
-	uint32_t scanned; /* bytes known to hold no end of head */
+	uint32_t scanned; /* bytes in complete, valid lines */
 	uint32_t state;   /* private */
 };
 
 /* bytes start at the request's first byte and grow from call to call. DONE: req is filled, *head_bytes
- * counts the head with its blank line. BAD: *error is filled. Writes only on DONE or BAD. */
+ * counts the head with its blank line; body, arena, params and route_index are left to the caller (body
+ * NULL, no params, -1). BAD: *error is filled. req is scratch space until DONE. */
 enum hz_parse hz_h1_parse(struct hz_h1_parser *parser, const struct hz_http_limits *limits,
                           struct hz_span bytes, struct hz_http_req *req, size_t *head_bytes,
                           struct hz_h1_parse_error *error);

@@ -101,12 +101,14 @@ struct hz_http_limits {
 /* The application above http. A snapshot is pinned from a request's first byte to its last. All calls
  * on the worker's thread; none may block, allocate from the heap or log. */
 struct hz_http_app_ops {
+	/* Never NULL. limits() of it must stay the same while it is pinned. */
 	const void *(*pin)(void *app, uint32_t worker_index);
 	void (*unpin)(void *app, uint32_t worker_index, const void *snapshot);
 	const struct hz_http_limits *(*limits)(const void *snapshot);
 	/* Finds the route of a complete head: sets req->route_index and params, and 0; or fills resp (404,
 	 * 405, 400) and returns 1: no handler, an unread body is discarded. *body_bytes_max is the route's
-	 * own body limit, preset to the snapshot's. */
+	 * own body limit, preset to the snapshot's. When the body has still to arrive, the head moves
+	 * before handle is called: the spans in req follow, others into the head would not. */
 	int (*route)(const void *snapshot, struct hz_http_req *req, struct hz_http_resp *resp,
 	             uint64_t *body_bytes_max);
 	/* The request is complete, body included: fills resp. */

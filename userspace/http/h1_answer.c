@@ -1,0 +1,186 @@
+/* Answers on their way out: into reserved space where they fit, resumed where they were blocked. */
+#include "http/h1_worker.h"
+#include <string.h>
+
+/* --- the output being built in this turn ----------------------------------------------------------- */
+
+void hz_h1_out_flush(struct hz_h1_turn *turn)
+{
+	if (turn->used != 0)
+		hz_stream_commit(turn->stream, turn->used);
+	turn->used = 0;
+	turn->room = (struct hz_wspan){ NULL, 0 };
+}
+
+bool hz_h1_out_room(struct hz_h1_turn *turn, size_t bytes)
+{
+	if (turn->room.len - turn->used >= bytes)
+		return true;
+	hz_h1_out_flush(turn);
+	turn->room = hz_stream_reserve(turn->stream, bytes);
+	return turn->room.len >= bytes;
+}
+
+/* As much of bytes as there is room for; returns how much. Short: blocked. */
+static size_t out_span(struct hz_h1_turn *turn, struct hz_span bytes)
+{
+	size_t take = HZ_MIN(bytes.len, turn->room.len - turn->used);
+
+	if (take != 0) {
+		memcpy(turn->room.data + turn->used, bytes.data, take);
+		turn->used += take;
+	}
+	if (take == bytes.len)
+		return take;
+	hz_h1_out_flush(turn);
+	return take + hz_stream_write(turn->stream,
+	                              (struct hz_span){ bytes.data + take, bytes.len - take });
+}
+
+/* --- head ------------------------------------------------------------------------------------------ */
+
+static bool is_draining(const struct hz_http_worker *http)
+{
+	return __atomic_load_n(&http->is_draining, __ATOMIC_RELAXED);
+}
+
+void hz_h1_answer_begin(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
+{
+	flight->out_bytes = hz_h1_body_bytes(&flight->resp, &flight->body);
+	flight->out_at = 0;
+	flight->out_block = flight->body.first;
+	flight->out_block_at = 0;
+	flight->unsent = (struct hz_span){ NULL, 0 };
+	flight->is_head_out = false;
+	flight->is_keep = flight->is_keep && !flight->resp.close && !is_draining(turn->http);
+	flight->started_ns = turn->now_ns;
+}
+
+static size_t head_compose(const struct hz_h1_turn *turn, const struct hz_h1_flight *flight,
+                           uint8_t *out)
+{
+	enum hz_h1_connection connection = HZ_H1_CLOSE;
+
+	if (flight->is_keep)
+		connection = flight->req.minor == 0 ? HZ_H1_KEEP_1_0 : HZ_H1_KEEP;
+	return hz_h1_head_write(out, &flight->resp, flight->out_bytes, &turn->http->date,
+	                        connection);
+}
+
+/* A head beyond what a transport can reserve is composed aside and written in pieces. Where not even
+ * the arena holds it, the application asked for too much: 500 without its fields. */
+static void head_compose_aside(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
+{
+	uint8_t *aside = hz_arena_get(&flight->arena, hz_h1_head_bound(&flight->resp));
+
+	if (aside == NULL) {
+		flight->resp = (struct hz_http_resp){ .status = 500 };
+		flight->out_bytes = 0;
+		return;
+	}
+	flight->unsent = (struct hz_span){ aside, head_compose(turn, flight, aside) };
+	flight->is_head_out = true;
+}
+
+static bool head_push(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
+{
+	size_t bound = hz_h1_head_bound(&flight->resp);
+	size_t want;
+
+	if (bound > HZ_RESERVE_MAX) {
+		head_compose_aside(turn, flight);
+		if (flight->is_head_out)
+			return true;
+		bound = hz_h1_head_bound(&flight->resp);
+	}
+	/* With a short body, ask for a place that takes both. */
+	want = flight->out_bytes <= HZ_RESERVE_MAX - bound ? bound + (size_t)flight->out_bytes
+	                                                   : bound;
+	if (!hz_h1_out_room(turn, want))
+		return false;
+	turn->used += head_compose(turn, flight, turn->room.data + turn->used);
+	flight->is_head_out = true;
+	return true;
+}
+
+/* --- body ------------------------------------------------------------------------------------------ */
+
+static bool span_push(struct hz_h1_turn *turn, struct hz_h1_flight *flight, struct hz_span body)
+{
+	flight->out_at += out_span(turn, (struct hz_span){ body.data + flight->out_at,
+	                                                   body.len - (size_t)flight->out_at });
+	return flight->out_at == body.len;
+}
+
+static bool blocks_push(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
+{
+	while (flight->out_block != NULL) {
+		const struct hz_http_body_block *block = flight->out_block;
+		struct hz_span rest = { block->data + flight->out_block_at,
+			                block->used - flight->out_block_at };
+		size_t sent = out_span(turn, rest);
+
+		flight->out_at += sent;
+		flight->out_block_at += (uint32_t)sent;
+		if (sent < rest.len)
+			return false;
+		flight->out_block = block->next;
+		flight->out_block_at = 0;
+	}
+	return true;
+}
+
+static bool generated_push(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
+{
+	while (flight->out_at < flight->out_bytes) {
+		uint64_t left = flight->out_bytes - flight->out_at;
+		struct hz_wspan out;
+
+		if (!hz_h1_out_room(turn, 1))
+			return false;
+		out.data = turn->room.data + turn->used;
+		out.len = turn->room.len - turn->used;
+		if (out.len > left)
+			out.len = (size_t)left;
+		flight->resp.produce(flight->resp.produce_ctx, flight->out_at, out);
+		turn->used += out.len;
+		flight->out_at += out.len;
+	}
+	return true;
+}
+
+static bool body_push(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
+{
+	if (flight->out_bytes == 0 || flight->req.method == HZ_HTTP_HEAD)
+		return true;
+	if (flight->resp.prepared != NULL)
+		return span_push(turn, flight, flight->resp.prepared->body);
+	switch (flight->resp.body_kind) {
+	case HZ_BODY_SPAN:
+		return span_push(turn, flight, flight->resp.body);
+	case HZ_BODY_REQUEST:
+		if (flight->body.whole.len != 0)
+			return span_push(turn, flight, flight->body.whole);
+		return blocks_push(turn, flight);
+	case HZ_BODY_GENERATED:
+		return generated_push(turn, flight);
+	case HZ_BODY_NONE:
+	default:
+		return true;
+	}
+}
+
+bool hz_h1_answer_push(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
+{
+	if (!flight->is_head_out && !head_push(turn, flight))
+		return false;
+	if (flight->unsent.len != 0) {
+		size_t sent = out_span(turn, flight->unsent);
+
+		flight->unsent.data += sent;
+		flight->unsent.len -= sent;
+		if (flight->unsent.len != 0)
+			return false;
+	}
+	return body_push(turn, flight);
+}

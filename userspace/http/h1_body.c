@@ -1,0 +1,115 @@
+/* Request bodies: counted by Content-Length or decoded from chunks into blocks of the worker's pool. */
+#include "http/h1_worker.h"
+#include <errno.h>
+#include <string.h>
+
+#define BLOCK_DATA_BYTES (HZ_LIMIT_body_block_bytes - sizeof(struct hz_http_body_block))
+
+void hz_h1_body_begin(struct hz_h1_flight *flight)
+{
+	flight->body = (struct hz_http_body){ 0 };
+	flight->length_left = flight->req.content_length;
+	if (flight->req.is_chunked)
+		hz_chunked_init(&flight->chunked, flight->body_max);
+}
+
+int hz_h1_body_append(struct hz_http_worker *http, struct hz_http_body *body, struct hz_span bytes)
+{
+	while (bytes.len > 0) {
+		struct hz_http_body_block *last = body->last;
+		size_t take;
+
+		if (last == NULL || last->used == BLOCK_DATA_BYTES) {
+			struct hz_http_body_block *block = hz_pool_get(&http->blocks);
+
+			if (block == NULL)
+				return -ENOMEM;
+			block->next = NULL;
+			block->used = 0;
+			if (last != NULL)
+				last->next = block;
+			else
+				body->first = block;
+			body->last = last = block;
+		}
+		take = HZ_MIN(bytes.len, BLOCK_DATA_BYTES - last->used);
+		memcpy(last->data + last->used, bytes.data, take);
+		last->used += (uint32_t)take;
+		body->bytes += take;
+		bytes.data += take;
+		bytes.len -= take;
+	}
+	return 0;
+}
+
+void hz_h1_body_free(struct hz_http_worker *http, struct hz_http_body *body)
+{
+	struct hz_http_body_block *block = body->first;
+
+	while (block != NULL) {
+		struct hz_http_body_block *next = block->next;
+
+		hz_pool_put(&http->blocks, block);
+		block = next;
+	}
+	*body = (struct hz_http_body){ 0 };
+}
+
+static int body_keep(struct hz_http_worker *http, struct hz_h1_flight *flight, struct hz_span data)
+{
+	if (flight->is_refused)
+		return 0;
+	return hz_h1_body_append(http, &flight->body, data);
+}
+
+static enum hz_parse length_feed(struct hz_http_worker *http, struct hz_h1_flight *flight,
+                                 struct hz_span bytes, size_t *consumed, uint16_t *status)
+{
+	if (bytes.len > flight->length_left)
+		bytes.len = (size_t)flight->length_left;
+	*consumed = bytes.len;
+	if (body_keep(http, flight, bytes) != 0) {
+		*status = 503;
+		return HZ_PARSE_BAD;
+	}
+	flight->length_left -= bytes.len;
+	return flight->length_left == 0 ? HZ_PARSE_DONE : HZ_PARSE_MORE;
+}
+
+static enum hz_parse chunked_feed(struct hz_http_worker *http, struct hz_h1_flight *flight,
+                                  struct hz_span bytes, size_t *consumed, uint16_t *status)
+{
+	enum hz_parse r = HZ_PARSE_MORE;
+	size_t at = 0;
+
+	while (r == HZ_PARSE_MORE && at < bytes.len) {
+		struct hz_span rest = { bytes.data + at, bytes.len - at };
+		struct hz_span data;
+		size_t taken = 0;
+
+		r = hz_chunked_decode(&flight->chunked, rest, &taken, &data);
+		if (r == HZ_PARSE_BAD) {
+			*status = flight->chunked.status;
+			return r;
+		}
+		at += taken;
+		if (body_keep(http, flight, data) != 0) {
+			*status = 503;
+			return HZ_PARSE_BAD;
+		}
+	}
+	*consumed = at;
+	return r;
+}
+
+enum hz_parse hz_h1_body_feed(struct hz_http_worker *http, struct hz_h1_flight *flight,
+                              struct hz_span bytes, size_t *consumed, uint16_t *status)
+{
+	enum hz_parse r = flight->req.is_chunked
+	                          ? chunked_feed(http, flight, bytes, consumed, status)
+	                          : length_feed(http, flight, bytes, consumed, status);
+
+	if (r != HZ_PARSE_BAD)
+		flight->received_bytes += *consumed;
+	return r;
+}

@@ -1,0 +1,118 @@
+/* Lives of a request that outgrows the call it began in. */
+#include "http/h1_worker.h"
+#include <errno.h>
+#include <string.h>
+
+void hz_h1_flight_init(struct hz_h1_flight *flight)
+{
+	memset(flight, 0, offsetof(struct hz_h1_flight, head_copy));
+	hz_arena_init(&flight->arena, flight->arena_memory, sizeof(flight->arena_memory));
+}
+
+/* A span that lies in from moves with it to to. Addresses, because span may be of another object. */
+static void rebase(struct hz_span *span, struct hz_span from, const uint8_t *to)
+{
+	uintptr_t at = (uintptr_t)span->data - (uintptr_t)from.data;
+
+	if (at <= from.len && span->len <= from.len - at)
+		span->data = to + at;
+}
+
+/* req's spans and those the answer may have taken over from it. Spans into the arena or the snapshot
+ * stay. */
+static void flight_rebase(struct hz_h1_flight *flight, const uint8_t *to)
+{
+	struct hz_span from = flight->head;
+	struct hz_http_req *req = &flight->req;
+
+	rebase(&req->target, from, to);
+	rebase(&req->path, from, to);
+	rebase(&req->query, from, to);
+	rebase(&req->host, from, to);
+	for (unsigned i = 0; i < req->header_count; i++) {
+		rebase(&req->header[i].name, from, to);
+		rebase(&req->header[i].value, from, to);
+	}
+	for (unsigned i = 0; i < req->param_count; i++)
+		rebase(&req->param[i].value, from, to);
+	rebase(&flight->resp.content_type, from, to);
+	rebase(&flight->resp.extra, from, to);
+	rebase(&flight->resp.body, from, to);
+	flight->head.data = to;
+}
+
+/* An echo whose body lies in the packet: what was not sent of it goes to blocks. */
+static int body_detach(struct hz_http_worker *http, struct hz_h1_flight *flight)
+{
+	struct hz_http_body *body = &flight->body;
+	struct hz_span rest = body->whole;
+	uint64_t bytes = body->bytes;
+	int err;
+
+	if (rest.len == 0)
+		return 0;
+	body->whole = (struct hz_span){ NULL, 0 };
+	if (flight->resp.body_kind != HZ_BODY_REQUEST || flight->resp.prepared != NULL)
+		return 0;
+	rest.data += flight->out_at;
+	rest.len -= flight->out_at;
+	err = hz_h1_body_append(http, body, rest);
+	body->bytes = bytes;
+	flight->out_block = body->first;
+	flight->out_block_at = 0;
+	return err;
+}
+
+static uint8_t *head_room(struct hz_http_worker *http, struct hz_h1_flight *flight)
+{
+	if (flight->head.len <= sizeof(flight->head_copy))
+		return flight->head_copy;
+	if (flight->head.len > HZ_LIMIT_header_bytes_max)
+		return NULL;
+	flight->big_head = hz_pool_get(&http->big_heads);
+	return flight->big_head;
+}
+
+int hz_h1_flight_keep(struct hz_h1_conn *conn, struct hz_h1_flight *flight)
+{
+	struct hz_http_worker *http = conn->http;
+	struct hz_h1_flight *fresh;
+	uint8_t *head;
+
+	if (conn->flight == flight)
+		return 0;
+	if (body_detach(http, flight) != 0)
+		return -ENOMEM;
+	fresh = hz_pool_get(&http->flights);
+	if (fresh == NULL)
+		return -ENOMEM;
+	head = head_room(http, flight);
+	if (head == NULL) {
+		hz_pool_put(&http->flights, fresh);
+		return -ENOMEM;
+	}
+	if (flight->head.len != 0) {
+		memcpy(head, flight->head.data, flight->head.len);
+		flight_rebase(flight, head);
+	}
+	hz_h1_flight_init(fresh);
+	http->scratch = fresh;
+	conn->flight = flight;
+	return 0;
+}
+
+void hz_h1_flight_end(struct hz_h1_conn *conn, struct hz_h1_flight *flight)
+{
+	struct hz_http_worker *http = conn->http;
+
+	if (flight->body.first != NULL)
+		hz_h1_body_free(http, &flight->body);
+	if (flight->big_head != NULL) {
+		hz_pool_put(&http->big_heads, flight->big_head);
+		flight->big_head = NULL;
+	}
+	if (conn->flight == flight) {
+		conn->flight = NULL;
+		hz_pool_put(&http->flights, flight);
+	}
+}

@@ -1,0 +1,25 @@
+/* Request targets and authorities, RFC 9112 3.2 and RFC 3986 3.2. Private to http. */
+#ifndef HZ_H1_TARGET_H
+#define HZ_H1_TARGET_H
+
+#include "http/req.h"
+
+struct hz_h1_authority {
+	struct hz_span host; /* IP literals with their brackets */
+	uint32_t port;       /* HZ_H1_NO_PORT when there is none or it is empty */
+};
+#define HZ_H1_NO_PORT 0x10000u
+
+/* uri-host [ ":" port ]: host not empty, no userinfo, port at most 65535. out is written on true. */
+bool hz_h1_authority_is_valid(struct hz_span text, struct hz_h1_authority *out);
+
+/* Sets path, query and, for absolute and authority form, host of a request whose method and target are
+ * known. The target's bytes are already of RFC 3986 (or square brackets). False: not one of the forms
+ * that RFC 9112 3.2 allows for this method. */
+bool hz_h1_target_split(struct hz_http_req *req);
+
+/* Whether the Host field of an absolute-form request names the authority of its target: hosts without
+ * case, a missing port is the scheme's. Both are valid. */
+bool hz_h1_target_is_host(const struct hz_http_req *req, struct hz_span host);
+
+#endif

@@ -1,0 +1,59 @@
+#include "http/h1_worker.h"
+#include <errno.h>
+#include <stdlib.h>
+
+static int pools_open(struct hz_http_worker *http)
+{
+	uint32_t flights = HZ_MIN(http->conf.connections_max, (uint32_t)HZ_H1_FLIGHTS_MAX) + 1;
+	int err;
+
+	err = hz_pool_open(&http->conns, sizeof(struct hz_h1_conn), http->conf.connections_max,
+	                   HZ_POOL_PREFAULT);
+	if (err != 0)
+		return err;
+	err = hz_pool_open(&http->flights, sizeof(struct hz_h1_flight), flights, 0);
+	if (err != 0)
+		return err;
+	err = hz_pool_open(&http->blocks, HZ_LIMIT_body_block_bytes, HZ_LIMIT_body_blocks, 0);
+	if (err != 0)
+		return err;
+	return hz_pool_open(&http->big_heads, HZ_LIMIT_header_bytes_max, HZ_H1_BIG_HEADS, 0);
+}
+
+int hz_http_worker_open(const struct hz_http_worker_conf *conf, struct hz_http_worker **out)
+{
+	struct hz_http_worker *http;
+	int err;
+
+	if (conf->connections_max == 0)
+		return -EINVAL;
+	http = calloc(1, sizeof(*http));
+	if (http == NULL)
+		return -ENOMEM;
+	http->conf = *conf;
+	err = pools_open(http);
+	if (err != 0) {
+		hz_http_worker_close(http);
+		return err;
+	}
+	http->scratch = hz_pool_get(&http->flights);
+	hz_h1_flight_init(http->scratch);
+	*out = http;
+	return 0;
+}
+
+void hz_http_worker_close(struct hz_http_worker *http)
+{
+	if (http == NULL)
+		return;
+	hz_pool_close(&http->big_heads);
+	hz_pool_close(&http->blocks);
+	hz_pool_close(&http->flights);
+	hz_pool_close(&http->conns);
+	free(http);
+}
+
+void hz_http_worker_drain(struct hz_http_worker *http)
+{
+	__atomic_store_n(&http->is_draining, true, __ATOMIC_RELAXED);
+}

@@ -1,0 +1,126 @@
+/* The objects behind h1_conn.h and who owns them. Private to http.
+ *
+ * Everything a request needs while it is handled is a flight: the parsed head, the arena, the answer's
+ * progress. The worker keeps one, `scratch`, and uses it for every request that begins and ends inside
+ * one call; a connection owns a flight of its own only while a request of it must survive the call
+ * (its body is not complete, or its output is blocked). An idle connection is one cache line. */
+#ifndef HZ_H1_WORKER_H
+#define HZ_H1_WORKER_H
+
+#include "core/pool.h"
+#include "http/chunked.h"
+#include "http/h1_conn.h"
+#include "http/h1_write.h"
+
+enum {
+	HZ_H1_FLIGHTS_MAX = 2048, /* requests of a worker that wait for body or output */
+	HZ_H1_BIG_HEADS = 64,     /* of those, with heads beyond HZ_H1_HEAD_INLINE */
+	HZ_H1_HEAD_INLINE = 2048,
+};
+#define HZ_H1_CHECK_NS         HZ_NS_PER_S       /* deadlines are looked at no less often */
+#define HZ_H1_RATE_GRACE_NS    (5 * HZ_NS_PER_S) /* then body and answer must move at least... */
+#define HZ_H1_RATE_BYTES_PER_S 500u
+
+enum hz_h1_state {
+	HZ_H1_HEAD,    /* between requests, or inside a head */
+	HZ_H1_BODY,    /* head complete and kept, body arriving */
+	HZ_H1_ANSWER,  /* output blocked */
+	HZ_H1_DISCARD, /* shut down; input is dropped until the transport closes */
+};
+
+/* A request in work. Owned by the worker (scratch) or by a connection; from the flight pool. */
+struct hz_h1_flight {
+	struct hz_http_req req;
+	struct hz_http_resp resp;
+	struct hz_http_body body;
+	struct hz_arena arena;
+	struct hz_chunked chunked;
+	struct hz_span head;   /* the bytes that req's spans point into */
+	uint8_t *big_head;     /* owned copy of a head that head_copy cannot hold, or NULL */
+	struct hz_span unsent; /* rest of a head that was too long to reserve; in the arena */
+	uint64_t length_left;  /* of a body with Content-Length */
+	uint64_t body_max;     /* the route's */
+	uint64_t out_bytes;    /* body of the answer, 0 for HEAD */
+	uint64_t out_at;       /* of it, handed over */
+	struct hz_http_body_block *out_block; /* HZ_BODY_REQUEST: where out_at is */
+	uint32_t out_block_at;
+	bool is_head_out;
+	bool is_refused; /* route() answered: the body is dropped */
+	bool is_keep;    /* the connection goes on after this answer */
+	bool owes_continue;
+	uint64_t started_ns;     /* of the transfer at hand, for its least rate */
+	uint64_t arrived_ns;     /* turn in which the request's last byte came */
+	uint64_t handled_ns;     /* end of the handler */
+	uint64_t received_bytes; /* of the body as sent, framing included */
+	uint8_t head_copy[HZ_H1_HEAD_INLINE];
+	uint8_t arena_memory[HZ_LIMIT_request_arena_bytes] __attribute__((aligned(16)));
+};
+
+/* One connection. From the connection pool; lives from on_open to on_close. */
+struct hz_h1_conn {
+	struct hz_http_worker *http;
+	const void *snapshot;        /* pinned while a request is in work, else NULL */
+	struct hz_h1_flight *flight; /* owned; NULL unless state is BODY or ANSWER */
+	struct hz_h1_parser parser;
+	uint64_t deadline_ns; /* of the head or the idle time */
+	uint64_t armed_ns;    /* when the stream's timer fires; never later than deadline_ns */
+	uint32_t requests;
+	uint8_t state;   /* enum hz_h1_state */
+	bool in_head;    /* a request's first byte was seen */
+	bool is_eof;     /* the peer sends no more */
+	bool has_unread; /* the last on_data left bytes with the transport */
+	bool resumes;    /* stopped at the pipeline depth: the timer is armed for now */
+};
+_Static_assert(sizeof(struct hz_h1_conn) <= 64, "an idle connection is one cache line");
+
+struct hz_http_worker {
+	struct hz_http_worker_conf conf;
+	struct hz_h1_date date;
+	struct hz_h1_flight *scratch;
+	struct hz_pool conns;
+	struct hz_pool flights;
+	struct hz_pool blocks;
+	struct hz_pool big_heads;
+	bool is_draining; /* written by any thread */
+};
+
+/* One call from the transport: the output being built and the clock. On the stack of that call. */
+struct hz_h1_turn {
+	struct hz_http_worker *http;
+	struct hz_h1_conn *conn;
+	struct hz_stream *stream;
+	struct hz_wspan room; /* reserved, of which used is filled and not yet committed */
+	size_t used;
+	uint64_t now_ns;
+	uint64_t mark_ns;  /* end of the last timed stage; 0: none yet */
+	unsigned answered; /* requests finished in this call */
+	bool is_stopped;   /* no progress without the transport */
+};
+
+/* Space for at least bytes of output (<= HZ_RESERVE_MAX) at room.data + used; false: blocked. */
+bool hz_h1_out_room(struct hz_h1_turn *turn, size_t bytes);
+/* Commits what was filled; before every other down-call and at the end of the turn. */
+void hz_h1_out_flush(struct hz_h1_turn *turn);
+
+/* The answer of flight->resp, from where it stands: true when all of it is with the transport, false
+ * when output is blocked. begin once per request, then push until true. */
+void hz_h1_answer_begin(struct hz_h1_turn *turn, struct hz_h1_flight *flight);
+bool hz_h1_answer_push(struct hz_h1_turn *turn, struct hz_h1_flight *flight);
+
+/* Body reception. begin looks at the head; feed takes bytes of the body: DONE complete, MORE, or BAD
+ * with *status 400, 413, 431 or 503. With is_refused nothing is kept. */
+void hz_h1_body_begin(struct hz_h1_flight *flight);
+enum hz_parse hz_h1_body_feed(struct hz_http_worker *http, struct hz_h1_flight *flight,
+                              struct hz_span bytes, size_t *consumed, uint16_t *status);
+/* Copies bytes to the end of the body's blocks; 0 or -ENOMEM. */
+int hz_h1_body_append(struct hz_http_worker *http, struct hz_http_body *body, struct hz_span bytes);
+void hz_h1_body_free(struct hz_http_worker *http, struct hz_http_body *body);
+
+/* Makes the worker's scratch flight the connection's own: copies the head and what is unsent of a body
+ * that lies in the packet. 0; -ENOMEM with nothing changed but blocks. Also when it already is. */
+int hz_h1_flight_keep(struct hz_h1_conn *conn, struct hz_h1_flight *flight);
+/* Forgets the request: blocks, copied head, and the flight itself when the connection owns it. */
+void hz_h1_flight_end(struct hz_h1_conn *conn, struct hz_h1_flight *flight);
+void hz_h1_flight_init(struct hz_h1_flight *flight);
+
+#endif

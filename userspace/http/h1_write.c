@@ -1,0 +1,157 @@
+#include "http/h1_write.h"
+#include "http/h1_scan.h"
+#include <string.h>
+
+#define DECIMAL_MAX 20 /* digits of 2^64 - 1 */
+#define S_PER_DAY   86400u
+
+/* Status line, Content-Type, Content-Length, Connection and Date with their CRLFs and the blank line,
+ * without what the response brings. */
+#define FRAME_BYTES   192
+
+#define LITERAL(text) (text), sizeof(text) - 1
+
+static const struct hz_span close_line = { (const uint8_t *)"Connection: close\r\n", 19 };
+static const struct hz_span keep_line = { (const uint8_t *)"Connection: keep-alive\r\n", 24 };
+
+static uint8_t *put(uint8_t *out, const void *from, size_t bytes)
+{
+	memcpy(out, from, bytes);
+	return out + bytes;
+}
+
+static uint8_t *put_span(uint8_t *out, struct hz_span span)
+{
+	return span.len == 0 ? out : put(out, span.data, span.len);
+}
+
+static uint8_t *put_decimal(uint8_t *out, uint64_t value)
+{
+	uint8_t digits[DECIMAL_MAX];
+	unsigned at = DECIMAL_MAX;
+
+	do {
+		digits[--at] = (uint8_t)('0' + value % 10);
+		value /= 10;
+	} while (value != 0);
+	return put(out, digits + at, DECIMAL_MAX - at);
+}
+
+static void put_two(uint8_t *out, unsigned value)
+{
+	out[0] = (uint8_t)('0' + value / 10 % 10);
+	out[1] = (uint8_t)('0' + value % 10);
+}
+
+/* IMF-fixdate, RFC 9110 5.6.7. The civil date comes from the day number by counting from March, so
+ * that the leap day is a year's last (400 years have 146097 days). */
+static void date_render(uint8_t *p, uint64_t unix_s)
+{
+	static const char days[] = "ThuFriSatSunMonTueWed";
+	static const char months[] = "MarAprMayJunJulAugSepOctNovDecJanFeb";
+	uint64_t day = unix_s / S_PER_DAY;
+	unsigned second = (unsigned)(unix_s % S_PER_DAY);
+	uint64_t from_march = day + 719468; /* days since 0000-03-01 */
+	unsigned in_era = (unsigned)(from_march % 146097);
+	unsigned year_of_era = (in_era - in_era / 1460 + in_era / 36524 - in_era / 146096) / 365;
+	unsigned in_year = in_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+	unsigned month = (5 * in_year + 2) / 153; /* 0: March */
+	uint64_t year = from_march / 146097 * 400 + year_of_era + (month >= 10 ? 1 : 0);
+
+	memcpy(p, "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n", HZ_H1_DATE_BYTES);
+	memcpy(p + 6, days + day % 7 * 3, 3);
+	put_two(p + 11, in_year - (153 * month + 2) / 5 + 1);
+	memcpy(p + 14, months + (size_t)month * 3, 3);
+	put_two(p + 18, (unsigned)(year / 100 % 100));
+	put_two(p + 20, (unsigned)(year % 100));
+	put_two(p + 23, second / 3600);
+	put_two(p + 26, second / 60 % 60);
+	put_two(p + 29, second % 60);
+}
+
+void hz_h1_date_update(struct hz_h1_date *date, uint64_t unix_s)
+{
+	if (date->is_rendered && date->unix_s == unix_s)
+		return;
+	date_render(date->line, unix_s);
+	date->unix_s = unix_s;
+	date->is_rendered = true;
+}
+
+/* RFC 9110 6.4.1: no content with 1xx, 204 and 304. */
+static bool has_no_content(uint16_t status)
+{
+	return status < 200 || status == 204 || status == 304;
+}
+
+uint64_t hz_h1_body_bytes(const struct hz_http_resp *resp, const struct hz_http_body *request_body)
+{
+	if (resp->prepared != NULL)
+		return resp->prepared->body.len;
+	if (has_no_content(resp->status))
+		return 0;
+	switch (resp->body_kind) {
+	case HZ_BODY_SPAN:
+		return resp->body.len;
+	case HZ_BODY_REQUEST:
+		return request_body != NULL ? request_body->bytes : 0;
+	case HZ_BODY_GENERATED:
+		return resp->body_bytes;
+	case HZ_BODY_NONE:
+	default:
+		return 0;
+	}
+}
+
+size_t hz_h1_head_bound(const struct hz_http_resp *resp)
+{
+	if (resp->prepared != NULL)
+		return resp->prepared->head.len + FRAME_BYTES;
+	return resp->content_type.len + resp->extra.len + FRAME_BYTES;
+}
+
+static uint8_t *status_line(uint8_t *out, uint16_t status)
+{
+	if (status == 200)
+		return put(out, LITERAL("HTTP/1.1 200 OK\r\n"));
+	out = put(out, LITERAL("HTTP/1.1 "));
+	out = put_decimal(out, status);
+	*out++ = ' ';
+	out = put_span(out, hz_http_reason(status));
+	return put(out, LITERAL("\r\n"));
+}
+
+static uint8_t *content_type_line(uint8_t *out, struct hz_span type)
+{
+	const uint8_t *end = type.data + type.len;
+
+	if (type.len == 0 || hz_h1_scan_value(type.data, end, type.data) != end)
+		return out;
+	out = put(out, LITERAL("Content-Type: "));
+	out = put_span(out, type);
+	return put(out, LITERAL("\r\n"));
+}
+
+size_t hz_h1_head_write(uint8_t *out, const struct hz_http_resp *resp, uint64_t body_bytes,
+                        const struct hz_h1_date *date, enum hz_h1_connection connection)
+{
+	const uint8_t *from = out;
+
+	if (resp->prepared != NULL) {
+		out = put_span(out, resp->prepared->head);
+	} else {
+		out = status_line(out, resp->status);
+		out = content_type_line(out, resp->content_type);
+		out = put_span(out, resp->extra);
+		if (!has_no_content(resp->status)) {
+			out = put(out, LITERAL("Content-Length: "));
+			out = put_decimal(out, body_bytes);
+			out = put(out, LITERAL("\r\n"));
+		}
+	}
+	if (connection != HZ_H1_KEEP)
+		out = put_span(out, connection == HZ_H1_CLOSE ? close_line : keep_line);
+	out = put(out, date->line, HZ_H1_DATE_BYTES);
+	out = put(out, LITERAL("\r\n"));
+	return (size_t)(out - from);
+}
