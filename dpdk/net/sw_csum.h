@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <string.h>
 
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "headers are patched with byte swaps");
+
 static inline uint64_t hz_csum_load32(const void *at)
 {
 	uint32_t word;

@@ -1,0 +1,170 @@
+#include "tcp/tcp.h"
+
+#include "tcp/tcp_out.h"
+#include "tcp/tcp_stack.h"
+#include "tcp/tcp_stream.h"
+#include "tcp/tcp_timer.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Blocks for unread input: most connections never need one. */
+static uint32_t share(uint32_t connections, uint32_t divisor, uint32_t least)
+{
+	return HZ_MAX(HZ_MIN(connections / divisor, 4096u), least);
+}
+
+static int pools_open(struct hz_tcp *tcp)
+{
+	uint32_t n = tcp->conf.connections_max;
+	int err = hz_pool_open(&tcp->pcbs, sizeof(struct hz_tcp_pcb), n, 0);
+
+	if (err == 0)
+		err = hz_pool_open(&tcp->hold_small, HZ_TCP_HOLD_SMALL_BYTES, share(n, 4, 64), 0);
+	if (err == 0)
+		err = hz_pool_open(&tcp->hold_large, HZ_TCP_HOLD_LARGE_BYTES, share(n, 32, 32), 0);
+	if (err == 0)
+		err = hz_tcp_tw_open(&tcp->time_wait, tcp->conf.time_wait_max);
+	if (err == 0)
+		err = hz_tcp_table_open(&tcp->table, n + tcp->conf.time_wait_max);
+	return err;
+}
+
+int hz_tcp_open(const struct hz_tcp_conf *conf, struct hz_tcp **out)
+{
+	struct hz_endpoint *listens;
+	struct hz_tcp *tcp;
+	int err;
+
+	/* The table takes 2^28 entries; one record must be there to be evicted. */
+	if (conf->connections_max == 0 || conf->connections_max > 1u << 27 ||
+	    conf->time_wait_max > 1u << 27)
+		return -EINVAL;
+	tcp = calloc(1, sizeof(*tcp));
+	listens = calloc(HZ_MAX(conf->listen_count, 1u), sizeof(*listens));
+	if (tcp == NULL || listens == NULL) {
+		free(tcp);
+		free(listens);
+		return -ENOMEM;
+	}
+	if (conf->listen_count > 0)
+		memcpy(listens, conf->listens, conf->listen_count * sizeof(*listens));
+	tcp->conf = *conf;
+	tcp->conf.listens = listens;
+	tcp->conf.time_wait_max = HZ_MAX(conf->time_wait_max, 1u);
+	tcp->half_open_max = HZ_MIN((conf->connections_max + 1) / 2, HZ_TCP_HALF_OPEN_MAX);
+	tcp->turn_last = &tcp->turn_first;
+	tcp->ip_id = (uint16_t)hz_rng_next(&conf->env->rng);
+	hz_wheel_init(&tcp->wheel, conf->env->now_ns);
+	err = pools_open(tcp);
+	if (err != 0) {
+		hz_tcp_close(tcp);
+		return err;
+	}
+	*out = tcp;
+	return 0;
+}
+
+/* One connection's say: the protocol first, then what it wrote and what TCP owes. */
+static void pcb_turn(struct hz_tcp *tcp, struct hz_tcp_pcb *pcb)
+{
+	if (pcb->state != HZ_TCP_CLOSED)
+		hz_tcp_stream_turn(pcb);
+	if (pcb->state != HZ_TCP_CLOSED && (pcb->flags & HZ_TCP_F_ABORT)) {
+		/* A half-open connection is not worth a packet to an address that may be forged. */
+		if (pcb->state != HZ_TCP_SYN_RCVD)
+			hz_tcp_out_reset(pcb);
+		hz_tcp_pcb_close(pcb, pcb->close_why);
+	}
+	if (pcb->state != HZ_TCP_CLOSED)
+		hz_tcp_out_flush(pcb);
+	if (pcb->state == HZ_TCP_TIME_WAIT && !(pcb->flags & HZ_TCP_F_NO_MBUF)) {
+		hz_tcp_pcb_close(pcb, HZ_CLOSE_DONE);
+		hz_tcp_tw_enter(tcp, pcb);
+	}
+}
+
+void hz_tcp_flush(struct hz_tcp *tcp)
+{
+	struct hz_tcp_pcb *pcb = tcp->turn_first, *next;
+
+	/* Whoever is touched from here on is on the list of the next turn. */
+	tcp->turn_first = NULL;
+	tcp->turn_last = &tcp->turn_first;
+	for (; pcb != NULL; pcb = next) {
+		next = pcb->turn_next;
+		pcb_turn(tcp,
+		         pcb); /* still marked TURN: what it touches itself is dealt with here */
+		pcb->flags &= ~(uint32_t)HZ_TCP_F_TURN;
+		if (pcb->state == HZ_TCP_CLOSED) {
+			hz_tcp_pcb_free(pcb);
+			continue;
+		}
+		if (pcb->flags & (HZ_TCP_F_NO_MBUF | HZ_TCP_F_AGAIN | HZ_TCP_F_ABORT)) {
+			pcb->flags &= ~(uint32_t)HZ_TCP_F_NO_MBUF;
+			hz_tcp_pcb_touch(pcb);
+		}
+		hz_tcp_timer_update(pcb);
+	}
+}
+
+unsigned hz_tcp_timers(struct hz_tcp *tcp, unsigned budget)
+{
+	unsigned fired =
+		hz_wheel_advance(&tcp->wheel, hz_tcp_now(tcp), budget, hz_tcp_timer_fire, tcp);
+
+	return fired + hz_tcp_tw_expire(tcp, budget - fired);
+}
+
+uint64_t hz_tcp_next_timer_ns(const struct hz_tcp *tcp)
+{
+	uint64_t wheel_ns = hz_wheel_next_ns(&tcp->wheel);
+
+	if (tcp->turn_first != NULL)
+		return hz_tcp_now(tcp); /* a flush is due */
+	return HZ_MIN(wheel_ns, hz_tcp_tw_next_ns(&tcp->time_wait));
+}
+
+void hz_tcp_drain(struct hz_tcp *tcp)
+{
+	tcp->is_draining = true;
+}
+
+uint32_t hz_tcp_connection_count(const struct hz_tcp *tcp)
+{
+	return tcp->pcbs.in_use;
+}
+
+/* Resets what is open. The walk only marks: the flush takes entries out of the table. */
+static void reset_all(struct hz_tcp *tcp)
+{
+	for (uint32_t i = 0; tcp->table.slot != NULL && i <= tcp->table.mask; i++) {
+		uint32_t ref = tcp->table.slot[i].ref;
+		struct hz_tcp_pcb *pcb;
+
+		if (ref == HZ_TCP_REF_NONE || (ref & HZ_TCP_REF_TIME_WAIT))
+			continue;
+		pcb = hz_pool_at(&tcp->pcbs, ref - 1);
+		pcb->flags |= HZ_TCP_F_ABORT;
+		pcb->close_why = HZ_CLOSE_ABORT;
+		hz_tcp_pcb_touch(pcb);
+	}
+	hz_tcp_flush(tcp);
+}
+
+void hz_tcp_close(struct hz_tcp *tcp)
+{
+	if (tcp == NULL)
+		return;
+	reset_all(tcp);
+	tcp->conf.slot->conns->time_wait -= tcp->time_wait.count;
+	if (tcp->spare != NULL)
+		rte_pktmbuf_free(tcp->spare);
+	hz_tcp_table_close(&tcp->table);
+	hz_tcp_tw_close(&tcp->time_wait);
+	hz_pool_close(&tcp->hold_large);
+	hz_pool_close(&tcp->hold_small);
+	hz_pool_close(&tcp->pcbs);
+	free((void *)(uintptr_t)tcp->conf.listens);
+	free(tcp);
+}

@@ -1,0 +1,279 @@
+#include "tcp/tcp_in.h"
+
+#include "tcp/cc_newreno.h"
+#include "tcp/tcp_listen.h"
+#include "tcp/tcp_out.h"
+#include "tcp/tcp_rto.h"
+#include "tcp/tcp_stack.h"
+#include "tcp/tcp_stream.h"
+#include "tcp/tcp_timer.h"
+#include <string.h>
+
+#define CHALLENGE_INTERVAL_NS (500 * HZ_NS_PER_MS)
+
+/* Header length, flags, options. False: dropped and counted. */
+static bool segment_parse(struct hz_tcp *tcp, struct hz_packet *packet, struct hz_tcp_segment *seg)
+{
+	struct hz_tcp_hdr hdr;
+	uint32_t header_bytes;
+	uint8_t kind;
+
+	if (packet->l4_bytes < sizeof(hdr)) {
+		hz_tcp_count_drop(tcp, HZ_COUNTER_drop_short);
+		return false;
+	}
+	memcpy(&hdr, packet->l4, sizeof(hdr));
+	header_bytes = (hdr.data_offset >> 4) * 4u;
+	if (header_bytes < sizeof(hdr) || header_bytes > packet->l4_bytes) {
+		hz_tcp_count_drop(tcp, HZ_COUNTER_drop_short);
+		return false;
+	}
+	kind = hdr.flags & (HZ_TCP_SYN | HZ_TCP_FIN | HZ_TCP_RST | HZ_TCP_ACK);
+	if (kind == 0 || ((kind & HZ_TCP_SYN) && (kind & (HZ_TCP_FIN | HZ_TCP_RST)))) {
+		hz_tcp_count_drop(tcp, HZ_COUNTER_drop_bad_flags);
+		return false;
+	}
+	if (hz_tcp_opts_parse(packet->l4 + sizeof(hdr), header_bytes - sizeof(hdr),
+	                      (kind & HZ_TCP_SYN) != 0, &seg->opts) != 0) {
+		hz_tcp_count_drop(tcp, HZ_COUNTER_drop_tcp_options);
+		return false;
+	}
+	seg->packet = packet;
+	seg->payload = packet->l4 + header_bytes;
+	seg->bytes = packet->l4_bytes - header_bytes;
+	seg->seq = __builtin_bswap32(hdr.seq);
+	seg->ack = __builtin_bswap32(hdr.ack);
+	seg->window = __builtin_bswap16(hdr.window);
+	seg->flags = hdr.flags;
+	return true;
+}
+
+void hz_tcp_in_challenge(struct hz_tcp_pcb *pcb)
+{
+	struct hz_tcp *tcp = pcb->tcp;
+	uint64_t now_ns = hz_tcp_now(tcp);
+
+	if (pcb->challenge_ns != 0 && now_ns - pcb->challenge_ns < CHALLENGE_INTERVAL_NS)
+		return;
+	if (now_ns >= tcp->challenges_until_ns) {
+		/* Random, so that an attacker cannot count them: CVE-2016-5696. */
+		tcp->challenges_left =
+			HZ_TCP_CHALLENGES_PER_S +
+			(uint32_t)hz_rng_below(&tcp->conf.env->rng, HZ_TCP_CHALLENGES_PER_S);
+		tcp->challenges_until_ns = now_ns + HZ_NS_PER_S;
+	}
+	if (tcp->challenges_left == 0)
+		return;
+	tcp->challenges_left--;
+	pcb->challenge_ns = now_ns;
+	pcb->flags |= HZ_TCP_F_ACK_NOW;
+	hz_tcp_count(tcp, HZ_COUNTER_challenge_ack);
+	hz_tcp_pcb_touch(pcb);
+}
+
+/* RFC 9293 3.10.7.4 first check, with overlap instead of two ends so that a segment around the whole
+ * window passes. At the left edge ACK, RST and FIN count even when the window is closed. */
+static bool is_acceptable(const struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *seg)
+{
+	uint32_t length = hz_tcp_segment_length(seg);
+
+	if (seg->seq == pcb->rcv_nxt)
+		return true;
+	if (length == 0)
+		return hz_seq_geq(seg->seq, pcb->rcv_nxt) && hz_seq_lt(seg->seq, pcb->rcv_adv);
+	return hz_seq_lt(seg->seq, pcb->rcv_adv) && hz_seq_gt(seg->seq + length, pcb->rcv_nxt);
+}
+
+/* Lost ACKs and window probes bring data we have, which must be answered each time; empty segments
+ * outside the window are answered now and then, or two stacks could go on for ever. */
+static void unacceptable(struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *seg)
+{
+	hz_tcp_count_drop(pcb->tcp, HZ_COUNTER_drop_out_of_window);
+	if (seg->flags & HZ_TCP_RST)
+		return;
+	if (hz_tcp_segment_length(seg) == 0 || (seg->flags & HZ_TCP_SYN)) {
+		hz_tcp_in_challenge(pcb);
+		return;
+	}
+	pcb->flags |= HZ_TCP_F_ACK_NOW;
+	hz_tcp_pcb_touch(pcb);
+}
+
+/* RFC 7323 5: an older timestamp is a segment from the past. (Its 24 days cannot pass: an idle
+ * connection does not live that long.) */
+static bool is_paws_failure(const struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *seg)
+{
+	if (!(pcb->flags & HZ_TCP_F_TS) || (seg->flags & HZ_TCP_RST))
+		return false;
+	return !seg->opts.has_ts || hz_seq_lt(seg->opts.ts_val, pcb->ts_recent);
+}
+
+static void trim(struct hz_tcp_pcb *pcb, struct hz_tcp_segment *seg)
+{
+	uint32_t room;
+
+	if (hz_seq_lt(seg->seq, pcb->rcv_nxt)) {
+		uint32_t cut = pcb->rcv_nxt - seg->seq;
+
+		if (cut > seg->bytes) {
+			cut = seg->bytes;
+			seg->flags &= (uint8_t)~HZ_TCP_FIN; /* a FIN we have */
+		}
+		seg->payload += cut;
+		seg->bytes -= cut;
+		seg->seq = pcb->rcv_nxt;
+		pcb->flags |= HZ_TCP_F_ACK_NOW;
+	}
+	room = hz_seq_gt(pcb->rcv_adv, seg->seq) ? pcb->rcv_adv - seg->seq : 0;
+	if (seg->bytes > room) {
+		seg->bytes = room;
+		seg->flags &= (uint8_t)~HZ_TCP_FIN;
+		pcb->flags |= HZ_TCP_F_ACK_NOW;
+	}
+}
+
+/* RFC 5961 3.2: only the exact number resets. */
+static void reset_in(struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *seg)
+{
+	if (seg->seq != pcb->rcv_nxt) {
+		hz_tcp_in_challenge(pcb);
+		return;
+	}
+	hz_tcp_count(pcb->tcp, HZ_COUNTER_reset_received);
+	hz_tcp_pcb_close(pcb, HZ_CLOSE_RESET);
+}
+
+/* SYN_RCVD to ESTABLISHED, RFC 9293 3.10.7.4 fifth check. */
+static bool establish(struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *seg)
+{
+	struct hz_tcp *tcp = pcb->tcp;
+
+	if (hz_seq_leq(seg->ack, pcb->iss) || hz_seq_gt(seg->ack, pcb->snd_max)) {
+		hz_tcp_out_reply_reset(tcp, seg);
+		return false;
+	}
+	if (pcb->rtt_start_ns != 0)
+		hz_tcp_rto_sample(pcb, hz_tcp_now(tcp) - pcb->rtt_start_ns);
+	else
+		hz_tcp_rto_open(pcb);
+	pcb->rtt_start_ns = 0;
+	pcb->snd_una = pcb->iss + 1;
+	pcb->snd_nxt = pcb->snd_max = pcb->snd_una;
+	pcb->recover = pcb->iss;
+	pcb->snd_wnd = seg->window << pcb->snd_wscale;
+	pcb->snd_wnd_max = pcb->snd_wnd;
+	pcb->snd_wl1 = seg->seq;
+	pcb->snd_wl2 = seg->ack;
+	pcb->rtx_at = 0;
+	pcb->retries = 0;
+	pcb->state_at = hz_tcp_now(tcp) + HZ_TCP_IDLE_NS;
+	hz_cc_newreno_open(pcb, (pcb->flags & HZ_TCP_F_RETRIED) != 0);
+	pcb->flags &= ~(uint32_t)HZ_TCP_F_HALF_OPEN;
+	tcp->half_open_count--;
+	hz_tcp_pcb_set_state(pcb, HZ_TCP_ESTABLISHED);
+	tcp->conf.slot->worker->connections_opened++;
+	hz_tcp_timer_update(pcb);
+	hz_tcp_stream_open(pcb);
+	return !(pcb->flags & HZ_TCP_F_ABORT);
+}
+
+/* The checks that the common segment does not need. True: go on with ACK and data. */
+static bool unusual_in(struct hz_tcp_pcb *pcb, struct hz_tcp_segment *seg)
+{
+	if (pcb->state == HZ_TCP_SYN_RCVD &&
+	    (seg->flags & (HZ_TCP_SYN | HZ_TCP_ACK)) == HZ_TCP_SYN && seg->seq == pcb->irs) {
+		pcb->snd_nxt = pcb->iss; /* our answer was lost: again */
+		pcb->flags |= HZ_TCP_F_RETRIED;
+		pcb->rtt_start_ns = 0;
+		hz_tcp_pcb_touch(pcb);
+		return false;
+	}
+	if (is_paws_failure(pcb, seg) || !is_acceptable(pcb, seg)) {
+		unacceptable(pcb, seg);
+		return false;
+	}
+	if (seg->flags & HZ_TCP_RST) {
+		reset_in(pcb, seg);
+		return false;
+	}
+	if (seg->flags & HZ_TCP_SYN) { /* RFC 5961 4.2 */
+		hz_tcp_in_challenge(pcb);
+		return false;
+	}
+	if (!(seg->flags & HZ_TCP_ACK)) {
+		hz_tcp_count_drop(pcb->tcp, HZ_COUNTER_drop_bad_flags);
+		return false;
+	}
+	trim(pcb, seg);
+	return true;
+}
+
+/* Exactly the next bytes, within the window, nothing but ACK and PSH, and a timestamp not older. */
+static bool is_expected(const struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *seg)
+{
+	if ((seg->flags & ~HZ_TCP_PSH) != HZ_TCP_ACK || seg->seq != pcb->rcv_nxt ||
+	    seg->bytes > pcb->rcv_adv - pcb->rcv_nxt)
+		return false;
+	return !is_paws_failure(pcb, seg);
+}
+
+static void pcb_in(struct hz_tcp_pcb *pcb, struct hz_tcp_segment *seg)
+{
+	if (!is_expected(pcb, seg) && !unusual_in(pcb, seg))
+		return;
+	/* RFC 7323 4.3: not from segments beyond what we acknowledged, or a lost one would seem old. */
+	if ((pcb->flags & HZ_TCP_F_TS) && hz_seq_leq(seg->seq, pcb->ack_sent))
+		pcb->ts_recent = seg->opts.ts_val;
+	pcb->last_rx_ns = hz_tcp_now(pcb->tcp);
+	if (memcmp(hz_tcp_tmpl_l2(&pcb->tmpl), seg->packet->l2_reply, 6) != 0 &&
+	    seg->packet->l2_bytes == pcb->tmpl.l2_bytes)
+		hz_tcp_tmpl_set_l2(&pcb->tmpl, seg->packet);
+	if (pcb->state == HZ_TCP_SYN_RCVD) {
+		if (!establish(pcb, seg))
+			return;
+	} else if (!hz_tcp_in_ack(pcb, seg)) {
+		return;
+	}
+	if (pcb->state == HZ_TCP_CLOSED || (pcb->flags & HZ_TCP_F_ABORT))
+		return;
+	if (seg->bytes > 0 || (seg->flags & HZ_TCP_FIN))
+		hz_tcp_in_data(pcb, seg);
+	if (pcb->flags & HZ_TCP_F_ACK_NOW)
+		hz_tcp_pcb_touch(pcb);
+}
+
+static uint32_t lookup(const struct hz_tcp *tcp, const struct hz_packet *packet)
+{
+	uint32_t at = packet->flow_hash, ref;
+
+	while ((ref = hz_tcp_table_next(&tcp->table, packet->flow_hash, &at)) != HZ_TCP_REF_NONE) {
+		const struct hz_tcp_key *key;
+
+		if (ref & HZ_TCP_REF_TIME_WAIT)
+			key = &hz_tcp_tw_at(&tcp->time_wait, ref)->key;
+		else
+			key = &((struct hz_tcp_pcb *)hz_pool_at(&tcp->pcbs, ref - 1))->key;
+		if (hz_tcp_key_matches(key, packet))
+			break;
+	}
+	return ref;
+}
+
+void hz_tcp_in(struct hz_tcp *tcp, struct hz_packet *packet)
+{
+	struct hz_tcp_segment seg;
+	uint32_t ref, iss_min = 0;
+
+	if (segment_parse(tcp, packet, &seg)) {
+		ref = lookup(tcp, packet);
+		if (ref == HZ_TCP_REF_NONE)
+			hz_tcp_listen_in(tcp, &seg, NULL);
+		else if (!(ref & HZ_TCP_REF_TIME_WAIT))
+			pcb_in(hz_pool_at(&tcp->pcbs, ref - 1), &seg);
+		else if (hz_tcp_tw_in(tcp, ref, &seg, &iss_min))
+			hz_tcp_listen_in(tcp, &seg, &iss_min);
+	}
+	if (packet->mbuf != NULL)
+		rte_pktmbuf_free(packet->mbuf);
+	packet->mbuf = NULL;
+}

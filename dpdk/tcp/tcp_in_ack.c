@@ -1,0 +1,170 @@
+#include "tcp/tcp_in.h"
+
+#include "tcp/cc_newreno.h"
+#include "tcp/tcp_rto.h"
+#include "tcp/tcp_seg.h"
+#include "tcp/tcp_stack.h"
+#include "tcp/tcp_timer.h"
+
+#define DUP_ACKS_TO_RETRANSMIT 3 /* RFC 5681 3.2 */
+
+static void queue_free(struct hz_tcp_pcb *pcb, uint32_t ack)
+{
+	/* After a timeout snd_nxt was set back; what the ACK covers need not be sent again. */
+	if (hz_seq_lt(pcb->snd_nxt, ack)) {
+		pcb->snd_nxt = ack;
+		while (pcb->tx_next != NULL && hz_seq_leq(hz_seg_end(pcb->tx_next), ack))
+			pcb->tx_next = hz_seg_next(pcb->tx_next);
+	}
+	while (pcb->tx_head != NULL && hz_seq_leq(hz_seg_end(pcb->tx_head), ack)) {
+		struct rte_mbuf *seg = pcb->tx_head;
+
+		pcb->tx_head = hz_seg_next(seg);
+		if (pcb->tx_head == NULL)
+			pcb->tx_tail = NULL;
+		rte_pktmbuf_free(seg);
+	}
+}
+
+/* One segment per round trip is timed; after a retransmission only the peer's echo of our timestamp
+ * says which transmission it answers (RFC 7323 4.1), without it there is no sample (Karn). */
+static void rtt_take(struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *seg)
+{
+	struct hz_tcp *tcp = pcb->tcp;
+
+	if (pcb->rtt_start_ns != 0) {
+		if (hz_seq_geq(seg->ack, pcb->rtt_seq)) {
+			hz_tcp_rto_sample(pcb, hz_tcp_now(tcp) - pcb->rtt_start_ns);
+			pcb->rtt_start_ns = 0;
+		}
+		return;
+	}
+	if ((pcb->flags & HZ_TCP_F_TS) && pcb->retries > 0) {
+		uint32_t ms = hz_tcp_ts_clock(tcp) + pcb->ts_offset - seg->opts.ts_ecr;
+
+		if (ms <= HZ_TCP_RTO_MAX_US / 1000)
+			hz_tcp_rto_sample(pcb, ms * HZ_NS_PER_MS);
+	}
+}
+
+/* RFC 9293 3.10.7.4: what the ACK of our FIN means in each state. */
+static void fin_acked(struct hz_tcp_pcb *pcb)
+{
+	switch (pcb->state) {
+	case HZ_TCP_FIN_WAIT_1:
+		hz_tcp_pcb_set_state(pcb, HZ_TCP_FIN_WAIT_2);
+		pcb->state_at = hz_tcp_now(pcb->tcp) + HZ_TCP_LINGER_NS;
+		hz_tcp_timer_update(pcb);
+		return;
+	case HZ_TCP_CLOSING:
+		hz_tcp_pcb_set_state(pcb, HZ_TCP_TIME_WAIT);
+		hz_tcp_pcb_touch(pcb);
+		return;
+	case HZ_TCP_LAST_ACK:
+		hz_tcp_pcb_close(pcb, HZ_CLOSE_DONE);
+		return;
+	default:
+		return;
+	}
+}
+
+static void new_ack(struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *seg)
+{
+	uint32_t flight = pcb->snd_max - pcb->snd_una;
+	uint32_t acked = seg->ack - pcb->snd_una;
+
+	rtt_take(pcb, seg);
+	queue_free(pcb, seg->ack);
+	pcb->snd_una = seg->ack;
+	pcb->retries = 0;
+	pcb->flags &= ~(uint32_t)(HZ_TCP_F_RTX_HEAD | HZ_TCP_F_PROBE | HZ_TCP_F_PERSIST);
+	if (!(pcb->flags & HZ_TCP_F_RECOVERY)) {
+		pcb->dup_acks = 0;
+		hz_cc_newreno_acked(pcb, acked, flight);
+	} else if (hz_seq_geq(seg->ack, pcb->recover)) {
+		pcb->flags &= ~(uint32_t)HZ_TCP_F_RECOVERY;
+		pcb->dup_acks = 0;
+		hz_cc_newreno_leave(pcb, pcb->snd_max - pcb->snd_una);
+	} else {
+		/* A partial ACK names the next hole, RFC 6582 3.2 step 3. */
+		hz_cc_newreno_partial(pcb, acked);
+		pcb->flags |= HZ_TCP_F_RTX_HEAD;
+	}
+	pcb->rtx_at = pcb->snd_una == pcb->snd_max ? 0 : hz_tcp_rto_deadline(pcb);
+	if (pcb->snd_una == pcb->snd_end + 1)
+		fin_acked(pcb);
+	else if (hz_seq_leq(pcb->snd_nxt, pcb->snd_end) &&
+	         (pcb->tx_next != NULL ||
+	          (pcb->flags & (HZ_TCP_F_RTX_HEAD | HZ_TCP_F_WANT_WRITE | HZ_TCP_F_FIN_OUT))))
+		hz_tcp_pcb_touch(pcb);
+}
+
+/* RFC 5681 2: all five conditions; the first, ack == snd_una, is the caller's. */
+static bool is_duplicate(const struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *seg,
+                         uint32_t window)
+{
+	return pcb->snd_max != pcb->snd_una && hz_tcp_segment_length(seg) == 0 &&
+	       window == pcb->snd_wnd && window != 0;
+}
+
+static void dup_ack(struct hz_tcp_pcb *pcb)
+{
+	hz_tcp_pcb_touch(pcb); /* in and before recovery each one lets a new segment out */
+	if (pcb->flags & HZ_TCP_F_RECOVERY) {
+		hz_cc_newreno_inflate(pcb);
+		return;
+	}
+	if (pcb->dup_acks < DUP_ACKS_TO_RETRANSMIT)
+		pcb->dup_acks++;
+	/* Not for losses of a window that was already repaired, RFC 6582 3.2 step 2. */
+	if (pcb->dup_acks < DUP_ACKS_TO_RETRANSMIT || hz_seq_leq(pcb->snd_una, pcb->recover))
+		return;
+	hz_cc_newreno_enter(pcb, pcb->snd_max - pcb->snd_una);
+	pcb->recover = pcb->snd_max;
+	pcb->rtt_start_ns = 0;
+	pcb->flags |= HZ_TCP_F_RECOVERY | HZ_TCP_F_RTX_HEAD;
+}
+
+static void window_update(struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *seg, uint32_t window)
+{
+	/* Not from an older segment, RFC 9293 3.10.7.4. */
+	if (hz_seq_gt(pcb->snd_wl1, seg->seq) ||
+	    (pcb->snd_wl1 == seg->seq && hz_seq_gt(pcb->snd_wl2, seg->ack)))
+		return;
+	pcb->snd_wl1 = seg->seq;
+	pcb->snd_wl2 = seg->ack;
+	if (window == pcb->snd_wnd)
+		return;
+	pcb->snd_wnd = window;
+	pcb->snd_wnd_max = HZ_MAX(pcb->snd_wnd_max, window);
+	if (window == 0)
+		return;
+	pcb->zero_window_ns = 0;
+	if (pcb->flags & HZ_TCP_F_PERSIST) {
+		pcb->flags &= ~(uint32_t)(HZ_TCP_F_PERSIST | HZ_TCP_F_PROBE);
+		pcb->rtx_at = 0;
+		pcb->rto_shift = 0;
+	}
+	if (pcb->tx_next != NULL)
+		hz_tcp_pcb_touch(pcb);
+}
+
+bool hz_tcp_in_ack(struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *seg)
+{
+	uint32_t window = seg->window << pcb->snd_wscale;
+
+	/* RFC 5961 5.2: neither for what was not sent nor from long ago. */
+	if (hz_seq_gt(seg->ack, pcb->snd_max) ||
+	    hz_seq_lt(seg->ack, pcb->snd_una - pcb->snd_wnd_max)) {
+		hz_tcp_count_drop(pcb->tcp, HZ_COUNTER_drop_out_of_window);
+		hz_tcp_in_challenge(pcb);
+		return false;
+	}
+	if (hz_seq_gt(seg->ack, pcb->snd_una))
+		new_ack(pcb, seg);
+	else if (seg->ack == pcb->snd_una && is_duplicate(pcb, seg, window))
+		dup_ack(pcb);
+	if (pcb->state != HZ_TCP_CLOSED)
+		window_update(pcb, seg, window);
+	return true;
+}

@@ -1,0 +1,403 @@
+#include "tcp/tcp_out.h"
+
+#include "net/sw_csum.h"
+#include "tcp/cc_newreno.h"
+#include "tcp/tcp_reasm.h"
+#include "tcp/tcp_rto.h"
+#include "tcp/tcp_seg.h"
+#include "tcp/tcp_stack.h"
+#include "tcp/tcp_timer.h"
+#include <string.h>
+
+#define DUP_ACKS_PER_TURN 8 /* for peers without SACK, which count them */
+
+/* The window field. Never moves the right edge back (but for the rounding of the scale), and not
+ * forward in small steps: RFC 9293 3.8.6.2.2. */
+static uint16_t window_take(struct hz_tcp_pcb *pcb)
+{
+	uint32_t wnd = HZ_LIMIT_hold_bytes_max - pcb->hold.bytes, edge;
+	uint32_t advertised =
+		hz_seq_gt(pcb->rcv_adv, pcb->rcv_nxt) ? pcb->rcv_adv - pcb->rcv_nxt : 0;
+
+	if (wnd < advertised + pcb->rcv_mss)
+		wnd = advertised;
+	wnd = HZ_MIN(wnd >> pcb->rcv_wscale, 65535u);
+	edge = pcb->rcv_nxt + (wnd << pcb->rcv_wscale);
+	pcb->rcv_adv = hz_seq_max(pcb->rcv_adv, edge);
+	return (uint16_t)wnd;
+}
+
+/* Puts headers on mbuf, whose data is options and payload, and gives it to the port. Every segment
+ * carries the newest ACK. */
+static void transmit(struct hz_tcp_pcb *pcb, struct rte_mbuf *mbuf, uint32_t seq, uint8_t flags,
+                     uint16_t data_csum, uint8_t option_bytes)
+{
+	struct hz_tcp *tcp = pcb->tcp;
+	struct hz_tcp_emit emit = {
+		.seq = seq,
+		.ack = pcb->rcv_nxt,
+		.window = window_take(pcb),
+		.ip_id = tcp->ip_id++,
+		.flags = flags,
+		.option_bytes = option_bytes,
+		.data_csum = data_csum,
+		.ts_val = hz_tcp_ts_clock(tcp) + pcb->ts_offset,
+		.ts_ecr = pcb->ts_recent,
+	};
+
+	hz_tcp_tmpl_emit(&pcb->tmpl, mbuf, &emit);
+	hz_port_tx(pcb->port, mbuf);
+	pcb->ack_sent = pcb->rcv_nxt;
+	pcb->delack_at = 0;
+	pcb->last_tx_ns = hz_tcp_now(tcp);
+	pcb->flags &= ~(uint32_t)HZ_TCP_F_ACK_NOW;
+}
+
+static struct rte_mbuf *alloc(struct hz_tcp_pcb *pcb, bool for_control)
+{
+	struct rte_mbuf *mbuf = hz_port_alloc(pcb->port, for_control);
+
+	if (mbuf == NULL)
+		pcb->flags |= HZ_TCP_F_NO_MBUF;
+	return mbuf;
+}
+
+static void data_set(struct rte_mbuf *mbuf, uint32_t bytes)
+{
+	mbuf->data_len = (uint16_t)bytes;
+	mbuf->pkt_len = bytes;
+}
+
+/* A segment without payload: ACK, FIN or SYN with options. */
+static bool control_send(struct hz_tcp_pcb *pcb, uint32_t seq, uint8_t flags,
+                         const uint8_t *options, size_t option_bytes)
+{
+	struct rte_mbuf *mbuf = alloc(pcb, true);
+	uint16_t csum;
+
+	if (mbuf == NULL)
+		return false;
+	if (option_bytes > 0)
+		memcpy(hz_mbuf_bytes(mbuf).data, options, option_bytes);
+	data_set(mbuf, (uint32_t)option_bytes);
+	csum = hz_csum_fold(hz_csum_add(0, options, option_bytes));
+	transmit(pcb, mbuf, seq, flags, csum, (uint8_t)option_bytes);
+	return true;
+}
+
+static bool syn_ack_send(struct hz_tcp_pcb *pcb)
+{
+	uint8_t options[HZ_TCP_OPTIONS_MAX];
+	size_t bytes = hz_tcp_opts_syn_ack(options, pcb->rcv_mss,
+	                                   pcb->rcv_wscale > 0 ? pcb->rcv_wscale : -1,
+	                                   (pcb->flags & HZ_TCP_F_SACK) != 0);
+	uint8_t scale = pcb->rcv_wscale;
+	bool sent;
+
+	pcb->rcv_wscale = 0; /* the window of a SYN is never scaled, RFC 7323 2.2 */
+	sent = control_send(pcb, pcb->iss, HZ_TCP_SYN | HZ_TCP_ACK, options, bytes);
+	pcb->rcv_wscale = scale;
+	if (!sent)
+		return false;
+	if (!(pcb->flags & HZ_TCP_F_RETRIED))
+		pcb->rtt_start_ns = hz_tcp_now(pcb->tcp);
+	pcb->snd_nxt = pcb->snd_max = pcb->iss + 1;
+	pcb->rtx_at = hz_tcp_rto_deadline(pcb);
+	return true;
+}
+
+/* What sending [seq, end) means for retransmission and its timer. */
+static void sent_note(struct hz_tcp_pcb *pcb, uint32_t seq, uint32_t end)
+{
+	struct hz_tcp *tcp = pcb->tcp;
+
+	if (hz_seq_lt(seq, pcb->snd_max)) {
+		hz_tcp_count(tcp, pcb->flags & HZ_TCP_F_RECOVERY ? HZ_COUNTER_retransmit_fast
+		                                                 : HZ_COUNTER_retransmit_rto);
+		tcp->conf.slot->worker->retransmits++;
+		pcb->rtt_start_ns = 0; /* Karn */
+	} else if (pcb->rtt_start_ns == 0) {
+		pcb->rtt_start_ns = hz_tcp_now(tcp);
+		pcb->rtt_seq = end;
+	}
+	pcb->snd_max = hz_seq_max(pcb->snd_max, end);
+	if (pcb->rtx_at == 0)
+		pcb->rtx_at = hz_tcp_rto_deadline(pcb);
+}
+
+/* bytes of seg from offset. In place when it is the whole segment and the driver has returned it from
+ * an earlier transmission; else a copy, because a frame in flight must not change. */
+static bool slice_send(struct hz_tcp_pcb *pcb, struct rte_mbuf *seg, uint32_t offset,
+                       uint32_t bytes, uint8_t flags)
+{
+	uint32_t seq = hz_seg_seq(seg) + offset;
+	struct rte_mbuf *mbuf = seg;
+	uint16_t csum;
+
+	if (bytes == hz_seg_bytes(seg)) {
+		if (!hz_seg_has_csum(seg))
+			hz_seg_set_csum(seg,
+			                hz_csum_fold(hz_csum_add(0, hz_seg_payload(seg), bytes)));
+		csum = hz_seg_csum(seg);
+	} else {
+		csum = hz_csum_fold(hz_csum_add(0, hz_seg_payload(seg) + offset, bytes));
+	}
+	if (bytes == hz_seg_bytes(seg) && rte_mbuf_refcnt_read(seg) == 1) {
+		seg->data_off = hz_seg_offset(seg);
+		rte_mbuf_refcnt_update(seg, 1);
+	} else {
+		mbuf = alloc(pcb, false);
+		if (mbuf == NULL)
+			return false;
+		memcpy(hz_mbuf_bytes(mbuf).data, hz_seg_payload(seg) + offset, bytes);
+	}
+	data_set(mbuf, bytes);
+	transmit(pcb, mbuf, seq, flags, csum, 0);
+	sent_note(pcb, seq, seq + bytes + ((flags & HZ_TCP_FIN) != 0));
+	return true;
+}
+
+/* PSH on what ends the queue, FIN on what ends the stream. */
+static uint8_t data_flags(const struct hz_tcp_pcb *pcb, uint32_t end)
+{
+	if (end != pcb->snd_end)
+		return HZ_TCP_ACK;
+	return (uint8_t)(HZ_TCP_ACK | HZ_TCP_PSH |
+	                 (pcb->flags & HZ_TCP_F_FIN_OUT ? HZ_TCP_FIN : 0));
+}
+
+static bool fin_send(struct hz_tcp_pcb *pcb)
+{
+	if (!control_send(pcb, pcb->snd_end, HZ_TCP_FIN | HZ_TCP_ACK, NULL, 0))
+		return false;
+	sent_note(pcb, pcb->snd_end, pcb->snd_end + 1);
+	return true;
+}
+
+/* The oldest segment again: fast retransmit, and each hole that a partial ACK names. */
+static bool head_resend(struct hz_tcp_pcb *pcb)
+{
+	struct rte_mbuf *seg = pcb->tx_head;
+	uint32_t offset, bytes;
+
+	if (seg == NULL) {
+		if (pcb->snd_una == pcb->snd_end && pcb->snd_max == pcb->snd_end + 1 &&
+		    !fin_send(pcb))
+			return false;
+	} else {
+		offset = pcb->snd_una - hz_seg_seq(seg);
+		bytes = HZ_MIN(hz_seg_bytes(seg) - offset, pcb->snd_mss);
+		/* Not the FIN where it has not been sent yet: snd_nxt counts it. */
+		if (!slice_send(pcb, seg, offset, bytes,
+		                hz_seq_gt(pcb->snd_max, pcb->snd_end)
+		                        ? data_flags(pcb, pcb->snd_una + bytes)
+		                        : HZ_TCP_ACK))
+			return false;
+	}
+	pcb->flags &= ~(uint32_t)HZ_TCP_F_RTX_HEAD;
+	return true;
+}
+
+/* One byte beyond a closed window, so that the peer says when it opens: RFC 9293 3.8.6.1. */
+static bool probe_send(struct hz_tcp_pcb *pcb)
+{
+	struct rte_mbuf *seg = pcb->tx_next;
+
+	if (seg != NULL && !slice_send(pcb, seg, pcb->snd_nxt - hz_seg_seq(seg), 1, HZ_TCP_ACK))
+		return false;
+	hz_tcp_count(pcb->tcp, HZ_COUNTER_zero_window_probe);
+	pcb->rtx_at = 0;
+	pcb->flags &= ~(uint32_t)HZ_TCP_F_PROBE;
+	return true;
+}
+
+static uint32_t window_end(const struct hz_tcp_pcb *pcb)
+{
+	uint32_t cwnd = pcb->cwnd;
+
+	/* Limited transmit, RFC 3042: the first two duplicate ACKs let one new segment out each. */
+	if (!(pcb->flags & HZ_TCP_F_RECOVERY))
+		cwnd += HZ_MIN(pcb->dup_acks, 2u) * pcb->snd_mss;
+	return pcb->snd_una + HZ_MIN(cwnd, pcb->snd_wnd);
+}
+
+/* Bytes to send next of seg; 0: wait. */
+static uint32_t slice_choose(const struct hz_tcp_pcb *pcb, const struct rte_mbuf *seg,
+                             uint32_t edge)
+{
+	uint32_t left = hz_seg_end(seg) - pcb->snd_nxt, room, bytes;
+
+	if (!hz_seq_lt(pcb->snd_nxt, edge))
+		return 0;
+	room = edge - pcb->snd_nxt;
+	bytes = HZ_MIN(left, pcb->snd_mss);
+	if (bytes <= room)
+		return bytes;
+	/* Silly window avoidance, RFC 9293 3.8.6.2.1: a piece of a segment only when nothing is under
+	 * way whose ACK would open the window, or when it is half of all the peer ever offered. */
+	if (pcb->snd_nxt != pcb->snd_una && room < pcb->snd_wnd_max / 2)
+		return 0;
+	return room;
+}
+
+static bool data_send(struct hz_tcp_pcb *pcb)
+{
+	uint32_t edge;
+
+	if (pcb->tx_next == NULL)
+		return true;
+	if (pcb->snd_nxt == pcb->snd_una &&
+	    hz_tcp_now(pcb->tcp) - pcb->last_tx_ns > (uint64_t)pcb->rto_us * HZ_NS_PER_US)
+		hz_cc_newreno_idle(pcb);
+	edge = window_end(pcb);
+	while (pcb->tx_next != NULL) {
+		struct rte_mbuf *seg = pcb->tx_next;
+		uint32_t bytes = slice_choose(pcb, seg, edge), end = pcb->snd_nxt + bytes;
+		uint8_t flags = data_flags(pcb, end);
+
+		if (bytes == 0)
+			break;
+		if (!slice_send(pcb, seg, pcb->snd_nxt - hz_seg_seq(seg), bytes, flags))
+			return false;
+		pcb->snd_nxt = end + ((flags & HZ_TCP_FIN) != 0);
+		if (end == hz_seg_end(seg))
+			pcb->tx_next = hz_seg_next(seg);
+	}
+	/* Blocked with nothing under way: no ACK will come by itself. */
+	if (pcb->tx_next != NULL && pcb->snd_nxt == pcb->snd_una) {
+		if (pcb->zero_window_ns == 0)
+			pcb->zero_window_ns = hz_tcp_now(pcb->tcp);
+		if (!(pcb->flags & HZ_TCP_F_PERSIST) || pcb->rtx_at == 0) {
+			uint64_t give_up_at = pcb->zero_window_ns + HZ_TCP_ZERO_WINDOW_NS;
+
+			pcb->flags |= HZ_TCP_F_PERSIST;
+			pcb->rtx_at = HZ_MIN(hz_tcp_rto_deadline(pcb), give_up_at);
+		}
+	}
+	return true;
+}
+
+static bool ack_send(struct hz_tcp_pcb *pcb)
+{
+	struct hz_tcp_sack_block block[HZ_TCP_SACK_BLOCKS_MAX];
+	uint8_t options[HZ_TCP_OPTIONS_MAX];
+	size_t count = 0, bytes = 0;
+
+	if ((pcb->flags & HZ_TCP_F_SACK) && pcb->reasm != NULL) {
+		size_t max = HZ_TCP_SACK_BLOCKS_MAX - ((pcb->flags & HZ_TCP_F_TS) != 0);
+
+		count = hz_tcp_reasm_blocks(pcb, block, max);
+		bytes = hz_tcp_opts_sack(options, block, count);
+	}
+	return control_send(pcb, hz_seq_max(pcb->snd_nxt, pcb->snd_una), HZ_TCP_ACK, options,
+	                    bytes);
+}
+
+/* Duplicate ACKs must be pure to count as such; with SACK one says it all. */
+static bool dup_acks_send(struct hz_tcp_pcb *pcb)
+{
+	uint32_t left = pcb->flags & HZ_TCP_F_SACK ? HZ_MIN(pcb->dup_acks_owed, 1u)
+	                                           : HZ_MIN(pcb->dup_acks_owed, DUP_ACKS_PER_TURN);
+
+	for (; left > 0; left--) {
+		if (!ack_send(pcb))
+			return false;
+	}
+	pcb->dup_acks_owed = 0;
+	pcb->flags &= ~(uint32_t)HZ_TCP_F_ACK_DUP;
+	return true;
+}
+
+/* ACK now for every second full segment (RFC 9293 3.8.6.3) and when the window opened by as much;
+ * else soon. Data sent in this turn has carried it already. */
+static bool acks_decide(struct hz_tcp_pcb *pcb)
+{
+	uint32_t owed = pcb->rcv_nxt - pcb->ack_sent;
+	uint32_t edge = pcb->rcv_nxt + HZ_LIMIT_hold_bytes_max - pcb->hold.bytes;
+
+	if ((pcb->flags & HZ_TCP_F_ACK_DUP) && !dup_acks_send(pcb))
+		return false;
+	if ((pcb->flags & HZ_TCP_F_ACK_NOW) || owed >= 2u * pcb->rcv_mss ||
+	    hz_seq_diff(edge, pcb->rcv_adv) >= 2 * (int32_t)pcb->rcv_mss)
+		return ack_send(pcb);
+	if (owed > 0 && pcb->ack_sent != pcb->rcv_nxt && pcb->delack_at == 0)
+		pcb->delack_at = hz_tcp_now(pcb->tcp) + HZ_TCP_DELACK_NS;
+	return true;
+}
+
+void hz_tcp_out_flush(struct hz_tcp_pcb *pcb)
+{
+	if (pcb->state == HZ_TCP_SYN_RCVD) {
+		if (pcb->snd_nxt == pcb->iss)
+			syn_ack_send(pcb);
+		return;
+	}
+	if ((pcb->flags & HZ_TCP_F_RTX_HEAD) && !head_resend(pcb))
+		return;
+	if ((pcb->flags & HZ_TCP_F_PROBE) && !probe_send(pcb))
+		return;
+	if (!data_send(pcb))
+		return;
+	if ((pcb->flags & HZ_TCP_F_FIN_OUT) && pcb->tx_next == NULL &&
+	    pcb->snd_nxt == pcb->snd_end) {
+		if (!fin_send(pcb))
+			return;
+		pcb->snd_nxt = pcb->snd_end + 1;
+	}
+	acks_decide(pcb);
+}
+
+void hz_tcp_out_reset(struct hz_tcp_pcb *pcb)
+{
+	if (!control_send(pcb, hz_seq_max(pcb->snd_nxt, pcb->snd_una), HZ_TCP_RST | HZ_TCP_ACK,
+	                  NULL, 0))
+		return;
+	hz_tcp_count(pcb->tcp, HZ_COUNTER_reset_sent);
+}
+
+static bool reply_send(struct hz_tcp *tcp, const struct hz_packet *packet, bool has_ts,
+                       struct hz_tcp_emit *emit)
+{
+	struct rte_mbuf *mbuf = hz_port_alloc(packet->port, true);
+	struct hz_tcp_tmpl tmpl;
+
+	if (mbuf == NULL)
+		return false;
+	data_set(mbuf, 0);
+	emit->ip_id = tcp->ip_id++;
+	hz_tcp_tmpl_build(&tmpl, packet, has_ts);
+	hz_tcp_tmpl_emit(&tmpl, mbuf, emit);
+	hz_port_tx(packet->port, mbuf);
+	return true;
+}
+
+void hz_tcp_out_reply_reset(struct hz_tcp *tcp, const struct hz_tcp_segment *seg)
+{
+	struct hz_tcp_emit emit = { .flags = HZ_TCP_RST };
+
+	if (seg->flags & HZ_TCP_RST)
+		return;
+	if (seg->flags & HZ_TCP_ACK) {
+		emit.seq = seg->ack;
+	} else {
+		emit.ack = seg->seq + hz_tcp_segment_length(seg);
+		emit.flags |= HZ_TCP_ACK;
+	}
+	if (reply_send(tcp, seg->packet, false, &emit))
+		hz_tcp_count(tcp, HZ_COUNTER_reset_sent);
+}
+
+void hz_tcp_out_reply_ack(struct hz_tcp *tcp, const struct hz_tcp_segment *seg,
+                          const struct hz_tcp_tw *tw)
+{
+	struct hz_tcp_emit emit = {
+		.seq = tw->snd_nxt,
+		.ack = tw->rcv_nxt,
+		.flags = HZ_TCP_ACK,
+		.window = UINT16_MAX,
+		.ts_val = hz_tcp_ts_clock(tcp) + tw->ts_offset,
+		.ts_ecr = tw->ts_recent,
+	};
+
+	reply_send(tcp, seg->packet, (tw->flags & HZ_TCP_F_TS) != 0, &emit);
+}

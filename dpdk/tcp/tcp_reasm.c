@@ -1,0 +1,132 @@
+#include "tcp/tcp_reasm.h"
+
+#include "tcp/tcp_seg.h"
+#include "tcp/tcp_stack.h"
+
+/* Share of a packet pool that all out-of-order queues of the stack may hold. */
+#define POOL_SHARE 4
+
+static bool is_full(const struct hz_tcp_pcb *pcb, const struct rte_mbuf *mbuf, uint32_t bytes)
+{
+	return pcb->reasm_count >= HZ_LIMIT_reasm_segments_max ||
+	       pcb->reasm_bytes + bytes > HZ_LIMIT_reasm_bytes_max ||
+	       pcb->tcp->reasm_total >= mbuf->pool->size / POOL_SHARE;
+}
+
+static void forget(struct hz_tcp_pcb *pcb, uint32_t bytes)
+{
+	pcb->reasm_count--;
+	pcb->reasm_bytes -= bytes;
+	pcb->tcp->reasm_total--;
+}
+
+/* Frees what [.., end) covers wholly behind prev (NULL: from the front). */
+static void drop_covered(struct hz_tcp_pcb *pcb, struct rte_mbuf *prev, uint32_t end)
+{
+	struct rte_mbuf *next = prev != NULL ? hz_seg_next(prev) : pcb->reasm;
+
+	while (next != NULL && hz_seq_leq(hz_seg_end(next), end)) {
+		struct rte_mbuf *after = hz_seg_next(next);
+
+		forget(pcb, hz_seg_bytes(next));
+		rte_pktmbuf_free(next);
+		next = after;
+	}
+	if (prev != NULL)
+		hz_seg_set_next(prev, next);
+	else
+		pcb->reasm = next;
+}
+
+bool hz_tcp_reasm_put(struct hz_tcp_pcb *pcb, struct rte_mbuf *mbuf, uint32_t seq,
+                      const uint8_t *payload, uint32_t bytes)
+{
+	struct rte_mbuf *prev = NULL, *next = pcb->reasm;
+	uint32_t end = seq + bytes, cut;
+
+	while (next != NULL && hz_seq_leq(hz_seg_seq(next), seq)) {
+		prev = next;
+		next = hz_seg_next(next);
+	}
+	pcb->reasm_last = seq;
+	if (prev != NULL && hz_seq_geq(hz_seg_end(prev), end))
+		return false; /* nothing new */
+	if (prev != NULL && hz_seq_gt(hz_seg_end(prev), seq)) {
+		cut = hz_seg_end(prev) - seq;
+		seq += cut;
+		payload += cut;
+	}
+	drop_covered(pcb, prev, end);
+	next = prev != NULL ? hz_seg_next(prev) : pcb->reasm;
+	if (next != NULL && hz_seq_gt(end, hz_seg_seq(next)))
+		end = hz_seg_seq(next);
+	bytes = end - seq;
+	if (is_full(pcb, mbuf, bytes)) {
+		hz_tcp_count_drop(pcb->tcp, HZ_COUNTER_drop_reasm_full);
+		return false;
+	}
+	hz_seg_set(mbuf, seq, (uint16_t)(payload - (hz_mbuf_bytes(mbuf).data - mbuf->data_off)),
+	           bytes);
+	hz_seg_set_next(mbuf, next);
+	if (prev != NULL)
+		hz_seg_set_next(prev, mbuf);
+	else
+		pcb->reasm = mbuf;
+	pcb->reasm_count++;
+	pcb->reasm_bytes += bytes;
+	pcb->tcp->reasm_total++;
+	return true;
+}
+
+struct rte_mbuf *hz_tcp_reasm_pop(struct hz_tcp_pcb *pcb)
+{
+	struct rte_mbuf *seg;
+
+	drop_covered(pcb, NULL, pcb->rcv_nxt);
+	seg = pcb->reasm;
+	if (seg == NULL || hz_seq_gt(hz_seg_seq(seg), pcb->rcv_nxt))
+		return NULL;
+	pcb->reasm = hz_seg_next(seg);
+	forget(pcb, hz_seg_bytes(seg));
+	return seg;
+}
+
+/* The block that starts at seg; *next is the first segment behind it. */
+static struct hz_tcp_sack_block block_at(const struct rte_mbuf *seg, const struct rte_mbuf **next)
+{
+	struct hz_tcp_sack_block block = { hz_seg_seq(seg), hz_seg_end(seg) };
+
+	for (seg = hz_seg_next(seg); seg != NULL && hz_seg_seq(seg) == block.end;
+	     seg = hz_seg_next(seg))
+		block.end = hz_seg_end(seg);
+	*next = seg;
+	return block;
+}
+
+static bool is_last(const struct hz_tcp_pcb *pcb, const struct hz_tcp_sack_block *block)
+{
+	return hz_seq_leq(block->start, pcb->reasm_last) && hz_seq_gt(block->end, pcb->reasm_last);
+}
+
+size_t hz_tcp_reasm_blocks(const struct hz_tcp_pcb *pcb, struct hz_tcp_sack_block *block,
+                           size_t max)
+{
+	const struct rte_mbuf *seg = pcb->reasm;
+	size_t count = 0;
+
+	while (seg != NULL && count < max) {
+		struct hz_tcp_sack_block one = block_at(seg, &seg);
+
+		if (is_last(pcb, &one)) {
+			block[count++] = one;
+			break;
+		}
+	}
+	for (seg = pcb->reasm; seg != NULL && count < max;) {
+		struct hz_tcp_sack_block one = block_at(seg, &seg);
+
+		if (!is_last(pcb, &one))
+			block[count++] = one;
+	}
+	return count;
+}

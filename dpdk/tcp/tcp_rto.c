@@ -1,0 +1,97 @@
+#include "tcp/tcp_rto.h"
+
+#include "tcp/cc_newreno.h"
+#include "tcp/tcp_stack.h"
+
+#define CLOCK_GRANULARITY_US 1000u /* RFC 6298 2.3's G */
+#define RTO_SHIFT_MAX        10
+
+void hz_tcp_rto_open(struct hz_tcp_pcb *pcb)
+{
+	pcb->srtt_us = 0;
+	pcb->rto_us = HZ_TCP_RTO_INITIAL_US;
+	pcb->rto_shift = 0;
+}
+
+void hz_tcp_rto_sample(struct hz_tcp_pcb *pcb, uint64_t rtt_ns)
+{
+	uint32_t rtt_us = (uint32_t)HZ_MIN(rtt_ns / HZ_NS_PER_US, HZ_TCP_RTO_MAX_US);
+	uint32_t rto_us;
+
+	rtt_us = HZ_MAX(rtt_us, 1u);
+	if (pcb->srtt_us == 0) {
+		pcb->srtt_us = rtt_us;
+		pcb->rttvar_us = rtt_us / 2;
+	} else {
+		uint32_t delta =
+			pcb->srtt_us > rtt_us ? pcb->srtt_us - rtt_us : rtt_us - pcb->srtt_us;
+
+		/* alpha 1/8, beta 1/4; the variance first, with the old mean */
+		pcb->rttvar_us = pcb->rttvar_us - pcb->rttvar_us / 4 + delta / 4;
+		pcb->srtt_us = HZ_MAX(pcb->srtt_us - pcb->srtt_us / 8 + rtt_us / 8, 1u);
+	}
+	rto_us = pcb->srtt_us + HZ_MAX(CLOCK_GRANULARITY_US, 4 * pcb->rttvar_us);
+	pcb->rto_us = HZ_MIN(HZ_MAX(rto_us, HZ_TCP_RTO_MIN_US), HZ_TCP_RTO_MAX_US);
+	pcb->rto_shift = 0;
+}
+
+uint64_t hz_tcp_rto_deadline(const struct hz_tcp_pcb *pcb)
+{
+	uint64_t rto_us = (uint64_t)pcb->rto_us << pcb->rto_shift;
+
+	return hz_tcp_now(pcb->tcp) + HZ_MIN(rto_us, HZ_TCP_RTO_MAX_US) * HZ_NS_PER_US;
+}
+
+static void give_up(struct hz_tcp_pcb *pcb)
+{
+	hz_tcp_count(pcb->tcp, HZ_COUNTER_timeout);
+	pcb->close_why = HZ_CLOSE_TIMEOUT;
+	pcb->flags |= HZ_TCP_F_ABORT; /* a peer that still lives learns it from the RST */
+	hz_tcp_pcb_touch(pcb);
+}
+
+static void probe(struct hz_tcp_pcb *pcb)
+{
+	if (hz_tcp_now(pcb->tcp) - pcb->zero_window_ns >= HZ_TCP_ZERO_WINDOW_NS) {
+		give_up(pcb);
+		return;
+	}
+	pcb->flags |= HZ_TCP_F_PROBE;
+	if (pcb->rto_shift < RTO_SHIFT_MAX)
+		pcb->rto_shift++;
+	hz_tcp_pcb_touch(pcb);
+}
+
+void hz_tcp_rto_fire(struct hz_tcp_pcb *pcb)
+{
+	uint32_t flight = pcb->snd_max - pcb->snd_una;
+	uint32_t retries_max = HZ_LIMIT_retries_max;
+
+	pcb->rtx_at = 0;
+	if (pcb->flags & HZ_TCP_F_PERSIST) {
+		probe(pcb);
+		return;
+	}
+	if (pcb->state == HZ_TCP_SYN_RCVD) {
+		retries_max = HZ_LIMIT_syn_retries_max;
+		pcb->flags |= HZ_TCP_F_RETRIED;
+	}
+	if (pcb->retries >= retries_max) {
+		give_up(pcb);
+		return;
+	}
+	if (pcb->state != HZ_TCP_SYN_RCVD)
+		hz_cc_newreno_timeout(pcb, flight, pcb->retries == 0);
+	pcb->retries++;
+	if (pcb->rto_shift < RTO_SHIFT_MAX)
+		pcb->rto_shift++;
+	/* Everything from snd_una on is sent again, as the window allows; ACKs of what did arrive move
+	 * snd_nxt past it. */
+	pcb->snd_nxt = pcb->snd_una;
+	pcb->tx_next = pcb->tx_head;
+	pcb->rtt_start_ns = 0; /* Karn: no sample from what is sent twice */
+	pcb->recover = pcb->snd_max;
+	pcb->dup_acks = 0;
+	pcb->flags &= ~(uint32_t)(HZ_TCP_F_RECOVERY | HZ_TCP_F_RTX_HEAD);
+	hz_tcp_pcb_touch(pcb);
+}

@@ -1,0 +1,64 @@
+/* The stack of one worker: every connection, their timers and buffers. Not for users of tcp/. */
+#ifndef HZ_TCP_STACK_H
+#define HZ_TCP_STACK_H
+
+#include "core/pool.h"
+#include "tcp/tcp.h"
+#include "tcp/tcp_pcb.h"
+#include "tcp/tcp_table.h"
+#include "tcp/tcp_time_wait.h"
+
+#define HZ_TCP_HALF_OPEN_MAX    4096u
+#define HZ_TCP_HOLD_SMALL_BYTES 4096u
+/* Twice the window, so that moving the rest to the front is rare however little is consumed. */
+#define HZ_TCP_HOLD_LARGE_BYTES (2u * HZ_LIMIT_hold_bytes_max)
+#define HZ_TCP_CHALLENGES_PER_S 500u /* plus a random number below it, RFC 5961 7 */
+
+struct hz_tcp {
+	struct hz_tcp_conf conf; /* listens: owned copy */
+	struct hz_tcp_table table;
+	struct hz_pool pcbs;
+	struct hz_pool hold_small, hold_large;
+	struct hz_tcp_tw_queue time_wait;
+	struct hz_wheel wheel;
+	struct hz_tcp_pcb *turn_first, **turn_last; /* connections with something to do */
+
+	/* A buffer for reserve(): valid until the next down-call, so one per stack will do. */
+	struct rte_mbuf *spare;
+	struct hz_tcp_pcb *reserved_by;
+	struct rte_mbuf *reserved_in;
+	uint32_t reserved_bytes;
+
+	uint32_t half_open_count;
+	uint32_t half_open_max;
+	uint32_t reasm_total; /* packet buffers in all out-of-order queues */
+	uint32_t challenges_left;
+	uint64_t challenges_until_ns;
+	uint16_t ip_id; /* RFC 6864 4.1: unique enough while a fragment may live */
+	bool is_draining;
+};
+
+static inline uint64_t hz_tcp_now(const struct hz_tcp *tcp)
+{
+	return tcp->conf.env->now_ns;
+}
+
+static inline void hz_tcp_count(const struct hz_tcp *tcp, enum hz_counter counter)
+{
+	hz_slot_count(tcp->conf.slot, counter);
+}
+
+/* A frame refused: its reason, and the sum of all. */
+static inline void hz_tcp_count_drop(const struct hz_tcp *tcp, enum hz_counter reason)
+{
+	hz_slot_count(tcp->conf.slot, reason);
+	tcp->conf.slot->worker->dropped++;
+}
+
+/* Timestamp clock of RFC 7323 5.4 in milliseconds; each connection adds its own offset. */
+static inline uint32_t hz_tcp_ts_clock(const struct hz_tcp *tcp)
+{
+	return (uint32_t)(hz_tcp_now(tcp) / HZ_NS_PER_MS);
+}
+
+#endif

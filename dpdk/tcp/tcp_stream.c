@@ -1,0 +1,301 @@
+#include "tcp/tcp_stream.h"
+
+#include "tcp/tcp_hold.h"
+#include "tcp/tcp_seg.h"
+#include "tcp/tcp_stack.h"
+#include "tcp/tcp_timer.h"
+#include <assert.h>
+#include <string.h>
+
+/* Room that is worth waking a blocked protocol for. */
+#define TX_WAKE_BYTES (HZ_LIMIT_tx_bytes_max / 4u)
+
+/* --- down: what the protocol calls ------------------------------------------------------------- */
+
+static bool is_writable(const struct hz_tcp_pcb *pcb)
+{
+	return (pcb->state == HZ_TCP_ESTABLISHED || pcb->state == HZ_TCP_CLOSE_WAIT) &&
+	       !(pcb->flags & (HZ_TCP_F_FIN_OUT | HZ_TCP_F_ABORT));
+}
+
+/* Input still goes up: not after shutdown, which drops it, nor after abort. */
+static bool is_reading(const struct hz_tcp_pcb *pcb)
+{
+	return (pcb->flags & (HZ_TCP_F_OPENED | HZ_TCP_F_FIN_OUT | HZ_TCP_F_ABORT)) ==
+	               HZ_TCP_F_OPENED &&
+	       pcb->state != HZ_TCP_CLOSED;
+}
+
+static struct hz_wspan blocked(struct hz_tcp_pcb *pcb, uint32_t flags)
+{
+	pcb->flags |= HZ_TCP_F_WANT_WRITE | flags;
+	hz_tcp_pcb_touch(pcb);
+	return (struct hz_wspan){ NULL, 0 };
+}
+
+/* The stack's spare buffer, from the pool of this connection's port. */
+static struct rte_mbuf *spare_get(struct hz_tcp *tcp, struct hz_port *port)
+{
+	if (tcp->spare != NULL && tcp->spare->pool != port->pool) {
+		rte_pktmbuf_free(tcp->spare);
+		tcp->spare = NULL;
+	}
+	if (tcp->spare == NULL)
+		tcp->spare = hz_port_alloc(port, false);
+	return tcp->spare;
+}
+
+static struct hz_wspan reserved(struct hz_tcp_pcb *pcb, struct rte_mbuf *seg, uint8_t *at,
+                                uint32_t room)
+{
+	pcb->tcp->reserved_by = pcb;
+	pcb->tcp->reserved_in = seg;
+	pcb->tcp->reserved_bytes = room;
+	return (struct hz_wspan){ at, room };
+}
+
+static struct hz_wspan stream_reserve(struct hz_stream *s, size_t min_bytes)
+{
+	struct hz_tcp_pcb *pcb = hz_tcp_pcb_of(s);
+	struct hz_tcp *tcp = pcb->tcp;
+	struct rte_mbuf *tail = pcb->tx_tail, *seg;
+	uint32_t min = (uint32_t)HZ_MAX(min_bytes, 1u), room;
+
+	assert(min_bytes <= HZ_RESERVE_MAX);
+	tcp->reserved_by = NULL;
+	if (!is_writable(pcb))
+		return (struct hz_wspan){ NULL, 0 };
+	/* The last segment grows until its first byte is sent. */
+	if (tail != NULL && hz_seq_geq(hz_seg_seq(tail), pcb->snd_max) &&
+	    hz_seg_bytes(tail) + min <= pcb->snd_mss) {
+		room = pcb->snd_mss - hz_seg_bytes(tail);
+		return reserved(pcb, tail, hz_seg_payload(tail) + hz_seg_bytes(tail), room);
+	}
+	if (hz_tcp_pcb_tx_bytes(pcb) + HZ_MAX(min, pcb->snd_mss) > HZ_LIMIT_tx_bytes_max)
+		return blocked(pcb, 0);
+	seg = spare_get(tcp, pcb->port);
+	if (seg == NULL)
+		return blocked(pcb, HZ_TCP_F_NO_MBUF);
+	/* A peer with a smaller MSS gets the segment in slices (tcp_out.c). */
+	room = HZ_MIN(HZ_MAX(min, pcb->snd_mss), rte_pktmbuf_tailroom(seg));
+	assert(room >= min);
+	return reserved(pcb, seg, hz_mbuf_bytes(seg).data, room);
+}
+
+static void queue_spare(struct hz_tcp_pcb *pcb, uint32_t bytes)
+{
+	struct rte_mbuf *seg = pcb->tcp->spare;
+
+	pcb->tcp->spare = NULL;
+	hz_seg_set(seg, pcb->snd_end, seg->data_off, bytes);
+	hz_seg_set_next(seg, NULL);
+	if (pcb->tx_tail != NULL)
+		hz_seg_set_next(pcb->tx_tail, seg);
+	else
+		pcb->tx_head = seg;
+	pcb->tx_tail = seg;
+	if (pcb->tx_next == NULL)
+		pcb->tx_next = seg;
+}
+
+static void stream_commit(struct hz_stream *s, size_t bytes)
+{
+	struct hz_tcp_pcb *pcb = hz_tcp_pcb_of(s);
+	struct hz_tcp *tcp = pcb->tcp;
+	struct rte_mbuf *seg = tcp->reserved_in;
+	uint32_t n = (uint32_t)bytes;
+
+	if (bytes == 0 || tcp->reserved_by != pcb)
+		return;
+	assert(bytes <= tcp->reserved_bytes);
+	tcp->reserved_by = NULL;
+	if (seg == pcb->tx_tail)
+		hz_seg_set(seg, hz_seg_seq(seg), hz_seg_offset(seg), hz_seg_bytes(seg) + n);
+	else
+		queue_spare(pcb, n);
+	pcb->snd_end += n;
+	hz_tcp_pcb_touch(pcb);
+}
+
+static size_t stream_write(struct hz_stream *s, struct hz_span bytes)
+{
+	size_t done = 0;
+
+	/* Ends: every turn fills a segment, and tx_bytes_max bounds their number. */
+	while (done < bytes.len) {
+		struct hz_wspan room = stream_reserve(s, 1);
+		size_t n = HZ_MIN(room.len, bytes.len - done);
+
+		if (n == 0)
+			break;
+		memcpy(room.data, bytes.data + done, n);
+		stream_commit(s, n);
+		done += n;
+	}
+	return done;
+}
+
+static void stream_shutdown(struct hz_stream *s)
+{
+	struct hz_tcp_pcb *pcb = hz_tcp_pcb_of(s);
+
+	if (!is_writable(pcb))
+		return;
+	pcb->flags |= HZ_TCP_F_FIN_OUT;
+	hz_tcp_pcb_set_state(pcb, pcb->state == HZ_TCP_ESTABLISHED ? HZ_TCP_FIN_WAIT_1
+	                                                           : HZ_TCP_LAST_ACK);
+	hz_tcp_pcb_touch(pcb);
+}
+
+static void stream_abort(struct hz_stream *s)
+{
+	struct hz_tcp_pcb *pcb = hz_tcp_pcb_of(s);
+
+	if (pcb->state == HZ_TCP_CLOSED || (pcb->flags & HZ_TCP_F_ABORT))
+		return;
+	pcb->flags |= HZ_TCP_F_ABORT;
+	pcb->close_why = HZ_CLOSE_ABORT;
+	hz_tcp_pcb_touch(pcb);
+}
+
+static void stream_timer(struct hz_stream *s, uint64_t deadline_ns)
+{
+	struct hz_tcp_pcb *pcb = hz_tcp_pcb_of(s);
+
+	pcb->app_at = deadline_ns;
+	if (pcb->state != HZ_TCP_CLOSED)
+		hz_tcp_timer_update(pcb);
+}
+
+static void stream_peer(const struct hz_stream *s, uint8_t addr[16], uint16_t *port)
+{
+	const struct hz_tcp_pcb *pcb = hz_tcp_pcb_of(s);
+
+	memcpy(addr, pcb->key.remote.byte, 16);
+	*port = __builtin_bswap16((uint16_t)pcb->key.ports);
+}
+
+const struct hz_stream_ops hz_tcp_stream_ops = {
+	.reserve = stream_reserve,
+	.commit = stream_commit,
+	.write = stream_write,
+	.shutdown = stream_shutdown,
+	.abort = stream_abort,
+	.timer = stream_timer,
+	.peer = stream_peer,
+};
+
+/* --- up: when the protocol is called ----------------------------------------------------------- */
+
+void hz_tcp_stream_open(struct hz_tcp_pcb *pcb)
+{
+	if (pcb->stream.proto->on_open(pcb->tcp->conf.proto_ctx, &pcb->stream) != 0)
+		stream_abort(&pcb->stream);
+	else
+		pcb->flags |= HZ_TCP_F_OPENED;
+}
+
+static void hold_discard(struct hz_tcp_pcb *pcb)
+{
+	hz_tcp_hold_consume(pcb->tcp, &pcb->hold, pcb->hold.bytes);
+}
+
+/* Shows all that is held; returns how much was consumed. */
+static uint32_t held_show(struct hz_tcp_pcb *pcb)
+{
+	struct hz_span held = hz_tcp_hold_bytes(&pcb->hold);
+	size_t n = pcb->stream.proto->on_data(&pcb->stream, held);
+
+	assert(n <= held.len);
+	if (!is_reading(pcb)) {
+		hold_discard(pcb);
+		return 0;
+	}
+	hz_tcp_hold_consume(pcb->tcp, &pcb->hold, (uint32_t)n);
+	if (n > 0 && n < held.len) {
+		pcb->flags |= HZ_TCP_F_AGAIN;
+		hz_tcp_pcb_touch(pcb);
+	}
+	return (uint32_t)n;
+}
+
+void hz_tcp_stream_deliver(struct hz_tcp_pcb *pcb, const uint8_t *data, uint32_t bytes)
+{
+	size_t n = 0;
+
+	if (!is_reading(pcb) || bytes == 0)
+		return;
+	if (pcb->hold.bytes == 0) {
+		n = pcb->stream.proto->on_data(&pcb->stream, (struct hz_span){ data, bytes });
+		assert(n <= bytes);
+		if (n == bytes || !is_reading(pcb))
+			return;
+		if (n > 0)
+			pcb->flags |= HZ_TCP_F_AGAIN;
+	}
+	if (hz_tcp_hold_put(pcb->tcp, &pcb->hold, data + n, bytes - (uint32_t)n) != 0) {
+		stream_abort(&pcb->stream);
+		return;
+	}
+	if (pcb->hold.bytes > bytes - n)
+		held_show(pcb);
+}
+
+void hz_tcp_stream_eof(struct hz_tcp_pcb *pcb)
+{
+	if (!(pcb->flags & HZ_TCP_F_FIN_IN) || (pcb->flags & HZ_TCP_F_EOF_DONE) || !is_reading(pcb))
+		return;
+	while (pcb->hold.bytes > 0) {
+		if (held_show(pcb) == 0)
+			break;
+	}
+	/* A protocol that is blocked on output has not refused the rest; it gets its turn first. */
+	if (!is_reading(pcb) || (pcb->flags & HZ_TCP_F_WANT_WRITE))
+		return;
+	pcb->flags |= HZ_TCP_F_EOF_DONE;
+	pcb->stream.proto->on_eof(&pcb->stream);
+}
+
+void hz_tcp_stream_turn(struct hz_tcp_pcb *pcb)
+{
+	uint32_t due = pcb->flags & (HZ_TCP_F_WANT_WRITE | HZ_TCP_F_AGAIN);
+
+	if (!is_reading(pcb)) {
+		pcb->flags &= ~(uint32_t)(HZ_TCP_F_WANT_WRITE | HZ_TCP_F_AGAIN);
+		hold_discard(pcb);
+		return;
+	}
+	if (due == 0)
+		return;
+	pcb->flags &= ~(uint32_t)HZ_TCP_F_AGAIN;
+	if (due & HZ_TCP_F_WANT_WRITE) {
+		if (hz_tcp_pcb_tx_bytes(pcb) > HZ_LIMIT_tx_bytes_max - TX_WAKE_BYTES)
+			return;
+		pcb->flags &= ~(uint32_t)HZ_TCP_F_WANT_WRITE;
+		pcb->stream.proto->on_writable(&pcb->stream);
+	}
+	if (is_reading(pcb) && pcb->hold.bytes > 0)
+		held_show(pcb);
+	hz_tcp_stream_eof(pcb);
+}
+
+void hz_tcp_stream_timer(struct hz_tcp_pcb *pcb)
+{
+	if (!(pcb->flags & HZ_TCP_F_OPENED) || (pcb->flags & HZ_TCP_F_ABORT))
+		return;
+	pcb->stream.proto->on_timer(&pcb->stream);
+	if (is_reading(pcb) && pcb->hold.bytes > 0) {
+		held_show(pcb);
+		hz_tcp_stream_eof(pcb);
+	}
+	hz_tcp_pcb_touch(pcb);
+}
+
+void hz_tcp_stream_closed(struct hz_tcp_pcb *pcb)
+{
+	if (pcb->flags & HZ_TCP_F_OPENED) {
+		pcb->flags &= ~(uint32_t)HZ_TCP_F_OPENED;
+		pcb->stream.proto->on_close(&pcb->stream, pcb->close_why);
+	}
+	hold_discard(pcb);
+}
