@@ -59,7 +59,7 @@ static int ask_all(struct hz_link_watch *watch)
 }
 
 /* An error answers one of our requests and carries it: ENODEV says that link is no more. */
-static void take_error(struct hz_link_watch *watch, const struct nlmsghdr *header)
+static void take_error(struct hz_link_watch *watch, struct nlmsghdr *header)
 {
 	const struct nlmsgerr *error = NLMSG_DATA(header);
 	struct ifinfomsg link;
@@ -71,7 +71,7 @@ static void take_error(struct hz_link_watch *watch, const struct nlmsghdr *heade
 		set_gone(watch, (uint32_t)link.ifi_index);
 }
 
-static void take_message(struct hz_link_watch *watch, const struct nlmsghdr *header)
+static void take_message(struct hz_link_watch *watch, struct nlmsghdr *header)
 {
 	const struct ifinfomsg *link = NLMSG_DATA(header);
 
@@ -92,7 +92,7 @@ static void take_message(struct hz_link_watch *watch, const struct nlmsghdr *hea
 static bool take_datagram(struct hz_link_watch *watch)
 {
 	_Alignas(struct nlmsghdr) char buffer[BUFFER_BYTES];
-	const struct nlmsghdr *header = (const void *)buffer;
+	struct nlmsghdr *header = (void *)buffer;
 	struct sockaddr_nl from = { 0 };
 	socklen_t from_bytes = sizeof(from);
 	ssize_t got = recvfrom(watch->fd, buffer, sizeof(buffer), MSG_DONTWAIT,
