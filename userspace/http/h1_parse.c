@@ -237,11 +237,28 @@ static bool host_is_valid(struct head *h, struct hz_span value)
 {
 	struct hz_h1_authority authority;
 
-	if ((h->seen & SEEN_HOST) != 0 || !hz_h1_authority_is_valid(value, &authority))
+	if ((h->seen & SEEN_HOST) != 0 || !hz_h1_authority_is_valid(value, h->data, &authority))
 		return false;
 	h->seen |= SEEN_HOST;
 	h->host = value;
 	return true;
+}
+
+/* Both of len bytes (4 to 24), of tchars and of lower case letters and '-': setting bit 0x20 folds case
+ * and makes no other tchar one of those. Words may overlap. */
+static inline __attribute__((always_inline)) bool name_is(const uint8_t *name, const char *lower,
+                                                          size_t len)
+{
+	const uint8_t *want = (const uint8_t *)lower;
+	const uint64_t fold = 0x2020202020202020;
+
+	if (len < 8)
+		return (load32(name) | (uint32_t)fold) == load32(want) &&
+		       (load32(name + len - 4) | (uint32_t)fold) == load32(want + len - 4);
+	if (len > 16 && (load64(name + 8) | fold) != load64(want + 8))
+		return false;
+	return (load64(name) | fold) == load64(want) &&
+	       (load64(name + len - 8) | fold) == load64(want + len - 8);
 }
 
 /* False: the request is not framed or addressed without doubt. */
@@ -249,22 +266,22 @@ static bool known_field(struct head *h, struct hz_span name, struct hz_span valu
 {
 	switch (name.len) {
 	case 4:
-		if (hz_http_equals_nocase(name, HZ_SPAN_LITERAL("host")))
+		if (name_is(name.data, "host", 4))
 			return host_is_valid(h, value);
 		break;
 	case 6:
-		if (!hz_http_equals_nocase(name, HZ_SPAN_LITERAL("expect")))
+		if (!name_is(name.data, "expect", 6))
 			break;
 		h->seen |= hz_http_equals_nocase(value, HZ_SPAN_LITERAL("100-continue"))
 		                   ? SEEN_CONTINUE
 		                   : SEEN_EXPECT_OTHER;
 		break;
 	case 10:
-		if (hz_http_equals_nocase(name, HZ_SPAN_LITERAL("connection")))
+		if (name_is(name.data, "connection", 10))
 			h->seen |= connection_options(value);
 		break;
 	case 14:
-		if (!hz_http_equals_nocase(name, HZ_SPAN_LITERAL("content-length")))
+		if (!name_is(name.data, "content-length", 14))
 			break;
 		if ((h->seen & SEEN_LENGTH) != 0 ||
 		    !length_is_valid(value, &h->req->content_length))
@@ -272,7 +289,7 @@ static bool known_field(struct head *h, struct hz_span name, struct hz_span valu
 		h->seen |= SEEN_LENGTH;
 		break;
 	case 17:
-		if (!hz_http_equals_nocase(name, HZ_SPAN_LITERAL("transfer-encoding")))
+		if (!name_is(name.data, "transfer-encoding", 17))
 			break;
 		/* Compared with case on purpose: who writes it another way is more often an
 		 * attacker than a client. */
@@ -303,28 +320,29 @@ static inline enum hz_parse field_line(struct head *h)
 	bool is_cut = h->end - line >= HZ_LIMIT_header_line_bytes_max + 2;
 	const uint8_t *end = is_cut ? line + HZ_LIMIT_header_line_bytes_max + 2 : h->end;
 	struct hz_http_header *field = &h->req->header[h->count];
+	/* The line's end first: the next line then waits for one scan, not for two in a row, and the
+	 * name is checked meanwhile. No byte of a name ends a value. */
+	const uint8_t *cr = hz_h1_scan_value(line, end, h->data);
 	const uint8_t *name_end = hz_h1_scan_name(line, end, h->data);
 	const uint8_t *value;
 	const uint8_t *value_end;
-	const uint8_t *p;
 
 	if (name_end == end)
 		goto more;
 	if (*name_end != ':' || name_end == line)
 		return bad(h, name_end, 400);
+	if (cr == end)
+		goto more;
+	if (*cr != '\r')
+		return bad(h, cr, 400);
+	if (cr + 1 == end)
+		goto more;
+	if (cr[1] != '\n')
+		return bad(h, cr + 1, 400);
 	value = name_end + 1;
-	while (value < end && (*value == ' ' || *value == '\t'))
+	while (value < cr && (*value == ' ' || *value == '\t'))
 		value++;
-	p = hz_h1_scan_value(value, end, h->data);
-	if (p == end)
-		goto more;
-	if (*p != '\r')
-		return bad(h, p, 400);
-	if (p + 1 == end)
-		goto more;
-	if (p[1] != '\n')
-		return bad(h, p + 1, 400);
-	value_end = p;
+	value_end = cr;
 	while (value_end > value && (value_end[-1] == ' ' || value_end[-1] == '\t'))
 		value_end--;
 	field->name = (struct hz_span){ line, (size_t)(name_end - line) };
@@ -332,7 +350,7 @@ static inline enum hz_parse field_line(struct head *h)
 	if (is_known_length(field->name.len) && !known_field(h, field->name, field->value))
 		return bad(h, line, 400);
 	h->count++;
-	h->p = p + 2;
+	h->p = cr + 2;
 	return HZ_PARSE_DONE;
 more:
 	return is_cut ? bad(h, end - 1, 431) : HZ_PARSE_MORE;

@@ -53,10 +53,8 @@ static const uint8_t *ip_literal_end(const uint8_t *p, const uint8_t *end)
 
 /* reg-name = *( unreserved / pct-encoded / sub-delims ); IPv4address is one of them. Returns the first
  * byte behind it, NULL for a bad escape. */
-static const uint8_t *reg_name_end(const uint8_t *p, const uint8_t *end)
+static const uint8_t *reg_name_end(const uint8_t *p, const uint8_t *end, const uint8_t *floor)
 {
-	const uint8_t *floor = p;
-
 	for (;;) {
 		p = hz_h1_scan_regname(p, end, floor);
 		if (p == end || *p != '%')
@@ -68,7 +66,8 @@ static const uint8_t *reg_name_end(const uint8_t *p, const uint8_t *end)
 	}
 }
 
-bool hz_h1_authority_is_valid(struct hz_span text, struct hz_h1_authority *out)
+bool hz_h1_authority_is_valid(struct hz_span text, const uint8_t *floor,
+                              struct hz_h1_authority *out)
 {
 	const uint8_t *end = text.data + text.len;
 	const uint8_t *host_end;
@@ -76,8 +75,8 @@ bool hz_h1_authority_is_valid(struct hz_span text, struct hz_h1_authority *out)
 
 	if (text.len == 0)
 		return false;
-	host_end =
-		text.data[0] == '[' ? ip_literal_end(text.data, end) : reg_name_end(text.data, end);
+	host_end = text.data[0] == '[' ? ip_literal_end(text.data, end)
+	                               : reg_name_end(text.data, end, floor);
 	if (host_end == NULL || host_end == text.data)
 		return false;
 	port = HZ_H1_NO_PORT;
@@ -101,7 +100,8 @@ static bool authority_form(struct hz_http_req *req)
 {
 	struct hz_h1_authority authority;
 
-	if (!hz_h1_authority_is_valid(req->target, &authority) || authority.port == HZ_H1_NO_PORT)
+	if (!hz_h1_authority_is_valid(req->target, req->target.data, &authority) ||
+	    authority.port == HZ_H1_NO_PORT)
 		return false;
 	req->host = req->target;
 	req->path = HZ_SPAN_LITERAL("/");
@@ -132,7 +132,7 @@ static bool absolute_form(struct hz_http_req *req)
 	while (p < end && *p != '/' && *p != '?')
 		p++;
 	req->host = span_of(authority, p);
-	if (!hz_h1_authority_is_valid(req->host, &parts))
+	if (!hz_h1_authority_is_valid(req->host, req->target.data, &parts))
 		return false;
 	for (const uint8_t *q = p; q < end; q++) {
 		if (*q == '[' || *q == ']')
@@ -188,8 +188,8 @@ bool hz_h1_target_is_host(const struct hz_http_req *req, struct hz_span host)
 	struct hz_h1_authority in_target;
 	struct hz_h1_authority in_field;
 
-	if (!hz_h1_authority_is_valid(req->host, &in_target) ||
-	    !hz_h1_authority_is_valid(host, &in_field))
+	if (!hz_h1_authority_is_valid(req->host, req->target.data, &in_target) ||
+	    !hz_h1_authority_is_valid(host, host.data, &in_field))
 		return false;
 	if (in_target.port == HZ_H1_NO_PORT)
 		in_target.port = scheme_port;

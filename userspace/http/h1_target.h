@@ -10,8 +10,10 @@ struct hz_h1_authority {
 };
 #define HZ_H1_NO_PORT 0x10000u
 
-/* uri-host [ ":" port ]: host not empty, no userinfo, port at most 65535. out is written on true. */
-bool hz_h1_authority_is_valid(struct hz_span text, struct hz_h1_authority *out);
+/* uri-host [ ":" port ]: host not empty, no userinfo, port at most 65535. out is written on true. The
+ * bytes from floor to text are readable (h1_scan.h). */
+bool hz_h1_authority_is_valid(struct hz_span text, const uint8_t *floor,
+                              struct hz_h1_authority *out);
 
 /* Sets path, query and, for absolute and authority form, host of a request whose method and target are
  * known. The target's bytes are already of RFC 3986 (or square brackets). False: not one of the forms
