@@ -32,14 +32,14 @@ struct rig {
 	struct hz_sock *sock;
 	uint16_t port;
 	uint32_t worker_count;
-	bool refuse_open;
+	atomic_bool refuse_open;
 	struct hz_env env[RIG_WORKERS_MAX];
 	struct hz_slot slot[RIG_WORKERS_MAX];
 	struct hz_worker_conf conf[RIG_WORKERS_MAX];
 	struct hz_worker worker[RIG_WORKERS_MAX];
 	struct hz_beat beat[RIG_WORKERS_MAX];
 	struct hz_connections conns[RIG_WORKERS_MAX];
-	struct hz_stream *last; /* opened last; one worker only */
+	struct hz_stream *_Atomic last; /* spoke first last; for tests with one worker */
 	struct rig_seen seen;
 };
 

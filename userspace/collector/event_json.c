@@ -1,0 +1,84 @@
+#include "collector/event_json.h"
+#include "abi/hist_bucket.h"
+#include "core/base.h"
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A pair is at most 2 brackets, 2 commas, 3 numbers of 20 digits and a separator. */
+_Static_assert(HZ_DELTA_PAIRS * 66 + 512 <= HZ_EVENT_JSON_BYTES, "the longest line fits");
+
+static const char *const stage_names[HZ_STAGE_COUNT] = HZ_STAGE_NAMES;
+
+#define PAIRS_AT offsetof(struct hz_event_hist_delta, pair)
+
+/* Copies what is there: records need not be aligned, nor as long as the struct. */
+static bool delta_read(struct hz_event_hist_delta *delta, const void *record, size_t bytes)
+{
+	if (bytes < PAIRS_AT)
+		return false;
+	memcpy(delta, record, PAIRS_AT);
+	if (delta->stage >= HZ_STAGE_COUNT || delta->pair_count > HZ_DELTA_PAIRS)
+		return false;
+	if (bytes - PAIRS_AT < delta->pair_count * sizeof(delta->pair[0]))
+		return false;
+	memcpy(delta->pair, (const char *)record + PAIRS_AT,
+	       delta->pair_count * sizeof(delta->pair[0]));
+	for (uint32_t i = 0; i < delta->pair_count; i++)
+		if (delta->pair[i].bucket >= HZ_HIST_BUCKETS)
+			return false;
+	return true;
+}
+
+static size_t append(char *out, size_t at, const char *format, ...) HZ_PRINTF(3, 4);
+
+static size_t append(char *out, size_t at, const char *format, ...)
+{
+	va_list args;
+	int len;
+
+	va_start(args, format);
+	len = vsnprintf(out + at, HZ_EVENT_JSON_BYTES - at, format, args);
+	va_end(args);
+	return at + (size_t)HZ_MAX(len, 0);
+}
+
+static int delta_line(const struct hz_event_hist_delta *delta, char *out)
+{
+	uint64_t samples = 0;
+	size_t at;
+
+	for (uint32_t i = 0; i < delta->pair_count; i++)
+		samples += delta->pair[i].gained;
+	at = append(
+		out, 0,
+		"{\"kind\":\"hist_delta\",\"worker\":%u,\"stage\":\"%s\",\"sequence\":%llu,"
+		"\"time_ns\":%llu,\"samples\":%llu,\"sum_ns\":%llu,\"max_ns\":%llu,\"buckets\":[",
+		delta->header.worker, stage_names[delta->stage], delta->header.sequence,
+		delta->header.time_ns, (unsigned long long)samples, delta->sum_ns, delta->max_ns);
+	for (uint32_t i = 0; i < delta->pair_count; i++)
+		at = append(out, at, "%s[%llu,%llu,%u]", i > 0 ? "," : "",
+		            hz_hist_bucket_low(delta->pair[i].bucket),
+		            hz_hist_bucket_width(delta->pair[i].bucket), delta->pair[i].gained);
+	return (int)append(out, at, "]}\n");
+}
+
+int hz_event_json_line(const void *record, size_t bytes, char *out)
+{
+	struct hz_event_hist_delta delta;
+	struct hz_event header;
+
+	if (bytes < sizeof(header))
+		return -EBADMSG;
+	memcpy(&header, record, sizeof(header));
+	/* The ring rounds sizes up, so a record may claim less than it occupies, never more. */
+	if (header.bytes < sizeof(header) || header.bytes > bytes)
+		return -EBADMSG;
+	if (header.kind != HZ_EVENT_HIST_DELTA)
+		return -ENOTSUP;
+	if (!delta_read(&delta, record, header.bytes))
+		return -EBADMSG;
+	return delta_line(&delta, out);
+}

@@ -1,0 +1,15 @@
+/* One record of the ring buffer `events` as one line of JSON. The ring's content is input like any other:
+ * every length and index is checked before it is used. */
+#ifndef HZ_EVENT_JSON_H
+#define HZ_EVENT_JSON_H
+
+#include <stddef.h>
+
+#define HZ_EVENT_JSON_BYTES 16384 /* no line is longer */
+
+/* Renders record[0..bytes-1] with its newline into out (HZ_EVENT_JSON_BYTES; not terminated). Returns the
+ * length of the line, -EBADMSG when the record's lengths or indices lie, or -ENOTSUP for a kind this
+ * version does not know. */
+int hz_event_json_line(const void *record, size_t bytes, char *out);
+
+#endif
