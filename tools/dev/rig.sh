@@ -13,7 +13,7 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 case $O in /*) ;; *) O=$root/$O ;; esac
 xdp_pass=$O/tests-bpf/xdp_pass.bpf.o
 # Mounts that the first rig made and the last one takes away; the marks say whose they are.
-lock=/run/hz-rig.lock bpffs_mark=/run/hz-rig.bpffs netns_mark=/run/hz-rig.netns
+bpffs_mark=/run/hz-rig.bpffs netns_mark=/run/hz-rig.netns
 
 usage() {
 	echo "usage: tools/dev/rig.sh up NAME [queues N] | down NAME" >&2
@@ -48,11 +48,14 @@ mounts_release() {
 	return 0
 }
 
-link_up() { # NAMESPACE INTERFACE NUMBER
+link_up() { # NAMESPACE INTERFACE
 	ip -n "$1" link set lo up
+	ip -n "$1" link set "$2" up
+}
+
+addresses_add() { # NAMESPACE INTERFACE NUMBER
 	ip -n "$1" address add "10.7.0.$3/24" dev "$2"
 	ip -n "$1" address add "fd07::$3/64" dev "$2" nodad
-	ip -n "$1" link set "$2" up
 }
 
 # Duplicate address detection would keep IPv6 silent for a second, router solicitations would be frames
@@ -92,9 +95,12 @@ rig_make() {
 	quiet "$server" eth1
 	offloads_off "$client" eth0
 	ip -n "$client" link set dev eth0 xdpdrv obj "$xdp_pass" sec xdp
-	link_up "$client" eth0 1
-	link_up "$server" eth1 2
+	link_up "$client" eth0
+	link_up "$server" eth1
 	wait_carrier "$client" eth0
+	wait_carrier "$server" eth1
+	addresses_add "$client" eth0 1
+	addresses_add "$server" eth1 2
 }
 
 up() {
@@ -103,7 +109,7 @@ up() {
 	if [ -e "/run/netns/$client" ] || [ -e "/run/netns/$server" ]; then
 		die "up $name failed" "a rig of this name is up" "$0 down $name"
 	fi
-	exec 9>"$lock"
+	exec 9<"$0"
 	flock 9
 	mounts_take
 	# Not inside `if` or `||`: there, errexit would be off in rig_make.
@@ -148,7 +154,7 @@ pins_remove() {
 
 down() {
 	[ "$(id -u)" -eq 0 ] || die "down $name failed" "network namespaces need root" "sudo $0 down $name"
-	exec 9>"$lock"
+	exec 9<"$0"
 	processes_end "$client"
 	processes_end "$server"
 	pins_remove

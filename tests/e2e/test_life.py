@@ -1,0 +1,340 @@
+#!/usr/bin/env python3
+"""How hzd starts, refuses to start, drains and ends: exit codes, three-line errors, nothing left."""
+import glob
+import os
+import signal
+import threading
+import time
+
+from hz_e2e import (BENCH_SITE, BIN, PORT, ROOT, SERVER4, SERVER6, Process, Rig, Skip, expect,
+                    expect_equal, main, note, run, status_field, tcp_connect, temporary_directory,
+                    test, wait_until, write_file)
+
+rigs = {}
+
+
+def rig():
+    if not rigs:
+        rigs["rig"] = Rig()
+        rigs["rig"].attach("ensure")
+    return rigs["rig"]
+
+
+def three_lines(daemon, code, *needles):
+    expect_equal(daemon.wait(15), code, f"exit code: {daemon.output()[-400:]}")
+    lines = daemon.output().splitlines()
+    at = [i for i, line in enumerate(lines) if line.startswith("hzd: ")]
+    expect(at and lines[at[-1] + 1].startswith("  why:  ") and
+           lines[at[-1] + 2].startswith("  try:  "), f"no error of three lines: {lines}")
+    text = "\n".join(lines[at[-1]:])
+    for needle in needles:
+        expect(needle in text, f"no {needle!r} in {text!r}")
+
+
+def slow_get(here, results, count):
+    """A large answer read slowly enough to be in flight when the drain begins."""
+    try:
+        sock = tcp_connect(here.client, SERVER4, PORT, 20)
+        sock.sendall(b"GET /bytes/%d HTTP/1.1\r\nHost: x\r\n\r\n" % count)
+        reader = sock.makefile("rb")
+        length = None
+        while (line := reader.readline()) not in (b"\r\n", b""):
+            if line.lower().startswith(b"content-length:"):
+                length = int(line.split(b":")[1])
+        got = 0
+        while got < (length or 0):
+            piece = reader.read(min(65536, length - got))
+            if not piece:
+                break
+            got += len(piece)
+            time.sleep(0.01)
+        results.append((length, got))
+        sock.close()
+    except OSError as error:
+        results.append((count, repr(error)))
+
+
+@test
+def sigterm_with_answers_in_flight_truncates_none():
+    here = rig()
+    daemon = here.serve()
+    count, size, results = 40, 4 << 20, []
+    threads = [threading.Thread(target=slow_get, args=(here, results, size)) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.3)
+    started = time.monotonic()
+    daemon.signal(signal.SIGTERM)
+    for thread in threads:
+        thread.join(40)
+    expect_equal(daemon.wait(32), 0, "exit code of a drain")
+    note(f"drained {count} answers of {size} bytes in {time.monotonic() - started:.1f} s")
+    expect_equal([r for r in results if r != (size, size)], [], "truncated answers")
+    expect_equal(len(results), count, "answers")
+
+
+@test
+def sigterm_answers_the_request_in_flight_and_closes():
+    here = rig()
+    daemon = here.serve()
+    sock = tcp_connect(here.client, SERVER4, PORT)
+    sock.sendall(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhello")
+    time.sleep(0.1)
+    daemon.signal(signal.SIGTERM)
+    time.sleep(0.2)
+    sock.sendall(b"world")
+    answer = sock.makefile("rb").read()
+    expect(answer.startswith(b"HTTP/1.1 200") and answer.endswith(b"helloworld"),
+           f"answer to a request in flight: {answer[-80:]!r}")
+    expect(b"connection: close" in answer.lower(), f"no Connection: close in {answer!r}")
+    expect_equal(daemon.wait(10), 0, "exit code")
+
+
+@test
+def sigterm_with_idle_connections_ends_soon():
+    here = rig()
+    daemon = here.serve()
+    idle = [tcp_connect(here.client, SERVER4, PORT) for _ in range(20)]
+    http = here.http()
+    http.get("/")
+    started = time.monotonic()
+    daemon.signal(signal.SIGTERM)
+    expect_equal(daemon.wait(10), 0, "exit code")
+    expect(time.monotonic() - started < 5, "20 idle connections held the drain up")
+    for sock in idle:
+        sock.close()
+    http.close()
+
+
+@test
+def lame_duck_says_503_to_probes_and_serves_on():
+    here = rig()
+    daemon = here.serve(options=["timeouts/lame_duck_ms=1500"])
+    wait_until(lambda: here.health() == 200, 3, "not healthy")
+    daemon.signal(signal.SIGTERM)
+    wait_until(lambda: here.health() == 503, 0.5, "health during the drain")
+    http = here.http()
+    expect_equal(http.get("/")[0], 200, "a new connection in the lame-duck time")
+    http.close()
+    expect_equal(daemon.wait(10), 0, "exit code")
+
+
+@test
+def second_sigterm_skips_the_wait():
+    here = rig()
+    daemon = here.serve(options=["timeouts/lame_duck_ms=20000"])
+    daemon.signal(signal.SIGTERM)
+    time.sleep(0.3)
+    expect(daemon.is_running(), "ended before its lame-duck time")
+    daemon.signal(signal.SIGTERM)
+    expect_equal(daemon.wait(3), 0, "exit code")
+
+
+@test
+def drain_deadline_resets_what_is_left():
+    here = rig()
+    daemon = here.serve(options=["timeouts/drain_ms=700"])
+    sock = tcp_connect(here.client, SERVER4, PORT)
+    sock.sendall(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhello")
+    time.sleep(0.1)
+    started = time.monotonic()
+    daemon.signal(signal.SIGTERM)
+    expect_equal(daemon.wait(5), 0, "exit code")
+    expect(time.monotonic() - started >= 0.6, "did not wait for the request in flight")
+    sock.close()
+
+
+@test
+def hzctl_drain_is_sigterm():
+    here = rig()
+    daemon = here.serve()
+    here.ctl("drain")
+    expect_equal(daemon.wait(10), 0, "exit code")
+
+
+@test
+def hzctl_status_follows_the_life_of_hzd():
+    here = rig()
+    expect_equal(here.ctl("status", check=False).returncode, 3, "no hzd")
+    daemon = here.serve()
+    expect_equal(here.ctl("status", check=False).returncode, 0, "from `ready` on")
+    expect_equal(here.ctl_json("status")["state"], "ready", "state")
+    daemon.kill()
+    expect_equal(here.ctl("status", check=False).returncode, 3, "after kill -9")
+    daemon = here.serve()  # a stale socket file is no obstacle
+    expect_equal(here.ctl("status", check=False).returncode, 0, "restarted")
+    daemon.end()
+
+
+@test
+def restart_serves_within_a_second():
+    here = rig()
+    here.serve().kill()
+    started = time.monotonic()
+    daemon = here.serve()
+    http = here.http()
+    expect_equal(http.get("/")[0], 200, "GET after restart")
+    took = time.monotonic() - started
+    note(f"start to first 200: {took * 1e3:.0f} ms")
+    expect(took < 1.5, f"{took:.2f} s")
+    http.close()
+    daemon.end()
+
+
+@test
+def serving_hzd_has_no_capability():
+    here = rig()
+    daemon = here.serve()
+    for task in glob.glob(f"/proc/{daemon.pid}/task/*"):
+        thread = f"{daemon.pid}/task/{os.path.basename(task)}"
+        for field in ("CapEff", "CapPrm", "CapInh", "CapAmb"):
+            expect_equal(int(status_field(thread, field), 16), 0, f"{field} of thread {thread}")
+        expect_equal(status_field(thread, "NoNewPrivs"), "1", f"NoNewPrivs of {thread}")
+    daemon.end()
+
+
+@test
+def deleted_interface_exits_4():
+    here = Rig("d")
+    daemon = here.start()
+    run("ip", "-n", here.server, "link", "del", "eth1")
+    three_lines(daemon, 4, "eth1")
+    here.close()
+
+
+@test
+def link_down_and_up_serves_again():
+    here = Rig("u")
+    daemon = here.start()
+    run("ip", "-n", here.server, "link", "set", "eth1", "down")
+    time.sleep(0.5)
+    expect(daemon.is_running(), f"a link down ended hzd: {daemon.output()[-300:]}")
+    run("ip", "-n", here.server, "link", "set", "eth1", "up")
+    http = here.http(timeout=3)
+    expect_equal(http.get("/")[0], 200, "GET after down and up")
+    http.close()
+    here.close()
+
+
+@test
+def missing_interface_exits_4():
+    three_lines(rig().serve(listens=[f"eth9,{SERVER4}:{PORT}"], ready=False), 4, "eth9")
+
+
+@test
+def bad_site_exits_2_with_its_place():
+    path = temporary_directory() + "/site.yaml"
+    write_file(path, "listen:\n  - { interface: eth1, adress: 10.7.0.2, port: 80 }\nroutes: []\n")
+    daemon = rig().serve(site=path, listens=[], ready=False)
+    three_lines(daemon, 2)
+    expect("site.yaml:2:" in daemon.output() and "address" in daemon.output(),
+           f"no place or suggestion: {daemon.output()}")
+    three_lines(rig().serve(site="/nonexistent.yaml", ready=False), 2, "/nonexistent.yaml")
+
+
+@test
+def bad_setting_exits_2_with_its_name():
+    for option in ("boot/wokers=1", "boot/workers=65", "boot/workers=-1", "boot/workers=0x1",
+                   "boot/io=carrier", "boot/ring_slots=100"):
+        daemon = rig().serve(options=[option], ready=False)
+        three_lines(daemon, 2, option.split("=", maxsplit=1)[0])
+
+
+@test
+def hugepages_on_without_any_exits_5():
+    with open("/proc/sys/vm/nr_hugepages", encoding="ascii") as file:
+        if int(file.read()) != 0:
+            raise Skip("this machine has huge pages")
+    daemon = rig().serve(options=["boot/hugepages=on"], ready=False)
+    three_lines(daemon, 5, "nr_hugepages")
+
+
+@test
+def hugepages_auto_without_any_is_named_degraded():
+    with open("/proc/sys/vm/nr_hugepages", encoding="ascii") as file:
+        if int(file.read()) != 0:
+            raise Skip("this machine has huge pages")
+    here = rig()
+    daemon = here.serve()
+    expect(any("huge" in word for word in here.ctl_json("status")["degraded"]), "status is silent")
+    daemon.end()
+
+
+@test
+def missing_capability_exits_7_with_its_name():
+    """Every capability of the start set, one at a time."""
+    here = rig()
+    for name in ("net_raw", "net_admin", "bpf"):
+        command = ["setpriv", f"--bounding-set=-{name}", f"--inh-caps=-{name}", BIN + "/hzd", "-i",
+                   here.name, "-n", here.server, "-c", BENCH_SITE, "-l", f"eth1,{SERVER4}:{PORT}"]
+        three_lines(Process(*command), 7, f"CAP_{name.upper()}")
+
+
+@test
+def socket_io_needs_no_root_and_names_itself_degraded():
+    here = rig()
+    directory = temporary_directory(0o777)
+    name = here.name + "s"
+    env = {**os.environ, "XDG_RUNTIME_DIR": directory}
+    daemon = Process(BIN + "/hzd", "-i", name, "-c", BENCH_SITE, "-l", "lo,127.0.0.1:18581", "-o",
+                     "boot/io=socket", "-o", "timeouts/lame_duck_ms=0", env=env, cwd="/",
+                     user="nobody", group="nogroup", extra_groups=[])
+    daemon.wait_line("ready")
+    expect(os.path.isdir(f"{directory}/hz-{name}"), f"run directory: {os.listdir(directory)}")
+    for words in (["status"], ["latency"], ["worker"]):
+        run(BIN + "/hzctl", "-i", name, *words, env=env, cwd="/", user="nobody", group="nogroup",
+            extra_groups=[])
+    daemon.end()
+    expect_equal(daemon.process.returncode, 0, "exit code")
+
+
+@test
+def port_in_use_of_socket_io_is_an_error_of_three_lines():
+    holder = Process("python3", "-c", "import socket,time; s=socket.create_server(('127.0.0.1',"
+                     "18582)); print('up', flush=True); time.sleep(60)")
+    holder.wait_line("up")
+    daemon = Process(BIN + "/hzd", "-i", rig().name + "p", "-c", BENCH_SITE, "-l",
+                     "lo,127.0.0.1:18582", "-o", "boot/io=socket",
+                     env={**os.environ, "XDG_RUNTIME_DIR": temporary_directory()})
+    code = daemon.wait(10)
+    expect(code not in (0, 139, 134), f"exit {code}: {daemon.output()}")
+    expect("18582" in daemon.output() and "in use" in daemon.output(), daemon.output())
+    holder.end()
+
+
+@test
+def version_check_and_help_touch_nothing():
+    for words in (["-V"], ["-h"], ["-t", "-c", BENCH_SITE]):
+        done = run(BIN + "/hzd", *words, cwd="/")
+        expect(done.stdout, f"hzd {words} is silent")
+
+
+@test
+def restarts_under_load_leave_nothing():
+    """20 kills: no pin, lock, socket file or huge page is added by any of them."""
+    here = rig()
+    counts = []
+    for _ in range(20):
+        daemon = here.serve()
+        http = here.http()
+        expect_equal(http.get("/")[0], 200, "GET")
+        http.close()
+        daemon.kill()
+        counts.append(sum(len(files) for folder in (here.pins, f"/run/hz-{here.name}")
+                          for _, _, files in os.walk(folder)))
+    expect_equal(len(set(counts)), 1, f"files after each kill: {counts}")
+
+
+@test
+def rig_down_ends_what_runs_inside():
+    here = Rig("r")
+    daemon = here.start()
+    run(ROOT + "/tools/dev/rig.sh", "down", here.name)
+    expect(daemon.wait(5) is not None, "hzd outlived its rig")
+    expect(not os.path.exists(here.pins), "pins outlived the rig")
+    expect(not os.path.exists(f"/run/netns/{here.server}"), "namespace outlived the rig")
+    expect(SERVER6 not in run("ip", "-6", "addr").stdout, "address left in the host's namespace")
+
+
+if __name__ == "__main__":
+    main()
