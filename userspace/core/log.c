@@ -54,7 +54,7 @@ static void line_write(const char *line, size_t len)
 void hz_log(enum hz_log_level level, const char *format, ...)
 {
 	char line[HZ_LOG_LINE_MAX];
-	size_t room = sizeof(line) - 1; /* the newline's place */
+	size_t room = sizeof(line); /* the newline takes the place of the terminating zero */
 	int saved_errno = errno;
 	size_t len;
 	va_list args;

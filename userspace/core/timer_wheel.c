@@ -189,12 +189,10 @@ unsigned hz_wheel_advance(struct hz_wheel *wheel, uint64_t now_ns, unsigned budg
 
 uint64_t hz_wheel_next_ns(const struct hz_wheel *wheel)
 {
-	uint64_t tick;
-
 	if (wheel->armed == 0)
 		return UINT64_MAX;
 	if (wheel->due != NULL || wheel->late != NULL)
 		return wheel->now_tick << HZ_WHEEL_TICK_SHIFT;
-	tick = next_entry_tick(wheel);
-	return (tick < TICK_MAX ? tick : TICK_MAX) << HZ_WHEEL_TICK_SHIFT;
+	/* No slot begins after a deadline in it, so this is TICK_MAX at most and does not overflow. */
+	return next_entry_tick(wheel) << HZ_WHEEL_TICK_SHIFT;
 }

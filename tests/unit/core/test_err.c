@@ -143,8 +143,22 @@ static void log_line_too_long_is_cut_with_its_newline(void)
 	CU_ASSERT_EQUAL(strncmp(out, "hzd: warning: yyy", 17), 0);
 }
 
+static void log_that_cannot_be_written_keeps_errno(void)
+{
+	int saved = dup(STDERR_FILENO);
+
+	hz_log_open("hzd", HZ_LOG_INFO);
+	close(STDERR_FILENO);
+	errno = ENOENT;
+	hz_log(HZ_LOG_ERROR, "nowhere");
+	CU_ASSERT_EQUAL(errno, ENOENT);
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+}
+
 HZ_SUITE(err, CASE(err_with_all_parts_prints_three_lines),
          CASE(err_without_hint_leaves_the_line_out), CASE(err_text_too_long_is_cut_and_terminated),
          CASE(err_control_characters_do_not_break_the_form),
          CASE(log_writes_one_line_each_up_to_its_level), CASE(log_under_the_journal_has_priorities),
-         CASE(log_line_too_long_is_cut_with_its_newline));
+         CASE(log_line_too_long_is_cut_with_its_newline),
+         CASE(log_that_cannot_be_written_keeps_errno));

@@ -266,6 +266,18 @@ static void wheel_cancel_of_timer_not_armed_does_nothing(void)
 	CU_ASSERT_EQUAL(advance(&c, 1000 * TICK_NS, 8), 0);
 }
 
+static void wheel_next_after_cancel_is_that_of_the_remaining_timer(void)
+{
+	struct counting c = { 0 };
+
+	hz_wheel_init(&c.wheel, 0);
+	hz_wheel_arm(&c.wheel, &c.timer[0], 7 * TICK_NS);
+	hz_wheel_arm(&c.wheel, &c.timer[1], 40 * TICK_NS);
+	CU_ASSERT_EQUAL(hz_wheel_next_ns(&c.wheel), 7 * TICK_NS);
+	hz_wheel_cancel(&c.wheel, &c.timer[0]);
+	CU_ASSERT_EQUAL(hz_wheel_next_ns(&c.wheel), 40 * TICK_NS);
+}
+
 static void wheel_time_going_backwards_fires_nothing(void)
 {
 	struct counting c = { 0 };
@@ -305,5 +317,6 @@ HZ_SUITE(wheel, CASE(wheel_random_operations_match_model),
          CASE(wheel_deadline_inside_tick_fires_after_it_and_within_one_tick),
          CASE(wheel_budget_leaves_rest_for_next_turn),
          CASE(wheel_cancel_of_timer_not_armed_does_nothing),
+         CASE(wheel_next_after_cancel_is_that_of_the_remaining_timer),
          CASE(wheel_time_going_backwards_fires_nothing),
          CASE(wheel_deadline_beyond_reach_fires_at_its_time));
