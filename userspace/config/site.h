@@ -9,6 +9,8 @@
 #define HZ_SITE_NAME_MAX    32
 #define HZ_SITE_LISTENS_MAX 64
 #define HZ_SITE_HEALTH_MAX  16
+/* Largest request body a site may allow: what a worker has blocks for. */
+#define HZ_SITE_BODY_BYTES_MAX ((uint64_t)HZ_LIMIT_body_block_bytes * HZ_LIMIT_body_blocks)
 
 struct hz_site_listen {
 	char interface[16];
@@ -86,9 +88,10 @@ struct hz_site_errors {
 /* Parses text (not terminated) of a file called name. 0, -EINVAL (errors filled) or -ENOMEM. */
 int hz_site_parse(struct hz_span text, struct hz_site **out, struct hz_site_errors *errors);
 
-/* Reads path: a regular file, no symlink, not writable by others, at most HZ_LIMIT_site_bytes_max.
- * 0 or -errno; -EINVAL with errors->count > 0 for content, else for the file itself. *text is the
- * content for hz_site_errors_print, owned by the caller (free), also on -EINVAL. */
+/* Reads path: a regular file of root or the caller, no symlink (-ELOOP), not writable by group or
+ * others (-EPERM), at most HZ_LIMIT_site_bytes_max (-EFBIG). 0 or -errno; -EINVAL with errors->count >
+ * 0 for content, else for the file itself. *text is the content for hz_site_errors_print, owned by the
+ * caller (free), also on failure; empty when there was none. */
 int hz_site_load(const char *path, struct hz_site **out, struct hz_span *text,
                  struct hz_site_errors *errors);
 

@@ -1,0 +1,37 @@
+/* Reading one route, split over files. Private to config. */
+#ifndef HZ_SITE_ROUTE_H
+#define HZ_SITE_ROUTE_H
+
+#include "config/site_read.h"
+
+/* A route while it is read. */
+struct hz_site_route_read {
+	struct hz_site_route *route;
+	const struct hz_yaml_node *handler; /* the key of the handler that was read, or NULL */
+	struct hz_span param[HZ_LIMIT_route_params_max]; /* names in the pattern */
+	uint32_t param_count;
+	uint32_t hole_count; /* parameters in the JSON values, each time they occur */
+	bool is_match_bad;   /* reported; what depends on the parameters is not checked */
+	char where[48];      /* "route 'hello'" */
+};
+
+/* METHOD[,METHOD] PATH: methods, pattern, param. */
+void hz_site_match_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *route_read);
+
+/* `respond`, `bytes`, `echo`. */
+void hz_site_respond_read(struct hz_site_reader *r, const struct hz_yaml_node *key,
+                          void *route_read);
+void hz_site_bytes_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *route_read);
+void hz_site_echo_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *route_read);
+
+/* Whether the pattern has a parameter of that name; if not, an error at the part of a scalar. */
+bool hz_site_param_check(struct hz_site_reader *r, const struct hz_site_route_read *rr,
+                         const struct hz_yaml_node *at, size_t offset, struct hz_span name);
+
+/* Routes that claim the same requests, and routes of one name. */
+void hz_site_routes_check(struct hz_site_reader *r, const struct hz_yaml_node *list);
+
+/* Name of the lowest method in mask. */
+const char *hz_site_method_name(uint32_t mask);
+
+#endif

@@ -1,0 +1,124 @@
+/* Section `routes`. */
+#include "config/site_route.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void name_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *into)
+{
+	struct hz_site_route_read *rr = into;
+	struct hz_span text;
+
+	if (!hz_site_read_word(r, key, 1, HZ_SITE_NAME_MAX - 1, &text))
+		return;
+	for (size_t i = 0; i < text.len; i++) {
+		uint8_t c = text.data[i];
+
+		/* Names become file names and metric labels. */
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+		      c == '_' || c == '-' || (c == '.' && i > 0))) {
+			hz_site_read_fail(r, key->value,
+			                  "a name is made of letters, digits, '_', '-' and '.', "
+			                  "not '%.*s'",
+			                  HZ_SITE_WORD(text));
+			return;
+		}
+	}
+	memset(rr->route->name, 0, sizeof(rr->route->name));
+	memcpy(rr->route->name, text.data, text.len);
+}
+
+/* Name and match are read before the rest, which needs them. */
+static void read_already(struct hz_site_reader *r, const struct hz_yaml_node *key, void *into)
+{
+	(void)r;
+	(void)key;
+	(void)into;
+}
+
+/* A route has one handler; the first in the file counts. */
+static bool handler_take(struct hz_site_reader *r, const struct hz_yaml_node *key,
+                         struct hz_site_route_read *rr)
+{
+	if (rr->handler != NULL) {
+		hz_site_read_fail(r, key, "%s has '%.*s' already: one handler per route", rr->where,
+		                  HZ_SITE_WORD(rr->handler->text));
+		return false;
+	}
+	rr->handler = key;
+	return true;
+}
+
+static void respond_key_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *into)
+{
+	if (handler_take(r, key, into))
+		hz_site_respond_read(r, key, into);
+}
+
+static void bytes_key_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *into)
+{
+	if (handler_take(r, key, into))
+		hz_site_bytes_read(r, key, into);
+}
+
+static void echo_key_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *into)
+{
+	if (handler_take(r, key, into))
+		hz_site_echo_read(r, key, into);
+}
+
+static const struct hz_site_key route_keys[] = {
+	{ "name", read_already, false },        { "match", read_already, true },
+	{ "respond", respond_key_read, false }, { "bytes", bytes_key_read, false },
+	{ "echo", echo_key_read, false },
+};
+
+static void route_read(struct hz_site_reader *r, const struct hz_yaml_node *item, uint32_t index,
+                       struct hz_site_route *route)
+{
+	struct hz_site_route_read rr = { .route = route };
+	const struct hz_yaml_node *key;
+
+	route->line = item->line;
+	route->column = item->column;
+	route->body_bytes_max = r->site->limits.body_bytes;
+	snprintf(route->name, sizeof(route->name), "route-%u", index + 1);
+	if (item->kind == HZ_YAML_MAP) {
+		key = hz_yaml_doc_key(item, "name");
+		if (key != NULL)
+			name_read(r, key, &rr);
+		snprintf(rr.where, sizeof(rr.where), "route '%s'", route->name);
+		key = hz_yaml_doc_key(item, "match");
+		rr.is_match_bad = key == NULL;
+		if (key != NULL)
+			hz_site_match_read(r, key, &rr);
+	} else {
+		snprintf(rr.where, sizeof(rr.where), "an entry of 'routes'");
+	}
+	/* A misspelt handler is one error, not two. */
+	if (hz_site_read_map(r, item, rr.where, route_keys, HZ_ARRAY_LEN(route_keys), &rr) &&
+	    rr.handler == NULL)
+		hz_site_read_fail(r, item, "%s needs a handler: respond, bytes or echo", rr.where);
+}
+
+void hz_site_routes_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *into)
+{
+	const struct hz_yaml_node *list = hz_site_read_list(r, key, HZ_LIMIT_routes_max);
+	struct hz_site_route *routes;
+	uint32_t index = 0, errors_before = r->errors->count;
+
+	(void)into;
+	if (list == NULL)
+		return;
+	routes = hz_site_read_get(r, list->count * sizeof(*routes));
+	if (routes == NULL)
+		return;
+	r->site->route = routes;
+	r->site->route_count = list->count;
+	for (const struct hz_yaml_node *item = list->first; item != NULL && r->err == 0;
+	     item = item->next, index++)
+		route_read(r, item, index, &routes[index]);
+	/* Half-read routes would conflict for no reason. */
+	if (r->err == 0 && r->errors->count == errors_before)
+		hz_site_routes_check(r, list);
+}

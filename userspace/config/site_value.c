@@ -1,0 +1,176 @@
+/* Scalars: words, counts, sizes. */
+#include "config/site_read.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct unit {
+	const char *name;
+	uint64_t bytes;
+} units[] = {
+	{ "B", 1 },
+	{ "KiB", 1024 },
+	{ "MiB", 1024 * 1024 },
+	{ "GiB", 1024 * 1024 * 1024 },
+};
+
+static bool scalar_check(struct hz_site_reader *r, const struct hz_yaml_node *key)
+{
+	const struct hz_yaml_node *value = key->value;
+
+	if (value->is_broken)
+		return false;
+	if (value->kind != HZ_YAML_SCALAR) {
+		hz_site_read_fail(r, value, "'%.*s' must be a single value, not a %s",
+		                  HZ_SITE_WORD(key->text),
+		                  value->kind == HZ_YAML_LIST ? "list" : "mapping");
+		return false;
+	}
+	if (value->is_plain && value->text.len == 0) {
+		hz_site_read_fail(r, key, "'%.*s' needs a value", HZ_SITE_WORD(key->text));
+		return false;
+	}
+	return true;
+}
+
+bool hz_site_read_word(struct hz_site_reader *r, const struct hz_yaml_node *key, size_t least,
+                       size_t most, struct hz_span *out)
+{
+	const struct hz_span *text = &key->value->text;
+
+	if (!scalar_check(r, key))
+		return false;
+	if (text->len < least || text->len > most) {
+		hz_site_read_fail(r, key->value, "'%.*s' must have %zu to %zu bytes, not %zu",
+		                  HZ_SITE_WORD(key->text), least, most, text->len);
+		return false;
+	}
+	for (size_t i = 0; i < text->len; i++) {
+		if (text->data[i] < 0x20 || text->data[i] == 0x7f) {
+			hz_site_read_fail(r, key->value, "'%.*s' holds a control character",
+			                  HZ_SITE_WORD(key->text));
+			return false;
+		}
+	}
+	*out = *text;
+	return true;
+}
+
+/* Leading decimal digits; how many there are. *out is UINT64_MAX when they are too many. */
+static size_t digits_read(struct hz_span text, uint64_t *out)
+{
+	uint64_t value = 0;
+	bool is_over = false;
+	size_t n = 0;
+
+	for (; n < text.len && text.data[n] >= '0' && text.data[n] <= '9'; n++) {
+		uint64_t digit = (uint64_t)text.data[n] - '0';
+
+		is_over |= value > (UINT64_MAX - digit) / 10;
+		value = value * 10 + digit;
+	}
+	*out = is_over ? UINT64_MAX : value;
+	return n;
+}
+
+bool hz_site_read_count(struct hz_site_reader *r, const struct hz_yaml_node *key, uint64_t least,
+                        uint64_t most, uint64_t *out)
+{
+	const struct hz_span text = key->value->text;
+	uint64_t value;
+	size_t digits;
+
+	if (!scalar_check(r, key))
+		return false;
+	digits = digits_read(text, &value);
+	if (digits == 0 || digits < text.len || (digits > 1 && text.data[0] == '0')) {
+		hz_site_read_fail(r, key->value, "'%.*s' must be a whole number, not '%.*s'",
+		                  HZ_SITE_WORD(key->text), HZ_SITE_WORD(text));
+		return false;
+	}
+	if (value < least || value > most) {
+		hz_site_read_fail(r, key->value, "'%.*s' must be %" PRIu64 " to %" PRIu64,
+		                  HZ_SITE_WORD(key->text), least, most);
+		return false;
+	}
+	*out = value;
+	return true;
+}
+
+/* "64KiB": with the largest unit that divides it. */
+static void size_print(uint64_t bytes, char out[32])
+{
+	size_t i = HZ_ARRAY_LEN(units) - 1;
+
+	while (i > 0 && (bytes == 0 || bytes % units[i].bytes != 0))
+		i--;
+	snprintf(out, 32, "%" PRIu64 "%s", bytes / units[i].bytes, units[i].name);
+}
+
+static const struct unit *unit_find(struct hz_span text)
+{
+	for (size_t i = 0; i < HZ_ARRAY_LEN(units); i++) {
+		if (strlen(units[i].name) == text.len &&
+		    memcmp(units[i].name, text.data, text.len) == 0)
+			return &units[i];
+	}
+	return NULL;
+}
+
+static void unit_unknown(struct hz_site_reader *r, const struct hz_yaml_node *key, size_t digits)
+{
+	const struct hz_span text = key->value->text;
+	struct hz_span typed = { text.data + digits, text.len - digits };
+	struct hz_nearest nearest = { 0 };
+	struct hz_site_error *error = hz_site_read_fail_part(
+		r, key->value, digits, typed.len, "'%.*s' has the unknown unit '%.*s'",
+		HZ_SITE_WORD(key->text), HZ_SITE_WORD(typed));
+
+	/* Backwards: "KB" is as near to B as to KiB, and not meant as B. */
+	for (size_t i = HZ_ARRAY_LEN(units); i-- > 0;)
+		hz_nearest_offer(
+			&nearest, typed,
+			(struct hz_span){ (const uint8_t *)units[i].name, strlen(units[i].name) });
+	hz_site_errors_hint(error, &nearest);
+}
+
+bool hz_site_read_size(struct hz_site_reader *r, const struct hz_yaml_node *key, uint64_t least,
+                       uint64_t most, uint64_t *out)
+{
+	const struct hz_span text = key->value->text;
+	const struct unit *unit;
+	uint64_t value;
+	size_t digits;
+
+	if (!scalar_check(r, key))
+		return false;
+	digits = digits_read(text, &value);
+	if (digits == 0 || (digits > 1 && text.data[0] == '0')) {
+		hz_site_read_fail(r, key->value, "'%.*s' must be a size like 64KiB, not '%.*s'",
+		                  HZ_SITE_WORD(key->text), HZ_SITE_WORD(text));
+		return false;
+	}
+	if (digits == text.len) {
+		hz_site_read_fail(r, key->value, "'%.*s' needs a unit, for example 64KiB",
+		                  HZ_SITE_WORD(key->text));
+		return false;
+	}
+	unit = unit_find((struct hz_span){ text.data + digits, text.len - digits });
+	if (unit == NULL) {
+		unit_unknown(r, key, digits);
+		return false;
+	}
+	if (value > UINT64_MAX / unit->bytes || value * unit->bytes < least ||
+	    value * unit->bytes > most) {
+		char low[32], high[32];
+
+		size_print(least, low);
+		size_print(most, high);
+		hz_site_read_fail(r, key->value, "'%.*s' must be %s to %s", HZ_SITE_WORD(key->text),
+		                  low, high);
+		return false;
+	}
+	*out = value * unit->bytes;
+	return true;
+}
