@@ -1,0 +1,105 @@
+/* The real stack between a fake port and an application that a test directs, in virtual time. Segments
+ * are described by numbers relative to the initial ones: the peer's SYN has seq 0, our SYN-ACK too.
+ * Byte i of either stream has a fixed value, so that every payload is checked. */
+#ifndef HZ_TCP_WORLD_H
+#define HZ_TCP_WORLD_H
+
+#include "fake_port.h"
+#include "tcp/tcp.h"
+#include "tcp/tcp_hdr.h"
+
+#define WORLD_EVENTS_MAX 4096
+#define WORLD_SACK_MAX   4
+
+/* One segment, either way. */
+struct seg {
+	uint32_t seq, ack; /* relative */
+	uint32_t window;   /* as on the wire */
+	uint32_t bytes;
+	uint8_t flags;
+	bool has_ts, has_wscale, has_sackok;
+	uint16_t mss; /* 0: no option */
+	uint8_t wscale;
+	uint32_t ts_val, ts_ecr;
+	uint32_t sack_count;
+	struct {
+		uint32_t start, end;
+	} sack[WORLD_SACK_MAX];
+	/* injected only */
+	bool has_bad_checksum;
+	uint8_t raw_options[40];
+	uint8_t raw_option_bytes; /* instead of the above */
+	uint8_t data_offset;      /* 0: the right one */
+	uint32_t source_port;     /* 0: the usual one */
+	const char *bad_payload;  /* first wrong byte, for captured ones */
+};
+
+enum app_event_kind {
+	APP_OPEN,
+	APP_DATA,
+	APP_EOF,
+	APP_WRITABLE,
+	APP_TIMER,
+	APP_CLOSE,
+};
+
+struct app_event {
+	enum app_event_kind kind;
+	uint32_t value; /* DATA: bytes shown; CLOSE: enum hz_close_why */
+};
+
+struct app {
+	struct hz_stream *stream; /* NULL: no connection */
+	uint32_t consume_max;     /* per on_data call; UINT32_MAX: all */
+	uint32_t read_offset;     /* consumed so far */
+	uint32_t write_offset;    /* written so far */
+	uint32_t write_left;      /* to write as room comes */
+	uint32_t reserve_bytes;   /* 0: write(); else reserve/commit in pieces of this size */
+	bool refuses;             /* on_open fails */
+	bool echo;                /* writes as many bytes as it consumes */
+	bool shutdown_on_eof, shutdown_on_data, abort_on_data, shutdown_when_written;
+	bool has_bad_data;
+	uint32_t open_count, close_count;
+	struct app_event event[WORLD_EVENTS_MAX];
+	uint32_t event_first, event_count;
+};
+
+struct world {
+	struct fake_port fake;
+	struct hz_env env;
+	struct hz_net net;
+	struct hz_tcp *tcp;
+	struct app app;
+	uint64_t start_ns;
+	bool is_v6;
+	uint8_t tags;
+	uint32_t isn_peer, isn_us; /* absolute */
+	uint32_t ts_base_us;       /* subtracted from our timestamps: relative to the SYN-ACK's */
+	uint32_t ts_last_us;       /* newest one seen, absolute */
+	bool has_isn_us;
+	uint32_t connections_max, time_wait_max;
+};
+
+/* Fill in is_v6, tags, connections_max and port fields before start. 0 or -errno. */
+int world_open(struct world *world);
+int world_start(struct world *world);
+/* Returns the number of leaked packet buffers. */
+uint32_t world_close(struct world *world);
+
+uint8_t world_peer_byte(uint32_t offset); /* of the peer's stream; offset 0 has seq 1 */
+uint8_t world_our_byte(uint32_t offset);
+
+/* Puts a frame on the wire towards the stack; world_turn lets it answer. */
+void world_inject(struct world *world, const struct seg *seg);
+void world_turn(struct world *world);
+
+/* Runs timers up to now + ns, in order. */
+void world_advance(struct world *world, uint64_t ns);
+
+/* The next captured segment. 1: *seg is filled; 0: none; -1: malformed, *why says it. */
+int world_capture(struct world *world, struct seg *seg, const char **why);
+
+/* Writes as the application: queued until there is room. */
+void world_app_write(struct world *world, uint32_t bytes);
+
+#endif
