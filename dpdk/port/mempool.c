@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <rte_errno.h>
 #include <rte_mbuf.h>
+#include <rte_mbuf_pool_ops.h>
 #include <unistd.h>
 
 #define CACHE_MBUFS       256u
@@ -32,6 +33,34 @@ uint64_t hz_mempool_bytes(uint32_t count, uint16_t mtu)
 	return (uint64_t)count * (object_bytes(mtu) + 2 * sizeof(void *)) + 65536u;
 }
 
+/* rte_pktmbuf_pool_create, but for one flag. Without it objects are kept from crossing pages and leave
+ * gaps; the driver knows of none: its UMEM ends after count times the object size, and what lies behind
+ * that is sent and received by nobody, silently. */
+static struct rte_mempool *pool_create(const char *name, uint32_t count, uint32_t cache,
+                                       uint16_t room)
+{
+	struct rte_pktmbuf_pool_private shape = { .mbuf_data_room_size = room };
+	struct rte_mempool *pool = rte_mempool_create_empty(
+		name, count, (uint32_t)sizeof(struct rte_mbuf) + room, cache, sizeof(shape),
+		SOCKET_ID_ANY, RTE_MEMPOOL_F_NO_IOVA_CONTIG);
+	int status;
+
+	if (pool == NULL)
+		return NULL;
+	status = rte_mempool_set_ops_byname(pool, rte_mbuf_best_mempool_ops(), NULL);
+	if (status == 0) {
+		rte_pktmbuf_pool_init(pool, &shape);
+		status = rte_mempool_populate_default(pool);
+	}
+	if (status < 0) {
+		rte_mempool_free(pool);
+		rte_errno = -status;
+		return NULL;
+	}
+	rte_mempool_obj_iter(pool, rte_pktmbuf_init, NULL);
+	return pool;
+}
+
 int hz_mempool_open(const char *name, uint32_t count, uint16_t mtu, struct rte_mempool **out,
                     struct hz_err *err)
 {
@@ -41,7 +70,7 @@ int hz_mempool_open(const char *name, uint32_t count, uint16_t mtu, struct rte_m
 	if (mtu > HZ_MEMPOOL_MTU_MAX || object_bytes(mtu) > (uint32_t)sysconf(_SC_PAGESIZE))
 		return hz_err_set(err, -EMSGSIZE, 5, "mtu_too_large", "ip link set dev IF mtu 1500",
 		                  "a packet buffer for MTU %u does not fit into a page", mtu);
-	pool = rte_pktmbuf_pool_create(name, count, cache, 0, data_room(mtu), SOCKET_ID_ANY);
+	pool = pool_create(name, count, cache, data_room(mtu));
 	if (pool == NULL) {
 		int cause = rte_errno != 0 ? rte_errno : ENOMEM;
 

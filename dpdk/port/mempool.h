@@ -1,5 +1,6 @@
 /* Pools of direct packet buffers, shaped so that one of them can be an AF_XDP UMEM: one contiguous
- * piece, and no object larger than a page.
+ * piece without gaps, and no object larger than a page. An object may lie across two pages: no matter in
+ * copy mode; a zero-copy driver needs them contiguous, that is, huge pages.
  *
  *   | object header 64 | struct rte_mbuf 128 | headroom 128 | data room ...................... |
  *   on receive the kernel skips 256 bytes more for XDP's headroom: room - 384 bytes hold a frame */

@@ -233,6 +233,34 @@ static void mempool_object_fits_page_for_every_mtu(void)
 	CU_ASSERT_EQUAL(err.exit_code, 5);
 }
 
+static void mempool_object_noted(struct rte_mempool *pool, void *opaque, void *object,
+                                 unsigned index)
+{
+	uintptr_t *end = opaque;
+	uintptr_t start = (uintptr_t)object - pool->header_size;
+
+	(void)index;
+	if (*end != 0 && start != *end)
+		*end = UINTPTR_MAX; /* stays different: a gap */
+	else if (*end != UINTPTR_MAX)
+		*end = start + pool->header_size + pool->elt_size + pool->trailer_size;
+}
+
+/* The driver's UMEM is count times the object size long; behind a gap objects would stick out of it. */
+static void mempool_objects_have_no_gaps(void)
+{
+	struct hz_err err = { 0 };
+	struct rte_mempool *pool = NULL;
+	uintptr_t end = 0;
+
+	CU_ASSERT_FATAL(rig_eal());
+	CU_ASSERT_EQUAL_FATAL(hz_mempool_open("dense", 4000, 1500, &pool, &err), 0);
+	CU_ASSERT_EQUAL(rte_mempool_obj_iter(pool, mempool_object_noted, &end), 4000);
+	CU_ASSERT_NOT_EQUAL(end, UINTPTR_MAX);
+	CU_ASSERT_EQUAL(pool->nb_mem_chunks, 1);
+	rte_mempool_free(pool);
+}
+
 static void mempool_too_large_is_error_5(void)
 {
 	struct hz_err err = { 0 };
@@ -278,5 +306,6 @@ HZ_SUITE(port, CASE(port_frames_arrive_byte_exact), CASE(port_frame_waits_for_fl
          CASE(port_link_down_sends_nothing), CASE(port_reserve_serves_control_only),
          CASE(port_shared_frame_is_sent_twice_byte_exact), CASE(port_alloc_leaves_headroom),
          CASE(port_idle_flush_refills_reserve_in_time),
-         CASE(mempool_object_fits_page_for_every_mtu), CASE(mempool_too_large_is_error_5),
-         CASE(port_close_accepts_zeroed_port), CASE(port_open_and_close_leak_nothing));
+         CASE(mempool_object_fits_page_for_every_mtu), CASE(mempool_objects_have_no_gaps),
+         CASE(mempool_too_large_is_error_5), CASE(port_close_accepts_zeroed_port),
+         CASE(port_open_and_close_leak_nothing));
