@@ -13,7 +13,7 @@
 #define HZ_WORKERS_MAX   64
 #define HZ_QUEUES_MAX    64
 #define HZ_CLAIMS_MAX    256
-#define HZ_RESPONSES_MAX 64 /* canned answers, see struct hz_response */
+#define HZ_RESPONSES_MAX 192 /* canned answers, HZ_RESPONSE_KINDS for each health claim */
 #define HZ_CACHE_LINE    64
 
 /* --- latency: histograms ------------------------------------------------------------------------ */
@@ -158,10 +158,12 @@ struct hz_addr {
 enum hz_claim_kind {
 	HZ_CLAIM_SITE = 1,   /* steer to the worker */
 	HZ_CLAIM_HEALTH = 2, /* answer in the kernel */
+	HZ_CLAIM_ADDRESS = 3 /* no flow: says that the address carries claims */
 };
 
-/* Map `vips_IF`: HASH, filled and frozen by hzctl xdp attach. Port 0 with protocol 1 (ICMP) or 58
- * (ICMPv6) marks an address for echo answers. */
+/* Map `vips_IF`: HASH, filled and frozen by hzctl xdp attach. Every claimed address also has an entry
+ * of kind HZ_CLAIM_ADDRESS with port 0 and protocol 1 (ICMP) or 58 (ICMPv6): echo requests match it,
+ * and so do packets whose ports cannot be read without walking options. */
 struct hz_claim_key {
 	struct hz_addr addr;
 	__be16 port;
@@ -171,14 +173,15 @@ struct hz_claim_key {
 
 struct hz_claim {
 	__u32 kind;          /* enum hz_claim_kind */
-	__u32 response_base; /* health: index of its three answers in resp_IF: +0 200, +1 503, +2 404 */
+	__u32 response_base; /* health: index of its first answer in resp_IF, enum hz_response_kind */
 	__u8 path_bytes;     /* health: length of path, 1..64 */
 	char path[64];       /* not terminated */
 	__u8 pad[3];
 };
 
 /* Map `resp_IF`: ARRAY of canned HTTP answers, all padded to the same length so that the cookie
- * arithmetic needs no state; csum is the ones' complement sum of data, not folded into headers. */
+ * arithmetic needs no state; csum is the ones' complement sum of data in memory order, as
+ * bpf_csum_diff adds it, not folded or inverted. */
 #define HZ_RESPONSE_BYTES  96
 #define HZ_HEALTH_BODY_MAX 32
 struct hz_response {
@@ -186,7 +189,13 @@ struct hz_response {
 	__u32 bytes; /* always HZ_RESPONSE_BYTES */
 	__u8 data[HZ_RESPONSE_BYTES];
 };
-enum hz_response_kind { HZ_RESPONSE_200, HZ_RESPONSE_503, HZ_RESPONSE_404, HZ_RESPONSE_KINDS };
+enum hz_response_kind {
+	HZ_RESPONSE_200,
+	HZ_RESPONSE_503,
+	HZ_RESPONSE_404,
+	HZ_RESPONSE_HEAD, /* the same three to HEAD, without the body: + 200, 503 or 404 above */
+	HZ_RESPONSE_KINDS = 2 * HZ_RESPONSE_HEAD,
+};
 
 /* Map `private/key`: ARRAY of one; 128 bits from getrandom(2) at attach. */
 struct hz_cookie_key {

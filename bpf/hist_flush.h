@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/* What one histogram gained goes out as sparse records. `last` holds what has gone out; it moves only
+ * after the ring took the record, so a full ring delays samples and never loses one. */
+#ifndef HZ_HIST_FLUSH_H
+#define HZ_HIST_FLUSH_H
+
+#include "abi/hz_abi.h"
+#include "maps.h"
+
+/* Records a histogram can need at most: every bucket gained. */
+#define HZ_FLUSH_RECORDS_MAX ((HZ_HIST_BUCKETS + HZ_DELTA_PAIRS - 1) / HZ_DELTA_PAIRS)
+
+struct flush_job {
+	const struct hz_hist *now;
+	struct hz_hist *sent;
+	struct hz_event_hist_delta *record;
+	__u64 samples; /* in the record */
+	__u32 bucket;  /* to look at next */
+	__u32 pairs;   /* in the record */
+};
+
+/* bpf_loop: one bucket into the record; 1 when all are through or the record is full. */
+static long flush_collect(__u32 turn, void *ctx)
+{
+	struct flush_job *job = ctx;
+	__u32 bucket = job->bucket, slot = job->pairs;
+	__u64 gained;
+
+	(void)turn;
+	if (bucket >= HZ_HIST_BUCKETS || slot >= HZ_DELTA_PAIRS)
+		return 1;
+	gained = job->now->bucket[bucket] - job->sent->bucket[bucket];
+	if (gained > 0) {
+		if (gained > 0xffffffff)
+			gained = 0xffffffff; /* the rest with the next round */
+		job->record->pair[slot].bucket = bucket;
+		job->record->pair[slot].gained = (__u32)gained;
+		job->samples += gained;
+		job->pairs++;
+	}
+	job->bucket++;
+	return 0;
+}
+
+/* bpf_loop: the baseline follows what went out. */
+static long flush_settle(__u32 turn, void *ctx)
+{
+	struct flush_job *job = ctx;
+	__u32 bucket;
+
+	if (turn >= HZ_DELTA_PAIRS || turn >= job->pairs)
+		return 1;
+	bucket = job->record->pair[turn].bucket;
+	if (bucket < HZ_HIST_BUCKETS)
+		job->sent->bucket[bucket] += job->record->pair[turn].gained;
+	return 0;
+}
+
+/* Nobody is woken for a record: that costs an interrupt each. The last call of a round rings the bell.
+ * A ring half full has a slow reader or none; he is woken at once, lest the round fill it. */
+static __always_inline __u64 flush_wakeup_flags(void)
+{
+	return bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) > HZ_RING_BYTES / 2
+	               ? BPF_RB_FORCE_WAKEUP
+	               : BPF_RB_NO_WAKEUP;
+}
+
+static __always_inline void flush_fill_header(struct flush_job *job, __u32 index, __u32 bytes,
+                                              __u64 sequence)
+{
+	struct hz_event_hist_delta *record = job->record;
+
+	record->header.kind = HZ_EVENT_HIST_DELTA;
+	record->header.worker = (__u16)(index / HZ_STAGE_COUNT);
+	record->header.bytes = bytes;
+	record->header.sequence = sequence;
+	record->header.time_ns = bpf_ktime_get_ns();
+	record->stage = index % HZ_STAGE_COUNT;
+	record->pair_count = job->pairs;
+	record->sum_ns = job->now->sum_ns - job->sent->sum_ns;
+	record->max_ns = job->now->max_ns;
+}
+
+enum flush_result { FLUSH_SENT, FLUSH_NOTHING, FLUSH_REFUSED };
+
+/* The next record of histogram `index`, from job->bucket on. */
+static __noinline enum flush_result flush_one(struct flush_job *job, __u32 index)
+{
+	__u32 zero = 0, bytes;
+	struct hz_stream_stats *stats = bpf_map_lookup_elem(&stream_stats, &zero);
+	__u64 sum_ns;
+
+	job->record = bpf_map_lookup_elem(&scratch, &zero);
+	if (stats == NULL || job->record == NULL)
+		return FLUSH_NOTHING;
+	job->pairs = 0;
+	job->samples = 0;
+	bpf_loop(HZ_HIST_BUCKETS + 1, flush_collect, job, 0);
+	if (job->pairs == 0)
+		return FLUSH_NOTHING;
+	bytes = (__u32) __builtin_offsetof(struct hz_event_hist_delta, pair) +
+	        job->pairs * (__u32)sizeof(job->record->pair[0]);
+	if (bytes > sizeof(*job->record))
+		return FLUSH_NOTHING;
+	flush_fill_header(job, index, bytes, stats->records);
+	sum_ns = job->record->sum_ns;
+	if (bpf_ringbuf_output(&events, job->record, bytes, flush_wakeup_flags()) != 0) {
+		stats->refused++;
+		return FLUSH_REFUSED;
+	}
+	bpf_loop(HZ_DELTA_PAIRS, flush_settle, job, 0);
+	job->sent->sum_ns += sum_ns;
+	stats->records++;
+	stats->samples += job->samples;
+	return FLUSH_SENT;
+}
+
+/* An empty record, discarded: readers do not see it, but they wake. */
+static __always_inline void flush_ring_bell(void)
+{
+	void *bell = bpf_ringbuf_reserve(&events, 8, 0);
+
+	if (bell != NULL)
+		bpf_ringbuf_discard(bell, BPF_RB_FORCE_WAKEUP);
+}
+
+/* One caller at a time: hzd's housekeeping thread. */
+static __always_inline int hz_hist_flush(struct hz_flush_ctx *ctx)
+{
+	__u32 index = ctx->index;
+	struct flush_job job = { 0 };
+
+	ctx->emitted = 0;
+	ctx->refused = 0;
+	job.now = bpf_map_lookup_elem(&latency, &index);
+	job.sent = bpf_map_lookup_elem(&last, &index);
+	if (job.now == NULL || job.sent == NULL)
+		return -22; /* EINVAL: no such histogram */
+	for (__u32 i = 0; i < HZ_FLUSH_RECORDS_MAX; i++) {
+		enum flush_result result = flush_one(&job, index);
+
+		ctx->emitted += result == FLUSH_SENT;
+		ctx->refused += result == FLUSH_REFUSED;
+		if (result != FLUSH_SENT)
+			break;
+	}
+	if (ctx->wakeup)
+		flush_ring_bell();
+	return 0;
+}
+
+#endif

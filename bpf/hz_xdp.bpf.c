@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
+/* Every frame of an interface, before the kernel sees it:
+ *
+ *   parse -> is this address, port and protocol claimed? -> no: PASS
+ *                                                           health: answered here (TX)
+ *                                                           echo:   answered here (TX)
+ *                                                           site:   AF_XDP socket of the queue
+ *
+ * Whatever is not ours passes, always. Each frame bumps one counter of `verdicts`. */
+#define HZ_MAPS_XDP
+#include "health_tcp.h"
+#include "icmp_echo.h"
+#include "maps.h"
+#include "pkt.h"
+#include "stats.h"
+#include "steer.h"
+
+/* libxdp takes an attached program of this name, with this version in its BTF and a map xsks_map, for
+ * one its sockets may use. The line must stand bare: wrapped in a struct it is not recognised. */
+__uint(xsk_prog_version, 1) SEC("xdp_metadata");
+
+static __always_inline int claimed(struct xdp_md *ctx, const struct hz_pkt *pkt,
+                                   const struct hz_claim *claim)
+{
+	if (pkt->shape == HZ_SHAPE_OPTIONS)
+		return hz_stats_verdict(HZ_REASON_pass_options);
+	if (pkt->shape == HZ_SHAPE_FIRST_FRAGMENT)
+		return hz_stats_verdict(HZ_REASON_drop_fragment);
+	if (claim->kind == HZ_CLAIM_SITE)
+		return hz_steer(ctx);
+	if (claim->kind == HZ_CLAIM_HEALTH && pkt->key.protocol == IPPROTO_TCP)
+		return hz_stats_verdict(hz_health_tcp(ctx, pkt, claim));
+	if (claim->kind == HZ_CLAIM_ADDRESS)
+		return hz_stats_verdict(hz_icmp_echo(ctx, pkt));
+	return hz_stats_verdict(HZ_REASON_pass_not_ours);
+}
+
+SEC("xdp")
+int xsk_def_prog(struct xdp_md *ctx)
+{
+	struct hz_pkt pkt = { 0 };
+	enum hz_reason reason = hz_pkt_parse(ctx, &pkt);
+	const struct hz_claim *claim;
+
+	if (reason != HZ_GO_ON)
+		return hz_stats_verdict(reason);
+	claim = bpf_map_lookup_elem(&vips, &pkt.key);
+	if (claim != NULL && !pkt.to_group)
+		return claimed(ctx, &pkt, claim);
+	return hz_stats_verdict(pkt.shape == HZ_SHAPE_FIRST_FRAGMENT ? HZ_REASON_pass_fragment
+	                                                             : HZ_REASON_pass_not_ours);
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

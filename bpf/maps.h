@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/* Every map, once. The XDP object and the latency object each take what they name in HZ_MAPS_*; the
+ * loader pins one copy of a shared map and hands it to both. */
+#ifndef HZ_MAPS_H
+#define HZ_MAPS_H
+
+#include "abi/hz_abi.h"
+#include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
+
+#define HZ_RING_BYTES (1u << 20)
+
+struct hz_map_latency {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, HZ_HIST_ENTRIES);
+	__type(key, __u32);
+	__type(value, struct hz_hist);
+};
+
+struct hz_map_cfg {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_RDONLY_PROG);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct hz_cfg);
+};
+
+struct hz_map_beat {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, HZ_WORKERS_MAX);
+	__type(key, __u32);
+	__type(value, struct hz_beat);
+};
+
+struct hz_map_verdicts {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct hz_verdicts);
+};
+
+struct hz_map_key {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_RDONLY_PROG);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct hz_cookie_key);
+};
+
+#ifdef HZ_MAPS_XDP
+struct hz_map_latency latency SEC(".maps");
+struct hz_map_cfg cfg SEC(".maps");
+struct hz_map_beat beat SEC(".maps");
+struct hz_map_verdicts verdicts SEC(".maps");
+struct hz_map_key key SEC(".maps");
+
+/* One per interface from here on. libxdp finds this one by its name and plugs AF_XDP sockets in. */
+struct {
+	__uint(type, BPF_MAP_TYPE_XSKMAP);
+	__uint(max_entries, HZ_QUEUES_MAX);
+	__type(key, __u32);
+	__type(value, __u32);
+} xsks_map SEC(".maps");
+
+/* vips and resp are not BPF_F_RDONLY_PROG, though no program writes them: to the verifier an argument
+ * of a global function and, before Linux 6.12, the source of bpf_xdp_store_bytes are written to. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, HZ_CLAIMS_MAX);
+	__type(key, struct hz_claim_key);
+	__type(value, struct hz_claim);
+} vips SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, HZ_RESPONSES_MAX);
+	__type(key, __u32);
+	__type(value, struct hz_response);
+} resp SEC(".maps");
+
+/* Read by user space only. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_RDONLY_PROG);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct hz_meta);
+} meta SEC(".maps");
+#endif
+
+#ifdef HZ_MAPS_LATENCY
+/* All that an instance shares is created from this object, whoever uses it. */
+struct hz_map_latency latency SEC(".maps");
+struct hz_map_cfg cfg SEC(".maps");
+struct hz_map_beat beat SEC(".maps");
+struct hz_map_verdicts verdicts SEC(".maps");
+struct hz_map_key key SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, HZ_STAGE_COUNT);
+	__type(key, __u32);
+	__type(value, struct hz_latency_pct);
+} latency_pct SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, HZ_WORKERS_MAX);
+	__type(key, __u32);
+	__type(value, struct hz_worker);
+} workers SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, HZ_WORKERS_MAX);
+	__type(key, __u32);
+	__type(value, struct hz_connections);
+} connections SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, HZ_RING_BYTES);
+} events SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct hz_stream_stats);
+} stream_stats SEC(".maps");
+
+/* What of `latency` has gone out: prog_flush alone reads and writes it, and keeps it alive. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, HZ_HIST_ENTRIES);
+	__type(key, __u32);
+	__type(value, struct hz_hist);
+} last SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct hz_event_hist_delta);
+} scratch SEC(".maps");
+#endif
+
+#endif

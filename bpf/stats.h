@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/* Counting: one reason per frame, and the latency of health answers. */
+#ifndef HZ_STATS_H
+#define HZ_STATS_H
+
+#include "abi/hist_bucket.h"
+#include "maps.h"
+
+static __always_inline void hz_stats_count(enum hz_reason reason)
+{
+	__u32 zero = 0, index = reason;
+	struct hz_verdicts *all = bpf_map_lookup_elem(&verdicts, &zero);
+
+	asm volatile("" : "+r"(index)); /* or the check below and the use part ways */
+	if (all != NULL && index < HZ_REASON_COUNT)
+		((__u64 *)all)[index]++;
+}
+
+#define HZ_ACTION_PASS  XDP_PASS
+#define HZ_ACTION_TX    XDP_TX
+#define HZ_ACTION_DROP  XDP_DROP
+#define HZ_ACTION_STEER XDP_PASS /* hz_steer returns what bpf_redirect_map said instead */
+
+/* Counts the frame and turns its reason into what the driver shall do. */
+static __always_inline int hz_stats_verdict(enum hz_reason reason)
+{
+	hz_stats_count(reason);
+	switch (reason) {
+#define HZ_REASON(name, action, help)                                                              \
+	case HZ_REASON_##name:                                                                     \
+		return HZ_ACTION_##action;
+#include "abi/reasons.def"
+#undef HZ_REASON
+	case HZ_REASON_COUNT:
+		break;
+	}
+	return XDP_PASS;
+}
+
+/* One writer per entry holds here too: this CPU, which is not preempted in XDP. On machines with more
+ * than HZ_WORKERS_MAX CPUs two of them may share an entry and lose a sample. */
+static __always_inline void hz_stats_health(__u64 ns)
+{
+	__u32 index =
+		bpf_get_smp_processor_id() % HZ_WORKERS_MAX * HZ_STAGE_COUNT + HZ_STAGE_HEALTH;
+	struct hz_hist *hist = bpf_map_lookup_elem(&latency, &index);
+
+	if (hist == NULL)
+		return;
+	hist->bucket[hz_hist_bucket(ns) & (HZ_HIST_BUCKETS - 1)]++;
+	hist->sum_ns += ns;
+	if (ns > hist->max_ns)
+		hist->max_ns = ns;
+	if (ns < hist->min_ns || hist->min_ns == 0)
+		hist->min_ns = ns;
+	if (ns > HZ_HIST_MAX_NS)
+		hist->overflow++;
+}
+
+#endif

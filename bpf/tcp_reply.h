@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/* Turns a received frame into a TCP segment back to its sender. The segment is built on the stack and
+ * stored over the frame, which changes size at its head: veth has no tailroom to grow into. */
+#ifndef HZ_TCP_REPLY_H
+#define HZ_TCP_REPLY_H
+
+#include "csum.h"
+#include "icmp_echo.h"
+#include "maps.h"
+#include "pkt.h"
+
+#define HZ_TCP_FIN    0x01
+#define HZ_TCP_SYN    0x02
+#define HZ_TCP_RST    0x04
+#define HZ_TCP_PSH    0x08
+#define HZ_TCP_ACK    0x10
+#define HZ_TCP_WINDOW 65535
+
+/* Fits every link that carries IPv6 (RFC 8200 5: 1280 - 40 - 20), tags and tunnels included. Without
+ * the option clients would send 536 bytes at a time (RFC 9293 3.7.1). */
+#define HZ_TCP_HEALTH_MSS 1220
+
+struct hz_tcp {
+	struct hz_ports ports;
+	__be32 seq;
+	__be32 ack;
+	__u8 offset; /* header length in words, upper half */
+	__u8 flags;
+	__be16 window;
+	__u16 csum;
+	__be16 urgent;
+};
+
+struct hz_tcp_mss {
+	__u8 kind;
+	__u8 bytes;
+	__be16 mss;
+};
+
+#define HZ_TCP_NO_ANSWER (~0u)
+
+struct hz_tcp_reply {
+	__u32 seq;    /* host order */
+	__u32 ack;    /* host order */
+	__u32 answer; /* index into resp, or HZ_TCP_NO_ANSWER: no payload */
+	__u32 flags;
+};
+
+/* With the option in place the header always has the same size here; its length field leaves the
+ * option out where it does not belong. */
+struct reply_ip4 {
+	struct iphdr ip;
+	struct hz_tcp tcp;
+	struct hz_tcp_mss mss;
+};
+struct reply_ip6 {
+	struct ipv6hdr ip;
+	struct hz_tcp tcp;
+	struct hz_tcp_mss mss;
+};
+
+static __always_inline __u32 reply_tcp_bytes(const struct hz_tcp_reply *reply)
+{
+	return sizeof(struct hz_tcp) + (reply->flags & HZ_TCP_SYN ? sizeof(struct hz_tcp_mss) : 0);
+}
+
+/* Header and option, checksum included; pseudo is the sum of both addresses. */
+static __always_inline void reply_fill_tcp(struct hz_tcp *tcp, struct hz_tcp_mss *mss,
+                                           const struct hz_pkt *pkt,
+                                           const struct hz_tcp_reply *reply,
+                                           const struct hz_response *answer, __u64 pseudo)
+{
+	__u32 bytes = reply_tcp_bytes(reply);
+	__u32 answer_bytes = answer != NULL ? HZ_RESPONSE_BYTES : 0;
+	__u64 sum = pseudo;
+
+	tcp->ports.source = pkt->key.port;
+	tcp->ports.dest = pkt->source_port;
+	tcp->seq = bpf_htonl(reply->seq);
+	tcp->ack = bpf_htonl(reply->ack);
+	tcp->offset = (__u8)(bytes / 4 << 4);
+	tcp->flags = (__u8)reply->flags;
+	tcp->window = reply->flags & HZ_TCP_RST ? 0 : bpf_htons(HZ_TCP_WINDOW);
+	tcp->csum = 0;
+	tcp->urgent = 0;
+	mss->kind = 2;
+	mss->bytes = sizeof(*mss);
+	mss->mss = bpf_htons(HZ_TCP_HEALTH_MSS);
+	sum += bpf_htons(IPPROTO_TCP);
+	sum += bpf_htons((__u16)(bytes + answer_bytes));
+	sum = hz_csum_add(sum, tcp, sizeof(*tcp));
+	if (reply->flags & HZ_TCP_SYN)
+		sum = hz_csum_add(sum, mss, sizeof(*mss));
+	if (answer != NULL)
+		sum += answer->csum;
+	tcp->csum = hz_csum_fold(sum);
+}
+
+static __always_inline long reply_store_ip4(struct xdp_md *ctx, const struct hz_pkt *pkt,
+                                            const struct hz_tcp_reply *reply,
+                                            const struct hz_response *answer)
+{
+	struct reply_ip4 out = { 0 };
+	__u32 bytes = (__u32)sizeof(out.ip) + reply_tcp_bytes(reply);
+	__u32 answer_bytes = answer != NULL ? HZ_RESPONSE_BYTES : 0;
+
+	out.ip.version = 4;
+	out.ip.ihl = 5;
+	out.ip.tot_len = bpf_htons((__u16)(bytes + answer_bytes));
+	out.ip.frag_off =
+		bpf_htons(0x4000); /* do not fragment: an id of 0 is fine (RFC 6864 4.1) */
+	out.ip.ttl = HZ_REPLY_TTL;
+	out.ip.protocol = IPPROTO_TCP;
+	__builtin_memcpy(&out.ip.saddr, &pkt->key.addr.byte[12], 4);
+	__builtin_memcpy(&out.ip.daddr, &pkt->source.byte[12], 4);
+	out.ip.check = hz_csum_fold(hz_csum_add(0, &out.ip, sizeof(out.ip)));
+	reply_fill_tcp(&out.tcp, &out.mss, pkt, reply, answer, hz_csum_add(0, &out.ip.saddr, 8));
+	if (bytes == sizeof(out))
+		return bpf_xdp_store_bytes(ctx, pkt->l3, &out, sizeof(out));
+	return bpf_xdp_store_bytes(ctx, pkt->l3, &out, sizeof(out) - sizeof(out.mss));
+}
+
+static __always_inline long reply_store_ip6(struct xdp_md *ctx, const struct hz_pkt *pkt,
+                                            const struct hz_tcp_reply *reply,
+                                            const struct hz_response *answer)
+{
+	struct reply_ip6 out = { 0 };
+	__u32 bytes = reply_tcp_bytes(reply);
+	__u32 answer_bytes = answer != NULL ? HZ_RESPONSE_BYTES : 0;
+
+	out.ip.version = 6;
+	out.ip.payload_len = bpf_htons((__u16)(bytes + answer_bytes));
+	out.ip.nexthdr = IPPROTO_TCP;
+	out.ip.hop_limit = HZ_REPLY_TTL;
+	__builtin_memcpy(&out.ip.saddr, &pkt->key.addr, 16);
+	__builtin_memcpy(&out.ip.daddr, &pkt->source, 16);
+	reply_fill_tcp(&out.tcp, &out.mss, pkt, reply, answer, hz_csum_add(0, &out.ip.saddr, 32));
+	if (bytes == sizeof(out.tcp) + sizeof(out.mss))
+		return bpf_xdp_store_bytes(ctx, pkt->l3, &out, sizeof(out));
+	return bpf_xdp_store_bytes(ctx, pkt->l3, &out, sizeof(out) - sizeof(out.mss));
+}
+
+/* Ethernet header and tags with the addresses swapped, at the frame's new start, once the frame has
+ * the size of the reply. */
+static __always_inline long reply_move_l2(struct xdp_md *ctx, __u32 l2_bytes, __u32 frame_bytes)
+{
+	__u8 l2[24] = { 0 }, mac[ETH_ALEN];
+	long err;
+
+	asm volatile("" : "+r"(l2_bytes)); /* or clang drops the bounds the verifier wants to see */
+	if (l2_bytes < sizeof(struct ethhdr) || l2_bytes > HZ_L2_BYTES_MAX)
+		return -1;
+	if (bpf_xdp_load_bytes(ctx, 0, l2, l2_bytes) != 0)
+		return -1;
+	__builtin_memcpy(mac, l2, ETH_ALEN);
+	__builtin_memcpy(l2, l2 + ETH_ALEN, ETH_ALEN);
+	__builtin_memcpy(l2 + ETH_ALEN, mac, ETH_ALEN);
+	err = bpf_xdp_adjust_head(ctx, (int)bpf_xdp_get_buff_len(ctx) - (int)frame_bytes);
+	if (err != 0)
+		return err;
+	return bpf_xdp_store_bytes(ctx, 0, l2, l2_bytes);
+}
+
+/* 0: the frame is the reply. Else it may be anything: drop it. */
+__noinline int hz_tcp_reply(struct xdp_md *ctx, const struct hz_pkt *pkt,
+                            const struct hz_tcp_reply *reply)
+{
+	const struct hz_response *answer = NULL;
+	__u32 headers;
+	long err;
+
+	if (pkt == NULL || reply == NULL)
+		return -1;
+	if (reply->answer != HZ_TCP_NO_ANSWER) {
+		__u32 index = reply->answer;
+
+		answer = bpf_map_lookup_elem(&resp, &index);
+		if (answer == NULL)
+			return -1;
+	}
+	headers = pkt->l3 + reply_tcp_bytes(reply) +
+	          (pkt->version == 4 ? (__u32)sizeof(struct iphdr) : sizeof(struct ipv6hdr));
+	err = reply_move_l2(ctx, pkt->l3, headers + (answer != NULL ? HZ_RESPONSE_BYTES : 0));
+	if (err == 0)
+		err = pkt->version == 4 ? reply_store_ip4(ctx, pkt, reply, answer)
+		                        : reply_store_ip6(ctx, pkt, reply, answer);
+	if (err == 0 && answer != NULL)
+		err = bpf_xdp_store_bytes(ctx, headers, (void *)(long)answer->data,
+		                          HZ_RESPONSE_BYTES);
+	return err == 0 ? 0 : -1;
+}
+
+#endif
