@@ -75,13 +75,11 @@ static void methods_check(struct hz_site_reader *r, const struct claim *claims, 
 		for (size_t k = from; k < i; k++) {
 			const struct hz_site_route *other = claims[k].route;
 			uint32_t both = route->methods & other->methods;
-			const struct hz_yaml_node *match =
-				hz_yaml_doc_key(claims[i].item, "match")->value;
 
 			if (both == 0)
 				continue;
 			hz_site_read_fail(
-				r, match,
+				r, hz_yaml_doc_key(claims[i].item, "match")->value,
 				"route '%s' conflicts with route '%s' at line %u: both match "
 				"%s %.*s",
 				route->name, other->name, other->line, hz_site_method_name(both),

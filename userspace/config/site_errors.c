@@ -84,6 +84,8 @@ static struct hz_span line_find(struct hz_span text, uint32_t line)
 {
 	const uint8_t *at = text.data, *end = text.data + text.len;
 
+	if (text.len >= 3 && memcmp(at, "\xef\xbb\xbf", 3) == 0)
+		at += 3;
 	for (uint32_t n = 1; at != NULL && at < end; n++) {
 		const uint8_t *stop = memchr(at, '\n', (size_t)(end - at));
 		size_t len = (size_t)((stop != NULL ? stop : end) - at);

@@ -180,7 +180,10 @@ static bool match_parse(struct hz_site_reader *r, const struct hz_yaml_node *key
 	for (space = 0; space < text.len && text.data[space] != ' ';)
 		space++;
 	if (space == text.len) {
-		hz_site_read_fail(r, at, "'match' is METHOD PATH, for example GET /users/:id");
+		/* { match: GET,POST /x } is what YAML takes for { match: GET, "POST /x": }. */
+		hz_site_read_fail(r, at,
+		                  "'match' is METHOD PATH, for example GET /users/:id; within { } "
+		                  "quote it when a comma is in it");
 		return false;
 	}
 	return methods_read(r, at, space, &rr->route->methods) &&

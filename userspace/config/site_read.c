@@ -17,6 +17,7 @@ static struct hz_site_error *fail(struct hz_site_reader *r, const struct hz_yaml
 
 	if (at->is_broken)
 		return NULL;
+	r->fail_count++;
 	vsnprintf(text, sizeof(text), format, args);
 	return hz_site_errors_add(r->errors, at->line, column, width, "%s", text);
 }
@@ -94,7 +95,8 @@ static void key_unknown(struct hz_site_reader *r, const struct hz_yaml_node *key
 bool hz_site_read_map(struct hz_site_reader *r, const struct hz_yaml_node *node, const char *where,
                       const struct hz_site_key *keys, size_t count, void *into)
 {
-	uint32_t errors_before = r->errors->count;
+	uint32_t fails_before = r->fail_count;
+	bool has_unknown = false;
 
 	if (node->kind != HZ_YAML_MAP) {
 		hz_site_read_fail(r, node, "%s must be a mapping of keys to values", where);
@@ -109,12 +111,14 @@ bool hz_site_read_map(struct hz_site_reader *r, const struct hz_yaml_node *node,
 			key_unknown(r, key, where, keys, count);
 		else
 			known->read(r, key, into);
+		has_unknown |= known == NULL;
 	}
-	for (size_t i = 0; i < count; i++) {
+	/* A misspelt key is one error: that its right form is missing follows. */
+	for (size_t i = 0; i < count && !has_unknown; i++) {
 		if (keys[i].is_required && hz_yaml_doc_key(node, keys[i].name) == NULL)
 			hz_site_read_fail(r, node, "%s needs '%s'", where, keys[i].name);
 	}
-	return r->err == 0 && r->errors->count == errors_before;
+	return r->err == 0 && r->fail_count == fails_before;
 }
 
 const struct hz_yaml_node *hz_site_read_list(struct hz_site_reader *r,

@@ -11,6 +11,7 @@
 struct hz_site_reader {
 	struct hz_site *site;
 	struct hz_site_errors *errors;
+	uint32_t fail_count; /* of errors, those included that errors has no room for */
 	int err;
 };
 

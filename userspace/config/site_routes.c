@@ -105,7 +105,7 @@ void hz_site_routes_read(struct hz_site_reader *r, const struct hz_yaml_node *ke
 {
 	const struct hz_yaml_node *list = hz_site_read_list(r, key, HZ_LIMIT_routes_max);
 	struct hz_site_route *routes;
-	uint32_t index = 0, errors_before = r->errors->count;
+	uint32_t index = 0, fails_before = r->fail_count;
 
 	(void)into;
 	if (list == NULL)
@@ -119,6 +119,6 @@ void hz_site_routes_read(struct hz_site_reader *r, const struct hz_yaml_node *ke
 	     item = item->next, index++)
 		route_read(r, item, index, &routes[index]);
 	/* Half-read routes would conflict for no reason. */
-	if (r->err == 0 && r->errors->count == errors_before)
+	if (r->err == 0 && r->fail_count == fails_before)
 		hz_site_routes_check(r, list);
 }

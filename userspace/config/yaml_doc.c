@@ -66,8 +66,7 @@ static int refuse_encoding(struct composer *c)
 		}
 	}
 	hz_site_errors_add(c->errors, line, column, 1, "%s",
-	                   c->parser.problem_value >= 0 ? "not a character of UTF-8 text"
-	                                                : "the text is cut short");
+	                   c->parser.problem != NULL ? c->parser.problem : "not UTF-8 text");
 	return -EINVAL;
 }
 
@@ -254,12 +253,15 @@ int hz_yaml_doc_parse(struct hz_span text, struct hz_site_memory *memory, struct
 		hz_site_errors_add(errors, 1, 1, 1, "the file is larger than 16 MiB");
 		return -EINVAL;
 	}
+	/* A byte order mark is no character of the text. */
+	if (text.len >= 3 && memcmp(text.data, "\xef\xbb\xbf", 3) == 0)
+		c.text = (struct hz_span){ text.data + 3, text.len - 3 };
 	if (!yaml_parser_initialize(&c.parser))
 		return -ENOMEM;
 	/* Else a byte order mark could select UTF-16, in which positions mean something else. */
 	yaml_parser_set_encoding(&c.parser, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&c.parser, text.len > 0 ? text.data : (const uint8_t *)"",
-	                             text.len);
+	yaml_parser_set_input_string(&c.parser, c.text.len > 0 ? c.text.data : (const uint8_t *)"",
+	                             c.text.len);
 	err = compose(&c);
 	yaml_parser_delete(&c.parser);
 	if (err != 0)

@@ -1,0 +1,192 @@
+/* Sites that are accepted: what comes out of them. */
+#include "config/site.h"
+
+#include "core/endpoint.h"
+#include "hz_test.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct hz_span span(const char *text)
+{
+	return (struct hz_span){ (const uint8_t *)text, strlen(text) };
+}
+
+static bool span_is(struct hz_span a, const char *text)
+{
+	return a.len == strlen(text) && (a.len == 0 || memcmp(a.data, text, a.len) == 0);
+}
+
+static struct hz_site *parse(const char *text)
+{
+	struct hz_site_errors errors;
+	struct hz_site *site = NULL;
+	int err = hz_site_parse(span(text), &site, &errors);
+
+	if (err != 0)
+		hz_site_errors_print(stderr, "site", span(text), &errors);
+	CU_ASSERT_EQUAL_FATAL(err, 0);
+	return site;
+}
+
+static void full_site_gives_every_field(void)
+{
+	struct hz_site *site =
+		parse("# a comment\n"
+	              "listen:\n"
+	              "  - { interface: eth1, address: 10.7.0.2, port: 80 }\n"
+	              "  - { interface: eth2, address: \"2001:db8::2\", port: 8080 }\n"
+	              "health:\n"
+	              "  - { port: 8081, path: /live, body: fine }\n"
+	              "limits: { header_bytes: 16KiB, header_count: 50, uri_bytes: 2048B,\n"
+	              "          body_bytes: 2MiB, requests_per_connection: 7,\n"
+	              "          connections_per_source: 0 }\n"
+	              "routes:\n"
+	              "  - { name: hello, match: GET /hello,\n"
+	              "      respond: { status: 201, body: \"hi\\n\", content_type: text/html } }\n"
+	              "  - match: 'POST,PUT /echo/:x'\n"
+	              "    echo: { body: 64KiB }\n");
+	char text[HZ_ENDPOINT_TEXT_MAX];
+
+	CU_ASSERT_EQUAL(site->listen_count, 2);
+	CU_ASSERT_STRING_EQUAL(site->listen[0].interface, "eth1");
+	hz_endpoint_print(&site->listen[1].endpoint, text);
+	CU_ASSERT_STRING_EQUAL(text, "[2001:db8::2]:8080");
+	CU_ASSERT_EQUAL(site->listen[1].line, 4);
+	CU_ASSERT_EQUAL(site->health_count, 1);
+	CU_ASSERT_EQUAL(site->health[0].port, 8081);
+	CU_ASSERT_STRING_EQUAL(site->health[0].path, "/live");
+	CU_ASSERT_EQUAL(site->health[0].path_bytes, 5);
+	CU_ASSERT_STRING_EQUAL(site->health[0].body, "fine");
+	CU_ASSERT_EQUAL(site->health[0].body_bytes, 4);
+	CU_ASSERT_EQUAL(site->health[0].line, 6);
+	CU_ASSERT_EQUAL(site->limits.header_bytes, 16384);
+	CU_ASSERT_EQUAL(site->limits.header_count, 50);
+	CU_ASSERT_EQUAL(site->limits.uri_bytes, 2048);
+	CU_ASSERT_EQUAL(site->limits.body_bytes, 2097152);
+	CU_ASSERT_EQUAL(site->limits.requests_per_connection, 7);
+	CU_ASSERT_EQUAL(site->limits.connections_per_source, 0);
+	CU_ASSERT_EQUAL(site->route_count, 2);
+	CU_ASSERT_STRING_EQUAL(site->route[0].name, "hello");
+	CU_ASSERT_EQUAL(site->route[0].line, 11);
+	CU_ASSERT_EQUAL(site->route[0].column, 27);
+	CU_ASSERT_EQUAL(site->route[0].handler, HZ_HANDLER_RESPOND);
+	CU_ASSERT_EQUAL(site->route[0].status, 201);
+	CU_ASSERT(span_is(site->route[0].pattern, "/hello"));
+	CU_ASSERT(span_is(site->route[0].body, "hi\n"));
+	CU_ASSERT(span_is(site->route[0].content_type, "text/html"));
+	CU_ASSERT_EQUAL(site->route[0].json_count, 0);
+	CU_ASSERT_EQUAL(site->route[0].body_bytes_max, 2097152);
+	CU_ASSERT_STRING_EQUAL(site->route[1].name, "route-2");
+	CU_ASSERT_EQUAL(site->route[1].handler, HZ_HANDLER_ECHO);
+	CU_ASSERT_EQUAL(site->route[1].body_bytes_max, 65536);
+	CU_ASSERT(span_is(site->route[1].pattern, "/echo/:x"));
+	hz_site_free(site);
+}
+
+static void empty_sections_give_defaults(void)
+{
+	struct hz_site *site = parse("listen: []\nhealth: [{ port: 1 }]\nlimits: {}\nroutes: []\n");
+
+	CU_ASSERT_EQUAL(site->listen_count, 0);
+	CU_ASSERT_STRING_EQUAL(site->health[0].path, "/healthz");
+	CU_ASSERT_STRING_EQUAL(site->health[0].body, "ok");
+	CU_ASSERT_EQUAL(site->limits.header_bytes, HZ_LIMIT_header_bytes_max);
+	CU_ASSERT_EQUAL(site->limits.header_count, HZ_LIMIT_header_count_max);
+	CU_ASSERT_EQUAL(site->limits.uri_bytes, HZ_LIMIT_uri_bytes_max);
+	CU_ASSERT_EQUAL(site->limits.body_bytes, HZ_LIMIT_body_bytes_max);
+	CU_ASSERT_EQUAL(site->limits.requests_per_connection, HZ_LIMIT_requests_per_connection_max);
+	CU_ASSERT_EQUAL(site->limits.connections_per_source, HZ_LIMIT_connections_per_source_max);
+	CU_ASSERT_EQUAL(site->route_count, 0);
+	hz_site_free(site);
+}
+
+static void sections_in_any_order_are_read_alike(void)
+{
+	struct hz_site *site = parse("routes: [{ match: POST /a, echo: }]\n"
+	                             "limits: { body_bytes: 5KiB }\n");
+
+	CU_ASSERT_EQUAL(site->route[0].body_bytes_max, 5120);
+	CU_ASSERT_EQUAL(site->route[0].handler, HZ_HANDLER_ECHO);
+	hz_site_free(site);
+}
+
+static void json_members_and_bytes_are_kept(void)
+{
+	struct hz_site *site =
+		parse("routes:\n"
+	              "  - { match: GET /u/:id/*rest,\n"
+	              "      respond: { json: { id: \"{id}\", \"{{\": \"{{x}}{rest}\", n: 5 } } }\n"
+	              "  - { match: GET /b/:n, bytes: { count: n } }\n"
+	              "  - { match: POST /b/:n, bytes: { max: 0B, count: n } }\n"
+	              "  - { match: GET /none, respond: { status: 204 } }\n"
+	              "  - { match: GET /empty, respond: {} }\n");
+	const struct hz_site_route *route = site->route;
+
+	CU_ASSERT_EQUAL(route[0].json_count, 3);
+	CU_ASSERT(span_is(route[0].json[0].key, "id"));
+	CU_ASSERT(span_is(route[0].json[0].value, "{id}"));
+	CU_ASSERT(span_is(route[0].json[1].key, "{{"));
+	CU_ASSERT(span_is(route[0].json[1].value, "{{x}}{rest}"));
+	CU_ASSERT(span_is(route[0].json[2].value, "5"));
+	CU_ASSERT(span_is(route[0].content_type, "application/json"));
+	CU_ASSERT_EQUAL(route[0].status, 200);
+	CU_ASSERT_EQUAL(route[1].handler, HZ_HANDLER_BYTES);
+	CU_ASSERT(span_is(route[1].count_param, "n"));
+	CU_ASSERT_EQUAL(route[1].count_max, 10485760);
+	CU_ASSERT_EQUAL(route[2].count_max, 0);
+	CU_ASSERT_EQUAL(route[3].status, 204);
+	CU_ASSERT_EQUAL(route[3].content_type.len, 0);
+	CU_ASSERT(span_is(route[4].content_type, "text/plain"));
+	CU_ASSERT_EQUAL(route[4].body.len, 0);
+	hz_site_free(site);
+}
+
+/* Config may not include http: this is what keeps its list of methods in step. */
+static void methods_have_the_bits_of_http(void)
+{
+	static const char *const names[] = {
+#define HZ_METHOD(name) #name,
+#include "http/tokens.def"
+#undef HZ_METHOD
+	};
+
+	for (uint32_t i = 0; i < HZ_ARRAY_LEN(names); i++) {
+		char text[64];
+		struct hz_site_errors errors;
+		struct hz_site *site = NULL;
+
+		snprintf(text, sizeof(text), "routes: [{ match: %s /, respond: {} }]", names[i]);
+		if (strcmp(names[i], "CONNECT") == 0) {
+			CU_ASSERT_NOT_EQUAL(hz_site_parse(span(text), &site, &errors), 0);
+			continue;
+		}
+		site = parse(text);
+		CU_ASSERT_EQUAL(site->route[0].methods, strcmp(names[i], "GET") == 0 ? 3 : 1u << i);
+		hz_site_free(site);
+	}
+}
+
+static void many_routes_are_read(void)
+{
+	enum { COUNT = 20000 };
+	char *text = NULL;
+	size_t bytes;
+	FILE *to = open_memstream(&text, &bytes);
+	struct hz_site *site;
+
+	fputs("routes:\n", to);
+	for (unsigned i = 0; i < COUNT; i++)
+		fprintf(to, "  - { name: r%u, match: GET /r/%u/:id, respond: { body: x } }\n", i,
+		        i);
+	fclose(to);
+	site = parse(text);
+	CU_ASSERT_EQUAL(site->route_count, COUNT);
+	CU_ASSERT_STRING_EQUAL(site->route[COUNT - 1].name, "r19999");
+	hz_site_free(site);
+	free(text);
+}
+
+HZ_SUITE(site, CASE(full_site_gives_every_field), CASE(empty_sections_give_defaults),
+         CASE(sections_in_any_order_are_read_alike), CASE(json_members_and_bytes_are_kept),
+         CASE(methods_have_the_bits_of_http), CASE(many_routes_are_read));
