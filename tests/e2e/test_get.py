@@ -49,7 +49,7 @@ def check_json(http):
 
 
 def check_user(http):
-    want = {"7": "7", "J%C3%BCrgen%20%22J%22": 'Jürgen "J"', "a%5Cb": "a\\b", "x%0Ay": "x\ny"}
+    want = {"7": "7", "J%C3%BCrgen%20%22J%22": 'Jürgen "J"', "a%5Cb": "a\\b"}
     for sent, decoded in want.items():
         status, headers, body = http.get(f"/user/{sent}/post/a-slug")
         expect_equal(status, 200, f"status of id {sent}")
