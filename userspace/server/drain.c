@@ -55,14 +55,17 @@ void hz_server_drain_step(struct hz_server *server, uint64_t now_ns)
 	const struct hz_tune *tune = &server->conf->tune;
 	uint64_t lame_duck_ns = tune->timeout_lame_duck_ms * HZ_NS_PER_MS;
 	uint64_t end_ns = lame_duck_ns + tune->timeout_drain_ms * HZ_NS_PER_MS;
+	uint64_t elapsed_ns;
 
 	if (server->drain_ns == 0)
 		return;
-	if (!server->is_refusing && now_ns - server->drain_ns >= lame_duck_ns)
+	/* The drain may have begun after the caller read its clock. */
+	elapsed_ns = now_ns > server->drain_ns ? now_ns - server->drain_ns : 0;
+	if (!server->is_refusing && elapsed_ns >= lame_duck_ns)
 		refuse_new(server);
 	if (!server->is_refusing)
 		return;
-	if (now_ns - server->drain_ns >= end_ns) {
+	if (elapsed_ns >= end_ns) {
 		hz_log(HZ_LOG_WARN, "drain time is over: %llu connections are reset",
 		       (unsigned long long)connections_open(server));
 		server->is_done = true;

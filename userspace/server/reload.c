@@ -4,6 +4,7 @@
 #include "core/rcu.h"
 #include "core/span_ops.h"
 #include "server/server_priv.h"
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,22 +44,29 @@ static int site_read(const struct hz_server *server, struct hz_site **out, struc
 	return status;
 }
 
+static const struct hz_snapshot *snapshot_of(const struct hz_server *server)
+{
+	const struct hz_snapshot *snapshot = server->snapshot;
+
+	assert(snapshot != NULL);
+	return snapshot;
+}
+
 /* What cannot change while running is refused by name, never half applied. */
 static int listens_unchanged(const struct hz_server *server, const struct hz_site *site,
                              struct hz_err *err)
 {
-	if (server->conf->listen_count > 0)
-		return 0;
-	if (site->listen_count == server->listen_count) {
-		uint32_t same = 0;
+	const struct hz_site *now = snapshot_of(server)->site;
+	bool same = site->listen_count == now->listen_count;
 
-		while (same < site->listen_count &&
-		       memcmp(&site->listen[same].endpoint, &server->listen[same],
-		              sizeof(struct hz_endpoint)) == 0)
-			same++;
-		if (same == site->listen_count)
-			return 0;
-	}
+	if (server->conf->listen_count > 0) /* -l stands above the site's listen */
+		return 0;
+	for (uint32_t i = 0; same && i < site->listen_count; i++)
+		same = strcmp(site->listen[i].interface, now->listen[i].interface) == 0 &&
+		       memcmp(&site->listen[i].endpoint, &now->listen[i].endpoint,
+		              sizeof(struct hz_endpoint)) == 0;
+	if (same)
+		return 0;
 	return hz_err_set(err, -EBUSY, 1, "needs_restart", "systemctl restart hzd",
 	                  "listen cannot change while running");
 }
@@ -164,7 +172,8 @@ int hz_server_reload(struct hz_server *server, json_t **result, struct hz_err *e
 		return status;
 	}
 	built_ns = hz_clock_monotonic_ns();
-	changes = site_diff(((struct hz_snapshot *)server->snapshot)->site, site);
+	assert(fresh != NULL);
+	changes = site_diff(snapshot_of(server)->site, fresh->site);
 	old = hz_rcu_publish(&server->snapshot, fresh);
 	hz_rcu_synchronize();
 	switched_ns = hz_clock_monotonic_ns();
@@ -175,9 +184,9 @@ int hz_server_reload(struct hz_server *server, json_t **result, struct hz_err *e
 	hz_server_reclaim(server);
 	hz_server_state_set(server, server->state);
 	hz_log(HZ_LOG_INFO, "generation %llu: %u routes", (unsigned long long)server->generation,
-	       site->route_count);
+	       fresh->site->route_count);
 	*result = json_pack("{s:I, s:i, s:f, s:f, s:o}", "generation",
-	                    (json_int_t)server->generation, "routes", (int)site->route_count,
+	                    (json_int_t)server->generation, "routes", (int)fresh->site->route_count,
 	                    "built_ms", (double)(built_ns - began_ns) / 1e6, "switched_ms",
 	                    (double)(switched_ns - built_ns) / 1e6, "changes", changes);
 	return 0;

@@ -1,0 +1,152 @@
+/* Snapshot: from site text to routed, handled requests; pins; refusal of conflicts. */
+#include "core/span_ops.h"
+#include "hz_test.h"
+#include "server/snapshot.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char site_text[] =
+	"listen:\n"
+	"  - { interface: eth1, address: 10.7.0.2, port: 80 }\n"
+	"routes:\n"
+	"  - { name: root, match: GET /, respond: { status: 200, body: \"hi\" } }\n"
+	"  - { name: user, match: GET /user/:id/post/:slug, respond: { json: { id: \"{id}\", slug: "
+	"\"{slug}\" } } }\n"
+	"  - { name: bytes, match: GET /bytes/:n, bytes: { count: n, max: 1KiB } }\n"
+	"  - { name: echo, match: POST /echo, echo: {} }\n";
+
+static struct hz_site *site_parse(const char *text)
+{
+	struct hz_site_errors *errors = calloc(1, sizeof(*errors));
+	struct hz_site *site = NULL;
+
+	if (hz_site_parse((struct hz_span){ (const uint8_t *)text, strlen(text) }, &site, errors) !=
+	    0)
+		hz_site_errors_print(stderr, "test",
+		                     (struct hz_span){ (const uint8_t *)text, strlen(text) },
+		                     errors);
+	free(errors);
+	return site;
+}
+
+static struct hz_snapshot *snapshot_build(const char *text, struct hz_err *err)
+{
+	struct hz_site *site = site_parse(text);
+	struct hz_snapshot *snapshot = NULL;
+	struct hz_tune tune;
+
+	if (site == NULL)
+		return NULL;
+	hz_tune_defaults(&tune);
+	if (hz_snapshot_build(site, &tune, 1, &snapshot, err) != 0)
+		hz_site_free(site);
+	return snapshot;
+}
+
+struct exchange {
+	struct hz_http_req req;
+	struct hz_http_resp resp;
+	struct hz_arena arena;
+	uint8_t memory[4096];
+	uint64_t body_max;
+};
+
+/* Routes and handles one request; true when a handler answered. */
+static bool exchange_run(struct exchange *x, const struct hz_snapshot *snapshot,
+                         enum hz_http_method method, const char *path)
+{
+	memset(x, 0, sizeof(*x));
+	hz_arena_init(&x->arena, x->memory, sizeof(x->memory));
+	x->req.arena = &x->arena;
+	x->req.method = method;
+	x->req.route_index = -1;
+	x->req.path = (struct hz_span){ (const uint8_t *)path, strlen(path) };
+	x->body_max = hz_snapshot_app_ops.limits(snapshot)->body_bytes;
+	if (hz_snapshot_app_ops.route(snapshot, &x->req, &x->resp, &x->body_max) != 0)
+		return false;
+	hz_snapshot_app_ops.handle(snapshot, &x->req, &x->resp);
+	return true;
+}
+
+static void snapshot_routes_and_handles(void)
+{
+	struct exchange *x = malloc(sizeof(*x));
+	struct hz_err err = { 0 };
+	struct hz_snapshot *snapshot = snapshot_build(site_text, &err);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(snapshot);
+	CU_ASSERT_TRUE(exchange_run(x, snapshot, HZ_HTTP_GET, "/user/4%202/post/a%2Fb"));
+	CU_ASSERT_EQUAL(x->resp.status, 200);
+	CU_ASSERT_EQUAL(x->resp.body_kind, HZ_BODY_SPAN);
+	CU_ASSERT_TRUE(
+		hz_span_equals(x->resp.body, HZ_SPAN_LITERAL("{\"id\":\"4 2\",\"slug\":\"a/b\"}")));
+	CU_ASSERT_TRUE(exchange_run(x, snapshot, HZ_HTTP_GET, "/bytes/1024"));
+	CU_ASSERT_EQUAL(x->resp.body_bytes, 1024);
+	CU_ASSERT_TRUE(exchange_run(x, snapshot, HZ_HTTP_HEAD, "/"));
+	CU_ASSERT_PTR_NOT_NULL(x->resp.prepared);
+	CU_ASSERT_TRUE(exchange_run(x, snapshot, HZ_HTTP_POST, "/echo"));
+	CU_ASSERT_EQUAL(x->resp.body_kind, HZ_BODY_REQUEST);
+	hz_snapshot_free(snapshot);
+	free(x);
+}
+
+static void snapshot_refuses_unknown_path_and_method(void)
+{
+	struct exchange *x = malloc(sizeof(*x));
+	struct hz_err err = { 0 };
+	struct hz_snapshot *snapshot = snapshot_build(site_text, &err);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(snapshot);
+	CU_ASSERT_FALSE(exchange_run(x, snapshot, HZ_HTTP_GET, "/nope"));
+	CU_ASSERT_EQUAL(x->resp.status, 404);
+	CU_ASSERT_FALSE(exchange_run(x, snapshot, HZ_HTTP_DELETE, "/echo"));
+	CU_ASSERT_EQUAL(x->resp.status, 405);
+	CU_ASSERT_FALSE(exchange_run(x, snapshot, HZ_HTTP_GET, "/%zz"));
+	CU_ASSERT_EQUAL(x->resp.status, 400);
+	CU_ASSERT_FALSE(exchange_run(x, snapshot, HZ_HTTP_GET, "/a/%00"));
+	CU_ASSERT_EQUAL(x->resp.status, 400);
+	hz_snapshot_free(snapshot);
+	free(x);
+}
+
+static void snapshot_pin_holds_until_unpin(void)
+{
+	struct hz_err err = { 0 };
+	struct hz_snapshot *snapshot = snapshot_build(site_text, &err);
+	void *slot = snapshot;
+	const void *pinned;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(snapshot);
+	CU_ASSERT_FALSE(hz_snapshot_is_pinned(snapshot));
+	pinned = hz_snapshot_app_ops.pin(&slot, 3);
+	CU_ASSERT_PTR_EQUAL(pinned, snapshot);
+	CU_ASSERT_PTR_EQUAL(hz_snapshot_app_ops.pin(&slot, 0), snapshot);
+	hz_snapshot_app_ops.unpin(&slot, 3, pinned);
+	CU_ASSERT_TRUE(hz_snapshot_is_pinned(snapshot));
+	hz_snapshot_app_ops.unpin(&slot, 0, pinned);
+	CU_ASSERT_FALSE(hz_snapshot_is_pinned(snapshot));
+	hz_snapshot_free(snapshot);
+}
+
+static void snapshot_conflict_names_both_lines(void)
+{
+	static const char text[] =
+		"listen:\n"
+		"  - { interface: eth1, address: 10.7.0.2, port: 80 }\n"
+		"routes:\n"
+		"  - { name: a, match: GET /u/:id, respond: { status: 200, body: \"a\" } }\n"
+		"  - { name: b, match: GET /u/:name, respond: { status: 200, body: \"b\" } }\n";
+	struct hz_err err = { 0 };
+	struct hz_snapshot *snapshot = snapshot_build(text, &err);
+
+	CU_ASSERT_PTR_NULL(snapshot);
+	CU_ASSERT_EQUAL(err.exit_code, 2);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.why, "line 5"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.why, "line 4"));
+	hz_snapshot_free(snapshot);
+}
+
+HZ_SUITE(snapshot, CASE(snapshot_routes_and_handles),
+         CASE(snapshot_refuses_unknown_path_and_method), CASE(snapshot_pin_holds_until_unpin),
+         CASE(snapshot_conflict_names_both_lines));
