@@ -7,6 +7,9 @@
 #include "tcp/tcp_timer.h"
 
 #define DUP_ACKS_TO_RETRANSMIT 3 /* RFC 5681 3.2 */
+/* Backoff that outlives an ACK of something sent twice. Karn keeps all of it until there is a sample,
+ * which without timestamps, in a long repair, would leave a minute's timeout on a live path. */
+#define BACKOFF_KEPT 3
 
 static void queue_free(struct hz_tcp_pcb *pcb, uint32_t ack)
 {
@@ -76,7 +79,9 @@ static void new_ack(struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *seg)
 	rtt_take(pcb, seg);
 	queue_free(pcb, seg->ack);
 	pcb->snd_una = seg->ack;
+	pcb->last_acked = acked;
 	pcb->retries = 0;
+	pcb->rto_shift = HZ_MIN(pcb->rto_shift, BACKOFF_KEPT);
 	pcb->flags &= ~(uint32_t)(HZ_TCP_F_RTX_HEAD | HZ_TCP_F_PROBE | HZ_TCP_F_PERSIST);
 	if (!(pcb->flags & HZ_TCP_F_RECOVERY)) {
 		pcb->dup_acks = 0;
@@ -90,7 +95,11 @@ static void new_ack(struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *seg)
 		hz_cc_newreno_partial(pcb, acked);
 		pcb->flags |= HZ_TCP_F_RTX_HEAD;
 	}
-	pcb->rtx_at = pcb->snd_una == pcb->snd_max ? 0 : hz_tcp_rto_deadline(pcb);
+	pcb->rtx_at = 0;
+	if (pcb->snd_una != pcb->snd_max) {
+		pcb->rtx_at = hz_tcp_rto_deadline(pcb);
+		hz_tcp_timer_update(pcb); /* earlier than armed where a backoff ended */
+	}
 	if (pcb->snd_una == pcb->snd_end + 1)
 		fin_acked(pcb);
 	else if (hz_seq_leq(pcb->snd_nxt, pcb->snd_end) &&
@@ -107,6 +116,14 @@ static bool is_duplicate(const struct hz_tcp_pcb *pcb, const struct hz_tcp_segme
 	       window == pcb->snd_wnd && window != 0;
 }
 
+/* Not a loss of a window that was already repaired, RFC 6582 3.2 step 2. There duplicate ACKs may only
+ * echo needless retransmissions; those follow an ACK that jumped far (RFC 6582 4.1). */
+static bool is_new_loss(const struct hz_tcp_pcb *pcb)
+{
+	return hz_seq_gt(pcb->snd_una, pcb->recover) ||
+	       (pcb->cwnd > pcb->snd_mss && pcb->last_acked <= 4u * pcb->snd_mss);
+}
+
 static void dup_ack(struct hz_tcp_pcb *pcb)
 {
 	hz_tcp_pcb_touch(pcb); /* in and before recovery each one lets a new segment out */
@@ -116,8 +133,7 @@ static void dup_ack(struct hz_tcp_pcb *pcb)
 	}
 	if (pcb->dup_acks < DUP_ACKS_TO_RETRANSMIT)
 		pcb->dup_acks++;
-	/* Not for losses of a window that was already repaired, RFC 6582 3.2 step 2. */
-	if (pcb->dup_acks < DUP_ACKS_TO_RETRANSMIT || hz_seq_leq(pcb->snd_una, pcb->recover))
+	if (pcb->dup_acks < DUP_ACKS_TO_RETRANSMIT || !is_new_loss(pcb))
 		return;
 	hz_cc_newreno_enter(pcb, pcb->snd_max - pcb->snd_una);
 	pcb->recover = pcb->snd_max;

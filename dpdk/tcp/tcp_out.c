@@ -11,20 +11,37 @@
 
 #define DUP_ACKS_PER_TURN 8 /* for peers without SACK, which count them */
 
+/* What the buffer and the scale would let us offer. */
+static uint32_t window_free(const struct hz_tcp_pcb *pcb)
+{
+	return HZ_MIN(HZ_LIMIT_hold_bytes_max - pcb->hold.bytes, 65535u << pcb->rcv_wscale);
+}
+
+/* What is left of our last offer. */
+static uint32_t window_left(const struct hz_tcp_pcb *pcb)
+{
+	return hz_seq_gt(pcb->rcv_adv, pcb->rcv_nxt) ? pcb->rcv_adv - pcb->rcv_nxt : 0;
+}
+
 /* The window field. Never moves the right edge back (but for the rounding of the scale), and not
  * forward in small steps: RFC 9293 3.8.6.2.2. */
 static uint16_t window_take(struct hz_tcp_pcb *pcb)
 {
-	uint32_t wnd = HZ_LIMIT_hold_bytes_max - pcb->hold.bytes, edge;
-	uint32_t advertised =
-		hz_seq_gt(pcb->rcv_adv, pcb->rcv_nxt) ? pcb->rcv_adv - pcb->rcv_nxt : 0;
+	uint32_t wnd = window_free(pcb), left = window_left(pcb);
 
-	if (wnd < advertised + pcb->rcv_mss)
-		wnd = advertised;
-	wnd = HZ_MIN(wnd >> pcb->rcv_wscale, 65535u);
-	edge = pcb->rcv_nxt + (wnd << pcb->rcv_wscale);
-	pcb->rcv_adv = hz_seq_max(pcb->rcv_adv, edge);
-	return (uint16_t)wnd;
+	if (wnd < left + pcb->rcv_mss)
+		wnd = left;
+	wnd >>= pcb->rcv_wscale;
+	pcb->rcv_adv = hz_seq_max(pcb->rcv_adv, pcb->rcv_nxt + (wnd << pcb->rcv_wscale));
+	return (uint16_t)HZ_MIN(wnd, 65535u);
+}
+
+/* The peer may be waiting for room that has come back. */
+static bool is_window_update_due(const struct hz_tcp_pcb *pcb)
+{
+	uint32_t wnd = window_free(pcb), left = window_left(pcb);
+
+	return left < wnd / 4 && wnd - left >= 2u * pcb->rcv_mss;
 }
 
 /* Puts headers on mbuf, whose data is options and payload, and gives it to the port. Every segment
@@ -240,6 +257,21 @@ static uint32_t slice_choose(const struct hz_tcp_pcb *pcb, const struct rte_mbuf
 	return room;
 }
 
+/* Blocked with nothing under way: no ACK will come by itself. The probes' backoff is their own. */
+static void persist_arm(struct hz_tcp_pcb *pcb)
+{
+	uint64_t now_ns = hz_tcp_now(pcb->tcp);
+
+	if (pcb->zero_window_ns == 0)
+		pcb->zero_window_ns = now_ns;
+	if (!(pcb->flags & HZ_TCP_F_PERSIST))
+		pcb->rto_shift = 0;
+	else if (pcb->rtx_at != 0)
+		return;
+	pcb->flags |= HZ_TCP_F_PERSIST;
+	pcb->rtx_at = HZ_MIN(hz_tcp_rto_deadline(pcb), pcb->zero_window_ns + HZ_TCP_ZERO_WINDOW_NS);
+}
+
 static bool data_send(struct hz_tcp_pcb *pcb)
 {
 	uint32_t edge;
@@ -263,17 +295,8 @@ static bool data_send(struct hz_tcp_pcb *pcb)
 		if (end == hz_seg_end(seg))
 			pcb->tx_next = hz_seg_next(seg);
 	}
-	/* Blocked with nothing under way: no ACK will come by itself. */
-	if (pcb->tx_next != NULL && pcb->snd_nxt == pcb->snd_una) {
-		if (pcb->zero_window_ns == 0)
-			pcb->zero_window_ns = hz_tcp_now(pcb->tcp);
-		if (!(pcb->flags & HZ_TCP_F_PERSIST) || pcb->rtx_at == 0) {
-			uint64_t give_up_at = pcb->zero_window_ns + HZ_TCP_ZERO_WINDOW_NS;
-
-			pcb->flags |= HZ_TCP_F_PERSIST;
-			pcb->rtx_at = HZ_MIN(hz_tcp_rto_deadline(pcb), give_up_at);
-		}
-	}
+	if (pcb->tx_next != NULL && pcb->snd_nxt == pcb->snd_una)
+		persist_arm(pcb);
 	return true;
 }
 
@@ -308,19 +331,18 @@ static bool dup_acks_send(struct hz_tcp_pcb *pcb)
 	return true;
 }
 
-/* ACK now for every second full segment (RFC 9293 3.8.6.3) and when the window opened by as much;
+/* ACK now for every second full segment (RFC 9293 3.8.6.3) and when the window opened;
  * else soon. Data sent in this turn has carried it already. */
 static bool acks_decide(struct hz_tcp_pcb *pcb)
 {
 	uint32_t owed = pcb->rcv_nxt - pcb->ack_sent;
-	uint32_t edge = pcb->rcv_nxt + HZ_LIMIT_hold_bytes_max - pcb->hold.bytes;
 
 	if ((pcb->flags & HZ_TCP_F_ACK_DUP) && !dup_acks_send(pcb))
 		return false;
 	if ((pcb->flags & HZ_TCP_F_ACK_NOW) || owed >= 2u * pcb->rcv_mss ||
-	    hz_seq_diff(edge, pcb->rcv_adv) >= 2 * (int32_t)pcb->rcv_mss)
+	    is_window_update_due(pcb))
 		return ack_send(pcb);
-	if (owed > 0 && pcb->ack_sent != pcb->rcv_nxt && pcb->delack_at == 0)
+	if (owed > 0 && pcb->delack_at == 0)
 		pcb->delack_at = hz_tcp_now(pcb->tcp) + HZ_TCP_DELACK_NS;
 	return true;
 }

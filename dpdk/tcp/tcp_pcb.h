@@ -84,6 +84,7 @@ struct hz_tcp_pcb {
 	uint32_t ssthresh;
 	uint32_t cc_acked; /* bytes towards the next cwnd increment, RFC 3465 */
 	uint32_t recover;  /* RFC 6582 */
+	uint32_t last_acked; /* bytes of the last ACK that was new */
 	uint32_t snd_wl1, snd_wl2;
 	uint32_t snd_wnd_max;
 	uint32_t rtt_seq;                    /* being timed, when rtt_start_ns is set */

@@ -53,10 +53,33 @@ int fake_port_open(struct fake_port *fake, uint32_t mbufs)
 	return 0;
 }
 
+/* FNV-1a over what the driver was given: address, length and bytes. */
+static uint64_t frame_sum(const struct rte_mbuf *mbuf)
+{
+	const uint8_t *bytes = rte_pktmbuf_mtod(mbuf, const uint8_t *);
+	uint64_t sum = 14695981039346656037u ^ (uintptr_t)bytes ^ mbuf->data_len;
+
+	for (uint32_t i = 0; i < mbuf->data_len; i++)
+		sum = (sum ^ bytes[i]) * 1099511628211u;
+	return sum;
+}
+
+static void frame_check(const struct rte_mbuf *mbuf, uint64_t sum)
+{
+	if (frame_sum(mbuf) == sum)
+		return;
+	printf("not ok fake_port: a frame changed while the driver held it\n");
+	fflush(stdout);
+	abort();
+}
+
 void fake_port_release_held(struct fake_port *fake)
 {
-	while (fake->held_count > 0)
-		rte_pktmbuf_free(fake->held[--fake->held_count]);
+	while (fake->held_count > 0) {
+		fake->held_count--;
+		frame_check(fake->held[fake->held_count], fake->held_sum[fake->held_count]);
+		rte_pktmbuf_free(fake->held[fake->held_count]);
+	}
 }
 
 uint32_t fake_port_close(struct fake_port *fake)
@@ -90,15 +113,18 @@ size_t fake_port_take(struct fake_port *fake, uint8_t *to, size_t room)
 	if (fake->count == 0)
 		return 0;
 	mbuf = fake->sent[fake->first];
+	frame_check(mbuf, fake->sent_sum[fake->first]);
 	fake->first = (fake->first + 1) % FAKE_PORT_CAPTURE_MAX;
 	fake->count--;
 	bytes = rte_pktmbuf_data_len(mbuf);
 	if (to != NULL)
 		memcpy(to, rte_pktmbuf_mtod(mbuf, const void *), bytes < room ? bytes : room);
-	if (fake->is_holding && fake->held_count < FAKE_PORT_CAPTURE_MAX)
+	if (fake->is_holding && fake->held_count < FAKE_PORT_CAPTURE_MAX) {
+		fake->held_sum[fake->held_count] = frame_sum(mbuf);
 		fake->held[fake->held_count++] = mbuf;
-	else
+	} else {
 		rte_pktmbuf_free(mbuf);
+	}
 	return bytes;
 }
 
@@ -115,6 +141,7 @@ uint16_t hz_port_rx(struct hz_port *port, struct rte_mbuf **out, uint16_t count)
 void hz_port_tx(struct hz_port *port, struct rte_mbuf *mbuf)
 {
 	struct fake_port *fake = (struct fake_port *)port;
+	uint32_t at;
 
 	/* What the AF_XDP driver needs, FACTS of the port: one direct segment. */
 	if (mbuf->nb_segs != 1 || mbuf->next != NULL || !RTE_MBUF_DIRECT(mbuf) ||
@@ -125,7 +152,9 @@ void hz_port_tx(struct hz_port *port, struct rte_mbuf *mbuf)
 		rte_pktmbuf_free(mbuf);
 		return;
 	}
-	fake->sent[(fake->first + fake->count++) % FAKE_PORT_CAPTURE_MAX] = mbuf;
+	at = (fake->first + fake->count++) % FAKE_PORT_CAPTURE_MAX;
+	fake->sent[at] = mbuf;
+	fake->sent_sum[at] = frame_sum(mbuf);
 }
 
 void hz_port_flush(struct hz_port *port)

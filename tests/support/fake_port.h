@@ -14,6 +14,8 @@ struct fake_port {
 	bool is_holding; /* the driver keeps its reference of every frame, in held */
 	struct rte_mbuf *held[FAKE_PORT_CAPTURE_MAX];
 	uint32_t held_count;
+	uint64_t sent_sum[FAKE_PORT_CAPTURE_MAX]; /* of the frame when it was sent, and when held */
+	uint64_t held_sum[FAKE_PORT_CAPTURE_MAX];
 	uint32_t allocs_left; /* then hz_port_alloc fails; UINT32_MAX: no limit */
 	struct hz_slot slot;
 	struct hz_worker worker;
@@ -30,7 +32,8 @@ uint32_t fake_port_close(struct fake_port *fake);
 struct rte_mbuf *fake_port_frame(struct fake_port *fake, const void *bytes, size_t count);
 
 /* The oldest frame sent and not yet taken, as a copy of its bytes; its reference is dropped, unless the
- * driver holds it. Returns its length, 0: none. */
+ * driver holds it. Returns its length, 0: none. A frame that changed after it was sent ends the test
+ * program: no driver would have sent the right bytes. */
 size_t fake_port_take(struct fake_port *fake, uint8_t *to, size_t room);
 
 void fake_port_release_held(struct fake_port *fake);

@@ -83,6 +83,19 @@ static bool expect_segment(struct script *script, char *text)
 	return false;
 }
 
+/* Everything that was sent, unseen but checked. */
+static bool discard(struct script *script)
+{
+	struct seg seg;
+	const char *why = NULL;
+	int found;
+
+	world_turn(&script->world);
+	while ((found = world_capture(&script->world, &seg, &why)) == 1)
+		;
+	return found == 0 ? true : fail(script, why);
+}
+
 /* --- what the application saw -------------------------------------------------------------------------- */
 
 static bool expect_event(struct script *script, const char *text)
@@ -122,7 +135,6 @@ static bool direct_app(struct script *script, const char *text)
 	unsigned n = 0;
 	double seconds = 0;
 
-	world_turn(world);
 	if (sscanf(text, "consume %u", &n) == 1)
 		app->consume_max = n;
 	else if (strcmp(text, "consume all") == 0)
@@ -143,6 +155,8 @@ static bool direct_app(struct script *script, const char *text)
 		app->abort_on_data = true;
 	else if (app->stream == NULL)
 		return fail(script, "no connection, or unknown words after app");
+	else if (strcmp(text, "timer off") == 0)
+		hz_stream_timer(app->stream, 0);
 	else if (sscanf(text, "timer %lf", &seconds) == 1)
 		hz_stream_timer(app->stream, world->env.now_ns + (uint64_t)(seconds * 1e9));
 	else if (strcmp(text, "shutdown") == 0)
@@ -319,6 +333,8 @@ static bool line_run(struct script *script, char *line)
 		return check_gauge(script, line + 6);
 	if (strncmp(line, "driver ", 7) == 0)
 		return direct_driver(script, line + 7);
+	if (strcmp(line, "discard") == 0)
+		return discard(script);
 	if (strcmp(line, "turn") == 0) {
 		world_turn(&script->world);
 		return true;
