@@ -25,6 +25,8 @@ static void queue_free(struct hz_tcp_pcb *pcb, uint32_t ack)
 		pcb->tx_head = hz_seg_next(seg);
 		if (pcb->tx_head == NULL)
 			pcb->tx_tail = NULL;
+		pcb->tx_count--;
+		pcb->tcp->tx_total--;
 		rte_pktmbuf_free(seg);
 	}
 }

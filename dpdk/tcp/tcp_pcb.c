@@ -123,6 +123,7 @@ void hz_tcp_pcb_free(struct hz_tcp_pcb *pcb)
 	hz_tcp_stream_closed(pcb);
 	hz_wheel_cancel(&tcp->wheel, &pcb->timer);
 	hz_seg_free_list(pcb->tx_head);
+	tcp->tx_total -= pcb->tx_count;
 	hz_seg_free_list(pcb->reasm);
 	tcp->reasm_total -= pcb->reasm_count;
 	if (tcp->reserved_by == pcb)

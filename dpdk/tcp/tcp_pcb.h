@@ -75,6 +75,7 @@ struct hz_tcp_pcb {
 	uint8_t retries;  /* timeouts since the last progress */
 	uint16_t snd_mss; /* payload bytes of a full segment */
 	uint16_t rcv_mss;
+	uint16_t tx_count; /* segments queued */
 
 	struct hz_stream stream;
 	struct hz_tcp *tcp;
@@ -82,8 +83,8 @@ struct hz_tcp_pcb {
 	struct hz_tcp_pcb *turn_next;
 
 	uint32_t ssthresh;
-	uint32_t cc_acked; /* bytes towards the next cwnd increment, RFC 3465 */
-	uint32_t recover;  /* RFC 6582 */
+	uint32_t cc_acked;   /* bytes towards the next cwnd increment, RFC 3465 */
+	uint32_t recover;    /* RFC 6582 */
 	uint32_t last_acked; /* bytes of the last ACK that was new */
 	uint32_t snd_wl1, snd_wl2;
 	uint32_t snd_wnd_max;

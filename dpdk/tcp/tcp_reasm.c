@@ -3,14 +3,11 @@
 #include "tcp/tcp_seg.h"
 #include "tcp/tcp_stack.h"
 
-/* Share of a packet pool that all out-of-order queues of the stack may hold. */
-#define POOL_SHARE 4
-
 static bool is_full(const struct hz_tcp_pcb *pcb, const struct rte_mbuf *mbuf, uint32_t bytes)
 {
 	return pcb->reasm_count >= HZ_LIMIT_reasm_segments_max ||
 	       pcb->reasm_bytes + bytes > HZ_LIMIT_reasm_bytes_max ||
-	       pcb->tcp->reasm_total >= mbuf->pool->size / POOL_SHARE;
+	       pcb->tcp->reasm_total >= mbuf->pool->size / HZ_TCP_REASM_POOL_PART;
 }
 
 static void forget(struct hz_tcp_pcb *pcb, uint32_t bytes)

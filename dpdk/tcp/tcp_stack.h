@@ -8,6 +8,12 @@
 #include "tcp/tcp_table.h"
 #include "tcp/tcp_time_wait.h"
 
+/* Output segments a connection may have queued, however short they are; and the parts of the packet
+ * pool that all output and all out-of-order input may hold. What is left receives: without it no ACK
+ * would come in that frees the rest. */
+#define HZ_TCP_TX_SEGMENTS_MAX  512u
+#define HZ_TCP_TX_POOL_PART     2u
+#define HZ_TCP_REASM_POOL_PART  4u
 #define HZ_TCP_HALF_OPEN_MAX    4096u
 #define HZ_TCP_HOLD_SMALL_BYTES 4096u
 /* Twice the window, so that moving the rest to the front is rare however little is consumed. */
@@ -32,6 +38,7 @@ struct hz_tcp {
 	uint32_t half_open_count;
 	uint32_t half_open_max;
 	uint32_t reasm_total; /* packet buffers in all out-of-order queues */
+	uint32_t tx_total;    /* and in all output queues */
 	uint32_t challenges_left;
 	uint64_t challenges_until_ns;
 	uint16_t ip_id; /* RFC 6864 4.1: unique enough while a fragment may live */

@@ -7,8 +7,9 @@
 #include <assert.h>
 #include <string.h>
 
-/* Room that is worth waking a blocked protocol for. */
-#define TX_WAKE_BYTES (HZ_LIMIT_tx_bytes_max / 4u)
+/* How far a blocked protocol's output must have drained before it is woken. */
+#define TX_WAKE_BYTES    (HZ_LIMIT_tx_bytes_max / 4u * 3u)
+#define TX_WAKE_SEGMENTS (HZ_TCP_TX_SEGMENTS_MAX / 4u * 3u)
 
 /* --- down: what the protocol calls ------------------------------------------------------------- */
 
@@ -71,8 +72,11 @@ static struct hz_wspan stream_reserve(struct hz_stream *s, size_t min_bytes)
 		room = pcb->snd_mss - hz_seg_bytes(tail);
 		return reserved(pcb, tail, hz_seg_payload(tail) + hz_seg_bytes(tail), room);
 	}
-	if (hz_tcp_pcb_tx_bytes(pcb) + HZ_MAX(min, pcb->snd_mss) > HZ_LIMIT_tx_bytes_max)
+	if (pcb->tx_count >= HZ_TCP_TX_SEGMENTS_MAX ||
+	    hz_tcp_pcb_tx_bytes(pcb) + HZ_MAX(min, pcb->snd_mss) > HZ_LIMIT_tx_bytes_max)
 		return blocked(pcb, 0);
+	if (tcp->tx_total >= pcb->port->pool->size / HZ_TCP_TX_POOL_PART)
+		return blocked(pcb, HZ_TCP_F_NO_MBUF);
 	seg = spare_get(tcp, pcb->port);
 	if (seg == NULL)
 		return blocked(pcb, HZ_TCP_F_NO_MBUF);
@@ -96,6 +100,8 @@ static void queue_spare(struct hz_tcp_pcb *pcb, uint32_t bytes)
 	pcb->tx_tail = seg;
 	if (pcb->tx_next == NULL)
 		pcb->tx_next = seg;
+	pcb->tx_count++;
+	pcb->tcp->tx_total++;
 }
 
 static void stream_commit(struct hz_stream *s, size_t bytes)
@@ -269,7 +275,7 @@ void hz_tcp_stream_turn(struct hz_tcp_pcb *pcb)
 		return;
 	pcb->flags &= ~(uint32_t)HZ_TCP_F_AGAIN;
 	if (due & HZ_TCP_F_WANT_WRITE) {
-		if (hz_tcp_pcb_tx_bytes(pcb) > HZ_LIMIT_tx_bytes_max - TX_WAKE_BYTES)
+		if (hz_tcp_pcb_tx_bytes(pcb) > TX_WAKE_BYTES || pcb->tx_count > TX_WAKE_SEGMENTS)
 			return;
 		pcb->flags &= ~(uint32_t)HZ_TCP_F_WANT_WRITE;
 		pcb->stream.proto->on_writable(&pcb->stream);

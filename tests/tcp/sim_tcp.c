@@ -248,8 +248,10 @@ static void step(struct sim *sim)
 		sim->why = "it does not finish";
 		return;
 	}
-	if (next_ns > now_of(sim) || stack_ns <= now_of(sim))
-		world_advance(&sim->world, HZ_MAX(next_ns, now_of(sim)) - now_of(sim));
+	if (next_ns > now_of(sim))
+		world_advance(&sim->world, next_ns - now_of(sim));
+	else if (stack_ns <= now_of(sim))
+		world_advance(&sim->world, 1000); /* the next turn */
 	stack_out(sim);
 	if (frame_ns == next_ns) {
 		one = sim->flying[at];
