@@ -64,6 +64,7 @@ static const struct {
 	{ "/a//../b", 0, "/a/b" },
 	{ "//..", 0, "/" },
 	{ "/\xff", 0, "/\xff" },
+	{ "/a/path/longer/than/a/word/../x", 0, "/a/path/longer/than/a/x" },
 };
 
 static void path_of_table_decodes_as_listed(void)
@@ -88,6 +89,28 @@ static void path_of_table_decodes_as_listed(void)
 			CU_ASSERT_EQUAL(out.data[k], want == '|' ? HZ_PATH_SLASH : want);
 		}
 	}
+}
+
+/* Whole words are looked at together: every byte at every place in a path, against the rule. */
+static void each_byte_is_judged_alike_at_every_place(void)
+{
+	unsigned wrong = 0;
+
+	for (unsigned byte = 0; byte < 256; byte++) {
+		for (size_t at = 1; at < 20; at++) {
+			char text[] = "/abcdefgh\xc3\xa9hijklmnop";
+			struct hz_span path = { (const uint8_t *)text, sizeof(text) - 1 }, out;
+			bool is_bad = byte < 0x20 || byte == 0x7f || byte == '%';
+			uint8_t memory[64];
+			struct hz_arena arena;
+
+			text[at] = (char)byte;
+			hz_arena_init(&arena, memory, sizeof(memory));
+			wrong += hz_path_decode(path, &arena, &out) != (is_bad ? -EINVAL : 0);
+			wrong += !is_bad && out.len != path.len;
+		}
+	}
+	CU_ASSERT_EQUAL(wrong, 0);
 }
 
 static void plain_path_is_not_copied(void)
@@ -126,5 +149,6 @@ static void param_without_slash_is_not_copied(void)
 	CU_ASSERT_EQUAL(out.len, 0);
 }
 
-HZ_SUITE(path, CASE(path_of_table_decodes_as_listed), CASE(plain_path_is_not_copied),
+HZ_SUITE(path, CASE(path_of_table_decodes_as_listed),
+         CASE(each_byte_is_judged_alike_at_every_place), CASE(plain_path_is_not_copied),
          CASE(full_arena_is_enomem), CASE(param_without_slash_is_not_copied));
