@@ -1,0 +1,131 @@
+/* hzctl conf check: the same parser as hzd's, on a file nobody serves yet. */
+#include "commands.h"
+#include "config/site.h"
+#include "core/endpoint.h"
+#include "ctl_client.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static json_t *span_json(struct hz_span span)
+{
+	json_t *text = json_stringn((const char *)span.data, span.len);
+
+	return text != NULL ? text : json_null();
+}
+
+static json_t *site_json(const char *path, const struct hz_site *site)
+{
+	json_t *listens = json_array(), *healths = json_array(), *routes = json_array();
+	char text[HZ_ENDPOINT_TEXT_MAX];
+
+	for (uint32_t i = 0; i < site->listen_count; i++) {
+		hz_endpoint_print(&site->listen[i].endpoint, text);
+		json_array_append_new(listens,
+		                      json_pack("{s:s, s:s}", "interface",
+		                                site->listen[i].interface, "address", text));
+	}
+	for (uint32_t i = 0; i < site->health_count; i++)
+		json_array_append_new(healths, json_pack("{s:i, s:s}", "port", site->health[i].port,
+		                                         "path", site->health[i].path));
+	for (uint32_t i = 0; i < site->route_count; i++)
+		json_array_append_new(routes,
+		                      json_pack("{s:s, s:o, s:i}", "name", site->route[i].name,
+		                                "pattern", span_json(site->route[i].pattern),
+		                                "line", (int)site->route[i].line));
+	return json_pack("{s:s, s:o, s:o, s:o}", "file", path, "listens", listens, "health",
+	                 healths, "routes", routes);
+}
+
+static void site_text(FILE *to, const json_t *result)
+{
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(json_object_get(result, "listens"), i, item)
+		fprintf(to, "listen  %s on %s\n", hz_out_string(item, "address"),
+	                hz_out_string(item, "interface"));
+	json_array_foreach(json_object_get(result, "health"), i, item)
+		fprintf(to, "health  port %llu, path %s\n",
+	                (unsigned long long)hz_out_u64(item, "port"), hz_out_string(item, "path"));
+	json_array_foreach(json_object_get(result, "routes"), i, item)
+		fprintf(to, "route   %-16s %s\n", hz_out_string(item, "name"),
+	                hz_out_string(item, "pattern"));
+	fprintf(to, "%s: ok\n", hz_out_string(result, "file"));
+}
+
+static json_t *errors_json(const struct hz_site_errors *errors)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < errors->count && i < HZ_SITE_ERRORS_MAX; i++) {
+		const struct hz_site_error *error = &errors->error[i];
+
+		json_array_append_new(list,
+		                      json_pack("{s:i, s:i, s:s, s:s}", "line", (int)error->line,
+		                                "column", (int)error->column, "text", error->text,
+		                                "hint", error->hint));
+	}
+	return list;
+}
+
+/* ", the running configuration was not touched (generation 7)" where one runs. */
+static void running_note(const struct hz_opts *opts, char *out, size_t bytes)
+{
+	struct hz_err ignored = { 0 };
+	json_t *status = NULL;
+
+	out[0] = '\0';
+	if (hz_ctl_client_call(opts->instance, "status", &status, &ignored) != 0)
+		return;
+	snprintf(out, bytes, "; the running configuration was not touched (generation %llu)",
+	         (unsigned long long)hz_out_u64(status, "generation"));
+	json_decref(status);
+}
+
+static void errors_report(const struct hz_opts *opts, const char *path, struct hz_span text,
+                          const struct hz_site_errors *errors, struct hz_err *err)
+{
+	char note[96];
+
+	running_note(opts, note, sizeof(note));
+	(void)hz_err_set(err, -EINVAL, 2, "bad_config", "", "%s: %u error%s%s", path, errors->count,
+	                 errors->count == 1 ? "" : "s", note);
+	if (opts->out.is_json) {
+		hz_out_error(&opts->out, err, errors_json(errors));
+		return;
+	}
+	hz_site_errors_print(stderr, path, text, errors);
+	fprintf(stderr, "%s\n", err->why);
+}
+
+int hz_cmd_conf_check(const struct hz_opts *opts, struct hz_words *words, struct hz_err *err)
+{
+	struct hz_site_errors *errors = calloc(1, sizeof(*errors));
+	struct hz_span text = { NULL, 0 };
+	struct hz_site *site = NULL;
+	const char *path;
+	int status;
+
+	status = errors != NULL ? 0 : hz_err_set(err, -ENOMEM, 1, "memory", "", "out of memory");
+	if (status == 0)
+		status = hz_words_value(words, "check", &path, err);
+	if (status == 0)
+		status = hz_words_end(words, err);
+	if (status == 0) {
+		status = hz_site_load(path, &site, &text, errors);
+		if (status == 0) {
+			status = hz_out_result(&opts->out, site_json(path, site), site_text, err);
+		} else if (errors->count > 0) {
+			errors_report(opts, path, text, errors, err);
+			status = 2;
+		} else {
+			(void)hz_err_set(err, status, 2, "bad_config", "", "%s: %s", path,
+			                 strerror(-status));
+		}
+	}
+	hz_site_free(site);
+	free((void *)(uintptr_t)text.data);
+	free(errors);
+	return status;
+}

@@ -1,0 +1,103 @@
+/* hzctl health show: what a probe would be told right now, and by whose fault. The rule is XDP's
+ * (bpf/beats.h): 200 only while the daemon is ready and every worker's beat is fresh and ready. */
+#include "commands.h"
+#include "core/clock.h"
+#include "figures.h"
+#include "telemetry_view.h"
+#include <errno.h>
+#include <string.h>
+
+static const char *const state_names[] = HZ_STATE_NAMES;
+static const char *const on_dead_names[] = { "answer503", "pass", "drop" };
+
+#define NAME_OF(names, index) ((index) < HZ_ARRAY_LEN(names) ? (names)[index] : "unknown")
+
+/* "" when a probe gets 200, else why not. */
+static void verdict_find(const struct hz_cfg *cfg, const struct hz_beat *beats, char *why,
+                         size_t bytes)
+{
+	uint64_t now_ns = hz_clock_monotonic_ns();
+
+	why[0] = '\0';
+	if (cfg->workers == 0)
+		snprintf(why, bytes, "no server ever started");
+	else if (cfg->state != HZ_STATE_READY)
+		snprintf(why, bytes, "the server is %s", NAME_OF(state_names, cfg->state));
+	for (uint32_t i = 0; i < cfg->workers && i < HZ_WORKERS_MAX; i++) {
+		uint64_t age_ns = now_ns > beats[i].beat_ns ? now_ns - beats[i].beat_ns : 0;
+
+		if (age_ns > cfg->beat_timeout_ns) {
+			snprintf(why, bytes, "worker %u has not moved for %llu ms", i,
+			         (unsigned long long)(age_ns / HZ_NS_PER_MS));
+			return;
+		}
+		if (why[0] == '\0' && beats[i].state != HZ_STATE_READY)
+			snprintf(why, bytes, "worker %u is %s", i,
+			         NAME_OF(state_names, beats[i].state));
+	}
+}
+
+static void health_text(FILE *to, const json_t *result)
+{
+	char ok[HZ_FIGURES_MAX], fail[HZ_FIGURES_MAX], missing[HZ_FIGURES_MAX];
+	const char *why = hz_out_string(result, "why");
+
+	hz_figures_count(hz_out_u64(result, "answered_200"), ok);
+	hz_figures_count(hz_out_u64(result, "answered_503"), fail);
+	hz_figures_count(hz_out_u64(result, "answered_404"), missing);
+	fprintf(to, "probes get %llu%s%s\n", (unsigned long long)hz_out_u64(result, "answer"),
+	        strcmp(why, "-") != 0 ? ": " : "", strcmp(why, "-") != 0 ? why : "");
+	fprintf(to, "answered in the kernel: 200 %s   503 %s   404 %s\n", ok, fail, missing);
+	fprintf(to, "a beat older than %llu ms counts as dead; traffic then: %s\n",
+	        (unsigned long long)hz_out_u64(result, "beat_timeout_ms"),
+	        hz_out_string(result, "on_dead"));
+}
+
+static int maps_read(const struct hz_telemetry_view *view, struct hz_cfg *cfg,
+                     struct hz_verdicts *verdicts, struct hz_err *err)
+{
+	int status = hz_xdp_cfg_read(&view->maps, cfg);
+
+	if (status == 0)
+		status = hz_xdp_verdicts_read(&view->maps, verdicts);
+	if (status != 0)
+		return hz_err_set(err, status, 1, "map", "hzctl doctor", "cannot read the maps: %s",
+		                  strerror(-status));
+	return 0;
+}
+
+int hz_cmd_health_show(const struct hz_opts *opts, struct hz_words *words, struct hz_err *err)
+{
+	struct hz_verdicts verdicts;
+	struct hz_telemetry_view view;
+	struct hz_cfg cfg;
+	char why[96];
+	json_t *result;
+	int status;
+
+	status = hz_words_end(words, err);
+	if (status == 0)
+		status = hz_telemetry_view_open(opts->instance, &view, err);
+	if (status != 0)
+		return status;
+	if (view.is_shared)
+		status = hz_err_set(err, -EOPNOTSUPP, 1, "no_kernel_plane", "hzctl status",
+		                    "hzd serves over kernel sockets (boot/io=socket): no XDP "
+		                    "program answers probes");
+	else
+		status = maps_read(&view, &cfg, &verdicts, err);
+	if (status == 0)
+		verdict_find(&cfg, view.maps.beat, why, sizeof(why));
+	hz_telemetry_view_close(&view);
+	if (status != 0)
+		return status;
+	result = json_pack(
+		"{s:i, s:o, s:s, s:I, s:I, s:I, s:I, s:s}", "answer", why[0] == '\0' ? 200 : 503,
+		"why", why[0] == '\0' ? json_null() : json_string(why), "state",
+		NAME_OF(state_names, cfg.state), "answered_200", (json_int_t)verdicts.health_200,
+		"answered_503", (json_int_t)verdicts.health_503, "answered_404",
+		(json_int_t)verdicts.health_404, "beat_timeout_ms",
+		(json_int_t)(cfg.beat_timeout_ns / HZ_NS_PER_MS), "on_dead",
+		NAME_OF(on_dead_names, cfg.on_dead));
+	return hz_out_result(&opts->out, result, health_text, err);
+}

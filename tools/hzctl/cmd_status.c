@@ -1,0 +1,128 @@
+/* hzctl status: one screen. hzd's own answer, with latency and rates from the maps; when hzd is down, what
+ * the maps still say. Exit 0 when it serves, 1 when it runs but is not ready, 3 when it does not run. */
+#include "commands.h"
+#include "ctl_client.h"
+#include "figures.h"
+#include "latency_json.h"
+#include "status_text.h"
+#include "worker_json.h"
+#include "xdp_json.h"
+#include <errno.h>
+#include <string.h>
+
+/* total and health as the latency command has them, and the rate of requests. */
+static void figures_add(json_t *result, const struct hz_telemetry_view *view)
+{
+	static const struct {
+		const char *key;
+		enum hz_stage stage;
+	} stages[] = { { "total", HZ_STAGE_TOTAL }, { "health", HZ_STAGE_HEALTH } };
+	struct hz_verdicts verdicts;
+	struct hz_err ignored;
+	struct hz_hist hist;
+
+	for (size_t i = 0; i < HZ_ARRAY_LEN(stages); i++)
+		if (hz_telemetry_view_hist(view, stages[i].stage, -1, &hist, &ignored) == 0)
+			json_object_set_new(result, stages[i].key,
+			                    hz_latency_json_make(stages[i].key, &hist, false));
+	if (!view->is_shared && hz_xdp_verdicts_read(&view->maps, &verdicts) == 0)
+		json_object_set_new(
+			result, "health_answers",
+			json_integer((json_int_t)(verdicts.health_200 + verdicts.health_503 +
+		                                  verdicts.health_404)));
+}
+
+static uint64_t sum_of(const json_t *workers, const char *key)
+{
+	const json_t *worker;
+	uint64_t sum = 0;
+	size_t i;
+
+	json_array_foreach(workers, i, worker) sum += hz_out_u64(worker, key);
+	return sum;
+}
+
+static void rate_add(json_t *result, const struct hz_telemetry_view *view)
+{
+	struct hz_err ignored;
+	json_t *workers = NULL;
+
+	if (hz_worker_json_sample(view, -1, &workers, &ignored) != 0)
+		return;
+	json_object_set_new(result, "requests_per_s",
+	                    json_integer((json_int_t)sum_of(workers, "requests_per_s")));
+	json_decref(workers);
+}
+
+static int status_up(const struct hz_opts *opts, json_t *result, struct hz_err *err)
+{
+	bool is_ready = strcmp(hz_out_string(result, "state"), "ready") == 0;
+	struct hz_telemetry_view view;
+	struct hz_err ignored = { 0 };
+	int status;
+
+	/* Latency is an extra here: the maps may be closed to this user. */
+	if (hz_telemetry_view_open(opts->instance, &view, &ignored) == 0) {
+		figures_add(result, &view);
+		rate_add(result, &view);
+		hz_telemetry_view_close(&view);
+	}
+	status = hz_out_result(&opts->out, result, hz_status_text, err);
+	if (status != 0)
+		return status;
+	return is_ready ? 0 : 1;
+}
+
+/* The keys of hzd's answer, as far as the maps know them. */
+static json_t *down_json(const struct hz_opts *opts)
+{
+	json_t *result = json_pack("{s:s, s:[], s:[]}", "state", "down", "interfaces", "workers");
+	json_t *interfaces = NULL, *workers = NULL;
+	struct hz_telemetry_view view;
+	struct hz_err ignored = { 0 };
+
+	if (hz_xdp_json_interfaces(opts->instance, NULL, &interfaces, &ignored) == 0)
+		json_object_set_new(result, "interfaces", interfaces);
+	if (hz_telemetry_view_open(opts->instance, &view, &ignored) != 0)
+		return result;
+	figures_add(result, &view);
+	if (hz_worker_json_sample(&view, -1, &workers, &ignored) == 0) {
+		json_object_set_new(result, "requests",
+		                    json_integer((json_int_t)sum_of(workers, "requests")));
+		json_object_set_new(result, "errors",
+		                    json_integer((json_int_t)sum_of(workers, "errors")));
+		json_object_set_new(result, "workers", workers);
+	}
+	hz_telemetry_view_close(&view);
+	return result;
+}
+
+static int status_down(const struct hz_opts *opts, struct hz_err *err)
+{
+	json_t *result = down_json(opts);
+	struct hz_err write_err = { 0 };
+
+	if (opts->out.is_json)
+		json_object_set_new(result, "error",
+		                    json_pack("{s:s, s:s, s:s, s:s}", "code", err->code, "message",
+		                              err->what, "why", err->why, "hint", err->hint));
+	else
+		hz_out_error(&opts->out, err, NULL);
+	if (hz_out_result(&opts->out, result, hz_status_text, &write_err) != 0)
+		return 1;
+	return 3;
+}
+
+int hz_cmd_status(const struct hz_opts *opts, struct hz_words *words, struct hz_err *err)
+{
+	json_t *result = NULL;
+	int status;
+
+	status = hz_words_end(words, err);
+	if (status != 0)
+		return status;
+	status = hz_ctl_client_call(opts->instance, "status", &result, err);
+	if (status == 0)
+		return status_up(opts, result, err);
+	return err->exit_code == 3 ? status_down(opts, err) : status;
+}

@@ -1,0 +1,257 @@
+/* hzctl xdp: the only one that attaches and detaches. */
+#include "claims.h"
+#include "commands.h"
+#include "core/endpoint.h"
+#include "netwait.h"
+#include "xdp_json.h"
+#include <errno.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct attach_args {
+	struct hz_xdp_attach_opts opts;
+	struct hz_claims claims;
+	char site_path[128];
+	bool has_site;
+	bool wants_wait;
+};
+
+static int ifname_take(struct hz_words *words, const char **out, struct hz_err *err)
+{
+	int status = hz_words_value(words, "dev", out, err);
+
+	if (status == 0 && (strlen(*out) == 0 || strlen(*out) >= IF_NAMESIZE))
+		return hz_err_set(err, -EINVAL, 2, "usage", "ip link",
+		                  "'%.40s' is no interface name", *out);
+	return status;
+}
+
+/* claim A B C: every word with a colon belongs to the list. */
+static int list_take(struct hz_words *words, struct hz_claims *claims, enum hz_claim_kind kind,
+                     struct hz_err *err)
+{
+	const char *text;
+	int status = hz_words_value(words, kind == HZ_CLAIM_SITE ? "claim" : "health", &text, err);
+
+	while (status == 0) {
+		status = hz_claims_add(claims, kind, text, err);
+		text = hz_words_peek(words);
+		if (text == NULL || strchr(text, ':') == NULL)
+			break;
+		words->at++;
+	}
+	return status;
+}
+
+static int word_take(struct hz_words *words, struct attach_args *args, struct hz_err *err)
+{
+	static const char *const modes[] = { "native", "generic" };
+	const char *path;
+	uint32_t mode;
+	int status = 0;
+
+	if (hz_words_take(words, "site")) {
+		status = hz_words_value(words, "site", &path, err);
+		if (status == 0 && strlen(path) >= sizeof(args->site_path))
+			return hz_err_set(err, -ENAMETOOLONG, 2, "usage", "", "path too long");
+		if (status == 0)
+			snprintf(args->site_path, sizeof(args->site_path), "%s", path);
+		args->has_site = true;
+	} else if (hz_words_take(words, "claim")) {
+		status = list_take(words, &args->claims, HZ_CLAIM_SITE, err);
+	} else if (hz_words_take(words, "health")) {
+		status = list_take(words, &args->claims, HZ_CLAIM_HEALTH, err);
+	} else if (hz_words_take(words, "mode")) {
+		status = hz_words_choice(words, "mode", modes, 2, &mode, err);
+		if (status == 0)
+			args->opts.mode = mode == 0 ? HZ_XDP_NATIVE : HZ_XDP_GENERIC;
+	} else if (hz_words_take(words, "ensure")) {
+		args->opts.ensure = true;
+	} else if (hz_words_take(words, "wait")) {
+		args->wants_wait = true;
+	} else if (hz_words_take(words, "dry-run")) {
+		args->opts.dry_run = true;
+	} else if (hz_words_take(words, "yes-this-nic")) {
+		args->opts.yes_this_nic = true;
+	} else {
+		status = hz_words_unknown(
+			words, "site claim health mode ensure wait dry-run yes-this-nic", err);
+	}
+	return status;
+}
+
+static int args_parse(struct hz_words *words, struct attach_args *args, struct hz_err *err)
+{
+	int status = 0;
+
+	if (!hz_words_take(words, "dev"))
+		return hz_words_unknown(words, "dev", err);
+	status = ifname_take(words, &args->opts.ifname, err);
+	while (status == 0 && hz_words_peek(words) != NULL)
+		status = word_take(words, args, err);
+	if (status != 0)
+		return status;
+	if (args->has_site && args->claims.claim_count + args->claims.health_count > 0)
+		return hz_err_set(err, -EINVAL, 2, "usage", "hzctl xdp help",
+		                  "site and claim exclude each other");
+	if (args->claims.health_count > 0 && args->claims.claim_count == 0)
+		return hz_err_set(err, -EINVAL, 2, "usage", "hzctl xdp help",
+		                  "health needs a claim, or a site with its health ports");
+	return 0;
+}
+
+static int site_claims(struct attach_args *args, struct hz_err *err)
+{
+	struct hz_site_errors *errors = calloc(1, sizeof(*errors));
+	struct hz_span text = { NULL, 0 };
+	struct hz_site *site = NULL;
+	char hint[160];
+	int status;
+
+	if (errors == NULL)
+		return hz_err_set(err, -ENOMEM, 1, "memory", "", "out of memory");
+	status = hz_site_load(args->site_path, &site, &text, errors);
+	snprintf(hint, sizeof(hint), "hzctl conf check %s", args->site_path);
+	if (status == 0)
+		status = hz_claims_from_site(&args->claims, site, args->opts.ifname, err);
+	else if (errors->count > 0)
+		(void)hz_err_set(err, status, 2, "bad_config", hint, "%s:%u:%u: %s",
+		                 args->site_path, errors->error[0].line, errors->error[0].column,
+		                 errors->error[0].text);
+	else
+		(void)hz_err_set(err, status, status == -EACCES ? 4 : 2, "bad_config",
+		                 "hzctl xdp attach dev IF site FILE, or claim tcp:ADDR:PORT",
+		                 "%s: %s", args->site_path, strerror(-status));
+	free((void *)(uintptr_t)text.data);
+	free(errors);
+	return status;
+}
+
+static json_t *attach_json(const struct attach_args *args, const struct hz_xdp_info *info)
+{
+	json_t *claims = json_array(), *healths = json_array(), *result;
+	char text[HZ_ENDPOINT_TEXT_MAX];
+
+	for (uint32_t i = 0; i < args->opts.claim_count; i++) {
+		hz_endpoint_print(&args->opts.claims[i], text);
+		json_array_append_new(claims, json_string(text));
+	}
+	for (uint32_t i = 0; i < args->opts.health_count; i++) {
+		hz_endpoint_print(&args->opts.healths[i].endpoint, text);
+		json_array_append_new(healths, json_string(text));
+	}
+	result = args->opts.dry_run ? json_pack("{s:s}", "ifname", args->opts.ifname)
+	                            : hz_xdp_json_interface(info);
+	json_object_set_new(result, "mode",
+	                    json_string(args->opts.mode == HZ_XDP_NATIVE ? "native" : "generic"));
+	json_object_set_new(result, "dry_run", json_boolean(args->opts.dry_run));
+	json_object_set_new(result, "claims", claims);
+	json_object_set_new(result, "health", healths);
+	return result;
+}
+
+static void attach_text(FILE *to, const json_t *result)
+{
+	bool dry_run = json_is_true(json_object_get(result, "dry_run"));
+	const json_t *item;
+	size_t i;
+
+	fprintf(to, "%s  xdp %s %s", hz_out_string(result, "ifname"), hz_out_string(result, "mode"),
+	        dry_run ? "would be attached" : "attached");
+	if (!dry_run)
+		fprintf(to, ", program %llu", (unsigned long long)hz_out_u64(result, "program_id"));
+	fputs("\n  claims", to);
+	json_array_foreach(json_object_get(result, "claims"), i, item)
+		fprintf(to, " %s", json_string_value(item));
+	if (json_array_size(json_object_get(result, "health")) > 0)
+		fputs("\n  health", to);
+	json_array_foreach(json_object_get(result, "health"), i, item)
+		fprintf(to, " %s", json_string_value(item));
+	fputc('\n', to);
+}
+
+static int attach(const struct hz_opts *opts, struct attach_args *args, struct hz_err *err)
+{
+	struct hz_xdp_info info = { 0 };
+	int status = 0;
+
+	hz_err_what(err, "xdp attach dev %s failed", args->opts.ifname);
+	if (!args->has_site && args->claims.claim_count == 0)
+		snprintf(args->site_path, sizeof(args->site_path), "/etc/hz%s%s/site.yaml",
+		         opts->instance ? "-" : "", opts->instance ? opts->instance : "");
+	if (args->site_path[0] != '\0')
+		status = site_claims(args, err);
+	if (status == 0 && args->wants_wait)
+		status = hz_netwait_interface(args->opts.ifname, err);
+	args->opts.size = sizeof(args->opts);
+	args->opts.instance = opts->instance;
+	args->opts.claim_count = args->claims.claim_count;
+	args->opts.claims = args->claims.claim;
+	args->opts.health_count = args->claims.health_count;
+	args->opts.healths = args->claims.health;
+	if (status == 0)
+		status = hz_xdp_attach(&args->opts, &info, err);
+	if (status == 0)
+		status = hz_out_result(&opts->out, attach_json(args, &info), attach_text, err);
+	return status;
+}
+
+int hz_cmd_xdp_attach(const struct hz_opts *opts, struct hz_words *words, struct hz_err *err)
+{
+	struct attach_args *args = calloc(1, sizeof(*args));
+	int status;
+
+	if (args == NULL)
+		return hz_err_set(err, -ENOMEM, 1, "memory", "", "out of memory");
+	status = args_parse(words, args, err);
+	if (status == 0)
+		status = attach(opts, args, err);
+	hz_claims_free(&args->claims);
+	free(args);
+	return status;
+}
+
+static void detach_text(FILE *to, const json_t *result)
+{
+	fprintf(to, "%s  detached: the kernel has all traffic\n",
+	        hz_out_string(result, "detached"));
+}
+
+int hz_cmd_xdp_detach(const struct hz_opts *opts, struct hz_words *words, struct hz_err *err)
+{
+	const char *ifname = NULL;
+	int status = 0;
+
+	if (hz_words_take(words, "dev"))
+		status = ifname_take(words, &ifname, err);
+	else if (!hz_words_take(words, "all"))
+		status = hz_words_unknown(words, "dev all", err);
+	if (status == 0)
+		status = hz_words_end(words, err);
+	if (status != 0)
+		return status;
+	hz_err_what(err, "xdp detach %s%s failed", ifname ? "dev " : "", ifname ? ifname : "all");
+	status = hz_xdp_detach(opts->instance, ifname, err);
+	if (status != 0)
+		return status;
+	return hz_out_result(&opts->out, json_pack("{s:s}", "detached", ifname ? ifname : "all"),
+	                     detach_text, err);
+}
+
+int hz_cmd_xdp_show(const struct hz_opts *opts, struct hz_words *words, struct hz_err *err)
+{
+	const char *ifname = NULL;
+	json_t *result = NULL;
+	int status = 0;
+
+	if (hz_words_take(words, "dev"))
+		status = ifname_take(words, &ifname, err);
+	else if (hz_words_peek(words) != NULL)
+		status = hz_words_unknown(words, "dev", err);
+	if (status == 0)
+		status = hz_words_end(words, err);
+	if (status == 0)
+		status = hz_xdp_json_show(opts->instance, ifname, &result, err);
+	return status == 0 ? hz_out_result(&opts->out, result, hz_xdp_json_text, err) : status;
+}

@@ -1,0 +1,55 @@
+/* hzctl: the command line of hz. Options, then one command of the table, then its words. */
+#include "commands.h"
+#include <bpf/libbpf.h>
+#include <hz/hz.h>
+
+static void version_print(const struct hz_opts *opts)
+{
+	if (opts->out.is_json)
+		printf("{\"version\":\"%s\",\"abi\":\"%d.%d\"}\n", HZ_VERSION, HZ_ABI_MAJOR,
+		       HZ_ABI_MINOR);
+	else
+		printf("hzctl %s (map ABI %d.%d)\n", HZ_VERSION, HZ_ABI_MAJOR, HZ_ABI_MINOR);
+}
+
+static int run(const struct hz_opts *opts, int argc, char **argv, struct hz_err *err)
+{
+	const struct hz_command *command;
+	struct hz_words words;
+	int status;
+
+	err->exit_code = 0;
+	command = hz_commands_find(argc, argv, &words, err);
+	if (command == NULL)
+		return err->code[0] != '\0' ? -1 : err->exit_code;
+	if (opts->netns != NULL) {
+		status = hz_opts_enter_netns(opts->netns, err);
+		if (status != 0)
+			return status;
+	}
+	return command->run(opts, &words, err);
+}
+
+int main(int argc, char **argv)
+{
+	struct hz_err err = { 0 };
+	struct hz_opts opts;
+	int first, status;
+
+	libbpf_set_print(NULL); /* its chatter misleads; errors are told in our words */
+	status = hz_opts_parse(argc, argv, &opts, &first, &err);
+	if (status == 0 && opts.wants_version) {
+		version_print(&opts);
+		return 0;
+	}
+	if (status == 0 && opts.wants_help) {
+		hz_commands_help(stdout, NULL);
+		return 0;
+	}
+	if (status == 0)
+		status = run(&opts, argc - first, argv + first, &err);
+	if (status >= 0)
+		return status;
+	hz_out_error(&opts.out, &err, NULL);
+	return err.exit_code != 0 ? err.exit_code : 1;
+}

@@ -1,0 +1,198 @@
+#include "telemetry_view.h"
+#include "ctl_client.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BEAT_TIMEOUT_DEFAULT_NS (500 * HZ_NS_PER_MS) /* of health/beat_timeout_ms */
+
+enum view_file { FILE_LATENCY, FILE_BEAT, FILE_WORKERS };
+
+static const struct {
+	const char *name;
+	size_t bytes;
+} files[HZ_TELEMETRY_VIEW_FILES] = {
+	[FILE_LATENCY] = { "latency", sizeof(struct hz_hist) * HZ_HIST_ENTRIES },
+	[FILE_BEAT] = { "beat", sizeof(struct hz_beat) * HZ_WORKERS_MAX },
+	[FILE_WORKERS] = { "workers", sizeof(struct hz_worker) * HZ_WORKERS_MAX },
+};
+
+static int file_open(const char *dir, enum view_file index)
+{
+	struct stat info;
+	char path[128];
+	int fd, len;
+
+	len = snprintf(path, sizeof(path), "%s/%s", dir, files[index].name);
+	if (len < 0 || (size_t)len >= sizeof(path))
+		return -ENAMETOOLONG;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd == -1)
+		return -errno;
+	/* Of another version, or not a file of hzd at all. */
+	if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode) ||
+	    info.st_size != (off_t)files[index].bytes) {
+		close(fd);
+		return -EPROTO;
+	}
+	return fd;
+}
+
+int hz_telemetry_view_open_at(const char *dir, struct hz_telemetry_view *out)
+{
+	struct hz_telemetry_view view = { .is_shared = true, .file = { -1, -1, -1 } };
+
+	for (unsigned i = 0; i < HZ_TELEMETRY_VIEW_FILES; i++) {
+		view.file[i] = file_open(dir, (enum view_file)i);
+		if (view.file[i] < 0) {
+			int status = view.file[i];
+
+			hz_telemetry_view_close(&view);
+			return status;
+		}
+	}
+	*out = view;
+	return 0;
+}
+
+void hz_telemetry_view_close(struct hz_telemetry_view *view)
+{
+	if (!view->is_shared) {
+		hz_xdp_maps_close(&view->maps);
+		return;
+	}
+	for (unsigned i = 0; i < HZ_TELEMETRY_VIEW_FILES; i++)
+		if (view->file[i] >= 0)
+			close(view->file[i]);
+}
+
+/* Copies count objects of a file from index on: reading, unlike mapping, survives a file cut short. */
+static int file_read(const struct hz_telemetry_view *view, enum view_file index, void *out,
+                     size_t bytes, size_t at, struct hz_err *err)
+{
+	ssize_t got = pread(view->file[index], out, bytes, (off_t)at);
+
+	if (got == (ssize_t)bytes)
+		return 0;
+	return hz_err_set(err, got < 0 ? -errno : -EPROTO, 1, "telemetry", "hzctl status", "%s: %s",
+	                  files[index].name, got < 0 ? strerror(errno) : "shorter than it was");
+}
+
+static uint64_t youngest_beat_ns(const struct hz_telemetry_view *view)
+{
+	struct hz_beat beats[HZ_WORKERS_MAX];
+	uint64_t youngest = 0;
+	struct hz_err ignored;
+
+	if (!view->is_shared)
+		memcpy(beats, view->maps.beat, sizeof(beats));
+	else if (file_read(view, FILE_BEAT, beats, sizeof(beats), 0, &ignored) != 0)
+		return 0;
+	for (unsigned i = 0; i < HZ_WORKERS_MAX; i++)
+		youngest = HZ_MAX(youngest, (uint64_t)beats[i].beat_ns);
+	return youngest;
+}
+
+/* hz_xdp_maps_open speaks with hzd's exit codes; ours are another table. */
+static int maps_open(const char *instance, struct hz_telemetry_view *out, struct hz_err *err)
+{
+	struct hz_telemetry_view view = { .is_shared = false };
+	int status = hz_xdp_maps_open(instance, false, &view.maps, err);
+
+	if (status == 0) {
+		*out = view;
+		return 0;
+	}
+	if (status == -ENOENT)
+		err->exit_code = 3;
+	else
+		err->exit_code = status == -EACCES || status == -EPERM ? 4 : 1;
+	return status;
+}
+
+int hz_telemetry_view_open(const char *instance, struct hz_telemetry_view *out, struct hz_err *err)
+{
+	struct hz_telemetry_view best, next;
+	uint64_t best_ns = 0, next_ns;
+	int status = maps_open(instance, &best, err);
+	char dir[96];
+
+	if (status == 0)
+		best_ns = youngest_beat_ns(&best);
+	for (unsigned i = 0; i < 2; i++) {
+		hz_ctl_client_rundir(instance, i, dir, sizeof(dir));
+		if (dir[0] == '\0' || hz_telemetry_view_open_at(dir, &next) != 0)
+			continue;
+		next_ns = youngest_beat_ns(&next);
+		if (status == 0 && next_ns <= best_ns) {
+			hz_telemetry_view_close(&next);
+			continue;
+		}
+		if (status == 0)
+			hz_telemetry_view_close(&best);
+		best = next;
+		best_ns = next_ns;
+		status = 0;
+	}
+	if (status == 0)
+		*out = best;
+	return status;
+}
+
+static int hist_add(const struct hz_telemetry_view *view, unsigned index, struct hz_hist *scratch,
+                    struct hz_hist *to, struct hz_err *err)
+{
+	int status;
+
+	if (!view->is_shared) {
+		hz_hist_merge(to, &view->maps.latency[index]);
+		return 0;
+	}
+	status = file_read(view, FILE_LATENCY, scratch, sizeof(*scratch),
+	                   (size_t)index * sizeof(*scratch), err);
+	if (status == 0)
+		hz_hist_merge(to, scratch);
+	return status;
+}
+
+int hz_telemetry_view_hist(const struct hz_telemetry_view *view, enum hz_stage stage, int worker,
+                           struct hz_hist *out, struct hz_err *err)
+{
+	unsigned first = worker < 0 ? 0 : (unsigned)worker;
+	unsigned last = worker < 0 ? HZ_WORKERS_MAX - 1 : (unsigned)worker;
+	struct hz_hist scratch;
+	int status = 0;
+
+	memset(out, 0, sizeof(*out));
+	for (unsigned i = first; i <= last && i < HZ_WORKERS_MAX && status == 0; i++)
+		status = hist_add(view, i * HZ_STAGE_COUNT + stage, &scratch, out, err);
+	return status;
+}
+
+int hz_telemetry_view_workers(const struct hz_telemetry_view *view,
+                              struct hz_telemetry_view_workers *out, struct hz_err *err)
+{
+	int status;
+
+	if (!view->is_shared) {
+		memcpy(out->beat, view->maps.beat, sizeof(out->beat));
+		memcpy(out->worker, view->maps.worker, sizeof(out->worker));
+		return 0;
+	}
+	status = file_read(view, FILE_BEAT, out->beat, sizeof(out->beat), 0, err);
+	if (status == 0)
+		status = file_read(view, FILE_WORKERS, out->worker, sizeof(out->worker), 0, err);
+	return status;
+}
+
+uint64_t hz_telemetry_view_beat_timeout_ns(const struct hz_telemetry_view *view)
+{
+	struct hz_cfg cfg;
+
+	if (view->is_shared || hz_xdp_cfg_read(&view->maps, &cfg) != 0 || cfg.beat_timeout_ns == 0)
+		return BEAT_TIMEOUT_DEFAULT_NS;
+	return cfg.beat_timeout_ns;
+}

@@ -1,0 +1,131 @@
+#include "xdp_json.h"
+#include "figures.h"
+#include "loader/xdp_maps.h"
+#include "out.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define INTERFACES_MAX 64
+
+static const struct {
+	const char *name;
+	const char *action;
+	const char *help;
+} reasons[] = {
+#define HZ_REASON(name, action, help) { #name, #action, help },
+#include "abi/reasons.def"
+#undef HZ_REASON
+};
+_Static_assert(HZ_ARRAY_LEN(reasons) == HZ_REASON_COUNT, "one row per reason");
+_Static_assert(sizeof(struct hz_verdicts) == HZ_REASON_COUNT * sizeof(__u64), "in their order");
+
+json_t *hz_xdp_json_interface(const struct hz_xdp_info *info)
+{
+	return json_pack("{s:s, s:I, s:I, s:s, s:b, s:s, s:s, s:I}", "ifname", info->ifname,
+	                 "ifindex", (json_int_t)info->ifindex, "program_id",
+	                 (json_int_t)info->program_id, "mode",
+	                 info->mode == HZ_XDP_NATIVE ? "native" : "generic", "is_ours",
+	                 info->is_ours, "link", info->ifindex != 0 ? "up" : "gone", "version",
+	                 info->meta.version, "attached_unix", (json_int_t)info->meta.attached_unix);
+}
+
+int hz_xdp_json_interfaces(const char *instance, const char *ifname, json_t **out,
+                           struct hz_err *err)
+{
+	struct hz_xdp_info *infos = calloc(INTERFACES_MAX, sizeof(*infos));
+	json_t *list = json_array();
+	int count;
+
+	if (infos == NULL || list == NULL)
+		count = hz_err_set(err, -ENOMEM, 1, "memory", "", "out of memory");
+	else
+		count = hz_xdp_list(instance, infos, INTERFACES_MAX, err);
+	for (int i = 0; i < count && i < INTERFACES_MAX; i++)
+		if (ifname == NULL || strcmp(infos[i].ifname, ifname) == 0)
+			json_array_append_new(list, hz_xdp_json_interface(&infos[i]));
+	free(infos);
+	if (count < 0) {
+		json_decref(list);
+		return count;
+	}
+	*out = list;
+	return 0;
+}
+
+static json_t *verdicts_json(const char *instance)
+{
+	struct hz_xdp_maps maps = { 0 };
+	struct hz_verdicts sum = { 0 };
+	json_t *object = json_object();
+	struct hz_err ignored = { 0 };
+	__u64 count[HZ_REASON_COUNT];
+
+	if (hz_xdp_maps_open(instance, false, &maps, &ignored) != 0)
+		return object;
+	if (hz_xdp_verdicts_read(&maps, &sum) == 0) {
+		memcpy(count, &sum, sizeof(count));
+		for (size_t i = 0; i < HZ_REASON_COUNT; i++)
+			json_object_set_new(object, reasons[i].name,
+			                    json_integer((json_int_t)count[i]));
+	}
+	hz_xdp_maps_close(&maps);
+	return object;
+}
+
+int hz_xdp_json_show(const char *instance, const char *ifname, json_t **out, struct hz_err *err)
+{
+	json_t *interfaces = NULL, *verdicts;
+	int status;
+
+	status = hz_xdp_json_interfaces(instance, ifname, &interfaces, err);
+	if (status != 0)
+		return status;
+	verdicts = json_array_size(interfaces) > 0 ? verdicts_json(instance) : json_object();
+	*out = json_pack("{s:o, s:o}", "interfaces", interfaces, "verdicts", verdicts);
+	return *out != NULL ? 0 : hz_err_set(err, -ENOMEM, 1, "memory", "", "out of memory");
+}
+
+static void interface_print(FILE *to, const json_t *interface)
+{
+	time_t attached = (time_t)hz_out_u64(interface, "attached_unix");
+	char when[32] = "-";
+	struct tm local;
+
+	if (attached != 0 && localtime_r(&attached, &local) != NULL)
+		strftime(when, sizeof(when), "%F %T", &local);
+	if (hz_out_u64(interface, "ifindex") == 0) {
+		fprintf(to, "%s  the interface is gone; hzctl xdp detach dev %s removes its pins\n",
+		        hz_out_string(interface, "ifname"), hz_out_string(interface, "ifname"));
+		return;
+	}
+	fprintf(to, "%s  xdp %s, program %llu, %s, by version %s on %s\n",
+	        hz_out_string(interface, "ifname"), hz_out_string(interface, "mode"),
+	        (unsigned long long)hz_out_u64(interface, "program_id"),
+	        json_is_true(json_object_get(interface, "is_ours"))
+	                ? "pinned link"
+	                : "NOT OURS: replaced by somebody",
+	        hz_out_string(interface, "version"), when);
+}
+
+void hz_xdp_json_text(FILE *to, const json_t *result)
+{
+	const json_t *interfaces = json_object_get(result, "interfaces"), *interface;
+	const json_t *verdicts = json_object_get(result, "verdicts");
+	char count[HZ_FIGURES_MAX];
+	size_t i;
+
+	if (json_array_size(interfaces) == 0) {
+		fputs("nothing is attached\n", to);
+		return;
+	}
+	json_array_foreach(interfaces, i, interface) interface_print(to, interface);
+	for (i = 0; i < HZ_REASON_COUNT; i++) {
+		if (hz_out_u64(verdicts, reasons[i].name) == 0)
+			continue;
+		hz_figures_count(hz_out_u64(verdicts, reasons[i].name), count);
+		fprintf(to, "  %-5s  %-15s %15s  %s\n", reasons[i].action, reasons[i].name, count,
+		        reasons[i].help);
+	}
+}
