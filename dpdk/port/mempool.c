@@ -6,10 +6,12 @@
 #include <rte_mbuf_pool_ops.h>
 #include <unistd.h>
 
-#define CACHE_MBUFS       256u
-#define LINK_BYTES_MAX    22u  /* Ethernet and two VLAN tags */
-#define KERNEL_ROOM_BYTES 256u /* XDP_PACKET_HEADROOM, on top of the mbuf's own headroom */
-#define ROOM_ALIGN        64u
+#define CACHE_MBUFS        256u
+#define LINK_BYTES_MAX     22u  /* Ethernet and two VLAN tags */
+#define KERNEL_ROOM_BYTES  256u /* XDP_PACKET_HEADROOM, on top of the mbuf's own headroom */
+#define ROOM_ALIGN         64u
+#define OBJECT_EXTRA_BYTES 256u /* at most: header, alignment, spreading over memory channels */
+#define POOL_EXTRA_BYTES   65536u
 
 static uint16_t data_room(uint16_t mtu)
 {
@@ -19,6 +21,7 @@ static uint16_t data_room(uint16_t mtu)
 	return (uint16_t)HZ_MAX(need, (uint32_t)RTE_MBUF_DEFAULT_BUF_SIZE);
 }
 
+/* EAL must run: DPDK asks it for the number of memory channels, over which it spreads objects. */
 static uint32_t object_bytes(uint16_t mtu)
 {
 	struct rte_mempool_objsz size;
@@ -30,7 +33,10 @@ static uint32_t object_bytes(uint16_t mtu)
 uint64_t hz_mempool_bytes(uint32_t count, uint16_t mtu)
 {
 	/* The pool's ring has up to twice as many slots as objects, being a power of two. */
-	return (uint64_t)count * (object_bytes(mtu) + 2 * sizeof(void *)) + 65536u;
+	uint64_t object =
+		sizeof(struct rte_mbuf) + data_room(mtu) + OBJECT_EXTRA_BYTES + 2 * sizeof(void *);
+
+	return count * object + POOL_EXTRA_BYTES;
 }
 
 /* rte_pktmbuf_pool_create, but for one flag. Without it objects are kept from crossing pages and leave

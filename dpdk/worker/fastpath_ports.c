@@ -6,6 +6,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Rings need no interface: without one every worker gets a queue of a nameless one. */
+static uint32_t ports_wanted(const struct hz_fastpath_conf *conf, struct hz_fastpath_port *nameless,
+                             const struct hz_fastpath_port **out)
+{
+	*nameless = (struct hz_fastpath_port){ .queue_count = conf->worker_count };
+	if (conf->io == HZ_IO_RING && conf->port_count == 0) {
+		*out = nameless;
+		return 1;
+	}
+	*out = conf->ports;
+	return conf->port_count;
+}
+
 static int iface_plan(struct hz_fastpath_ports *ports, uint32_t queue_count, struct hz_err *err)
 {
 	struct hz_worker_iface *iface = &ports->iface[ports->iface_count];
@@ -46,17 +59,20 @@ static int pool_bytes(const struct hz_fastpath_conf *conf, const struct hz_fastp
 int hz_fastpath_ports_plan(struct hz_fastpath_ports *ports, const struct hz_fastpath_conf *conf,
                            uint64_t *memory_bytes, struct hz_err *err)
 {
+	struct hz_fastpath_port nameless;
+	const struct hz_fastpath_port *wanted;
+	uint32_t count = ports_wanted(conf, &nameless, &wanted);
 	uint64_t bytes = 0;
 	int status;
 
 	*ports = (struct hz_fastpath_ports){ .worker_count = conf->worker_count };
-	if (conf->port_count > HZ_WORKER_IFACES_MAX)
+	if (count > HZ_WORKER_IFACES_MAX)
 		return hz_err_set(err, -ENOSPC, 2, "too_many_interfaces", "",
 		                  "more than %d interfaces", HZ_WORKER_IFACES_MAX);
-	for (uint32_t i = 0; i < conf->port_count; i++) {
-		status = pool_bytes(conf, &conf->ports[i], &bytes, err);
+	for (uint32_t i = 0; i < count; i++) {
+		status = pool_bytes(conf, &wanted[i], &bytes, err);
 		if (status == 0)
-			status = iface_plan(ports, conf->ports[i].queue_count, err);
+			status = iface_plan(ports, wanted[i].queue_count, err);
 		if (status != 0)
 			return status;
 	}
@@ -123,10 +139,13 @@ static int open_ring(const struct hz_fastpath_conf *conf, const struct hz_fastpa
 int hz_fastpath_ports_open(struct hz_fastpath_ports *ports, const struct hz_fastpath_conf *conf,
                            struct hz_err *err)
 {
+	struct hz_fastpath_port nameless;
+	const struct hz_fastpath_port *wanted;
+	uint32_t count = ports_wanted(conf, &nameless, &wanted);
 	uint32_t index = 0;
 
-	for (uint32_t i = 0; i < conf->port_count; i++) {
-		const struct hz_fastpath_port *from = &conf->ports[i];
+	for (uint32_t i = 0; i < count; i++) {
+		const struct hz_fastpath_port *from = &wanted[i];
 
 		for (uint16_t queue = 0; queue < from->queue_count; queue++, index++) {
 			int status;

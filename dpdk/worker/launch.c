@@ -81,6 +81,35 @@ static void arg_lcore(struct eal_args *args)
 	arg_add(args, "--lcores=0@(%s)", list);
 }
 
+/* What the kernel could give without swapping; UINT64_MAX where it does not say. */
+static uint64_t memory_available_bytes(void)
+{
+	FILE *file = fopen("/proc/meminfo", "re");
+	unsigned long long kib = 0;
+	bool is_found = false;
+	char line[128];
+
+	if (file == NULL)
+		return UINT64_MAX;
+	while (!is_found && fgets(line, sizeof(line), file) != NULL)
+		is_found = sscanf(line, "MemAvailable: %llu kB", &kib) == 1;
+	fclose(file);
+	return is_found ? kib * 1024 : UINT64_MAX;
+}
+
+/* Without huge pages the memory is ordinary and given on first touch: too little of it would be a
+ * death much later. */
+static int ordinary_check(uint64_t need_bytes, struct hz_err *err)
+{
+	uint64_t available = memory_available_bytes();
+
+	if (need_bytes <= available)
+		return 0;
+	return hz_err_set(err, -ENOMEM, 5, "no_memory", "lower boot/mbufs or boot/workers",
+	                  "packet buffers need %" PRIu64 " MiB, %" PRIu64 " MiB are available",
+	                  need_bytes >> 20, available >> 20);
+}
+
 static int memory_choose(const struct hz_launch_conf *conf, uint64_t need_bytes, bool *has_huge,
                          struct hz_err *err)
 {
@@ -91,8 +120,10 @@ static int memory_choose(const struct hz_launch_conf *conf, uint64_t need_bytes,
 
 	*has_huge = conf->hugepages != HZ_HUGEPAGES_OFF &&
 	            (free_2m >= need_bytes || free_1g >= need_bytes);
-	if (*has_huge || conf->hugepages != HZ_HUGEPAGES_ON)
+	if (*has_huge)
 		return 0;
+	if (conf->hugepages != HZ_HUGEPAGES_ON)
+		return ordinary_check(need_bytes, err);
 	pages = hugepages_read(2048, "nr_hugepages") +
 	        (need_bytes - free_2m + HUGE_2M_BYTES - 1) / HUGE_2M_BYTES;
 	snprintf(hint, sizeof(hint), "sysctl -w vm.nr_hugepages=%" PRIu64, pages);

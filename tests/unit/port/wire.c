@@ -31,10 +31,10 @@ bool wire_run(const char *const argv[])
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-static bool far_open(void)
+static bool far_open(uint16_t type)
 {
 	struct sockaddr_ll at = { .sll_family = AF_PACKET,
-		                  .sll_protocol = (uint16_t)__builtin_bswap16(WIRE_TYPE),
+		                  .sll_protocol = (uint16_t)__builtin_bswap16(type),
 		                  .sll_ifindex = (int)if_nametoindex(WIRE_FAR) };
 	int room = 4 << 20;
 
@@ -45,7 +45,7 @@ static bool far_open(void)
 	return bind(far_fd, (const struct sockaddr *)&at, sizeof(at)) == 0;
 }
 
-const char *wire_up(void)
+static const char *pair_up(uint16_t type)
 {
 	static const char *const pair[] = { "ip",   "link", "add",  WIRE_NEAR, "type",
 		                            "veth", "peer", "name", WIRE_FAR,  NULL };
@@ -58,7 +58,17 @@ const char *wire_up(void)
 		return "no network namespace";
 	if (!wire_run(pair) || !wire_run(near) || !wire_run(far))
 		return "no veth pair";
-	return far_open() ? NULL : "no packet socket";
+	return far_open(type) ? NULL : "no packet socket";
+}
+
+const char *wire_up(void)
+{
+	return pair_up(WIRE_TYPE);
+}
+
+const char *wire_ip_up(void)
+{
+	return pair_up(0x0800);
 }
 
 bool wire_send(const uint8_t *frame, size_t bytes)

@@ -15,9 +15,10 @@
 
 /* NULL: up, and the calling thread is in the namespace; else why not. Once per process. */
 const char *wire_up(void);
+const char *wire_ip_up(void); /* likewise, but the far end receives IPv4 instead of WIRE_TYPE */
 bool wire_run(const char *const argv[]); /* a command; true: exit status 0 */
 bool wire_send(const uint8_t *frame, size_t bytes);
-/* The next frame of WIRE_TYPE, waiting up to a second; its length, or -1. */
+/* The next frame of the far end's type, waiting up to a second; its length, or -1. */
 ssize_t wire_receive(uint8_t out[WIRE_FRAME]);
 
 #endif
