@@ -78,6 +78,8 @@ static void new_ack(struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *seg)
 	uint32_t flight = pcb->snd_max - pcb->snd_una;
 	uint32_t acked = seg->ack - pcb->snd_una;
 
+	bool restart = true;
+
 	rtt_take(pcb, seg);
 	queue_free(pcb, seg->ack);
 	pcb->snd_una = seg->ack;
@@ -93,12 +95,15 @@ static void new_ack(struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *seg)
 		pcb->dup_acks = 0;
 		hz_cc_newreno_leave(pcb, pcb->snd_max - pcb->snd_una);
 	} else {
-		/* A partial ACK names the next hole, RFC 6582 3.2 step 3. */
+		/* A partial ACK names the next hole, RFC 6582 3.2 step 3. Only the first restarts the
+		 * timer: with many holes, one per round trip, the timeout is the faster repair. */
+		restart = !(pcb->flags & HZ_TCP_F_PARTIAL);
 		hz_cc_newreno_partial(pcb, acked);
-		pcb->flags |= HZ_TCP_F_RTX_HEAD;
+		pcb->flags |= HZ_TCP_F_RTX_HEAD | HZ_TCP_F_PARTIAL;
 	}
-	pcb->rtx_at = 0;
-	if (pcb->snd_una != pcb->snd_max) {
+	if (pcb->snd_una == pcb->snd_max) {
+		pcb->rtx_at = 0;
+	} else if (restart || pcb->rtx_at == 0) {
 		pcb->rtx_at = hz_tcp_rto_deadline(pcb);
 		hz_tcp_timer_update(pcb); /* earlier than armed where a backoff ended */
 	}
@@ -140,14 +145,17 @@ static void dup_ack(struct hz_tcp_pcb *pcb)
 	hz_cc_newreno_enter(pcb, pcb->snd_max - pcb->snd_una);
 	pcb->recover = pcb->snd_max;
 	pcb->rtt_start_ns = 0;
+	pcb->flags &= ~(uint32_t)HZ_TCP_F_PARTIAL;
 	pcb->flags |= HZ_TCP_F_RECOVERY | HZ_TCP_F_RTX_HEAD;
 }
 
-static void window_update(struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *seg, uint32_t window)
+/* Not from an older segment, RFC 9293 3.10.7.4; but one whose ACK is new always counts, or snd_una would
+ * move the old window to where the peer never offered it. */
+static void window_update(struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *seg, uint32_t window,
+                          bool is_new)
 {
-	/* Not from an older segment, RFC 9293 3.10.7.4. */
-	if (hz_seq_gt(pcb->snd_wl1, seg->seq) ||
-	    (pcb->snd_wl1 == seg->seq && hz_seq_gt(pcb->snd_wl2, seg->ack)))
+	if (!is_new && (hz_seq_gt(pcb->snd_wl1, seg->seq) ||
+	                (pcb->snd_wl1 == seg->seq && hz_seq_gt(pcb->snd_wl2, seg->ack))))
 		return;
 	pcb->snd_wl1 = seg->seq;
 	pcb->snd_wl2 = seg->ack;
@@ -170,6 +178,7 @@ static void window_update(struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *s
 bool hz_tcp_in_ack(struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *seg)
 {
 	uint32_t window = seg->window << pcb->snd_wscale;
+	bool is_new;
 
 	/* RFC 5961 5.2: neither for what was not sent nor from long ago. */
 	if (hz_seq_gt(seg->ack, pcb->snd_max) ||
@@ -178,11 +187,12 @@ bool hz_tcp_in_ack(struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *seg)
 		hz_tcp_in_challenge(pcb);
 		return false;
 	}
-	if (hz_seq_gt(seg->ack, pcb->snd_una))
+	is_new = hz_seq_gt(seg->ack, pcb->snd_una);
+	if (is_new)
 		new_ack(pcb, seg);
 	else if (seg->ack == pcb->snd_una && is_duplicate(pcb, seg, window))
 		dup_ack(pcb);
 	if (pcb->state != HZ_TCP_CLOSED)
-		window_update(pcb, seg, window);
+		window_update(pcb, seg, window, is_new);
 	return true;
 }

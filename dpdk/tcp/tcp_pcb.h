@@ -41,6 +41,7 @@ enum hz_tcp_flag {
 	HZ_TCP_F_RECOVERY = 1u << 17,  /* NewReno fast recovery, RFC 6582 */
 	HZ_TCP_F_PERSIST = 1u << 18,   /* rtx_at is the next window probe */
 	HZ_TCP_F_RETRIED = 1u << 19,   /* the SYN-ACK was sent more than once */
+	HZ_TCP_F_PARTIAL = 1u << 13,   /* a partial ACK came in this recovery */
 	HZ_TCP_F_HALF_OPEN = 1u << 20, /* counted in half_open_count */
 };
 
