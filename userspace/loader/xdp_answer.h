@@ -1,0 +1,11 @@
+/* The canned HTTP answers of a health port. */
+#ifndef HZ_XDP_ANSWER_H
+#define HZ_XDP_ANSWER_H
+
+#include <hz/hz.h>
+
+/* Renders all HZ_RESPONSE_KINDS answers, each HZ_RESPONSE_BYTES long; body is what a ready server says.
+ * 0, or -EINVAL when body is longer than HZ_HEALTH_BODY_MAX or not printable ASCII. */
+int hz_xdp_answer_render(struct hz_response out[HZ_RESPONSE_KINDS], const char *body);
+
+#endif

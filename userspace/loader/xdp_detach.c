@@ -1,0 +1,148 @@
+/* Taking the program off, and saying where it is on. */
+#include "loader/xdp_attach.h"
+#include "loader/xdp_fail.h"
+#include "loader/xdp_link.h"
+#include "loader/xdp_shared.h"
+#include <errno.h>
+#include <linux/if_link.h>
+#include <net/if.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+
+/* Detached at once, whoever else holds the link. What is pinned under the name but is no link of ours
+ * (-EPROTO) only loses its pins. */
+static int detach_one(const char *instance, const char *ifname)
+{
+	struct hz_xdp_link link;
+	int status = hz_xdp_link_open(instance, ifname, &link);
+
+	if (status == 0) {
+		/* ENOLINK: the device is gone, there is nothing left to detach */
+		if (bpf_link_detach(link.fd) != 0 && errno != ENOLINK)
+			status = -errno;
+		close(link.fd);
+	}
+	if (status == 0 || status == -EPROTO) {
+		hz_xdp_pins_forget(instance, ifname);
+		status = 0;
+	}
+	return status;
+}
+
+static int first_ifname(const char *ifname, void *ctx)
+{
+	memcpy(ctx, ifname, strlen(ifname) + 1);
+	return 1;
+}
+
+/* From the start each time: a folder must not be read on after unlinking in it. */
+static int detach_all(const char *instance)
+{
+	char ifname[IF_NAMESIZE];
+	int status;
+
+	while ((status = hz_xdp_pins_each(instance, first_ifname, ifname)) == 1) {
+		status = detach_one(instance, ifname);
+		if (status != 0)
+			return status;
+	}
+	return status;
+}
+
+/* The last interface takes the shared maps with it. */
+static int detach_locked(const char *instance, const char *ifname)
+{
+	char left[IF_NAMESIZE];
+	int status = ifname == NULL ? detach_all(instance) : detach_one(instance, ifname);
+
+	if (status == 0)
+		status = hz_xdp_pins_each(instance, first_ifname, left);
+	if (status == 0)
+		return hz_xdp_shared_remove(instance);
+	return status == 1 ? 0 : status;
+}
+
+int hz_xdp_detach(const char *instance, const char *ifname, struct hz_err *err)
+{
+	char path[HZ_PIN_PATH_MAX], hint[96];
+	int lock_fd, status = hz_xdp_pin_path(path, instance, ifname == NULL ? NULL : "xsks_map",
+	                                      ifname);
+
+	hz_err_what(err, "xdp detach %s%s failed", ifname == NULL ? "" : "dev ",
+	            ifname == NULL ? "all" : ifname);
+	if (status != 0)
+		return hz_err_set(err, status, 2, "usage", "hzctl xdp help",
+		                  "no such name of an interface or instance");
+	status = hz_xdp_pins_mount(false, err);
+	if (status == -ENOENT && ifname == NULL)
+		return 0; /* without a BPF file system nothing is attached */
+	if (status != 0)
+		return status;
+	lock_fd = hz_xdp_pins_lock(err);
+	if (lock_fd < 0)
+		return lock_fd;
+	status = detach_locked(instance, ifname);
+	close(lock_fd);
+	snprintf(hint, sizeof(hint), "hzctl%s%s xdp show", instance == NULL ? "" : " -i ",
+	         instance == NULL ? "" : instance);
+	if (status == -ENOENT)
+		return hz_err_set(err, status, 1, "xdp_not_attached", hint,
+		                  "this instance is not attached to %s", ifname);
+	if (status != 0)
+		return hz_xdp_fail(err, status, "xdp_detach", "cannot detach", NULL);
+	return 0;
+}
+
+/* --- list ------------------------------------------------------------------------------------------ */
+
+struct listing {
+	const char *instance;
+	struct hz_xdp_info *out;
+	uint32_t max;
+	uint32_t count;
+};
+
+static int list_add(const char *ifname, void *ctx)
+{
+	struct listing *listing = ctx;
+	struct hz_xdp_info info = { 0 };
+	struct hz_xdp_link link;
+	uint32_t attached = 0;
+	int status = hz_xdp_link_open(listing->instance, ifname, &link);
+
+	if (status != 0)
+		return status == -ENOENT ? 0 : status; /* detached since the folder was read */
+	close(link.fd);
+	snprintf(info.ifname, sizeof(info.ifname), "%s", ifname);
+	info.ifindex = link.ifindex;
+	info.program_id = link.program_id;
+	status = hz_xdp_link_meta(listing->instance, ifname, &info.meta);
+	if (status != 0 && status != -ENOENT)
+		return status;
+	info.mode = info.meta.mode == XDP_FLAGS_SKB_MODE ? HZ_XDP_GENERIC : HZ_XDP_NATIVE;
+	/* A live link owns its hook; in this namespace one can look. */
+	info.is_ours = link.ifindex != 0;
+	if (info.is_ours && info.meta.netns_inode == hz_xdp_link_netns())
+		info.is_ours = hz_xdp_link_attached_id(link.ifindex, &attached) == 0 &&
+		               attached == link.program_id;
+	if (listing->count < listing->max)
+		listing->out[listing->count] = info;
+	listing->count++;
+	return 0;
+}
+
+int hz_xdp_list(const char *instance, struct hz_xdp_info *out, uint32_t max, struct hz_err *err)
+{
+	struct listing listing = { .instance = instance, .out = out, .max = max };
+	int status = hz_xdp_pins_each(instance, list_add, &listing);
+
+	if (status == 0)
+		return (int)listing.count;
+	hz_err_what(err, "xdp show failed");
+	if (status == -EINVAL || status == -ENAMETOOLONG)
+		return hz_err_set(err, status, 2, "usage", "hzctl help",
+		                  "no such name of an instance");
+	return hz_xdp_fail(err, status, "xdp_pins", "cannot read what is pinned", NULL);
+}

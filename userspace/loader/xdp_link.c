@@ -1,0 +1,158 @@
+#include "loader/xdp_link.h"
+#include "loader/xdp_fail.h"
+#include <errno.h>
+#include <linux/if_link.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#define PROGRAM_MAPS_MAX 64
+
+int hz_xdp_link_open(const char *instance, const char *ifname, struct hz_xdp_link *out)
+{
+	struct bpf_link_info info = { 0 };
+	uint32_t info_bytes = sizeof(info);
+	int status, fd = hz_xdp_pins_open(instance, "link", ifname, false);
+
+	if (fd < 0)
+		return fd;
+	if (bpf_obj_get_info_by_fd(fd, &info, &info_bytes) != 0) {
+		status = -errno;
+		close(fd);
+		return status;
+	}
+	if (info.type != BPF_LINK_TYPE_XDP) {
+		close(fd);
+		return -EPROTO;
+	}
+	*out = (struct hz_xdp_link){ fd, info.xdp.ifindex, info.prog_id };
+	return 0;
+}
+
+int hz_xdp_link_meta(const char *instance, const char *ifname, struct hz_meta *out)
+{
+	uint32_t zero = 0;
+	int status = 0, fd = hz_xdp_pins_open(instance, "meta", ifname, true);
+
+	if (fd < 0)
+		return fd;
+	if (bpf_map_lookup_elem(fd, &zero, out) != 0)
+		status = -errno;
+	close(fd);
+	return status;
+}
+
+uint64_t hz_xdp_link_netns(void)
+{
+	struct stat st;
+
+	return stat("/proc/thread-self/ns/net", &st) == 0 ? st.st_ino : 0;
+}
+
+int hz_xdp_link_attached_id(uint32_t ifindex, uint32_t *program_id)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, opts);
+	int status = bpf_xdp_query((int)ifindex, 0, &opts);
+
+	if (status != 0)
+		return status;
+	/* prog_id is 0 when there are several: one per mode */
+	*program_id = opts.prog_id != 0       ? opts.prog_id
+	              : opts.drv_prog_id != 0 ? opts.drv_prog_id
+	              : opts.skb_prog_id != 0 ? opts.skb_prog_id
+	                                      : opts.hw_prog_id;
+	return 0;
+}
+
+static int program_info(uint32_t id, struct bpf_prog_info *info)
+{
+	uint32_t bytes = sizeof(*info);
+	int status = 0, fd = bpf_prog_get_fd_by_id(id);
+
+	if (fd < 0)
+		return -errno;
+	if (bpf_obj_get_info_by_fd(fd, info, &bytes) != 0)
+		status = -errno;
+	close(fd);
+	return status;
+}
+
+/* "program 412 "xdp_lb" tag 3b185187f1855c4c"; by its bare id where we may not look it up. */
+static void program_name(uint32_t id, char *out, size_t room)
+{
+	struct bpf_prog_info info = { 0 };
+
+	if (program_info(id, &info) != 0) {
+		snprintf(out, room, "program %u", id);
+		return;
+	}
+	snprintf(out, room, "program %u \"%s\" tag %02x%02x%02x%02x%02x%02x%02x%02x", id, info.name,
+	         info.tag[0], info.tag[1], info.tag[2], info.tag[3], info.tag[4], info.tag[5],
+	         info.tag[6], info.tag[7]);
+}
+
+int hz_xdp_link_refuse_foreign(uint32_t ifindex, const char *ifname, struct hz_err *err)
+{
+	char name[96], hint[64];
+	uint32_t id = 0;
+	int status = hz_xdp_link_attached_id(ifindex, &id);
+
+	if (status != 0)
+		return hz_xdp_fail(err, status, "xdp_query", "cannot ask what is attached", NULL);
+	if (id == 0)
+		return 0;
+	program_name(id, name, sizeof(name));
+	snprintf(hint, sizeof(hint), "hzctl xdp show dev %s", ifname);
+	return hz_err_set(err, -EBUSY, 1, "xdp_busy", hint,
+	                  "Device or resource busy: %s is attached, and not by this instance",
+	                  name);
+}
+
+int hz_xdp_link_create(int prog_fd, uint32_t ifindex, enum hz_xdp_mode mode, struct hz_err *err)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts,
+	            .flags = mode == HZ_XDP_GENERIC ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
+	int status, fd = bpf_link_create(prog_fd, (int)ifindex, BPF_XDP, &opts);
+
+	if (fd >= 0)
+		return fd;
+	status = -errno;
+	if (mode == HZ_XDP_NATIVE && (status == -EOPNOTSUPP || status == -EINVAL))
+		return hz_err_set(err, status, 5, "xdp_native", "add: mode generic",
+		                  "the driver has no native XDP for this interface as it is now "
+		                  "(its MTU, a VLAN or a bond above a device): %s",
+		                  strerror(-status));
+	return hz_xdp_fail(err, status, "xdp_attach", "cannot attach", NULL);
+}
+
+uint32_t hz_xdp_link_program_id(int prog_fd)
+{
+	struct bpf_prog_info info = { 0 };
+	uint32_t bytes = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(prog_fd, &info, &bytes) == 0 ? info.id : 0;
+}
+
+uint32_t hz_xdp_link_map_id(int map_fd)
+{
+	struct bpf_map_info info = { 0 };
+	uint32_t bytes = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(map_fd, &info, &bytes) == 0 ? info.id : 0;
+}
+
+bool hz_xdp_link_program_uses(uint32_t program_id, uint32_t map_id)
+{
+	uint32_t ids[PROGRAM_MAPS_MAX];
+	struct bpf_prog_info info = { .nr_map_ids = PROGRAM_MAPS_MAX, .map_ids = (uintptr_t)ids };
+
+	if (map_id == 0 || program_info(program_id, &info) != 0)
+		return false;
+	for (uint32_t i = 0; i < info.nr_map_ids && i < PROGRAM_MAPS_MAX; i++)
+		if (ids[i] == map_id)
+			return true;
+	return false;
+}

@@ -1,0 +1,37 @@
+/* The attachment: a BPF link that lives on by its pin, and what else may sit on an interface. */
+#ifndef HZ_XDP_LINK_H
+#define HZ_XDP_LINK_H
+
+#include "loader/xdp_pins.h"
+
+struct hz_xdp_link { /* close fd */
+	int fd;
+	uint32_t ifindex; /* 0: the device is gone, the link is dead */
+	uint32_t program_id;
+};
+
+/* The pinned link of an interface. -ENOENT: there is none. */
+int hz_xdp_link_open(const char *instance, const char *ifname, struct hz_xdp_link *out);
+
+/* Who attached it, and where. 0 or -errno. */
+int hz_xdp_link_meta(const char *instance, const char *ifname, struct hz_meta *out);
+/* The network namespace of this thread. */
+uint64_t hz_xdp_link_netns(void);
+
+/* Programs attached to the interface in this network namespace; 0: none. */
+int hz_xdp_link_attached_id(uint32_t ifindex, uint32_t *program_id);
+
+/* -EBUSY with name, tag and id in err when a program is attached. */
+int hz_xdp_link_refuse_foreign(uint32_t ifindex, const char *ifname, struct hz_err *err);
+
+/* Attaches. Returns an fd: attached until it is closed, or for good once pinned. */
+int hz_xdp_link_create(int prog_fd, uint32_t ifindex, enum hz_xdp_mode mode, struct hz_err *err);
+
+/* Id of a program or map behind fd, 0 when it cannot be told. */
+uint32_t hz_xdp_link_program_id(int prog_fd);
+uint32_t hz_xdp_link_map_id(int map_fd);
+
+/* Does the program with this id use this map? */
+bool hz_xdp_link_program_uses(uint32_t program_id, uint32_t map_id);
+
+#endif

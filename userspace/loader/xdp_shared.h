@@ -1,0 +1,32 @@
+/* What all interfaces of an instance share: histograms, beats, counters, settings, the stream and the
+ * views. Made once, kept until the last interface is detached. */
+#ifndef HZ_XDP_SHARED_H
+#define HZ_XDP_SHARED_H
+
+#include "loader/xdp_pins.h"
+
+struct hz_xdp_shared { /* what the XDP program uses of it; owned by the caller */
+	int latency_fd;
+	int cfg_fd;
+	int beat_fd;
+	int verdicts_fd;
+	int key_fd;
+	bool is_new; /* this call made it */
+};
+#define HZ_XDP_SHARED_NONE                                                                         \
+	{                                                                                          \
+		-1, -1, -1, -1, -1, false                                                          \
+	}
+
+/* Opens what is pinned, or makes and pins it. Pins of another ABI or other sizes are refused with the
+ * command that removes them. */
+int hz_xdp_shared_open(const char *instance, struct hz_xdp_shared *out, struct hz_err *err);
+void hz_xdp_shared_close(struct hz_xdp_shared *shared); /* accepts HZ_XDP_SHARED_NONE */
+/* Removes it with everything else of the instance. */
+int hz_xdp_shared_remove(const char *instance);
+
+/* Opens one pinned map and holds it against xdp_pins.def. Returns an fd or -errno: -EPROTO when it is
+ * of another size. */
+int hz_xdp_shared_map(const char *instance, const char *name, bool is_reader);
+
+#endif
