@@ -31,7 +31,8 @@ static inline uint64_t hz_csum_add(uint64_t sum, const uint8_t *data, size_t byt
 	}
 	for (; bytes >= 4; bytes -= 4, data += 4)
 		even += hz_csum_load32(data);
-	memcpy(&rest, data, bytes);
+	if (bytes > 0) /* data may be NULL when there is none */
+		memcpy(&rest, data, bytes);
 	return even + odd + rest;
 }
 

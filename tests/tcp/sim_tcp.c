@@ -1,7 +1,7 @@
 /* The stack against a simple client over a link that loses, doubles and reorders, in virtual time: one
  * seed, one run. The client sends bytes, the application echoes them, both sides close; every payload
  * is compared byte by byte and the stack must never leave the window it was given.
- *   sim_tcp [SEED [COUNT|trace]]    default: seeds 1..300; a failure prints its seed, trace its segments */
+ *   sim_tcp [SEED [COUNT|trace]]    default: seeds 1..1000; a failure prints its seed, trace its segments */
 #include "seg_parse.h"
 
 #include <stdio.h>
@@ -344,7 +344,7 @@ int main(int argc, char **argv)
 {
 	uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 0) : 1;
 	bool is_traced = argc > 2 && strcmp(argv[2], "trace") == 0;
-	uint64_t count = argc > 2 && !is_traced ? strtoull(argv[2], NULL, 0) : argc > 1 ? 1 : 300;
+	uint64_t count = argc > 2 && !is_traced ? strtoull(argv[2], NULL, 0) : argc > 1 ? 1 : 1000;
 	struct sim *sim = calloc(1, sizeof(*sim));
 	unsigned failed = 0;
 
