@@ -27,7 +27,8 @@ def socket_hzd(**credentials):
     directory = temporary_directory(0o777)
     name = f"{rig().name}s"
     return Process(BIN + "/hzd", "-i", name, "-c", BENCH_SITE, "-l", f"lo,127.0.0.1:{SOCKET_PORT}",
-                   "-o", "boot/io=socket", "-o", "boot/workers=1",
+                   "-o", "boot/io=socket", "-o", "boot/workers=1", "-o",
+                   "timeouts/lame_duck_ms=0",
                    env={**os.environ, "XDG_RUNTIME_DIR": directory}, cwd="/", **credentials)
 
 
