@@ -366,13 +366,13 @@ static enum hz_parse finish(struct head *h)
 	uint32_t seen = h->seen;
 
 	if ((seen & SEEN_HOST) == 0 && req->minor == 1)
-		return bad(h, h->p, 400);
+		return bad(h, h->p - 1, 400);
 	if ((seen & SEEN_CHUNKED) != 0 && ((seen & SEEN_LENGTH) != 0 || req->minor == 0))
-		return bad(h, h->p, 400);
+		return bad(h, h->p - 1, 400);
 	if (is_absolute && (seen & SEEN_HOST) != 0 && !hz_h1_target_is_host(req, h->host))
-		return bad(h, h->p, 400);
+		return bad(h, h->p - 1, 400);
 	if (req->minor == 1 && (seen & SEEN_EXPECT_OTHER) != 0)
-		return bad(h, h->p, 417);
+		return bad(h, h->p - 1, 417);
 	if (req->host.len == 0)
 		req->host = h->host;
 	req->is_chunked = (seen & SEEN_CHUNKED) != 0;

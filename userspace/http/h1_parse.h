@@ -11,10 +11,10 @@ enum hz_parse {
 	HZ_PARSE_BAD,
 };
 
+/* offset: of the first wrong byte; of a line wrong as a whole its first, of such a head its last. */
 struct hz_h1_parse_error {
 	uint16_t status; /* 400, 414, 417, 431, 501, 505 */
-	uint32_t
-		offset; /* of the first wrong byte, or of the line or head that is wrong as a whole */
+	uint32_t offset;
 };
 
 /* Remembers how far earlier calls looked, so that a slow head is looked at once plus at most one line

@@ -123,9 +123,12 @@ static uint8_t *status_line(uint8_t *out, uint16_t status)
 
 static uint8_t *content_type_line(uint8_t *out, struct hz_span type)
 {
-	const uint8_t *end = type.data + type.len;
+	const uint8_t *end;
 
-	if (type.len == 0 || hz_h1_scan_value(type.data, end, type.data) != end)
+	if (type.len == 0)
+		return out;
+	end = type.data + type.len;
+	if (hz_h1_scan_value(type.data, end, type.data) != end)
 		return out;
 	out = put(out, LITERAL("Content-Type: "));
 	out = put_span(out, type);

@@ -1,0 +1,324 @@
+#include "http_rig.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char long_fields[] = "X-Long: "
+				  "0123456789012345678901234567890123456789012345678901234567890123"
+				  "0123456789012345678901234567890123456789012345678901234567890123"
+				  "0123456789012345678901234567890123456789012345678901234567890123"
+				  "0123456789012345678901234567890123456789012345678901234567890123"
+				  "0123456789012345678901234567890123456789012345678901234567890123"
+				  "0123456789012345678901234567890123456789012345678901234567890123"
+				  "0123456789012345678901234567890123456789012345678901234567890123"
+				  "0123456789012345678901234567890123456789012345678901234567890123"
+				  "0123456789012345678901234567890123456789012345678901234567890123"
+				  "0123456789012345678901234567890123456789012345678901234567890123"
+				  "0123456789012345678901234567890123456789012345678901234567890123"
+				  "0123456789012345678901234567890123456789012345678901234567890123"
+				  "0123456789012345678901234567890123456789012345678901234567890123"
+				  "0123456789012345678901234567890123456789012345678901234567890123"
+				  "0123456789012345678901234567890123456789012345678901234567890123"
+				  "0123456789012345678901234567890123456789012345678901234567890123"
+				  "\r\n";
+
+static const struct hz_http_prepared hello = {
+	.head = { (const uint8_t *)"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
+	                           "Content-Length: 6\r\n",
+	          62 },
+	.body = { (const uint8_t *)"hello\n", 6 },
+};
+
+static bool path_is(const struct hz_http_req *req, const char *path)
+{
+	size_t len = strlen(path);
+
+	return req->path.len == len && memcmp(req->path.data, path, len) == 0;
+}
+
+static bool path_begins(const struct hz_http_req *req, const char *path)
+{
+	size_t len = strlen(path);
+
+	return req->path.len >= len && memcmp(req->path.data, path, len) == 0;
+}
+
+static const void *rig_pin(void *app, uint32_t worker_index)
+{
+	struct http_rig *rig = app;
+
+	(void)worker_index;
+	rig->pins++;
+	return rig;
+}
+
+static void rig_unpin(void *app, uint32_t worker_index, const void *snapshot)
+{
+	struct http_rig *rig = app;
+
+	(void)worker_index;
+	if (snapshot != rig)
+		abort();
+	rig->unpins++;
+}
+
+static const struct hz_http_limits *rig_limits(const void *snapshot)
+{
+	return &((const struct http_rig *)snapshot)->limits;
+}
+
+static int rig_route(const void *snapshot, struct hz_http_req *req, struct hz_http_resp *resp,
+                     uint64_t *body_bytes_max)
+{
+	(void)snapshot;
+	if (path_is(req, "/missing")) {
+		*resp = (struct hz_http_resp){ .status = 404,
+			                       .body_kind = HZ_BODY_SPAN,
+			                       .body = HZ_SPAN_LITERAL("missing\n") };
+		return 1;
+	}
+	if (path_is(req, "/method")) {
+		*resp = (struct hz_http_resp){ .status = 405,
+			                       .extra = HZ_SPAN_LITERAL("Allow: PUT\r\n") };
+		return 1;
+	}
+	if (path_is(req, "/small"))
+		*body_bytes_max = 10;
+	req->route_index = 7;
+	req->param_count = 1;
+	req->param[0].name = HZ_SPAN_LITERAL("path");
+	req->param[0].value = req->path;
+	return 0;
+}
+
+static void rig_produce(const void *ctx, uint64_t offset, struct hz_wspan out)
+{
+	(void)ctx;
+	for (size_t i = 0; i < out.len; i++)
+		out.data[i] = http_rig_byte(offset + i);
+}
+
+struct text {
+	uint8_t *data;
+	size_t len;
+	size_t size;
+};
+
+static void text_add(struct text *text, struct hz_span what, char end)
+{
+	if (text->size - text->len < what.len + 1)
+		return;
+	if (what.len != 0)
+		memcpy(text->data + text->len, what.data, what.len);
+	text->len += what.len;
+	text->data[text->len++] = (uint8_t)end;
+}
+
+static uint64_t body_sum(const struct hz_http_body *body)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < body->whole.len; i++)
+		sum = sum * 31 + body->whole.data[i];
+	for (const struct hz_http_body_block *b = body->first; b != NULL; b = b->next) {
+		for (size_t i = 0; i < b->used; i++)
+			sum = sum * 31 + b->data[i];
+	}
+	return sum;
+}
+
+/* Method, target, path, query, host, parameter, fields, body: one line each. */
+static void spell(struct hz_http_req *req, struct hz_http_resp *resp)
+{
+	struct text text = { .size = 12000 };
+	char number[64];
+	int len;
+
+	text.data = hz_arena_get(req->arena, text.size);
+	if (text.data == NULL)
+		abort();
+	text_add(&text, hz_http_method_names[req->method], '\n');
+	text_add(&text, req->target, '\n');
+	text_add(&text, req->path, '\n');
+	text_add(&text, req->query, '\n');
+	text_add(&text, req->host, '\n');
+	text_add(&text, req->param[0].value, '\n');
+	for (unsigned i = 0; i < req->header_count; i++) {
+		text_add(&text, req->header[i].name, '=');
+		text_add(&text, req->header[i].value, '\n');
+	}
+	len = snprintf(number, sizeof(number), "1.%u route %d body %llu sum %llu", req->minor,
+	               req->route_index, req->body ? (unsigned long long)req->body->bytes : 0,
+	               req->body ? (unsigned long long)body_sum(req->body) : 0);
+	text_add(&text, (struct hz_span){ (const uint8_t *)number, (size_t)len }, '\n');
+	resp->body_kind = HZ_BODY_SPAN;
+	resp->body = (struct hz_span){ text.data, text.len };
+}
+
+static void rig_handle(const void *snapshot, struct hz_http_req *req, struct hz_http_resp *resp)
+{
+	struct http_rig *rig = (struct http_rig *)(uintptr_t)snapshot;
+	const struct hz_http_header *type;
+	char digits[24] = { 0 };
+
+	rig->handled++;
+	resp->status = 200;
+	if (path_is(req, "/")) {
+		resp->prepared = &hello;
+	} else if (path_is(req, "/echo")) {
+		type = hz_http_req_header(req, HZ_SPAN_LITERAL("content-type"));
+		if (type != NULL)
+			resp->content_type = type->value;
+		resp->body_kind = HZ_BODY_REQUEST;
+	} else if (path_begins(req, "/bytes/") && req->path.len < 7 + sizeof(digits)) {
+		memcpy(digits, req->path.data + 7, req->path.len - 7);
+		resp->body_kind = HZ_BODY_GENERATED;
+		resp->body_bytes = strtoull(digits, NULL, 10);
+		resp->produce = rig_produce;
+	} else if (path_is(req, "/none")) {
+		resp->status = 204;
+	} else if (path_is(req, "/split")) {
+		resp->content_type = HZ_SPAN_LITERAL("text/plain\r\nX-Evil: 1");
+	} else {
+		resp->close = path_is(req, "/close");
+		if (path_is(req, "/long"))
+			resp->extra = (struct hz_span){ (const uint8_t *)long_fields,
+				                        sizeof(long_fields) - 1 };
+		spell(req, resp);
+	}
+}
+
+static const struct hz_http_app_ops rig_ops = {
+	.pin = rig_pin,
+	.unpin = rig_unpin,
+	.limits = rig_limits,
+	.route = rig_route,
+	.handle = rig_handle,
+};
+
+struct http_rig *http_rig_open(uint32_t connections_max)
+{
+	struct http_rig *rig = calloc(1, sizeof(*rig));
+	struct hz_http_worker_conf conf = {
+		.ops = &rig_ops,
+		.app = rig,
+		.connections_max = connections_max,
+	};
+
+	if (rig == NULL)
+		abort();
+	rig->env.now_ns = 1000 * HZ_NS_PER_S;
+	rig->env.unix_s = RIG_UNIX_S;
+	rig->slot.hist = rig->hist;
+	rig->slot.worker = &rig->worker;
+	rig->limits = (struct hz_http_limits){
+		.header_bytes = HZ_LIMIT_header_bytes_max,
+		.header_count = HZ_LIMIT_header_count_max,
+		.uri_bytes = HZ_LIMIT_uri_bytes_max,
+		.body_bytes = HZ_LIMIT_body_bytes_max,
+		.header_timeout_ns = 10 * HZ_NS_PER_S,
+		.idle_timeout_ns = 60 * HZ_NS_PER_S,
+	};
+	conf.env = &rig->env;
+	conf.slot = &rig->slot;
+	if (hz_http_worker_open(&conf, &rig->http) != 0)
+		abort();
+	return rig;
+}
+
+void http_rig_free(struct http_rig *rig)
+{
+	hz_http_worker_close(rig->http);
+	free(rig);
+}
+
+void http_rig_connect(struct http_rig *rig, struct fake_stream *fs, size_t window)
+{
+	if (fake_stream_open(fs, &rig->env, &hz_h1_proto_ops, rig->http, window) != 0)
+		abort();
+}
+
+bool http_rig_is_clean(const struct http_rig *rig)
+{
+	return rig->pins == rig->unpins && rig->http->conns.in_use == 0 &&
+	       rig->http->flights.in_use == 1 && rig->http->blocks.in_use == 0 &&
+	       rig->http->big_heads.in_use == 0;
+}
+
+/* --- reading answers ----------------------------------------------------------------------------------- */
+
+bool http_answer_has_field(const struct http_answer *answer, const char *line)
+{
+	size_t len = strlen(line);
+	const uint8_t *p = answer->head.data;
+
+	for (size_t i = 2; i + len + 2 <= answer->head.len; i++) {
+		if (p[i - 2] == '\r' && p[i - 1] == '\n' && memcmp(p + i, line, len) == 0)
+			return true;
+	}
+	return false;
+}
+
+static size_t field_number(const struct http_answer *answer, const char *name, bool *found)
+{
+	size_t len = strlen(name);
+	const char *p = (const char *)answer->head.data;
+
+	for (size_t i = 2; i + len < answer->head.len; i++) {
+		if (p[i - 1] == '\n' && memcmp(p + i, name, len) == 0) {
+			*found = true;
+			return strtoul(p + i + len, NULL, 10);
+		}
+	}
+	*found = false;
+	return 0;
+}
+
+bool http_answer_next(struct hz_span *bytes, bool is_head, struct http_answer *out)
+{
+	const uint8_t *end;
+	size_t length;
+
+	if (bytes->len < 19 || memcmp(bytes->data, "HTTP/1.1 ", 9) != 0)
+		return false;
+	end = memmem(bytes->data, bytes->len, "\r\n\r\n", 4);
+	if (end == NULL)
+		return false;
+	out->head = (struct hz_span){ bytes->data, (size_t)(end - bytes->data) + 4 };
+	out->status = (unsigned)(bytes->data[9] - '0') * 100 +
+	              (unsigned)(bytes->data[10] - '0') * 10 + (unsigned)(bytes->data[11] - '0');
+	length = field_number(out, "Content-Length: ", &out->has_length);
+	if (is_head)
+		length = 0;
+	if (bytes->len - out->head.len < length)
+		return false;
+	out->body = (struct hz_span){ bytes->data + out->head.len, length };
+	out->says_close = http_answer_has_field(out, "Connection: close\r\n");
+	out->says_keep_alive = http_answer_has_field(out, "Connection: keep-alive\r\n");
+	bytes->data += out->head.len + length;
+	bytes->len -= out->head.len + length;
+	return true;
+}
+
+unsigned http_rig_status(const struct fake_stream *fs, unsigned n)
+{
+	struct hz_span rest = { fs->out, fs->out_len };
+	struct http_answer answer;
+
+	do {
+		if (!http_answer_next(&rest, false, &answer))
+			return 0;
+	} while (n-- > 0);
+	return answer.status;
+}
+
+unsigned http_rig_count(const struct fake_stream *fs)
+{
+	struct hz_span rest = { fs->out, fs->out_len };
+	struct http_answer answer;
+	unsigned count = 0;
+
+	while (http_answer_next(&rest, false, &answer))
+		count++;
+	return count;
+}
