@@ -58,6 +58,8 @@ bool hz_tcp_reasm_put(struct hz_tcp_pcb *pcb, struct rte_mbuf *mbuf, uint32_t se
 	if (next != NULL && hz_seq_gt(end, hz_seg_seq(next)))
 		end = hz_seg_seq(next);
 	bytes = end - seq;
+	if (bytes == 0)
+		return false; /* between its neighbours nothing was missing */
 	if (is_full(pcb, mbuf, bytes)) {
 		hz_tcp_count_drop(pcb->tcp, HZ_COUNTER_drop_reasm_full);
 		return false;
