@@ -158,33 +158,42 @@ void hz_sock_listen_close(struct sock_worker *worker)
 	worker->accept_rest_ns = 0;
 }
 
-/* Out of descriptors or memory. The descriptor kept for this moment takes one connection off the queue, to
- * refuse it at once instead of letting it hang; then the listener rests, or level-triggered epoll would
- * spin. */
-static void accept_exhausted(struct sock_worker *worker, struct sock_listener *listener)
+/* Out of descriptors: the one kept for this moment takes a connection off the queue, to refuse it at once
+ * instead of letting it hang. 0, -EAGAIN: nobody was waiting (the kernel looks for a descriptor first), or
+ * -errno: not even that worked. */
+static int accept_refuse(struct sock_worker *worker, const struct sock_listener *listener)
 {
 	struct linger now = { .l_onoff = 1, .l_linger = 0 };
-	int fd;
+	int fd, err = 0;
 
+	if (worker->reserve_fd == -1)
+		return -EMFILE;
+	close(worker->reserve_fd);
+	fd = accept4(listener->source.fd, NULL, NULL, SOCK_CLOEXEC);
+	if (fd == -1) {
+		err = -errno;
+	} else {
+		sock_counter(worker, HZ_COUNTER_drop_syn_full);
+		(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+		close(fd);
+	}
+	worker->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	return err;
+}
+
+/* Level-triggered epoll would spin over a connection that nobody can take. */
+static void accept_rest(struct sock_worker *worker, struct sock_listener *listener)
+{
 	sock_counter(worker, HZ_COUNTER_drop_syn_full);
-	if (worker->reserve_fd != -1) {
-		close(worker->reserve_fd);
-		fd = accept4(listener->source.fd, NULL, NULL, SOCK_CLOEXEC);
-		if (fd != -1) {
-			(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-			close(fd);
-		}
-		worker->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	}
-	if (epoll_ctl(worker->epoll_fd, EPOLL_CTL_DEL, listener->source.fd, NULL) == 0) {
-		listener->is_resting = true;
-		worker->accept_rest_ns = worker->conf.env->now_ns + SOCK_ACCEPT_REST_NS;
-	}
+	if (epoll_ctl(worker->epoll_fd, EPOLL_CTL_DEL, listener->source.fd, NULL) != 0)
+		return;
+	listener->is_resting = true;
+	worker->accept_rest_ns = worker->conf.env->now_ns + SOCK_ACCEPT_REST_NS;
 }
 
 void hz_sock_listen_accept(struct sock_worker *worker, struct sock_listener *listener)
 {
-	int fd;
+	int fd, err;
 
 	for (unsigned i = 0; i < SOCK_ACCEPTS; i++) {
 		fd = accept4(listener->source.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -192,7 +201,11 @@ void hz_sock_listen_accept(struct sock_worker *worker, struct sock_listener *lis
 			hz_sock_conn_open(worker, fd);
 		} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
 		           errno == ENOMEM) {
-			accept_exhausted(worker, listener);
+			err = accept_refuse(worker, listener);
+			if (err == 0)
+				continue;
+			if (err != -EAGAIN)
+				accept_rest(worker, listener);
 			return;
 		} else if (errno == EAGAIN) {
 			return;

@@ -141,6 +141,21 @@ static void pair_count_beyond_the_array_is_bad(void)
 	}
 }
 
+static void record_longer_than_the_struct_is_bad(void)
+{
+	const uint32_t pairs = HZ_DELTA_PAIRS * 8;
+	size_t bytes = PAIRS_AT + pairs * sizeof(((struct hz_event_hist_delta *)0)->pair[0]);
+	struct hz_event_hist_delta delta = sample();
+	char line[HZ_EVENT_JSON_BYTES];
+	uint8_t *record = calloc(1, bytes);
+
+	delta.pair_count = pairs; /* and its length agrees */
+	delta.header.bytes = (__u32)bytes;
+	memcpy(record, &delta, PAIRS_AT);
+	CU_ASSERT_EQUAL(hz_event_json_line(record, bytes, line), -EBADMSG);
+	free(record);
+}
+
 static void stage_or_bucket_out_of_range_is_bad(void)
 {
 	struct hz_event_hist_delta delta = sample();
@@ -179,5 +194,6 @@ static void delta_without_pairs_is_an_empty_list(void)
 HZ_SUITE(event_json, CASE(delta_becomes_one_line_of_json), CASE(longest_record_fits_a_line),
          CASE(record_cut_anywhere_is_bad), CASE(record_that_claims_less_than_its_pairs_is_bad),
          CASE(record_that_claims_more_than_it_is_is_bad), CASE(pair_count_beyond_the_array_is_bad),
-         CASE(stage_or_bucket_out_of_range_is_bad), CASE(kind_of_a_newer_version_is_not_supported),
+         CASE(record_longer_than_the_struct_is_bad), CASE(stage_or_bucket_out_of_range_is_bad),
+         CASE(kind_of_a_newer_version_is_not_supported),
          CASE(delta_without_pairs_is_an_empty_list));
