@@ -59,14 +59,15 @@ def _one_line(error):
     return re.sub(r"\s+", " ", text)[:600]
 
 
-def main(needs_root=True):
-    """Runs this file's tests (those whose name holds argv[1]) and the sweep."""
+def main(each_ends_its_own=False):
+    """Runs this file's tests (those whose name holds argv[1]) and the sweep. each_ends_its_own: no test
+    leaves a process to the next, so that one that failed does not make the others fail."""
     suite = os.path.basename(sys.argv[0]).removesuffix(".py").removeprefix("test_")
     wanted = sys.argv[1] if len(sys.argv) > 1 else ""
     failed = passed = 0
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(130))
-    if needs_root and os.geteuid() != 0:
+    if os.geteuid() != 0:
         print(f"skip {suite}: needs root", flush=True)
         sys.exit(77)
     before = leftovers()
@@ -89,7 +90,10 @@ def main(needs_root=True):
         else:
             passed += 1
             print(f"ok {name}", flush=True)
-            print(f"# {name} {time.monotonic() - started:.1f} s", flush=True)
+            note(f"{name} {time.monotonic() - started:.1f} s")
+        if each_ends_its_own:
+            for process in list(PROCESSES):
+                process.end()
     sys.exit(1 if failed else 0)
 
 
@@ -165,8 +169,8 @@ class Process:
         return os.pread(self.log.fileno(), 1 << 20, 0).decode(errors="replace")
 
     def show_log(self):
-        for line in self.output().splitlines()[-20:]:
-            note(f"{os.path.basename(self.command[-1])[:20]}[{self.pid}]: {line}")
+        for line in self.output().splitlines()[-8:]:
+            note(f"{os.path.basename(self.command[0])}[{self.pid}]: {line:.200}")
 
     def is_running(self):
         return self.process.poll() is None

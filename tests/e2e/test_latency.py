@@ -134,8 +134,9 @@ def collector_prints_deltas_that_add_up():
             if not line.startswith("{"):
                 continue
             record = json.loads(line)
-            if record.get("stage") == "total":
-                gained += sum(int(pair[1]) for pair in record["pairs"])
+            in_buckets = sum(int(count) for _, _, count in record["buckets"])
+            expect_equal(record["samples"], in_buckets, f"samples of record {record['sequence']}")
+            gained += in_buckets if record["stage"] == "total" else 0
         return gained
 
     before = deltas()

@@ -337,4 +337,4 @@ def rig_down_ends_what_runs_inside():
 
 
 if __name__ == "__main__":
-    main()
+    main(each_ends_its_own=True)

@@ -152,12 +152,18 @@ pins_remove() {
 	rm -rf "$pins"
 }
 
+# What an hzd that was killed could not remove itself.
+run_directories_remove() {
+	rm -rf "/run/hz-$name" "/run/dpdk/hz-$name"
+}
+
 down() {
 	[ "$(id -u)" -eq 0 ] || die "down $name failed" "network namespaces need root" "sudo $0 down $name"
 	exec 9<"$0"
 	processes_end "$client"
 	processes_end "$server"
 	pins_remove
+	run_directories_remove
 	for namespace in "$client" "$server"; do
 		[ ! -e "/run/netns/$namespace" ] || ip netns del "$namespace"
 	done

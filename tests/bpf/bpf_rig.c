@@ -1,0 +1,202 @@
+#include "bpf_rig.h"
+#include "core/endpoint.h"
+#include "loader/xdp_claims.h"
+#include <errno.h>
+#include <linux/bpf.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+uint64_t rig_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * HZ_NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+static int map_fd(const struct rig *rig, const char *name)
+{
+	return bpf_object__find_map_fd_by_name(rig->object, name);
+}
+
+static int claims_fill(const struct rig *rig)
+{
+	struct hz_endpoint site[2] = { { .port = RIG_SITE_PORT }, { .port = RIG_SITE_PORT } };
+	struct hz_xdp_health health[2] = { { .path = RIG_PATH }, { .path = RIG_PATH } };
+	struct hz_xdp_attach_opts opts = { .size = sizeof(opts),
+		                           .claims = site,
+		                           .claim_count = 2,
+		                           .healths = health,
+		                           .health_count = 2 };
+	struct hz_xdp_claims *claims;
+	struct hz_err err;
+	int status;
+
+	if (hz_addr_parse("10.7.0.2", &site[0].addr) != 0 ||
+	    hz_addr_parse("fd07::2", &site[1].addr) != 0)
+		return -EINVAL;
+	for (int i = 0; i < 2; i++) {
+		health[i].endpoint = site[i];
+		health[i].endpoint.port = RIG_HEALTH_PORT;
+	}
+	status = hz_xdp_claims_build(&opts, &claims, &err);
+	if (status != 0)
+		return status;
+	status = hz_xdp_claims_write(claims, rig->vips_fd, rig->resp_fd);
+	free(claims);
+	return status;
+}
+
+int rig_open(struct rig *rig, const char *object_path)
+{
+	const struct hz_cookie_key key = { 0x0706050403020100, 0x0f0e0d0c0b0a0908 };
+	struct bpf_program *prog;
+	uint32_t zero = 0;
+
+	memset(rig, 0, sizeof(*rig));
+	rig->socket_fd = -1;
+	rig->cpus = libbpf_num_possible_cpus();
+	rig->object = bpf_object__open_file(object_path, NULL);
+	if (rig->object == NULL || bpf_object__load(rig->object) != 0)
+		return -errno;
+	prog = bpf_object__find_program_by_name(rig->object, "xsk_def_prog");
+	if (prog == NULL)
+		return -ENOENT;
+	rig->prog_fd = bpf_program__fd(prog);
+	rig->cfg_fd = map_fd(rig, "cfg");
+	rig->beat_fd = map_fd(rig, "beat");
+	rig->latency_fd = map_fd(rig, "latency");
+	rig->verdicts_fd = map_fd(rig, "verdicts");
+	rig->xsks_fd = map_fd(rig, "xsks_map");
+	rig->vips_fd = map_fd(rig, "vips");
+	rig->resp_fd = map_fd(rig, "resp");
+	rig->key_fd = map_fd(rig, "key");
+	if (bpf_map_update_elem(rig->key_fd, &zero, &key, BPF_ANY) != 0)
+		return -errno;
+	rig->socket_fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
+	rig_state_reset(rig);
+	rig_state_apply(rig);
+	return claims_fill(rig);
+}
+
+void rig_close(struct rig *rig)
+{
+	if (rig->socket_fd >= 0)
+		close(rig->socket_fd);
+	bpf_object__close(rig->object);
+}
+
+void rig_state_reset(struct rig *rig)
+{
+	rig->cfg = (struct hz_cfg){ .abi_major = HZ_ABI_MAJOR,
+		                    .beat_timeout_ns = 10 * HZ_NS_PER_S,
+		                    .on_dead = HZ_ON_DEAD_ANSWER503,
+		                    .state = HZ_STATE_READY,
+		                    .workers = 1,
+		                    .icmp_echo = 1 };
+	memset(rig->beat, 0, sizeof(rig->beat));
+	/* test runs come in on loopback, queue 0 */
+	rig->beat[0] =
+		(struct hz_beat){ .beat_ns = rig_now_ns(), .state = HZ_STATE_READY, .ifindex = 1 };
+}
+
+void rig_state_apply(struct rig *rig)
+{
+	uint32_t zero = 0;
+
+	bpf_map_update_elem(rig->cfg_fd, &zero, &rig->cfg, BPF_ANY);
+	for (uint32_t i = 0; i < HZ_WORKERS_MAX; i++)
+		bpf_map_update_elem(rig->beat_fd, &i, &rig->beat[i], BPF_ANY);
+}
+
+int rig_socket(struct rig *rig, bool is_plugged)
+{
+	uint32_t zero = 0;
+
+	if (!is_plugged) {
+		bpf_map_delete_elem(rig->xsks_fd, &zero);
+		return 0;
+	}
+	if (bpf_map_update_elem(rig->xsks_fd, &zero, &rig->socket_fd, BPF_ANY) != 0)
+		return -errno;
+	return 0;
+}
+
+void rig_verdicts(const struct rig *rig, uint64_t out[HZ_REASON_COUNT])
+{
+	uint64_t *each = calloc((size_t)rig->cpus, sizeof(struct hz_verdicts));
+	uint32_t zero = 0;
+
+	memset(out, 0, sizeof(uint64_t) * HZ_REASON_COUNT);
+	if (each != NULL && bpf_map_lookup_elem(rig->verdicts_fd, &zero, each) == 0)
+		for (size_t i = 0; i < (size_t)rig->cpus * HZ_REASON_COUNT; i++)
+			out[i % HZ_REASON_COUNT] += each[i];
+	free(each);
+}
+
+int rig_run_bare(const struct rig *rig, const uint8_t *frame, size_t len, uint8_t out[WIRE_MAX],
+                 size_t *out_len)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = (uint32_t)len,
+	            .data_out = out, .data_size_out = WIRE_MAX, .repeat = 1);
+
+	if (bpf_prog_test_run_opts(rig->prog_fd, &opts) != 0)
+		return -errno;
+	*out_len = opts.data_size_out;
+	return (int)opts.retval;
+}
+
+bool rig_run(struct rig *rig, const uint8_t *frame, size_t len, struct run *out)
+{
+	uint64_t before[HZ_REASON_COUNT], after[HZ_REASON_COUNT];
+	int action;
+
+	rig_verdicts(rig, before);
+	action = rig_run_bare(rig, frame, len, out->out.byte, &out->out.len);
+	rig_verdicts(rig, after);
+	out->reason = -1;
+	for (int i = 0; i < HZ_REASON_COUNT; i++) {
+		if (after[i] == before[i])
+			continue;
+		if (after[i] != before[i] + 1 || out->reason >= 0) {
+			out->reason = -1;
+			break;
+		}
+		out->reason = i;
+	}
+	out->action = (uint32_t)action;
+	return action >= 0;
+}
+
+const char *rig_reason_name(int reason)
+{
+	static const char *const names[HZ_REASON_COUNT] = {
+#define HZ_REASON(name, action, help) #name,
+#include "abi/reasons.def"
+#undef HZ_REASON
+	};
+
+	return reason < 0 || reason >= HZ_REASON_COUNT ? "not exactly one" : names[reason];
+}
+
+#define ACTION_PASS  XDP_PASS
+#define ACTION_DROP  XDP_DROP
+#define ACTION_TX    XDP_TX
+#define ACTION_STEER XDP_REDIRECT
+
+uint32_t rig_reason_action(int reason)
+{
+	static const uint32_t actions[HZ_REASON_COUNT] = {
+#define HZ_REASON(name, action, help) ACTION_##action,
+#include "abi/reasons.def"
+#undef HZ_REASON
+	};
+
+	return reason < 0 || reason >= HZ_REASON_COUNT ? XDP_ABORTED : actions[reason];
+}

@@ -1,0 +1,61 @@
+/* One loaded XDP object with its maps filled: what loader and hzd would have done. */
+#ifndef HZ_BPF_RIG_H
+#define HZ_BPF_RIG_H
+
+#include "tap.h"
+#include "wire.h"
+#include <hz/hz.h>
+
+struct bpf_object;
+
+#define RIG_SITE_PORT   80
+#define RIG_HEALTH_PORT 8080
+#define RIG_PATH        "/healthz"
+
+struct rig {
+	struct bpf_object *object;
+	int prog_fd;
+	int cfg_fd, beat_fd, latency_fd, verdicts_fd, xsks_fd, vips_fd, resp_fd, key_fd;
+	int socket_fd; /* AF_XDP, for xsks_map; -1 where the kernel has none */
+	int cpus;
+	struct hz_cfg cfg; /* as rig_state made it */
+	struct hz_beat beat[HZ_WORKERS_MAX];
+};
+
+/* What one frame did. */
+struct run {
+	uint32_t action; /* XDP_PASS and so on */
+	int reason;      /* enum hz_reason, or -1: not exactly one counter moved by one */
+	struct wire out; /* the frame afterwards */
+};
+
+/* 0 or -errno. */
+int rig_open(struct rig *rig, const char *object_path);
+void rig_close(struct rig *rig);
+
+/* All as for one ready worker on queue 0 with a fresh beat, echo on. */
+void rig_state_reset(struct rig *rig);
+/* Writes rig->cfg and rig->beat into the maps. */
+void rig_state_apply(struct rig *rig);
+/* Puts the AF_XDP socket into xsks_map, or takes it out. */
+int rig_socket(struct rig *rig, bool is_plugged);
+
+/* Runs the program over the frame. false: the kernel refused the run. */
+bool rig_run(struct rig *rig, const uint8_t *frame, size_t len, struct run *out);
+/* Without looking at the counters: for many frames. */
+int rig_run_bare(const struct rig *rig, const uint8_t *frame, size_t len, uint8_t out[WIRE_MAX],
+                 size_t *out_len);
+void rig_verdicts(const struct rig *rig, uint64_t out[HZ_REASON_COUNT]);
+
+const char *rig_reason_name(int reason);
+uint32_t rig_reason_action(int reason); /* XDP_REDIRECT for STEER */
+uint64_t rig_now_ns(void);
+
+/* The parts of the program. */
+void table_tests(struct tap *tap, struct rig *rig);
+void health_tests(struct tap *tap, struct rig *rig);
+void fuzz_tests(struct tap *tap, struct rig *rig);
+void load_tests(struct tap *tap, const char *object_path);
+void stream_tests(struct tap *tap, const char *object_path);
+
+#endif
