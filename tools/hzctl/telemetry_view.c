@@ -100,12 +100,14 @@ static uint64_t youngest_beat_ns(const struct hz_telemetry_view *view)
 static int maps_open(const char *instance, struct hz_telemetry_view *out, struct hz_err *err)
 {
 	struct hz_telemetry_view view = { .is_shared = false };
+	struct hz_err before = *err;
 	int status = hz_xdp_maps_open(instance, false, &view.maps, err);
 
 	if (status == 0) {
 		*out = view;
 		return 0;
 	}
+	hz_err_what(err, "%s", before.what); /* the command is what failed */
 	if (status == -ENOENT)
 		err->exit_code = 3;
 	else
