@@ -54,10 +54,13 @@ static void health_text(FILE *to, const json_t *result)
 }
 
 static int maps_read(const struct hz_telemetry_view *view, struct hz_cfg *cfg,
-                     struct hz_verdicts *verdicts, struct hz_err *err)
+                     struct hz_beat beats[HZ_WORKERS_MAX], struct hz_verdicts *verdicts,
+                     struct hz_err *err)
 {
 	int status = hz_xdp_cfg_read(&view->maps, cfg);
 
+	if (status == 0)
+		status = hz_xdp_beats_read(&view->maps, beats);
 	if (status == 0)
 		status = hz_xdp_verdicts_read(&view->maps, verdicts);
 	if (status != 0)
@@ -68,6 +71,7 @@ static int maps_read(const struct hz_telemetry_view *view, struct hz_cfg *cfg,
 
 int hz_cmd_health_show(const struct hz_opts *opts, struct hz_words *words, struct hz_err *err)
 {
+	struct hz_beat beats[HZ_WORKERS_MAX];
 	struct hz_verdicts verdicts;
 	struct hz_telemetry_view view;
 	struct hz_cfg cfg;
@@ -85,9 +89,9 @@ int hz_cmd_health_show(const struct hz_opts *opts, struct hz_words *words, struc
 		                    "hzd serves over kernel sockets (boot/io=socket): no XDP "
 		                    "program answers probes");
 	else
-		status = maps_read(&view, &cfg, &verdicts, err);
+		status = maps_read(&view, &cfg, beats, &verdicts, err);
 	if (status == 0)
-		verdict_find(&cfg, view.maps.beat, why, sizeof(why));
+		verdict_find(&cfg, beats, why, sizeof(why));
 	hz_telemetry_view_close(&view);
 	if (status != 0)
 		return status;

@@ -81,15 +81,29 @@ static int file_read(const struct hz_telemetry_view *view, enum view_file index,
 	                  files[index].name, got < 0 ? strerror(errno) : "shorter than it was");
 }
 
+static int map_result(int status, const char *map, struct hz_err *err)
+{
+	if (status == 0)
+		return 0;
+	return hz_err_set(err, status, 1, "telemetry", "hzctl status", "cannot read map %s: %s",
+	                  map, strerror(-status));
+}
+
+static int beats_read(const struct hz_telemetry_view *view, struct hz_beat out[HZ_WORKERS_MAX],
+                      struct hz_err *err)
+{
+	if (view->is_shared)
+		return file_read(view, FILE_BEAT, out, files[FILE_BEAT].bytes, 0, err);
+	return map_result(hz_xdp_beats_read(&view->maps, out), "beat", err);
+}
+
 static uint64_t youngest_beat_ns(const struct hz_telemetry_view *view)
 {
 	struct hz_beat beats[HZ_WORKERS_MAX];
 	uint64_t youngest = 0;
 	struct hz_err ignored;
 
-	if (!view->is_shared)
-		memcpy(beats, view->maps.beat, sizeof(beats));
-	else if (file_read(view, FILE_BEAT, beats, sizeof(beats), 0, &ignored) != 0)
+	if (beats_read(view, beats, &ignored) != 0)
 		return 0;
 	for (unsigned i = 0; i < HZ_WORKERS_MAX; i++)
 		youngest = HZ_MAX(youngest, (uint64_t)beats[i].beat_ns);
@@ -147,14 +161,11 @@ int hz_telemetry_view_open(const char *instance, struct hz_telemetry_view *out, 
 static int hist_add(const struct hz_telemetry_view *view, unsigned index, struct hz_hist *scratch,
                     struct hz_hist *to, struct hz_err *err)
 {
-	int status;
+	int status = view->is_shared ? file_read(view, FILE_LATENCY, scratch, sizeof(*scratch),
+	                                         (size_t)index * sizeof(*scratch), err)
+	                             : map_result(hz_xdp_hist_read(&view->maps, index, scratch),
+	                                          "latency", err);
 
-	if (!view->is_shared) {
-		hz_hist_merge(to, &view->maps.latency[index]);
-		return 0;
-	}
-	status = file_read(view, FILE_LATENCY, scratch, sizeof(*scratch),
-	                   (size_t)index * sizeof(*scratch), err);
 	if (status == 0)
 		hz_hist_merge(to, scratch);
 	return status;
@@ -177,17 +188,13 @@ int hz_telemetry_view_hist(const struct hz_telemetry_view *view, enum hz_stage s
 int hz_telemetry_view_workers(const struct hz_telemetry_view *view,
                               struct hz_telemetry_view_workers *out, struct hz_err *err)
 {
-	int status;
+	int status = beats_read(view, out->beat, err);
 
-	if (!view->is_shared) {
-		memcpy(out->beat, view->maps.beat, sizeof(out->beat));
-		memcpy(out->worker, view->maps.worker, sizeof(out->worker));
-		return 0;
-	}
-	status = file_read(view, FILE_BEAT, out->beat, sizeof(out->beat), 0, err);
-	if (status == 0)
-		status = file_read(view, FILE_WORKERS, out->worker, sizeof(out->worker), 0, err);
-	return status;
+	if (status != 0)
+		return status;
+	if (view->is_shared)
+		return file_read(view, FILE_WORKERS, out->worker, sizeof(out->worker), 0, err);
+	return map_result(hz_xdp_workers_read(&view->maps, out->worker), "workers", err);
 }
 
 uint64_t hz_telemetry_view_beat_timeout_ns(const struct hz_telemetry_view *view)

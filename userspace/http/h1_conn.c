@@ -408,6 +408,25 @@ static size_t head_step(struct hz_h1_turn *turn, struct hz_span bytes)
 
 /* --- struct hz_proto_ops ----------------------------------------------------------------------------- */
 
+static int source_add(const struct hz_h1_conn *conn, const struct hz_stream *s)
+{
+	uint8_t addr[16];
+	uint16_t port;
+
+	s->ops->peer(s, addr, &port);
+	return hz_source_table_add(&conn->http->sources, addr,
+	                           limits_of(conn)->connections_per_source);
+}
+
+static void source_remove(const struct hz_h1_conn *conn, const struct hz_stream *s)
+{
+	uint8_t addr[16];
+	uint16_t port;
+
+	s->ops->peer(s, addr, &port);
+	hz_source_table_remove(&conn->http->sources, addr);
+}
+
 static int on_open(void *proto_ctx, struct hz_stream *s)
 {
 	struct hz_http_worker *http = proto_ctx;
@@ -420,6 +439,13 @@ static int on_open(void *proto_ctx, struct hz_stream *s)
 	s->owner = conn;
 	turn_begin(&turn, s);
 	conn->snapshot = http->conf.ops->pin(http->conf.app, http->conf.env->worker_index);
+	if (source_add(conn, s) != 0) {
+		count(&turn, HZ_COUNTER_http_source_full);
+		snapshot_unpin(conn);
+		hz_pool_put(&http->conns, conn);
+		s->owner = NULL;
+		return -EMFILE;
+	}
 	deadline_set(&turn, limits_of(conn)->header_timeout_ns);
 	turn_end(&turn, false);
 	return 0;
@@ -535,6 +561,7 @@ static void on_close(struct hz_stream *s, enum hz_close_why why)
 	if (conn->flight != NULL)
 		hz_h1_flight_end(conn, conn->flight);
 	snapshot_unpin(conn);
+	source_remove(conn, s);
 	hz_pool_put(&conn->http->conns, conn);
 	s->owner = NULL;
 }

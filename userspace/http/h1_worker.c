@@ -32,6 +32,8 @@ int hz_http_worker_open(const struct hz_http_worker_conf *conf, struct hz_http_w
 		return -ENOMEM;
 	http->conf = *conf;
 	err = pools_open(http);
+	if (err == 0)
+		err = hz_source_table_open(&http->sources, conf->connections_max);
 	if (err != 0) {
 		hz_http_worker_close(http);
 		return err;
@@ -46,6 +48,7 @@ void hz_http_worker_close(struct hz_http_worker *http)
 {
 	if (http == NULL)
 		return;
+	hz_source_table_close(&http->sources);
 	hz_pool_close(&http->big_heads);
 	hz_pool_close(&http->blocks);
 	hz_pool_close(&http->flights);

@@ -8,6 +8,7 @@
 #define HZ_H1_WORKER_H
 
 #include "core/pool.h"
+#include "core/source_table.h"
 #include "http/chunked.h"
 #include "http/h1_conn.h"
 #include "http/h1_write.h"
@@ -81,6 +82,7 @@ struct hz_http_worker {
 	struct hz_pool flights;
 	struct hz_pool blocks;
 	struct hz_pool big_heads;
+	struct hz_source_table sources;
 	bool is_draining; /* written by any thread */
 };
 

@@ -94,6 +94,7 @@ struct hz_http_limits {
 	uint32_t uri_bytes;
 	uint64_t body_bytes;
 	uint32_t requests_per_connection; /* 0: no limit */
+	uint32_t connections_per_source;  /* on this worker; 0: no limit */
 	uint64_t header_timeout_ns;
 	uint64_t idle_timeout_ns;
 };

@@ -53,10 +53,9 @@ static size_t page_round(size_t bytes)
 }
 
 /* The kernel rounds the map's memory up to pages. */
-static int map_memory(void *out, int fd, size_t bytes, bool writable)
+static int map_memory(void *out, int fd, size_t bytes)
 {
-	void *base = mmap(NULL, page_round(bytes), writable ? PROT_READ | PROT_WRITE : PROT_READ,
-	                  MAP_SHARED, fd, 0);
+	void *base = mmap(NULL, page_round(bytes), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
 	if (base == MAP_FAILED)
 		return -errno;
@@ -87,20 +86,20 @@ static int fds_open(const char *instance, bool writable, struct hz_xdp_maps *map
 	return HZ_MIN(maps->flush_prog_fd, 0);
 }
 
-static int memory_map(bool writable, struct hz_xdp_maps *maps)
+static int memory_map(struct hz_xdp_maps *maps)
 {
 	int status = map_memory(&maps->latency, maps->latency_fd,
-	                        sizeof(*maps->latency) * HZ_HIST_ENTRIES, writable);
+	                        sizeof(*maps->latency) * HZ_HIST_ENTRIES);
 
 	if (status == 0)
 		status = map_memory(&maps->beat, maps->beat_fd,
-		                    sizeof(*maps->beat) * HZ_WORKERS_MAX, writable);
+		                    sizeof(*maps->beat) * HZ_WORKERS_MAX);
 	if (status == 0)
 		status = map_memory(&maps->worker, maps->worker_fd,
-		                    sizeof(*maps->worker) * HZ_WORKERS_MAX, writable);
+		                    sizeof(*maps->worker) * HZ_WORKERS_MAX);
 	if (status == 0)
 		status = map_memory(&maps->conns, maps->conns_fd,
-		                    sizeof(*maps->conns) * HZ_WORKERS_MAX, writable);
+		                    sizeof(*maps->conns) * HZ_WORKERS_MAX);
 	return status;
 }
 
@@ -122,8 +121,8 @@ int hz_xdp_maps_open(const char *instance, bool writable, struct hz_xdp_maps *ou
 	struct hz_cfg cfg;
 	int status = fds_open(instance, writable, &maps);
 
-	if (status == 0)
-		status = memory_map(writable, &maps);
+	if (status == 0 && writable)
+		status = memory_map(&maps);
 	if (status == 0)
 		status = hz_xdp_cfg_read(&maps, &cfg);
 	if (status == 0 && cfg.abi_major != HZ_ABI_MAJOR)
@@ -227,6 +226,29 @@ int hz_xdp_cfg_read(const struct hz_xdp_maps *maps, struct hz_cfg *out)
 	uint32_t zero = 0;
 
 	return bpf_map_lookup_elem(maps->cfg_fd, &zero, out) == 0 ? 0 : -errno;
+}
+
+static int array_read(int fd, void *to, uint32_t count, size_t bytes)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (bpf_map_lookup_elem(fd, &i, (char *)to + i * bytes) != 0)
+			return -errno;
+	return 0;
+}
+
+int hz_xdp_hist_read(const struct hz_xdp_maps *maps, uint32_t index, struct hz_hist *out)
+{
+	return bpf_map_lookup_elem(maps->latency_fd, &index, out) == 0 ? 0 : -errno;
+}
+
+int hz_xdp_beats_read(const struct hz_xdp_maps *maps, struct hz_beat out[HZ_WORKERS_MAX])
+{
+	return array_read(maps->beat_fd, out, HZ_WORKERS_MAX, sizeof(*out));
+}
+
+int hz_xdp_workers_read(const struct hz_xdp_maps *maps, struct hz_worker out[HZ_WORKERS_MAX])
+{
+	return array_read(maps->worker_fd, out, HZ_WORKERS_MAX, sizeof(*out));
 }
 
 int hz_xdp_cfg_write(const struct hz_xdp_maps *maps, const struct hz_cfg *cfg)

@@ -6,10 +6,12 @@
 #include "telemetry/slot.h"
 #include <hz/hz.h>
 
-struct hz_xdp_maps {                  /* owned by the caller; close with hz_xdp_maps_close */
-	struct hz_hist *latency;      /* mapped, HZ_HIST_ENTRIES */
-	struct hz_beat *beat;         /* mapped, HZ_WORKERS_MAX */
-	struct hz_worker *worker;     /* mapped, HZ_WORKERS_MAX */
+/* hzd writes the four arrays through memory. A reader's descriptors are read-only, and those cannot be
+ * mapped shared (the kernel drops VM_SHARED, BPF then refuses): it reads by hz_xdp_..._read. */
+struct hz_xdp_maps {              /* owned by the caller; close with hz_xdp_maps_close */
+	struct hz_hist *latency;  /* mapped, HZ_HIST_ENTRIES; NULL for readers, as the next three */
+	struct hz_beat *beat;     /* mapped, HZ_WORKERS_MAX */
+	struct hz_worker *worker; /* mapped, HZ_WORKERS_MAX */
 	struct hz_connections *conns; /* mapped, HZ_WORKERS_MAX */
 	int latency_fd, beat_fd, worker_fd, conns_fd;
 	int latency_pct_fd, cfg_fd, verdicts_fd, stream_stats_fd;
@@ -26,6 +28,10 @@ void hz_xdp_maps_close(struct hz_xdp_maps *maps); /* accepts a zeroed one */
 int hz_xdp_check(const char *instance, const char *ifname, const struct hz_endpoint *claims,
                  uint32_t claim_count, struct hz_err *err);
 
+/* All of these: 0 or -errno. index: worker * HZ_STAGE_COUNT + stage. */
+int hz_xdp_hist_read(const struct hz_xdp_maps *maps, uint32_t index, struct hz_hist *out);
+int hz_xdp_beats_read(const struct hz_xdp_maps *maps, struct hz_beat out[HZ_WORKERS_MAX]);
+int hz_xdp_workers_read(const struct hz_xdp_maps *maps, struct hz_worker out[HZ_WORKERS_MAX]);
 int hz_xdp_cfg_read(const struct hz_xdp_maps *maps, struct hz_cfg *out);
 int hz_xdp_cfg_write(const struct hz_xdp_maps *maps, const struct hz_cfg *cfg);
 int hz_xdp_pct_write(const struct hz_xdp_maps *maps, uint32_t stage,

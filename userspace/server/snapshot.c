@@ -166,6 +166,7 @@ static struct hz_http_limits limits_build(const struct hz_site *site, const stru
 		.uri_bytes = site->limits.uri_bytes,
 		.body_bytes = site->limits.body_bytes,
 		.requests_per_connection = site->limits.requests_per_connection,
+		.connections_per_source = site->limits.connections_per_source,
 		.header_timeout_ns = tune->timeout_header_ms * HZ_NS_PER_MS,
 		.idle_timeout_ns = tune->timeout_idle_ms * HZ_NS_PER_MS,
 	};
