@@ -4,8 +4,9 @@
 #define CLIENT_MAC "\x02\x00\x00\x00\x00\x01"
 #define SERVER_MAC "\x02\x00\x00\x00\x00\x02"
 
-static const uint8_t client4[4] = { 10, 7, 0, 1 }, server4[4] = { 10, 7, 0, 2 };
-static const uint8_t other4[4] = { 10, 7, 0, 3 }, loop4[4] = { 127, 0, 0, 1 };
+/* All of one size: the version of a frame says how many bytes of them count. */
+static const uint8_t client4[16] = { 10, 7, 0, 1 }, server4[16] = { 10, 7, 0, 2 };
+static const uint8_t other4[16] = { 10, 7, 0, 3 }, loop4[16] = { 127, 0, 0, 1 };
 static const uint8_t client6[16] = { 0xfd, 7, [15] = 1 }, server6[16] = { 0xfd, 7, [15] = 2 };
 static const uint8_t other6[16] = { 0xfd, 7, [15] = 3 }, group6[16] = { 0xff, 2, [15] = 1 };
 
