@@ -2,6 +2,7 @@
  * turn. All up-calls are made here and in one place each, so the rules of core/stream.h can be read off
  * hz_sock_conn_run. */
 #include "io_sock/sock_priv.h"
+#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -57,7 +58,26 @@ static void end_errno(struct sock_conn *conn, int error)
 	}
 }
 
-void hz_sock_conn_open(struct sock_worker *worker, int fd)
+/* Kept, as the kernel forgets the name of a peer that reset. */
+static void peer_set(struct sock_conn *conn, const struct sockaddr_storage *peer)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	struct sockaddr_in6 in6;
+	struct sockaddr_in in4;
+
+	if (peer->ss_family == AF_INET6) {
+		memcpy(&in6, peer, sizeof(in6));
+		memcpy(conn->peer_addr, &in6.sin6_addr, 16);
+		conn->peer_port = ntohs(in6.sin6_port);
+		return;
+	}
+	memcpy(&in4, peer, sizeof(in4));
+	memcpy(conn->peer_addr, mapped, sizeof(mapped));
+	memcpy(conn->peer_addr + sizeof(mapped), &in4.sin_addr, 4);
+	conn->peer_port = ntohs(in4.sin_port);
+}
+
+void hz_sock_conn_open(struct sock_worker *worker, int fd, const struct sockaddr_storage *peer)
 {
 	struct sock_conn *conn = hz_pool_get(&worker->conns);
 	struct epoll_event event = { .events = EPOLLIN };
@@ -72,6 +92,7 @@ void hz_sock_conn_open(struct sock_worker *worker, int fd)
 	conn->stream.proto = worker->conf.proto;
 	conn->source = (struct sock_source){ SOCK_SOURCE_CONN, fd };
 	conn->worker = worker;
+	peer_set(conn, peer);
 	conn->timer.kind = SOCK_TIMER_PROTO;
 	conn->linger.kind = SOCK_TIMER_LINGER;
 	conn->events = EPOLLIN;

@@ -193,12 +193,16 @@ static void accept_rest(struct sock_worker *worker, struct sock_listener *listen
 
 void hz_sock_listen_accept(struct sock_worker *worker, struct sock_listener *listener)
 {
+	struct sockaddr_storage peer = { 0 };
+	socklen_t bytes;
 	int fd, err;
 
 	for (unsigned i = 0; i < SOCK_ACCEPTS; i++) {
-		fd = accept4(listener->source.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		bytes = sizeof(peer);
+		fd = accept4(listener->source.fd, (struct sockaddr *)&peer, &bytes,
+		             SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0) {
-			hz_sock_conn_open(worker, fd);
+			hz_sock_conn_open(worker, fd, &peer);
 		} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
 		           errno == ENOMEM) {
 			err = accept_refuse(worker, listener);

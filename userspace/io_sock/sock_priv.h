@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 #define SOCK_RX_BYTES       65536u /* read per connection and turn */
 #define SOCK_HOLD_SMALL     4096u  /* most partial requests fit */
@@ -64,7 +65,9 @@ struct sock_conn {
 	/* output */
 	uint32_t tx_bytes; /* queued */
 	struct sock_block *tx_head, *tx_tail;
-	__u64 *gauge;        /* the state's counter in struct hz_connections */
+	__u64 *gauge; /* the state's counter in struct hz_connections */
+	uint8_t peer_addr[16];
+	uint16_t peer_port;
 	uint32_t events;     /* epoll interest */
 	uint8_t why;         /* enum hz_close_why, when is_ending */
 	bool is_ending;      /* close it at the end of its turn */
@@ -157,8 +160,8 @@ void *hz_sock_worker_run(void *worker);                /* the thread */
 
 /* --- sock_conn.c -------------------------------------------------------------------------------- */
 
-/* Takes over fd; resets it when there is no room or the protocol refuses. */
-void hz_sock_conn_open(struct sock_worker *worker, int fd);
+/* Takes over fd, connected to peer; resets it when there is no room or the protocol refuses. */
+void hz_sock_conn_open(struct sock_worker *worker, int fd, const struct sockaddr_storage *peer);
 void hz_sock_conn_event(struct sock_conn *conn, uint32_t events);
 void hz_sock_conn_timer(void *worker, struct hz_timer *timer);
 /* Makes every up-call that is owed, flushes, and closes when it is time. */

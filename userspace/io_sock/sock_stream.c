@@ -1,7 +1,6 @@
 /* The down-calls of core/stream.h. They only change the connection; what follows from them happens at the
  * end of its turn, so that nothing re-enters the protocol. */
 #include "io_sock/sock_priv.h"
-#include <arpa/inet.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -93,26 +92,9 @@ static void stream_peer(const struct hz_stream *s, uint8_t addr[16], uint16_t *p
 {
 	const struct sock_conn *conn =
 		(const struct sock_conn *)((const char *)s - offsetof(struct sock_conn, stream));
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-	struct sockaddr_storage name;
-	struct sockaddr_in6 in6;
-	struct sockaddr_in in4;
-	socklen_t bytes = sizeof(name);
 
-	memset(addr, 0, 16);
-	*port = 0;
-	if (getpeername(conn->source.fd, (struct sockaddr *)&name, &bytes) != 0)
-		return; /* reset meanwhile: on_close is on its way */
-	if (name.ss_family == AF_INET) {
-		memcpy(&in4, &name, sizeof(in4));
-		memcpy(addr, mapped, sizeof(mapped));
-		memcpy(addr + sizeof(mapped), &in4.sin_addr, 4);
-		*port = ntohs(in4.sin_port);
-	} else if (name.ss_family == AF_INET6) {
-		memcpy(&in6, &name, sizeof(in6));
-		memcpy(addr, &in6.sin6_addr, 16);
-		*port = ntohs(in6.sin6_port);
-	}
+	memcpy(addr, conn->peer_addr, 16);
+	*port = conn->peer_port;
 }
 
 const struct hz_stream_ops hz_sock_stream_ops = {
