@@ -87,7 +87,7 @@ static void mutate(struct wire *frame)
 			frame->byte[at] = random_below(2) ? 0xff : 0;
 			break;
 		default: /* cut or let grow */
-			frame->len = HZ_MAX(14u, random_below(400));
+			frame->len = 14 + random_below(386);
 			break;
 		}
 	}
