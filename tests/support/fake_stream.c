@@ -136,8 +136,9 @@ static void fake_timer(struct hz_stream *s, uint64_t deadline_ns)
 
 static void fake_peer(const struct hz_stream *s, uint8_t addr[16], uint16_t *port)
 {
-	(void)s;
-	memset(addr, 0, 16);
+	const struct fake_stream *fs = fake_of(s);
+
+	memcpy(addr, fs->peer_addr, sizeof(fs->peer_addr));
 	*port = 1;
 }
 
@@ -188,8 +189,9 @@ static void present(struct fake_stream *fs)
 	}
 }
 
-int fake_stream_open(struct fake_stream *fs, struct hz_env *env, const struct hz_proto_ops *proto,
-                     void *proto_ctx, size_t window)
+int fake_stream_open_from(struct fake_stream *fs, struct hz_env *env,
+                          const struct hz_proto_ops *proto, void *proto_ctx, size_t window,
+                          const uint8_t addr[16])
 {
 	int err;
 
@@ -202,10 +204,19 @@ int fake_stream_open(struct fake_stream *fs, struct hz_env *env, const struct hz
 		.is_open = true,
 		.is_up = true,
 	};
+	memcpy(fs->peer_addr, addr, sizeof(fs->peer_addr));
 	err = proto->on_open(proto_ctx, &fs->s);
 	up_end(fs);
 	fs->is_open = err == 0;
 	return err;
+}
+
+int fake_stream_open(struct fake_stream *fs, struct hz_env *env, const struct hz_proto_ops *proto,
+                     void *proto_ctx, size_t window)
+{
+	static const uint8_t any[16];
+
+	return fake_stream_open_from(fs, env, proto, proto_ctx, window, any);
 }
 
 void fake_stream_feed(struct fake_stream *fs, const void *bytes, size_t len)

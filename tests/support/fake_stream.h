@@ -12,6 +12,7 @@ struct fake_stream {
 	struct hz_stream s; /* first: the stream is the fake */
 	struct hz_env *env;
 	const struct hz_proto_ops *proto;
+	uint8_t peer_addr[16];
 	/* Input given and not consumed. */
 	uint8_t *held;
 	size_t held_len;
@@ -39,6 +40,10 @@ struct fake_stream {
 /* Opens a connection: 0 or what on_open returned. window and reserve_max may be changed later. */
 int fake_stream_open(struct fake_stream *fs, struct hz_env *env, const struct hz_proto_ops *proto,
                      void *proto_ctx, size_t window);
+/* The same, from a peer of this address; else it is "::". */
+int fake_stream_open_from(struct fake_stream *fs, struct hz_env *env,
+                          const struct hz_proto_ops *proto, void *proto_ctx, size_t window,
+                          const uint8_t addr[16]);
 /* Bytes from the peer; presented at once, joined with what is held. */
 void fake_stream_feed(struct fake_stream *fs, const void *bytes, size_t len);
 /* The peer takes up to len queued bytes; a blocked protocol hears of it. Returns how many it took. */

@@ -242,7 +242,7 @@ bool http_rig_is_clean(const struct http_rig *rig)
 {
 	return rig->pins == rig->unpins && rig->http->conns.in_use == 0 &&
 	       rig->http->flights.in_use == 1 && rig->http->blocks.in_use == 0 &&
-	       rig->http->big_heads.in_use == 0;
+	       rig->http->big_heads.in_use == 0 && rig->http->sources.in_use == 0;
 }
 
 /* --- reading answers ----------------------------------------------------------------------------------- */

@@ -32,7 +32,7 @@ struct http_rig *http_rig_open(uint32_t connections_max); /* aborts when it cann
 void http_rig_free(struct http_rig *rig);
 void http_rig_connect(struct http_rig *rig, struct fake_stream *fs, size_t window);
 
-/* Everything is given back: no pin, no object of a pool, no broken rule. */
+/* Everything is given back: no pin, no object of a pool, no place of a source. */
 bool http_rig_is_clean(const struct http_rig *rig);
 
 /* Byte of a generated body. */

@@ -1,39 +1,6 @@
 /* The request machine as a client sees it: what is answered, what goes on, what ends. */
-#include "http_rig.h"
-#include <stdio.h>
+#include "http_bench.h"
 #include <stdlib.h>
-#include <string.h>
-
-#define H   "Host: a.example\r\n"
-#define END "\r\n"
-
-struct bench {
-	struct http_rig *rig;
-	struct fake_stream fs;
-};
-
-static void bench_open(struct bench *b)
-{
-	b->rig = http_rig_open(4);
-	http_rig_connect(b->rig, &b->fs, WINDOW_WIDE);
-}
-
-/* Ends the connection and proves that nothing of it is left. */
-static void bench_close(struct bench *b)
-{
-	fake_stream_close(&b->fs, HZ_CLOSE_DONE);
-	CU_ASSERT_PTR_NULL(b->fs.broken);
-	if (b->fs.broken != NULL)
-		printf("# rule of the seam: %s\n", b->fs.broken);
-	CU_ASSERT(http_rig_is_clean(b->rig));
-	fake_stream_free(&b->fs);
-	http_rig_free(b->rig);
-}
-
-static void feed(struct bench *b, const char *text)
-{
-	fake_stream_feed(&b->fs, text, strlen(text));
-}
 
 static bool out_is(const struct bench *b, const char *want)
 {
@@ -50,7 +17,7 @@ static void get_is_answered_and_kept(void)
 {
 	struct bench b;
 
-	bench_open(&b);
+	bench_open(&b, WINDOW_WIDE);
 	feed(&b, "GET / HTTP/1.1\r\n" H END);
 	CU_ASSERT(out_is(&b, HELLO));
 	CU_ASSERT(!b.fs.is_shutdown);
@@ -70,7 +37,7 @@ static void get_is_one_reserve_and_one_commit(void)
 	struct bench b;
 	unsigned timers;
 
-	bench_open(&b);
+	bench_open(&b, WINDOW_WIDE);
 	timers = b.fs.timers;
 	feed(&b, "GET / HTTP/1.1\r\n" H END);
 	feed(&b, "GET / HTTP/1.1\r\n" H END);
@@ -86,7 +53,7 @@ static void pipelined_gets_share_reserved_space(void)
 	struct bench b;
 	char bytes[1024] = "";
 
-	bench_open(&b);
+	bench_open(&b, WINDOW_WIDE);
 	for (unsigned i = 0; i < 8; i++)
 		strncat(bytes, "GET / HTTP/1.1\r\n" H END, sizeof(bytes) - strlen(bytes) - 1);
 	feed(&b, bytes);
@@ -101,7 +68,7 @@ static void pipeline_beyond_its_depth_is_resumed_by_timer(void)
 	struct bench b;
 	const unsigned count = 3 * HZ_LIMIT_pipeline_depth_max + 5;
 
-	bench_open(&b);
+	bench_open(&b, WINDOW_WIDE);
 	b.fs.held = malloc(count * 64);
 	for (unsigned i = 0; i < count; i++) {
 		static const char one[] = "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n";
@@ -123,7 +90,7 @@ static void half_close_behind_a_deep_pipeline_answers_all_then_shuts_down(void)
 {
 	struct bench b;
 
-	bench_open(&b);
+	bench_open(&b, WINDOW_WIDE);
 	b.fs.is_eof_due = true; /* the FIN came with the bytes */
 	b.fs.held = malloc(8192);
 	for (unsigned i = 0; i < 40; i++) {
@@ -164,7 +131,7 @@ static void keep_alive_and_close_follow_the_matrix(void)
 		struct hz_span out;
 		struct bench b;
 
-		bench_open(&b);
+		bench_open(&b, WINDOW_WIDE);
 		feed(&b, matrix[i].request);
 		out = (struct hz_span){ b.fs.out, b.fs.out_len };
 		CU_ASSERT_FATAL(http_answer_next(&out, false, &answer));
@@ -187,7 +154,7 @@ static void requests_per_connection_ends_with_the_last_one(void)
 	struct hz_span out;
 	struct bench b;
 
-	bench_open(&b);
+	bench_open(&b, WINDOW_WIDE);
 	b.rig->limits.requests_per_connection = 3;
 	for (unsigned i = 0; i < 4; i++)
 		feed(&b, "GET / HTTP/1.1\r\n" H END);
@@ -208,7 +175,7 @@ static void drain_closes_answers_at_once_and_idle_within_a_second(void)
 	struct hz_span out;
 	struct bench b;
 
-	bench_open(&b);
+	bench_open(&b, WINDOW_WIDE);
 	http_rig_connect(b.rig, &idle, WINDOW_WIDE);
 	fake_stream_feed(&idle, "GET / HTTP/1.1\r\n" H END, 35);
 	CU_ASSERT_EQUAL(http_rig_count(&idle), 1);
@@ -236,7 +203,7 @@ static void head_has_length_and_no_body(void)
 		struct bench b;
 		char text[128];
 
-		bench_open(&b);
+		bench_open(&b, WINDOW_WIDE);
 		snprintf(text, sizeof(text), "HEAD %s HTTP/1.1\r\n" H END, paths[i]);
 		feed(&b, text);
 		feed(&b, "GET / HTTP/1.1\r\n" H END);
@@ -255,7 +222,7 @@ static void statuses_without_content_have_none(void)
 	struct hz_span out;
 	struct bench b;
 
-	bench_open(&b);
+	bench_open(&b, WINDOW_WIDE);
 	feed(&b, "GET /none HTTP/1.1\r\n" H END);
 	out = (struct hz_span){ b.fs.out, b.fs.out_len };
 	CU_ASSERT_FATAL(http_answer_next(&out, false, &answer));
@@ -271,7 +238,7 @@ static void refusal_of_route_keeps_its_fields(void)
 	struct hz_span out;
 	struct bench b;
 
-	bench_open(&b);
+	bench_open(&b, WINDOW_WIDE);
 	feed(&b, "GET /method HTTP/1.1\r\n" H END);
 	out = (struct hz_span){ b.fs.out, b.fs.out_len };
 	CU_ASSERT_FATAL(http_answer_next(&out, false, &answer));
@@ -288,7 +255,7 @@ static void content_type_with_line_break_does_not_split_the_answer(void)
 	struct hz_span out;
 	struct bench b;
 
-	bench_open(&b);
+	bench_open(&b, WINDOW_WIDE);
 	feed(&b, "GET /split HTTP/1.1\r\n" H END);
 	out = (struct hz_span){ b.fs.out, b.fs.out_len };
 	CU_ASSERT_FATAL(http_answer_next(&out, false, &answer));
@@ -302,7 +269,7 @@ static void head_beyond_a_reservation_is_written_in_pieces(void)
 	struct hz_span out;
 	struct bench b;
 
-	bench_open(&b);
+	bench_open(&b, WINDOW_WIDE);
 	feed(&b, "GET /long HTTP/1.1\r\n" H END "GET / HTTP/1.1\r\n" H END);
 	out = (struct hz_span){ b.fs.out, b.fs.out_len };
 	CU_ASSERT_FATAL(http_answer_next(&out, false, &answer));
@@ -319,7 +286,7 @@ static void date_follows_the_clock(void)
 	struct hz_span out;
 	struct bench b;
 
-	bench_open(&b);
+	bench_open(&b, WINDOW_WIDE);
 	feed(&b, "GET / HTTP/1.1\r\n" H END);
 	b.rig->env.unix_s += 25;
 	feed(&b, "GET / HTTP/1.1\r\n" H END);
@@ -350,7 +317,7 @@ static void bad_request_is_answered_counted_and_closed(void)
 	for (size_t i = 0; i < HZ_ARRAY_LEN(bad); i++) {
 		struct bench b;
 
-		bench_open(&b);
+		bench_open(&b, WINDOW_WIDE);
 		feed(&b, bad[i].bytes);
 		CU_ASSERT_EQUAL(http_rig_status(&b.fs, 0), bad[i].status);
 		CU_ASSERT(b.fs.is_shutdown);
@@ -367,7 +334,7 @@ static void request_behind_a_bad_one_is_not_answered(void)
 {
 	struct bench b;
 
-	bench_open(&b);
+	bench_open(&b, WINDOW_WIDE);
 	feed(&b, "GET / HTTP/1.1\r\n" H END "GET / HTTP/1.1\r\n" H "X : y\r\n" END
 	         "GET / HTTP/1.1\r\n" H END);
 	CU_ASSERT_EQUAL(http_rig_count(&b.fs), 2);
@@ -383,13 +350,13 @@ static void target_and_head_beyond_limits_are_414_and_431(void)
 
 	memset(bytes, 'a', sizeof(bytes) - 1);
 	memcpy(bytes, "GET /", 5);
-	bench_open(&b);
+	bench_open(&b, WINDOW_WIDE);
 	feed(&b, bytes);
 	CU_ASSERT_EQUAL(http_rig_status(&b.fs, 0), 414);
 	CU_ASSERT_EQUAL(b.rig->worker.counters[HZ_COUNTER_http_too_large], 1);
 	bench_close(&b);
 	memcpy(bytes, "GET / HTTP/1.1\r\nX:", 18);
-	bench_open(&b);
+	bench_open(&b, WINDOW_WIDE);
 	feed(&b, bytes);
 	CU_ASSERT_EQUAL(http_rig_status(&b.fs, 0), 431);
 	bench_close(&b);

@@ -1,39 +1,6 @@
-/* Requests that outlive a call: bodies in pieces, blocked output, deadlines, ends at any moment; and
- * that the answer never depends on how bytes and space came. */
-#include "http_rig.h"
-#include <stdio.h>
+/* Requests that outlive a call: bodies in pieces, blocked output, ends at any moment; and that the answer never depends on how bytes and space came. */
+#include "http_bench.h"
 #include <stdlib.h>
-#include <string.h>
-
-#define H   "Host: a.example\r\n"
-#define END "\r\n"
-
-struct bench {
-	struct http_rig *rig;
-	struct fake_stream fs;
-};
-
-static void bench_open(struct bench *b, size_t window)
-{
-	b->rig = http_rig_open(4);
-	http_rig_connect(b->rig, &b->fs, window);
-}
-
-static void bench_close(struct bench *b)
-{
-	fake_stream_close(&b->fs, HZ_CLOSE_DONE);
-	CU_ASSERT_PTR_NULL(b->fs.broken);
-	if (b->fs.broken != NULL)
-		printf("# rule of the seam: %s\n", b->fs.broken);
-	CU_ASSERT(http_rig_is_clean(b->rig));
-	fake_stream_free(&b->fs);
-	http_rig_free(b->rig);
-}
-
-static void feed(struct bench *b, const char *text)
-{
-	fake_stream_feed(&b->fs, text, strlen(text));
-}
 
 static bool answer_nth(const struct bench *b, unsigned n, struct http_answer *answer)
 {
@@ -419,117 +386,6 @@ static void expectation_blocked_on_output_is_met_later(void)
 	bench_close(&b);
 }
 
-/* --- deadlines -------------------------------------------------------------------------------------------- */
-
-/* Seconds until the connection ends, feeding one byte per second when there are any. */
-static unsigned seconds_to_end(struct bench *b, const char *trickle)
-{
-	unsigned s;
-
-	for (s = 0; s < 200 && !b->fs.is_shutdown && !b->fs.is_aborted; s++) {
-		if (trickle != NULL && *trickle != '\0')
-			fake_stream_feed(&b->fs, trickle++, 1);
-		fake_stream_advance(&b->fs, HZ_NS_PER_S);
-	}
-	return s;
-}
-
-static void head_that_trickles_is_408_at_its_deadline(void)
-{
-	struct bench b;
-
-	bench_open(&b, WINDOW_WIDE);
-	CU_ASSERT_EQUAL(seconds_to_end(&b, "GET /very-long-path HTTP/1.1"), 10);
-	CU_ASSERT_EQUAL(http_rig_status(&b.fs, 0), 408);
-	CU_ASSERT_EQUAL(b.rig->worker.counters[HZ_COUNTER_http_timeout], 1);
-	bench_close(&b);
-}
-
-static void second_head_has_a_deadline_of_its_own(void)
-{
-	struct bench b;
-
-	bench_open(&b, WINDOW_WIDE);
-	feed(&b, "GET / HTTP/1.1\r\n" H END);
-	for (unsigned s = 0; s < 30; s++)
-		fake_stream_advance(&b.fs, HZ_NS_PER_S);
-	CU_ASSERT(!b.fs.is_shutdown);
-	CU_ASSERT_EQUAL(seconds_to_end(&b, "GET /very-long-path HTTP/1.1"), 10);
-	CU_ASSERT_EQUAL(http_rig_status(&b.fs, 1), 408);
-	bench_close(&b);
-}
-
-static void silent_connection_is_closed_without_a_word(void)
-{
-	struct bench b;
-
-	bench_open(&b, WINDOW_WIDE);
-	CU_ASSERT_EQUAL(seconds_to_end(&b, NULL), 10);
-	CU_ASSERT(b.fs.is_shutdown);
-	CU_ASSERT_EQUAL(b.fs.out_len, 0);
-	bench_close(&b);
-}
-
-static void idle_connection_is_closed_after_idle_timeout(void)
-{
-	struct bench b;
-
-	bench_open(&b, WINDOW_WIDE);
-	feed(&b, "GET / HTTP/1.1\r\n" H END);
-	CU_ASSERT_EQUAL(seconds_to_end(&b, NULL), 60);
-	CU_ASSERT_EQUAL(http_rig_count(&b.fs), 1);
-	bench_close(&b);
-}
-
-static void short_timeouts_are_kept_to_the_tick(void)
-{
-	struct bench b;
-
-	b.rig = http_rig_open(1);
-	b.rig->limits.header_timeout_ns = 5 * HZ_NS_PER_MS;
-	b.rig->limits.idle_timeout_ns = 3 * HZ_NS_PER_MS;
-	http_rig_connect(b.rig, &b.fs, WINDOW_WIDE);
-	CU_ASSERT_EQUAL(b.fs.deadline_ns, b.rig->env.now_ns + 5 * HZ_NS_PER_MS);
-	feed(&b, "GET / HTTP/1.1\r\n" H END);
-	CU_ASSERT_EQUAL(b.fs.deadline_ns, b.rig->env.now_ns + 3 * HZ_NS_PER_MS);
-	fake_stream_advance(&b.fs, 3 * HZ_NS_PER_MS);
-	CU_ASSERT(b.fs.is_shutdown);
-	bench_close(&b);
-}
-
-static void slow_body_is_408_and_a_steady_one_is_not(void)
-{
-	static const char post[] = "POST /echo HTTP/1.1\r\n" H "Content-Length: 60000\r\n" END;
-	static char piece[600];
-	struct bench b;
-
-	bench_open(&b, WINDOW_WIDE);
-	feed(&b, post);
-	CU_ASSERT_EQUAL(seconds_to_end(&b, "slow, slow, slow"), 6);
-	CU_ASSERT_EQUAL(http_rig_status(&b.fs, 0), 408);
-	bench_close(&b);
-	bench_open(&b, WINDOW_WIDE);
-	feed(&b, post);
-	for (unsigned s = 0; s < 100; s++) {
-		fake_stream_feed(&b.fs, piece, sizeof(piece));
-		fake_stream_advance(&b.fs, HZ_NS_PER_S);
-	}
-	CU_ASSERT_EQUAL(http_rig_status(&b.fs, 0), 200);
-	bench_close(&b);
-}
-
-static void reader_that_takes_nothing_is_reset(void)
-{
-	struct bench b;
-
-	bench_open(&b, 1100);
-	feed(&b, "GET /bytes/5000 HTTP/1.1\r\n" H END);
-	CU_ASSERT_EQUAL(seconds_to_end(&b, NULL), 8);
-	CU_ASSERT(b.fs.is_aborted);
-	CU_ASSERT_EQUAL(b.rig->worker.counters[HZ_COUNTER_http_timeout], 1);
-	bench_close(&b);
-}
-
 /* --- ends --------------------------------------------------------------------------------------------------- */
 
 static void end_of_input_in_any_state_ends_the_connection(void)
@@ -592,11 +448,5 @@ HZ_SUITE(h1_flow, CASE(dialogues_split_anywhere_end_the_same),
          CASE(expectation_is_met_once_before_the_body),
          CASE(expectation_is_not_met_when_it_need_not_be),
          CASE(expectation_blocked_on_output_is_met_later),
-         CASE(head_that_trickles_is_408_at_its_deadline),
-         CASE(second_head_has_a_deadline_of_its_own),
-         CASE(silent_connection_is_closed_without_a_word),
-         CASE(idle_connection_is_closed_after_idle_timeout),
-         CASE(short_timeouts_are_kept_to_the_tick), CASE(slow_body_is_408_and_a_steady_one_is_not),
-         CASE(reader_that_takes_nothing_is_reset),
          CASE(end_of_input_in_any_state_ends_the_connection),
          CASE(close_at_any_byte_leaves_nothing));
