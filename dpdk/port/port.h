@@ -32,6 +32,7 @@ struct hz_port {
 	uint32_t idle_flushes;     /* flushes in a row that had nothing to send */
 	int poll_fd;               /* readable while frames wait, the driver's own; -1: none */
 	uint16_t queue;            /* of the interface */
+	char ifname[16];           /* empty: no kernel netdev */
 	bool has_driver;           /* close removes the device by its name */
 	char name[HZ_PORT_NAME_MAX];
 };

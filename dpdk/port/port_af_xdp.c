@@ -181,6 +181,7 @@ int hz_port_af_xdp_open(const struct hz_port_af_xdp_conf *conf, struct hz_port *
 
 	if (status != 0)
 		return status;
+	memcpy(port.ifname, conf->ifname, sizeof(port.ifname));
 	status = hz_port_af_xdp_mtu(conf->ifname, &port.mtu);
 	if (status != 0)
 		return hz_err_set(err, status, 4, "no_interface", "ip -br link", "MTU of %s: %s",

@@ -271,7 +271,7 @@ int hz_fastpath_failed(const struct hz_fastpath *fp, struct hz_err *err)
 	if (gone == NULL)
 		return 0;
 	hz_err_set(err, -ENXIO, 4, "device_gone", "ip -br link",
-	           "interface %u (queue %u) was deleted or moved away", gone->ifindex, gone->queue);
+	           "%s (queue %u) was deleted or moved away", gone->ifname, gone->queue);
 	return err->exit_code;
 }
 
