@@ -63,7 +63,7 @@ struct hz_stream_ops {
 	void (*abort)(struct hz_stream *s);
 	/* One deadline per stream, 0 disarms. Fires at most 1 tick late. */
 	void (*timer)(struct hz_stream *s, uint64_t deadline_ns);
-	/* Peer of this stream, for logs and limits. */
+	/* Peer of this stream, for logs and limits: the same from on_open to on_close. */
 	void (*peer)(const struct hz_stream *s, uint8_t addr[16], uint16_t *port);
 };
 

@@ -53,7 +53,7 @@ void hz_h1_answer_begin(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
 	flight->unsent = (struct hz_span){ NULL, 0 };
 	flight->is_head_out = false;
 	flight->is_keep = flight->is_keep && !flight->resp.close && !is_draining(turn->http);
-	flight->started_ns = turn->now_ns;
+	hz_h1_flight_rate_begin(flight, turn->now_ns);
 }
 
 static size_t head_compose(const struct hz_h1_turn *turn, const struct hz_h1_flight *flight,

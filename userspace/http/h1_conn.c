@@ -295,7 +295,7 @@ static size_t body_step(struct hz_h1_turn *turn, struct hz_h1_flight *flight, st
 		return bytes.len;
 	}
 	turn->conn->state = HZ_H1_BODY;
-	flight->started_ns = turn->now_ns;
+	hz_h1_flight_rate_begin(flight, turn->now_ns);
 	flight->owes_continue = flight->req.expects_continue && flight->received_bytes == 0;
 	continue_push(turn, flight);
 	return consumed;
@@ -508,17 +508,6 @@ static void on_writable(struct hz_stream *s)
 	turn_end(&turn, conn->is_eof && !conn->has_unread);
 }
 
-/* Body and answer must move at 500 bytes per second after 5 seconds. */
-static bool is_too_slow(const struct hz_h1_turn *turn, uint64_t bytes)
-{
-	uint64_t elapsed_ns = turn->now_ns - turn->conn->flight->started_ns;
-
-	if (elapsed_ns <= HZ_H1_RATE_GRACE_NS)
-		return false;
-	return bytes <
-	       (elapsed_ns - HZ_H1_RATE_GRACE_NS) / HZ_NS_PER_MS * HZ_H1_RATE_BYTES_PER_S / 1000;
-}
-
 static void head_check(struct hz_h1_turn *turn)
 {
 	struct hz_h1_conn *conn = turn->conn;
@@ -544,9 +533,9 @@ static void on_timer(struct hz_stream *s)
 	if (conn->state == HZ_H1_HEAD) {
 		head_check(&turn);
 	} else if (conn->state == HZ_H1_BODY) {
-		if (is_too_slow(&turn, conn->flight->received_bytes))
+		if (hz_h1_flight_is_slow(conn->flight, turn.now_ns, conn->flight->received_bytes))
 			refuse(&turn, conn->flight, 408);
-	} else if (is_too_slow(&turn, conn->flight->out_at)) {
+	} else if (hz_h1_flight_is_slow(conn->flight, turn.now_ns, conn->flight->out_at)) {
 		count(&turn, HZ_COUNTER_http_timeout);
 		conn_abort(&turn);
 	}

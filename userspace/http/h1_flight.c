@@ -116,3 +116,21 @@ void hz_h1_flight_end(struct hz_h1_conn *conn, struct hz_h1_flight *flight)
 		hz_pool_put(&http->flights, flight);
 	}
 }
+
+void hz_h1_flight_rate_begin(struct hz_h1_flight *flight, uint64_t now_ns)
+{
+	flight->rate_due_ns = now_ns + HZ_H1_RATE_GRACE_NS;
+	flight->rate_bytes = 0;
+}
+
+/* Every byte moves the deadline by its time at the least rate. Without a bound a client could send fast
+ * once, then hold buffers for as long as all of that would have taken at the least rate. */
+bool hz_h1_flight_is_slow(struct hz_h1_flight *flight, uint64_t now_ns, uint64_t bytes)
+{
+	const uint64_t byte_ns = HZ_NS_PER_S / HZ_H1_RATE_BYTES_PER_S;
+
+	flight->rate_due_ns += (bytes - flight->rate_bytes) * byte_ns;
+	flight->rate_due_ns = HZ_MIN(flight->rate_due_ns, now_ns + HZ_H1_STALL_NS);
+	flight->rate_bytes = bytes;
+	return now_ns > flight->rate_due_ns;
+}

@@ -21,6 +21,7 @@ enum {
 #define HZ_H1_CHECK_NS         HZ_NS_PER_S       /* deadlines are looked at no less often */
 #define HZ_H1_RATE_GRACE_NS    (5 * HZ_NS_PER_S) /* then body and answer must move at least... */
 #define HZ_H1_RATE_BYTES_PER_S 500u
+#define HZ_H1_STALL_NS         (30 * HZ_NS_PER_S) /* what came faster buys no more than this */
 
 enum hz_h1_state {
 	HZ_H1_HEAD,    /* between requests, or inside a head */
@@ -49,7 +50,8 @@ struct hz_h1_flight {
 	bool is_refused; /* route() answered: the body is dropped */
 	bool is_keep;    /* the connection goes on after this answer */
 	bool owes_continue;
-	uint64_t started_ns;     /* of the transfer at hand, for its least rate */
+	uint64_t rate_due_ns;    /* the transfer at hand is too slow then, */
+	uint64_t rate_bytes;     /* unless more than these of its bytes moved */
 	uint64_t arrived_ns;     /* turn in which the request's last byte came */
 	uint64_t handled_ns;     /* end of the handler */
 	uint64_t received_bytes; /* of the body as sent, framing included */
@@ -124,5 +126,10 @@ int hz_h1_flight_keep(struct hz_h1_conn *conn, struct hz_h1_flight *flight);
 /* Forgets the request: blocks, copied head, and the flight itself when the connection owns it. */
 void hz_h1_flight_end(struct hz_h1_conn *conn, struct hz_h1_flight *flight);
 void hz_h1_flight_init(struct hz_h1_flight *flight);
+
+/* A transfer, of the body or the answer, begins. */
+void hz_h1_flight_rate_begin(struct hz_h1_flight *flight, uint64_t now_ns);
+/* Whether it is too slow, of which bytes have moved since it began. At least once a second. */
+bool hz_h1_flight_is_slow(struct hz_h1_flight *flight, uint64_t now_ns, uint64_t bytes);
 
 #endif

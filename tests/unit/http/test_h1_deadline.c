@@ -98,6 +98,33 @@ static void slow_body_is_408_and_a_steady_one_is_not(void)
 	bench_close(&b);
 }
 
+/* Far ahead of the least rate, but for no longer than 30 s. */
+static void body_that_stalls_after_a_burst_is_408_in_time(void)
+{
+	static char burst[50000];
+	struct bench b;
+
+	bench_open(&b, WINDOW_WIDE);
+	feed(&b, "POST /echo HTTP/1.1\r\n" H "Content-Length: 60000\r\n" END);
+	fake_stream_feed(&b.fs, burst, sizeof(burst));
+	CU_ASSERT_EQUAL(seconds_to_end(&b, NULL), 32);
+	CU_ASSERT_EQUAL(http_rig_status(&b.fs, 0), 408);
+	bench_close(&b);
+}
+
+static void reader_that_stalls_after_a_burst_is_reset_in_time(void)
+{
+	struct bench b;
+
+	bench_open(&b, 1100);
+	feed(&b, "GET /bytes/1000000 HTTP/1.1\r\n" H END);
+	for (unsigned i = 0; i < 100; i++)
+		fake_stream_take(&b.fs, 1000);
+	CU_ASSERT_EQUAL(seconds_to_end(&b, NULL), 32);
+	CU_ASSERT(b.fs.is_aborted);
+	bench_close(&b);
+}
+
 static void reader_that_takes_nothing_is_reset(void)
 {
 	struct bench b;
@@ -115,4 +142,6 @@ HZ_SUITE(h1_deadline, CASE(head_that_trickles_is_408_at_its_deadline),
          CASE(silent_connection_is_closed_without_a_word),
          CASE(idle_connection_is_closed_after_idle_timeout),
          CASE(short_timeouts_are_kept_to_the_tick), CASE(slow_body_is_408_and_a_steady_one_is_not),
+         CASE(body_that_stalls_after_a_burst_is_408_in_time),
+         CASE(reader_that_stalls_after_a_burst_is_reset_in_time),
          CASE(reader_that_takes_nothing_is_reset));
