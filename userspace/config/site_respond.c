@@ -126,12 +126,12 @@ static void respond_finish(struct hz_site_reader *r, const struct hz_yaml_node *
 {
 	const struct hz_yaml_node *body = hz_yaml_doc_key(key->value, "body");
 	const struct hz_yaml_node *json = hz_yaml_doc_key(key->value, "json");
-	bool has_no_body = route->status == 204 || route->status == 304;
+	bool has_no_body = route->status == 204 || route->status == 205 || route->status == 304;
 
 	if (body != NULL && json != NULL)
 		hz_site_read_fail(r, json->line < body->line ? body : json,
 		                  "'body' and 'json' exclude each other");
-	/* RFC 9110 15.3.5, 15.4.5 */
+	/* RFC 9110 15.3.5, 15.3.6, 15.4.5 */
 	if (has_no_body && (route->body.len > 0 || route->json_count > 0))
 		hz_site_read_fail(r, body != NULL ? body : json,
 		                  "an answer with status %u has no body", route->status);

@@ -52,11 +52,16 @@ static void respond_json_handle(const void *conf, struct hz_http_req *req,
 	resp->body_kind = HZ_BODY_SPAN;
 }
 
-/* RFC 9110 15.3.5 and 15.4.5; 8.6 forbids Content-Length in a 204, and in a 304 it would have to be
- * that of the 200. */
-static bool has_no_body(uint16_t status)
+/* RFC 9110 8.6 forbids Content-Length in a 204, and in a 304 it would have to be that of the 200. */
+static bool has_no_length(uint16_t status)
 {
 	return status == 204 || status == 304;
+}
+
+/* RFC 9110 15.3.5, 15.3.6 and 15.4.5. A 205 says that its content is empty. */
+static bool has_no_body(uint16_t status)
+{
+	return has_no_length(status) || status == 205;
 }
 
 /* Head and body in one allocation, in the order in which they are sent. */
@@ -69,7 +74,7 @@ static int fixed_prepare(struct respond *respond, struct hz_span content_type, s
 	size_t bytes = 0;
 
 	snprintf(status, sizeof(status), "HTTP/1.1 %u ", respond->status);
-	if (!has_no_body(respond->status))
+	if (!has_no_length(respond->status))
 		snprintf(length, sizeof(length), "Content-Length: %zu\r\n", body.len);
 	to = open_memstream(&text, &bytes);
 	if (to == NULL)

@@ -12,7 +12,7 @@ struct hz_respond_member {
 };
 
 struct hz_respond_conf {
-	uint16_t status;             /* 200..599; a 204 or 304 has no body */
+	uint16_t status;             /* 200..599; a 204, 205 or 304 has no body */
 	struct hz_span content_type; /* empty: no field */
 	struct hz_span body;         /* without json */
 	const struct hz_respond_member *json;

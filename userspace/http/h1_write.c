@@ -78,7 +78,7 @@ void hz_h1_date_update(struct hz_h1_date *date, uint64_t unix_s)
 	date->is_rendered = true;
 }
 
-/* RFC 9110 6.4.1: no content with 1xx, 204 and 304. */
+/* RFC 9110 6.4.1: no content with 1xx, 204 and 304, and no Content-Length (8.6). */
 static bool has_no_content(uint16_t status)
 {
 	return status < 200 || status == 204 || status == 304;
@@ -88,7 +88,7 @@ uint64_t hz_h1_body_bytes(const struct hz_http_resp *resp, const struct hz_http_
 {
 	if (resp->prepared != NULL)
 		return resp->prepared->body.len;
-	if (has_no_content(resp->status))
+	if (has_no_content(resp->status) || resp->status == 205) /* RFC 9110 15.3.6 */
 		return 0;
 	switch (resp->body_kind) {
 	case HZ_BODY_SPAN:

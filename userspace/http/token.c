@@ -55,14 +55,6 @@ const uint8_t hz_h1_class[256] = {
 #undef R
 #undef H
 
-#define T 1
-const uint8_t hz_http_tchar[256] = {
-	['!'] = T,         ['#' ... '\''] = T, ['*' ... '+'] = T,
-	['-' ... '.'] = T, ['0' ... '9'] = T,  ['A' ... 'Z'] = T,
-	['^' ... 'z'] = T, ['|'] = T,          ['~'] = T,
-};
-#undef T
-
 struct reason {
 	uint16_t status;
 	struct hz_span text;

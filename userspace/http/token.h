@@ -1,4 +1,4 @@
-/* Methods, status reasons and the character classes of RFC 9110 section 5.6.2. */
+/* Methods, status reasons, and comparing what has no case. */
 #ifndef HZ_HTTP_TOKEN_H
 #define HZ_HTTP_TOKEN_H
 
@@ -19,9 +19,6 @@ extern const struct hz_span hz_http_method_names[HZ_HTTP_METHOD_COUNT];
 
 /* "Not Found" for 404; "Unknown" for what RFC 9110 does not list. */
 struct hz_span hz_http_reason(uint16_t status);
-
-/* token = 1*tchar */
-extern const uint8_t hz_http_tchar[256];
 
 /* ASCII only, no locale. */
 bool hz_http_equals_nocase(struct hz_span a, struct hz_span lower_case);

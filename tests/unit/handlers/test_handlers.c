@@ -78,6 +78,7 @@ static void answer_without_body_has_no_length_where_forbidden(void)
 	} wanted[] = {
 		{ 200, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n" },
 		{ 204, "HTTP/1.1 204 No Content\r\n" },
+		{ 205, "HTTP/1.1 205 Reset Content\r\nContent-Length: 0\r\n" },
 		{ 304, "HTTP/1.1 304 Not Modified\r\n" },
 		{ 404, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n" },
 	};
@@ -177,6 +178,7 @@ static void respond_conf_out_of_range_is_refused(void)
 		{ .status = 600 },
 		{ .status = 0 },
 		{ .status = 204, .body = span("x") },
+		{ .status = 205, .body = span("x") },
 		{ .status = 304, .json = &member, .json_count = 1 },
 		{ .status = 200, .content_type = span("a\r\nSet-Cookie: x") },
 		{ .status = 200, .content_type = span("a\x7f") },
