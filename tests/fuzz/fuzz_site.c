@@ -1,15 +1,13 @@
 /* Any bytes as a site: it is read, or refused with places. What is read, the router can build: the two
  * grammars of patterns agree, and a route's own pattern with its parameters filled in leads to it. */
 #include "config/site.h"
+#include "fuzz_target.h"
 #include "router/radix.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void errors_check(const struct hz_site_errors *errors, struct hz_span text)
 {
@@ -17,14 +15,14 @@ static void errors_check(const struct hz_site_errors *errors, struct hz_span tex
 	size_t bytes;
 	FILE *to = open_memstream(&printed, &bytes);
 
-	assert(errors->count > 0 && errors->count <= HZ_SITE_ERRORS_MAX);
+	FUZZ_HOLDS(errors->count > 0 && errors->count <= HZ_SITE_ERRORS_MAX);
 	for (uint32_t i = 0; i < errors->count; i++)
-		assert(errors->error[i].line > 0 && errors->error[i].column > 0 &&
-		       errors->error[i].width > 0 && errors->error[i].text[0] != 0);
+		FUZZ_HOLDS(errors->error[i].line > 0 && errors->error[i].column > 0 &&
+		           errors->error[i].width > 0 && errors->error[i].text[0] != 0);
 	hz_site_errors_print(to, "site.yaml", text, errors);
 	fclose(to);
 	for (size_t i = 0; i < bytes; i++)
-		assert((uint8_t)printed[i] >= 0x20 || printed[i] == '\n');
+		FUZZ_HOLDS((uint8_t)printed[i] >= 0x20 || printed[i] == '\n');
 	free(printed);
 }
 
@@ -58,27 +56,27 @@ static void routes_check(const struct hz_site *site)
 			(struct hz_radix_route){ site->route[i].pattern, site->route[i].methods };
 	err = hz_radix_build(routes, site->route_count, &radix, &conflict);
 	/* The one thing that config leaves to the router: how much patterns may overlap. */
-	assert(err == 0 || (err == -EINVAL && strstr(conflict.why, "overlap") != NULL));
+	FUZZ_HOLDS(err == 0 || (err == -EINVAL && strstr(conflict.why, "overlap") != NULL));
 	for (uint32_t i = 0; err == 0 && i < site->route_count; i++) {
 		struct hz_radix_match match;
 		uint32_t method = routes[i].methods & -routes[i].methods;
 
-		assert(hz_radix_lookup(radix, method, path_of(routes[i].pattern, path), &match) ==
-		       HZ_RADIX_FOUND);
+		FUZZ_HOLDS(hz_radix_lookup(radix, method, path_of(routes[i].pattern, path),
+		                           &match) == HZ_RADIX_FOUND);
 	}
 	hz_radix_free(radix);
 	free(path);
 	free(routes);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+int fuzz_site_run(const uint8_t *data, size_t size)
 {
 	struct hz_site_errors errors;
 	struct hz_site *site = NULL;
 	struct hz_span text = { data, size };
 	int err = hz_site_parse(text, &site, &errors);
 
-	assert(err == 0 || err == -EINVAL);
+	FUZZ_HOLDS(err == 0 || err == -EINVAL);
 	if (err != 0)
 		errors_check(&errors, text);
 	else
@@ -86,3 +84,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	hz_site_free(site);
 	return 0;
 }
+
+FUZZ_ENTRY(fuzz_site_run)
