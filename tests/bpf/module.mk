@@ -1,7 +1,9 @@
 # BPF objects run by BPF_PROG_TEST_RUN, those of a second compiler as well, and attachment on veth.
 BPF_TEST_LIBS := $(patsubst %,$(O)/lib/lib%.a,loader telemetry core)
-BPF_RUN_OBJS := $(patsubst %.c,$(O)/obj/%.o,$(filter-out %/bpf_attach.c,$(wildcard tests/bpf/*.c)))
-BPF_ATTACH_OBJS := $(O)/obj/tests/bpf/bpf_attach.o $(O)/obj/tests/bpf/tap.o
+BPF_ATTACH_SRCS := tests/bpf/bpf_attach.c $(sort $(wildcard tests/bpf/attach_*.c)) tests/bpf/tap.c
+BPF_ATTACH_OBJS := $(patsubst %.c,$(O)/obj/%.o,$(BPF_ATTACH_SRCS))
+BPF_RUN_OBJS := $(patsubst %.c,$(O)/obj/%.o,tests/bpf/tap.c $(filter-out $(BPF_ATTACH_SRCS), \
+	$(wildcard tests/bpf/*.c)))
 BPF_ALT_CC := $(shell command -v clang-19 2>/dev/null)
 BPF_ALT_OBJS := $(if $(BPF_ALT_CC),$(patsubst %,$(O)/bpf-alt/%.bpf.o,hz_xdp hz_latency))
 
@@ -11,7 +13,7 @@ $(O)/bpf-alt/%.bpf.o: bpf/%.bpf.c
 	$(Q)$(BPF_ALT_CC) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
 -include $(wildcard $(O)/bpf-alt/*.d)
 
-$(BPF_RUN_OBJS) $(BPF_ATTACH_OBJS): PKG_CFLAGS = $(call pkg_cflags,libbpf)
+$(BPF_RUN_OBJS) $(BPF_ATTACH_OBJS): PKG_CFLAGS = $(call pkg_cflags,libbpf libxdp)
 $(O)/tests/bpf_prog_run: $(BPF_RUN_OBJS) $(BPF_TEST_LIBS) | $(BPF_ALT_OBJS) \
 	$(O)/bpf/hz_xdp.bpf.o $(O)/bpf/hz_latency.bpf.o
 $(O)/tests/bpf_attach: $(BPF_ATTACH_OBJS) $(BPF_TEST_LIBS)
@@ -19,6 +21,6 @@ $(O)/tests/bpf_prog_run $(O)/tests/bpf_attach:
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HZ_LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(BPF_TEST_LIBS) -Wl,--end-group \
-		$(call pkg_libs,libbpf)
+		$(call pkg_libs,libbpf libxdp)
 
 TESTS += $(O)/tests/bpf_prog_run $(O)/tests/bpf_attach

@@ -1,6 +1,6 @@
 /* hzctl: the command line of hz. Options, then one command of the table, then its words. */
 #include "commands.h"
-#include <bpf/libbpf.h>
+#include "loader/xdp_chatter.h"
 #include <hz/hz.h>
 
 static void version_print(const struct hz_opts *opts)
@@ -36,7 +36,7 @@ int main(int argc, char **argv)
 	struct hz_opts opts;
 	int first, status;
 
-	libbpf_set_print(NULL); /* its chatter misleads; errors are told in our words */
+	hz_xdp_chatter_divert();
 	status = hz_opts_parse(argc, argv, &opts, &first, &err);
 	if (status == 0 && opts.wants_version) {
 		version_print(&opts);

@@ -22,17 +22,27 @@ static int maps_share(const struct hz_xdp *skel, const struct hz_xdp_shared *sha
 	return status;
 }
 
-/* *out is set, to be destroyed, also when loading failed. */
-static int skel_load(struct hz_xdp **out, const struct hz_xdp_shared *shared, int xsks_fd)
+/* program->skel is set, to be destroyed, also when loading failed. */
+static int skel_load(struct hz_xdp_program *program, const struct hz_xdp_shared *shared,
+                     int xsks_fd)
 {
 	struct hz_xdp *skel = hz_xdp__open();
 	int status;
 
-	*out = skel;
+	program->skel = skel;
 	if (skel == NULL)
 		return -errno;
 	status = maps_share(skel, shared, xsks_fd);
-	return status == 0 ? hz_xdp__load(skel) : status;
+	if (status == 0)
+		status = hz_xdp__load(skel);
+	if (status != 0)
+		return status;
+	program->prog_fd = bpf_program__fd(skel->progs.xsk_def_prog);
+	program->xsks_fd = bpf_map__fd(skel->maps.xsks_map);
+	program->vips_fd = bpf_map__fd(skel->maps.vips);
+	program->resp_fd = bpf_map__fd(skel->maps.resp);
+	program->meta_fd = bpf_map__fd(skel->maps.meta);
+	return 0;
 }
 
 static int values_fill(const struct hz_xdp_program *program, const struct hz_xdp_claims *claims,
@@ -54,18 +64,11 @@ int hz_xdp_program_load(const struct hz_xdp_shared *shared, int xsks_fd,
 	struct hz_xdp_program program = { 0 };
 	int status;
 
-	hz_xdp_fail_listen(&chatter);
-	program.skel = hz_xdp__open();
-	status = skel_load(&program.skel, shared, xsks_fd);
-	hz_xdp_fail_listen_end();
-	if (status == 0) {
-		program.prog_fd = bpf_program__fd(program.skel->progs.xsk_def_prog);
-		program.xsks_fd = bpf_map__fd(program.skel->maps.xsks_map);
-		program.vips_fd = bpf_map__fd(program.skel->maps.vips);
-		program.resp_fd = bpf_map__fd(program.skel->maps.resp);
-		program.meta_fd = bpf_map__fd(program.skel->maps.meta);
+	hz_xdp_chatter_listen(&chatter);
+	status = skel_load(&program, shared, xsks_fd);
+	hz_xdp_chatter_listen_end();
+	if (status == 0)
 		status = values_fill(&program, claims, meta);
-	}
 	if (status != 0) {
 		hz_xdp_program_close(&program);
 		return hz_xdp_fail(err, status, "xdp_load", "the kernel refused the program",

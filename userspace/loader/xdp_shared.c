@@ -178,7 +178,7 @@ static int shared_make(const char *instance, struct hz_err *err)
 	if (status != 0)
 		return hz_xdp_fail(err, status, "instance", "bad name of an instance", NULL);
 	snprintf(staged, sizeof(staged), "%s~", folder);
-	hz_xdp_fail_listen(&chatter);
+	hz_xdp_chatter_listen(&chatter);
 	skel = hz_latency__open_and_load();
 	status = skel == NULL ? -errno : values_fill(skel);
 	if (status == 0)
@@ -190,7 +190,7 @@ static int shared_make(const char *instance, struct hz_err *err)
 	if (status != 0)
 		(void)hz_xdp_pins_remove(staged);
 	hz_latency__destroy(skel);
-	hz_xdp_fail_listen_end();
+	hz_xdp_chatter_listen_end();
 	if (status != 0)
 		return hz_xdp_fail(err, status, "xdp_load", "cannot make the maps and views",
 		                   &chatter);
