@@ -2,6 +2,7 @@
 #include "core/endpoint.h"
 #include "core/log.h"
 #include "hz_fastpath.h"
+#include "loader/xdp_chatter.h"
 #include "server/server.h"
 #include "server/snapshot.h"
 #include <errno.h>
@@ -199,6 +200,7 @@ int main(int argc, char **argv)
 	int status;
 
 	hz_log_open("hzd", HZ_LOG_INFO);
+	hz_xdp_chatter_divert();
 	hz_tune_defaults(&args.conf.tune);
 	hz_err_what(&err, "wrong usage");
 	status = arguments_parse(argc, argv, &args, &err);

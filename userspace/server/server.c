@@ -1,5 +1,6 @@
 #include "server/server.h"
 #include "core/log.h"
+#include "loader/xdp_chatter.h"
 #include "server/server_priv.h"
 #include <errno.h>
 #include <poll.h>
@@ -77,10 +78,15 @@ static int fastpath_open(struct hz_server *server, struct hz_err *err)
 		.listen_count = server->listen_count,
 		.listens = server->listen,
 	};
+	struct hz_xdp_chatter chatter = { 0 };
 	int status;
 
 	snprintf(prefix, sizeof(prefix), "hz%s%s", instance ? "-" : "", instance ? instance : "");
+	hz_xdp_chatter_listen(&chatter); /* libxdp makes the sockets inside DPDK's driver */
 	status = hz_fastpath_open(&conf, &server->fp, err);
+	hz_xdp_chatter_listen_end();
+	if (status != 0)
+		hz_xdp_chatter_explain(&chatter, err);
 	if (status == 0 && hz_fastpath_is_degraded(server->fp))
 		degrade(server, "no hugepages: small pages, slower memory (boot/hugepages)");
 	return status;
