@@ -15,10 +15,11 @@ static void map_v4(struct hz_addr *addr, const uint8_t v4[4])
 	memcpy(addr->byte + 12, v4, 4);
 }
 
-/* Nobody to answer: this network, loopback, groups and broadcast, RFC 1122 3.2.1.3. */
-static bool is_bad_source(const uint8_t src[4])
+/* This network, loopback, groups and broadcast, RFC 1122 3.2.1.3: nobody to answer, and nobody who may
+ * answer (RFC 9293 3.9.2.3). */
+static bool is_bad_address(const uint8_t addr[4])
 {
-	return src[0] == 0 || src[0] == 127 || src[0] >= 224;
+	return addr[0] == 0 || addr[0] == 127 || addr[0] >= 224;
 }
 
 /* Two words of SipHash instead of five: addresses, then ports and the family. */
@@ -54,7 +55,7 @@ enum hz_net_verdict hz_ip4_in(const struct hz_net_frame *frame, struct hz_packet
 		return hz_net_drop(frame, HZ_COUNTER_drop_fragment);
 	if (ip.protocol != HZ_IPPROTO_TCP)
 		return hz_net_drop(frame, HZ_COUNTER_drop_l4);
-	if (is_bad_source(ip.src))
+	if (is_bad_address(ip.src) || is_bad_address(ip.dst))
 		return hz_net_drop(frame, HZ_COUNTER_drop_not_ours);
 	if (total < sizeof(ip) + 20)
 		return hz_net_drop(frame, HZ_COUNTER_drop_short);
