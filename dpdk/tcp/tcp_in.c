@@ -155,7 +155,7 @@ static bool establish(struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *seg)
 	if (pcb->rtt_start_ns != 0)
 		hz_tcp_rto_sample(pcb, hz_tcp_now(tcp) - pcb->rtt_start_ns);
 	else
-		hz_tcp_rto_open(pcb);
+		hz_tcp_rto_open(pcb, HZ_TCP_RTO_LOST_SYN_US);
 	pcb->rtt_start_ns = 0;
 	pcb->snd_una = pcb->iss + 1;
 	pcb->snd_nxt = pcb->snd_max = pcb->snd_una;
@@ -219,10 +219,12 @@ static bool is_expected(const struct hz_tcp_pcb *pcb, const struct hz_tcp_segmen
 
 static void pcb_in(struct hz_tcp_pcb *pcb, struct hz_tcp_segment *seg)
 {
+	uint32_t seq = seg->seq; /* before trimming */
+
 	if (!is_expected(pcb, seg) && !unusual_in(pcb, seg))
 		return;
 	/* RFC 7323 4.3: not from segments beyond what we acknowledged, or a lost one would seem old. */
-	if ((pcb->flags & HZ_TCP_F_TS) && hz_seq_leq(seg->seq, pcb->ack_sent))
+	if ((pcb->flags & HZ_TCP_F_TS) && hz_seq_leq(seq, pcb->ack_sent))
 		pcb->ts_recent = seg->opts.ts_val;
 	pcb->last_rx_ns = hz_tcp_now(pcb->tcp);
 	if (memcmp(hz_tcp_tmpl_l2(&pcb->tmpl), seg->packet->l2_reply, 6) != 0 &&

@@ -89,8 +89,9 @@ static void syn_in(struct hz_tcp *tcp, const struct hz_tcp_segment *seg, const u
 	pcb->ts_offset = isn.ts_offset;
 	pcb->snd_una = pcb->snd_nxt = pcb->snd_max = pcb->iss;
 	pcb->snd_end = pcb->iss + 1;
+	pcb->snd_wnd = seg->window; /* of a SYN: not scaled, RFC 7323 2.2 */
 	pcb->last_rx_ns = hz_tcp_now(tcp);
-	hz_tcp_rto_open(pcb);
+	hz_tcp_rto_open(pcb, HZ_TCP_RTO_INITIAL_US);
 	hz_tcp_tmpl_build(&pcb->tmpl, seg->packet, (pcb->flags & HZ_TCP_F_TS) != 0);
 	hz_tcp_pcb_touch(pcb); /* data on a SYN is not kept: the peer sends it again */
 }

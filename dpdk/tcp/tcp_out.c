@@ -66,7 +66,6 @@ static void transmit(struct hz_tcp_pcb *pcb, struct rte_mbuf *mbuf, uint32_t seq
 	hz_port_tx(pcb->port, mbuf);
 	pcb->ack_sent = pcb->rcv_nxt;
 	pcb->delack_at = 0;
-	pcb->last_tx_ns = hz_tcp_now(tcp);
 	pcb->flags &= ~(uint32_t)HZ_TCP_F_ACK_NOW;
 }
 
@@ -83,6 +82,15 @@ static void data_set(struct rte_mbuf *mbuf, uint32_t bytes)
 {
 	mbuf->data_len = (uint16_t)bytes;
 	mbuf->pkt_len = bytes;
+}
+
+/* Number of a segment without payload. Not snd_nxt, which a timeout sets back to what the peer may have:
+ * it would refuse the segment with the ACK in it; as it would beyond its window (RFC 9293 3.10.7.4). */
+static uint32_t control_seq(const struct hz_tcp_pcb *pcb)
+{
+	uint32_t edge = pcb->snd_una + pcb->snd_wnd;
+
+	return hz_seq_lt(edge, pcb->snd_max) ? edge : pcb->snd_max;
 }
 
 /* A segment without payload: ACK, FIN or SYN with options. */
@@ -138,6 +146,7 @@ static void sent_note(struct hz_tcp_pcb *pcb, uint32_t seq, uint32_t end)
 		pcb->rtt_seq = end;
 	}
 	pcb->snd_max = hz_seq_max(pcb->snd_max, end);
+	pcb->data_sent_ns = hz_tcp_now(tcp);
 	if (pcb->rtx_at == 0)
 		pcb->rtx_at = hz_tcp_rto_deadline(pcb);
 }
@@ -279,7 +288,7 @@ static bool data_send(struct hz_tcp_pcb *pcb)
 	if (pcb->tx_next == NULL)
 		return true;
 	if (pcb->snd_nxt == pcb->snd_una &&
-	    hz_tcp_now(pcb->tcp) - pcb->last_tx_ns > (uint64_t)pcb->rto_us * HZ_NS_PER_US)
+	    hz_tcp_now(pcb->tcp) - pcb->data_sent_ns > (uint64_t)pcb->rto_us * HZ_NS_PER_US)
 		hz_cc_newreno_idle(pcb);
 	edge = window_end(pcb);
 	while (pcb->tx_next != NULL) {
@@ -312,8 +321,7 @@ static bool ack_send(struct hz_tcp_pcb *pcb)
 		count = hz_tcp_reasm_blocks(pcb, block, max);
 		bytes = hz_tcp_opts_sack(options, block, count);
 	}
-	return control_send(pcb, hz_seq_max(pcb->snd_nxt, pcb->snd_una), HZ_TCP_ACK, options,
-	                    bytes);
+	return control_send(pcb, control_seq(pcb), HZ_TCP_ACK, options, bytes);
 }
 
 /* Duplicate ACKs must be pure to count as such; with SACK one says it all. */
@@ -352,6 +360,8 @@ void hz_tcp_out_flush(struct hz_tcp_pcb *pcb)
 	if (pcb->state == HZ_TCP_SYN_RCVD) {
 		if (pcb->snd_nxt == pcb->iss)
 			syn_ack_send(pcb);
+		else if (pcb->flags & HZ_TCP_F_ACK_NOW)
+			ack_send(pcb);
 		return;
 	}
 	if ((pcb->flags & HZ_TCP_F_RTX_HEAD) && !head_resend(pcb))
@@ -371,8 +381,7 @@ void hz_tcp_out_flush(struct hz_tcp_pcb *pcb)
 
 void hz_tcp_out_reset(struct hz_tcp_pcb *pcb)
 {
-	if (!control_send(pcb, hz_seq_max(pcb->snd_nxt, pcb->snd_una), HZ_TCP_RST | HZ_TCP_ACK,
-	                  NULL, 0))
+	if (!control_send(pcb, control_seq(pcb), HZ_TCP_RST | HZ_TCP_ACK, NULL, 0))
 		return;
 	hz_tcp_count(pcb->tcp, HZ_COUNTER_reset_sent);
 }

@@ -110,7 +110,7 @@ struct hz_tcp_pcb {
 
 	uint64_t rtt_start_ns;
 	uint64_t last_rx_ns;
-	uint64_t last_tx_ns;
+	uint64_t data_sent_ns;   /* pure ACKs do not count, RFC 5681 4.1 */
 	uint64_t zero_window_ns; /* since when the window is closed and data waits */
 	uint64_t challenge_ns;   /* last ACK to an unacceptable segment */
 

@@ -6,10 +6,10 @@
 #define CLOCK_GRANULARITY_US 1000u /* RFC 6298 2.3's G */
 #define RTO_SHIFT_MAX        10
 
-void hz_tcp_rto_open(struct hz_tcp_pcb *pcb)
+void hz_tcp_rto_open(struct hz_tcp_pcb *pcb, uint32_t rto_us)
 {
 	pcb->srtt_us = 0;
-	pcb->rto_us = HZ_TCP_RTO_INITIAL_US;
+	pcb->rto_us = rto_us;
 	pcb->rto_shift = 0;
 }
 

@@ -17,7 +17,7 @@ static void opened(void)
 	tcp.conf.env = &env;
 	pcb.tcp = &tcp;
 	pcb.snd_mss = 1000;
-	hz_tcp_rto_open(&pcb);
+	hz_tcp_rto_open(&pcb, HZ_TCP_RTO_INITIAL_US);
 }
 
 static uint64_t rto_ms(void)
