@@ -26,7 +26,14 @@ def rig():
         rigs["kernel"] = Process(sys.executable, "-m", "http.server", "8080", "--bind", SERVER4,
                                  "--directory", os.path.dirname(os.path.abspath(__file__)),
                                  netns=here.server)
+        wait_until(lambda: kernel_server_answers(here), 10, "the kernel's own server is not up")
     return rigs["rig"]
+
+
+def kernel_server_answers(here):
+    done = here.curl("-o", "/dev/null", "-w", "%{http_code}", f"http://{SERVER4}:8080/",
+                     check=False)
+    return done.stdout == "200"
 
 
 def mac(netns, interface):
@@ -80,9 +87,7 @@ def good_client_is_served(here):
         expect_equal(http.get("/")[2], b"Hello, World!", f"GET from {host} afterwards")
         http.close()
     expect_equal(here.health(), 200, "health afterwards")
-    done = here.curl("-o", "/dev/null", "-w", "%{http_code}", f"http://{SERVER4}:8080/",
-                     check=False)
-    expect_equal(done.stdout, "200", "the kernel's own server afterwards")
+    expect(kernel_server_answers(here), "the kernel's own server does not answer afterwards")
 
 
 def sum_of_reasons_is_frames_seen(here, sent, frames):

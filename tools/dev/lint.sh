@@ -138,7 +138,7 @@ check_headers() {
 		bpf/abi/*.h) plain+=("$header") kernel+=("$header") ;;
 		bpf/*.h) kernel+=("$header") ;;
 		dpdk/include/*.h) plain+=("$header") ;;
-		dpdk/*.h | tests/*.h) packet+=("$header") ;;
+		dpdk/*.h | perf/*.h | tests/*.h) packet+=("$header") ;;
 		*.h) plain+=("$header") ;;
 		esac
 	done

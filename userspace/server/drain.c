@@ -29,13 +29,22 @@ void hz_server_drain(struct hz_server *server)
 	hz_server_state_set(server, HZ_STATE_DRAINING);
 }
 
+/* Those that may still have something to send or to be told. Not FIN_WAIT_2 and TIME_WAIT: the peer has
+ * acknowledged our last byte and our FIN, and how long it stays is its own affair. */
 static uint64_t connections_open(const struct hz_server *server)
 {
 	uint64_t count = 0;
 
-	for (uint32_t i = 0; i < server->seats.count; i++)
-		count += __atomic_load_n(&server->seats.seat[i].slot.worker->connections,
-		                         __ATOMIC_RELAXED);
+	for (uint32_t i = 0; i < server->seats.count; i++) {
+		const struct hz_connections *conns = server->seats.seat[i].slot.conns;
+
+		count += __atomic_load_n(&conns->syn_rcvd, __ATOMIC_RELAXED);
+		count += __atomic_load_n(&conns->established, __ATOMIC_RELAXED);
+		count += __atomic_load_n(&conns->fin_wait_1, __ATOMIC_RELAXED);
+		count += __atomic_load_n(&conns->close_wait, __ATOMIC_RELAXED);
+		count += __atomic_load_n(&conns->closing, __ATOMIC_RELAXED);
+		count += __atomic_load_n(&conns->last_ack, __ATOMIC_RELAXED);
+	}
 	return count;
 }
 

@@ -4,7 +4,7 @@
 #include "port/link_watch.h"
 #include "port/port_af_xdp.h"
 #include "rig.h"
-#include "wire.h"
+#include "veth_wire.h"
 #include <errno.h>
 #include <net/if.h>
 #include <poll.h>

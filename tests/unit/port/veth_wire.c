@@ -1,4 +1,4 @@
-#include "wire.h"
+#include "veth_wire.h"
 #include <fcntl.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
