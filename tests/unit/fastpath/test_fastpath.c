@@ -1,7 +1,7 @@
 /* A whole fast path, opened, started, drained and closed. EAL starts once per process, so each case runs
  * in a child of its own, which sends back one line: nothing, a reason, or "skip: " and a reason. */
 #include "../port/rig.h"
-#include "../port/wire.h"
+#include "../port/veth_wire.h"
 #include "hz_fastpath.h"
 #include "hz_test.h"
 #include "port/mbuf_span.h"
