@@ -11,6 +11,7 @@
 
 #define GET    1u
 #define POST   4u
+#define PUT    8u
 #define DELETE 16u
 
 static struct hz_span span(const char *text)
@@ -246,11 +247,12 @@ static void pattern_out_of_grammar_is_refused(void)
 	}
 }
 
-/* /a/x/x..., /:p/x..., every way static or parameter: 2^n ways through n segments. */
-static int overlap_build(unsigned segments)
+/* /a/x/x..., /:p/x..., every way static or parameter: 2^n ways through n segments, and one more with a
+ * wildcard for all of them. */
+static int overlap_build(unsigned segments, bool has_wild)
 {
 	uint32_t count = 1u << segments;
-	struct hz_radix_route *routes = calloc(count, sizeof(*routes));
+	struct hz_radix_route *routes = calloc(count + 1u, sizeof(*routes));
 	char(*text)[64] = calloc(count, sizeof(*text));
 	struct hz_radix_conflict conflict;
 	struct hz_radix *radix = NULL;
@@ -264,7 +266,8 @@ static int overlap_build(unsigned segments)
 			                       i >> k & 1 ? "/:p%u" : "/a", k);
 		routes[i] = (struct hz_radix_route){ span(text[i]), GET };
 	}
-	err = hz_radix_build(routes, count, &radix, &conflict);
+	routes[count] = (struct hz_radix_route){ span("/*rest"), PUT };
+	err = hz_radix_build(routes, count + has_wild, &radix, &conflict);
 	if (err == 0) {
 		struct hz_radix_match match;
 		char path[64] = "";
@@ -277,7 +280,7 @@ static int overlap_build(unsigned segments)
 		CU_ASSERT_EQUAL(hz_radix_lookup(radix, POST, span(path), &match), HZ_RADIX_METHOD);
 		strncat(path, "/", sizeof(path) - strlen(path) - 1);
 		CU_ASSERT_EQUAL(hz_radix_lookup(radix, GET, span(path), &match),
-		                HZ_RADIX_NOT_FOUND);
+		                has_wild ? HZ_RADIX_METHOD : HZ_RADIX_NOT_FOUND);
 	}
 	hz_radix_free(radix);
 	free(routes);
@@ -287,9 +290,10 @@ static int overlap_build(unsigned segments)
 
 static void overlap_beyond_the_limit_is_refused(void)
 {
-	CU_ASSERT_EQUAL(overlap_build(5), 0);
-	CU_ASSERT_EQUAL(overlap_build(7), 0);
-	CU_ASSERT_EQUAL(overlap_build(8), -EINVAL);
+	CU_ASSERT_EQUAL(overlap_build(5, true), 0);
+	CU_ASSERT_EQUAL(overlap_build(7, false), 0); /* 128 ways */
+	CU_ASSERT_EQUAL(overlap_build(7, true), -EINVAL);
+	CU_ASSERT_EQUAL(overlap_build(8, false), -EINVAL);
 }
 
 /* Route i of a big site, as its pattern or as a path that it matches. */
