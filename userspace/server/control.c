@@ -12,7 +12,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define CLIENT_TIMEOUT_NS (5 * HZ_NS_PER_S)
+#define CLIENT_TIMEOUT_NS (5 * HZ_NS_PER_S)    /* from accept or the last answer to a whole line */
+#define ACCEPT_REST_NS    (100 * HZ_NS_PER_MS) /* out of descriptors or memory */
 
 struct control_client {
 	int fd; /* -1: free */
@@ -26,6 +27,7 @@ struct hz_control { /* owned by the server */
 	struct hz_server *server;
 	int epoll_fd;
 	int listen_fd;
+	uint64_t accept_rest_ns; /* the listener is not looked at until then; 0: it is */
 	char path[HZ_RUNDIR_PATH_MAX];
 	struct control_client client[HZ_LIMIT_control_clients_max];
 };
@@ -66,13 +68,59 @@ static void client_close(struct control_client *client)
 	client->fd = -1;
 }
 
+static int listener_watch(struct hz_control *control, uint32_t events)
+{
+	struct epoll_event event = { .events = events, .data.ptr = NULL };
+
+	return epoll_ctl(control->epoll_fd, EPOLL_CTL_MOD, control->listen_fd, &event) == 0
+	               ? 0
+	               : -errno;
+}
+
+/* Level-triggered epoll would spin over a client that nobody can take. */
+static void accept_rest(struct hz_control *control, uint64_t now_ns)
+{
+	if (listener_watch(control, 0) == 0)
+		control->accept_rest_ns = now_ns + ACCEPT_REST_NS;
+}
+
+/* Takes the reference. Answers are small against a socket buffer; a client that does not read loses its
+ * connection: false. */
+static bool answer_send(int fd, json_t *answer)
+{
+	char *text = json_dumps(answer, JSON_COMPACT);
+	size_t bytes = text != NULL ? strlen(text) : 0;
+	bool is_sent = false;
+
+	json_decref(answer);
+	if (text == NULL)
+		return false;
+	text[bytes] = '\n'; /* takes the place of the terminator */
+	is_sent = send(fd, text, bytes + 1, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)(bytes + 1);
+	free(text);
+	return is_sent;
+}
+
+/* A last word to who is sent away. */
+static void refuse(int fd, const char *code, const char *why, const char *hint)
+{
+	struct hz_err err = { 0 };
+
+	hz_err_what(&err, "request refused");
+	(void)hz_err_set(&err, -EBUSY, 1, code, hint, "%s", why);
+	(void)answer_send(fd, hz_control_cmd_error(&err));
+}
+
 static void client_accept(struct hz_control *control, uint64_t now_ns)
 {
 	int fd = accept4(control->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	struct control_client *client = NULL;
 
-	if (fd == -1)
+	if (fd == -1) {
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+			accept_rest(control, now_ns);
 		return;
+	}
 	for (size_t i = 0; i < HZ_ARRAY_LEN(control->client) && client == NULL; i++)
 		if (control->client[i].fd == -1)
 			client = &control->client[i];
@@ -87,24 +135,8 @@ static void client_accept(struct hz_control *control, uint64_t now_ns)
 			return;
 		client->fd = -1;
 	}
-	close(fd); /* full: the client sees end of file */
-}
-
-/* Answers are small against a socket buffer; a client that does not read loses its connection. */
-static void client_answer(struct control_client *client, json_t *answer)
-{
-	char *text = json_dumps(answer, JSON_COMPACT);
-	size_t bytes = text != NULL ? strlen(text) : 0;
-
-	json_decref(answer);
-	if (text == NULL) {
-		client_close(client);
-		return;
-	}
-	text[bytes] = '\n'; /* takes the place of the terminator */
-	if (send(client->fd, text, bytes + 1, MSG_NOSIGNAL) != (ssize_t)(bytes + 1))
-		client_close(client);
-	free(text);
+	refuse(fd, "busy", "hzd has as many clients as it serves at once", "try again");
+	close(fd);
 }
 
 static void client_request(struct hz_control *control, struct control_client *client,
@@ -112,17 +144,20 @@ static void client_request(struct hz_control *control, struct control_client *cl
 {
 	json_error_t error;
 	json_t *request = json_loadb(client->line, line_bytes, JSON_REJECT_DUPLICATES, &error);
+	struct hz_err err = { 0 };
 	json_t *answer;
 
-	if (json_is_object(request))
+	if (json_is_object(request)) {
 		answer = hz_control_cmd_run(control->server, request, client->may_change);
-	else
-		answer = json_pack("{s:b, s:{s:s, s:s, s:s, s:s, s:i}}", "ok", 0, "error", "code",
-		                   "bad_json", "message", "bad request", "why",
-		                   request == NULL ? error.text : "not an object", "hint",
-		                   "hzctl help", "exit", 2);
+	} else {
+		hz_err_what(&err, "bad request");
+		(void)hz_err_set(&err, -EINVAL, 2, "bad_json", "hzctl help", "%s",
+		                 request == NULL ? error.text : "not an object");
+		answer = hz_control_cmd_error(&err);
+	}
 	json_decref(request);
-	client_answer(client, answer);
+	if (!answer_send(client->fd, answer))
+		client_close(client);
 }
 
 static void client_read(struct hz_control *control, struct control_client *client, uint64_t now_ns)
@@ -137,16 +172,19 @@ static void client_read(struct hz_control *control, struct control_client *clien
 		return;
 	}
 	client->used += (size_t)got;
-	client->deadline_ns = now_ns + CLIENT_TIMEOUT_NS;
 	while (client->fd != -1 && (end = memchr(client->line, '\n', client->used)) != NULL) {
 		size_t line_bytes = (size_t)(end - client->line);
 
 		client_request(control, client, line_bytes);
+		client->deadline_ns = now_ns + CLIENT_TIMEOUT_NS;
 		client->used -= line_bytes + 1;
 		memmove(client->line, end + 1, client->used);
 	}
-	if (client->fd != -1 && client->used == HZ_LIMIT_control_request_bytes_max)
+	if (client->fd != -1 && client->used == HZ_LIMIT_control_request_bytes_max) {
+		refuse(client->fd, "too_long", "a request is one line of at most 4 KiB",
+		       "hzctl help");
 		client_close(client);
+	}
 }
 
 int hz_control_poll_fd(const struct hz_control *control)
@@ -157,8 +195,12 @@ int hz_control_poll_fd(const struct hz_control *control)
 void hz_control_turn(struct hz_control *control, uint64_t now_ns)
 {
 	struct epoll_event events[HZ_LIMIT_control_clients_max + 1];
-	int count = epoll_wait(control->epoll_fd, events, (int)HZ_ARRAY_LEN(events), 0);
+	int count;
 
+	if (control->accept_rest_ns != 0 && now_ns >= control->accept_rest_ns &&
+	    listener_watch(control, EPOLLIN) == 0)
+		control->accept_rest_ns = 0;
+	count = epoll_wait(control->epoll_fd, events, (int)HZ_ARRAY_LEN(events), 0);
 	for (int i = 0; i < count; i++) {
 		struct control_client *client = events[i].data.ptr;
 

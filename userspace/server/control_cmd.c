@@ -8,11 +8,27 @@
 static const char *const state_names[] = HZ_STATE_NAMES;
 static const char *const io_names[] = { "af_xdp", "ring", "socket" };
 
-static json_t *answer_error(const struct hz_err *err)
+/* Messages quote requests and files, and are cut to length: what is not UTF-8 then becomes '?', as JSON
+ * could not carry it and the asker would get no answer at all. */
+static json_t *text_json(const char *text)
 {
-	return json_pack("{s:b, s:{s:s, s:s, s:s, s:s, s:i}}", "ok", 0, "error", "code", err->code,
-	                 "message", err->what, "why", err->why, "hint", err->hint, "exit",
-	                 err->exit_code);
+	json_t *string = json_string(text);
+	char plain[sizeof(((struct hz_err *)0)->why)];
+	size_t len;
+
+	if (string != NULL)
+		return string;
+	len = strnlen(text, sizeof(plain) - 1);
+	for (size_t i = 0; i < len; i++)
+		plain[i] = (unsigned char)text[i] < 0x80 ? text[i] : '?';
+	return json_stringn(plain, len);
+}
+
+json_t *hz_control_cmd_error(const struct hz_err *err)
+{
+	return json_pack("{s:b, s:{s:s, s:o, s:o, s:o, s:i}}", "ok", 0, "error", "code", err->code,
+	                 "message", text_json(err->what), "why", text_json(err->why), "hint",
+	                 text_json(err->hint), "exit", err->exit_code);
 }
 
 static json_t *answer_ok(json_t *result)
@@ -105,7 +121,7 @@ static json_t *cmd_reload(struct hz_server *server)
 	json_t *result = NULL;
 
 	if (hz_server_reload(server, &result, &err) != 0)
-		return answer_error(&err);
+		return hz_control_cmd_error(&err);
 	return answer_ok(result);
 }
 
@@ -124,15 +140,17 @@ json_t *hz_control_cmd_run(struct hz_server *server, const json_t *request, bool
 	if (strcmp(cmd, "reload") != 0 && strcmp(cmd, "drain") != 0) {
 		hz_err_set(&err, -EINVAL, 2, "unknown_command", "hzctl help", "no command '%.32s'",
 		           cmd);
-		return answer_error(&err);
+		return hz_control_cmd_error(&err);
 	}
 	if (!may_change) {
 		hz_err_set(&err, -EPERM, 4, "not_permitted", "sudo, or join group hz-admin",
 		           "Operation not permitted: only root and group hz-admin change things");
-		return answer_error(&err);
+		return hz_control_cmd_error(&err);
 	}
 	if (strcmp(cmd, "reload") == 0)
 		return cmd_reload(server);
-	hz_server_drain(server);
+	if (server->drain_ns ==
+	    0) /* asking again must not skip the wait, as a second SIGTERM does */
+		hz_server_drain(server);
 	return answer_ok(json_pack("{s:s}", "state", state_names[server->state]));
 }

@@ -167,8 +167,8 @@ static int site_load(struct arguments *args, struct hz_err *err)
 		status = hz_site_load(args->site_path, &args->conf.site, &text, errors);
 	if (status != 0 && errors != NULL && errors->count > 0) {
 		hz_site_errors_print(stderr, args->site_path, text, errors);
-		hz_err_set(err, status, 2, "bad_config", "hzctl conf check FILE", "%s: %u errors",
-		           args->site_path, errors->count);
+		hz_err_set(err, status, 2, "bad_config", "hzctl conf check FILE", "%s: %u error%s",
+		           args->site_path, errors->count, errors->count == 1 ? "" : "s");
 	} else if (status != 0) {
 		hz_err_set(err, status, 2, "bad_config", "hzd -c FILE", "%s: %s", args->site_path,
 		           strerror(-status));

@@ -9,19 +9,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Text of all errors of a site file, for one `why`. */
+#define CHANGES_BYTES_MAX 16384 /* an answer must fit the socket's buffer */
+
+/* The errors of a site file for one `why`: as many whole lines as it holds. */
 static void errors_to_why(const char *path, struct hz_span text,
                           const struct hz_site_errors *errors, struct hz_err *err)
 {
-	char *buffer = NULL;
+	char hint[sizeof(err->hint)];
+	char *buffer = NULL, *cut;
 	size_t bytes = 0;
 	FILE *stream = open_memstream(&buffer, &bytes);
 
-	if (stream == NULL)
+	snprintf(hint, sizeof(hint), "hzctl conf check %s", path);
+	if (stream == NULL) {
+		hz_err_set(err, -ENOMEM, 2, "bad_config", hint, "%s: %u errors", path,
+		           errors->count);
 		return;
+	}
 	hz_site_errors_print(stream, path, text, errors);
 	fclose(stream);
-	hz_err_set(err, -EINVAL, 2, "bad_config", "", "%s", buffer);
+	if (bytes >= sizeof(err->why)) {
+		cut = memrchr(buffer, '\n', sizeof(err->why) - 1);
+		if (cut != NULL)
+			cut[1] = '\0';
+	}
+	hz_err_set(err, -EINVAL, 2, "bad_config", hint, "%s", buffer);
 	free(buffer);
 }
 
@@ -79,11 +91,25 @@ static const struct hz_site_route *route_find(const struct hz_site *site, const 
 	return NULL;
 }
 
-static void change_add(json_t *changes, char sign, const struct hz_site_route *route)
+/* What a reload changed, as far as one answer lists it. */
+struct changes {
+	json_t *list;
+	size_t bytes;    /* of text in list */
+	uint32_t beyond; /* changes that found no room */
+};
+
+static void change_add(struct changes *changes, char sign, const struct hz_site_route *route)
 {
-	json_array_append_new(changes, json_sprintf("%c route %s    %.*s", sign, route->name,
-	                                            (int)route->pattern.len,
-	                                            (const char *)route->pattern.data));
+	size_t bytes = strlen(route->name) + route->pattern.len;
+
+	if (changes->bytes + bytes > CHANGES_BYTES_MAX) {
+		changes->beyond++;
+		return;
+	}
+	changes->bytes += bytes;
+	json_array_append_new(changes->list, json_sprintf("%c route %s    %.*s", sign, route->name,
+	                                                  (int)route->pattern.len,
+	                                                  (const char *)route->pattern.data));
 }
 
 static bool route_is_same(const struct hz_site_route *a, const struct hz_site_route *b)
@@ -102,20 +128,23 @@ static bool route_is_same(const struct hz_site_route *a, const struct hz_site_ro
 
 static json_t *site_diff(const struct hz_site *before, const struct hz_site *after)
 {
-	json_t *changes = json_array();
+	struct changes changes = { .list = json_array() };
 
 	for (uint32_t i = 0; i < after->route_count; i++) {
 		const struct hz_site_route *old = route_find(before, after->route[i].name);
 
 		if (old == NULL)
-			change_add(changes, '+', &after->route[i]);
+			change_add(&changes, '+', &after->route[i]);
 		else if (!route_is_same(old, &after->route[i]))
-			change_add(changes, '~', &after->route[i]);
+			change_add(&changes, '~', &after->route[i]);
 	}
 	for (uint32_t i = 0; i < before->route_count; i++)
 		if (route_find(after, before->route[i].name) == NULL)
-			change_add(changes, '-', &before->route[i]);
-	return changes;
+			change_add(&changes, '-', &before->route[i]);
+	if (changes.beyond > 0)
+		json_array_append_new(changes.list,
+		                      json_sprintf("and %u further changes", changes.beyond));
+	return changes.list;
 }
 
 void hz_server_reclaim(struct hz_server *server)

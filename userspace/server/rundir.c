@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define INTERFACE_LOCK_MAX 64
+
 /* Without root rights the instance lives below the user's own run directory. */
 static int rundir_path(const char *instance, bool needs_root, char *out, size_t bytes)
 {
@@ -40,7 +42,8 @@ static int lock_try(const char *path, long *owner)
 		close(fd);
 		return err;
 	}
-	if (fstat(fd, &ours) != 0 || stat(path, &there) != 0 || ours.st_ino != there.st_ino) {
+	if (fstat(fd, &ours) != 0 || stat(path, &there) != 0 || ours.st_ino != there.st_ino ||
+	    ours.st_dev != there.st_dev) {
 		close(fd);
 		return -EAGAIN;
 	}
@@ -76,6 +79,10 @@ int hz_rundir_open(const char *instance, bool needs_root, struct hz_rundir *out,
 	int status;
 
 	status = rundir_path(instance, needs_root, rundir.path, sizeof(rundir.path));
+	if (status == -ENAMETOOLONG)
+		return hz_err_set(err, status, 7, "rundir",
+		                  "export XDG_RUNTIME_DIR=/run/user/$(id -u)",
+		                  "the path in XDG_RUNTIME_DIR is too long for a socket");
 	if (status != 0)
 		return hz_err_set(err, status, 7, "rundir",
 		                  "export XDG_RUNTIME_DIR=/run/user/$(id -u)",
@@ -111,15 +118,30 @@ void hz_rundir_close(struct hz_rundir *rundir)
 	rundir->lock_fd = -1;
 }
 
+static void interface_lock_path(uint64_t namespace_inode, uint32_t ifindex,
+                                char out[INTERFACE_LOCK_MAX])
+{
+	snprintf(out, INTERFACE_LOCK_MAX, "/run/lock/hz-%llu-%u.lock",
+	         (unsigned long long)namespace_inode, ifindex);
+}
+
+void hz_rundir_unlock_interface(uint64_t namespace_inode, uint32_t ifindex, int fd)
+{
+	char path[INTERFACE_LOCK_MAX];
+
+	interface_lock_path(namespace_inode, ifindex, path);
+	unlink(path); /* as in hz_rundir_close: while we hold it */
+	close(fd);
+}
+
 int hz_rundir_lock_interface(uint64_t namespace_inode, uint32_t ifindex, const char *ifname,
                              struct hz_err *err)
 {
-	char path[96];
+	char path[INTERFACE_LOCK_MAX];
 	long owner = 0;
 	int status;
 
-	snprintf(path, sizeof(path), "/run/lock/hz-%llu-%u.lock",
-	         (unsigned long long)namespace_inode, ifindex);
+	interface_lock_path(namespace_inode, ifindex, path);
 	status = lock_take(path, &owner);
 	if (status == -EBUSY)
 		return hz_err_set(err, status, 3, "owned", "hzctl xdp show",
@@ -158,7 +180,7 @@ static const struct {
 	const char *name;
 	size_t bytes;
 } shared_arrays[] = {
-	{ "latency", sizeof(struct hz_hist) * HZ_HIST_ENTRIES },
+	{ "latency", sizeof(struct hz_hist) * (size_t)HZ_HIST_ENTRIES },
 	{ "beat", sizeof(struct hz_beat) * HZ_WORKERS_MAX },
 	{ "workers", sizeof(struct hz_worker) * HZ_WORKERS_MAX },
 	{ "connections", sizeof(struct hz_connections) * HZ_WORKERS_MAX },

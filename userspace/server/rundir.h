@@ -18,10 +18,12 @@ int hz_rundir_open(const char *instance, bool needs_root, struct hz_rundir *out,
                    struct hz_err *err);
 void hz_rundir_close(struct hz_rundir *rundir);
 
-/* Locks an interface for all instances and namespaces of this machine. Returns a descriptor to close,
- * or -EBUSY with exit code 3, or -errno. */
+/* Locks an interface for all instances and namespaces of this machine. Returns the descriptor that holds
+ * it, or -EBUSY with exit code 3, or -errno. */
 int hz_rundir_lock_interface(uint64_t namespace_inode, uint32_t ifindex, const char *ifname,
                              struct hz_err *err);
+/* Gives back what that returned, and removes its file. */
+void hz_rundir_unlock_interface(uint64_t namespace_inode, uint32_t ifindex, int fd);
 
 /* Telemetry arrays in plain files of the run directory, laid out as the BPF maps of the same names. */
 struct hz_rundir_shared {

@@ -157,6 +157,15 @@ static int cfg_write(struct hz_server *server, struct hz_err *err)
 	return 0;
 }
 
+static int publish_open(struct hz_server *server, struct hz_err *err)
+{
+	int status = hz_publish_open(server, &server->publish);
+
+	if (status != 0)
+		return hz_err_set(err, status, 5, "memory", "", "telemetry: %s", strerror(-status));
+	return 0;
+}
+
 /* In the order of a packet's way from the outside in; close is the reverse. */
 static int server_open(struct hz_server *server, struct hz_err *err)
 {
@@ -178,7 +187,7 @@ static int server_open(struct hz_server *server, struct hz_err *err)
 	if (status == 0)
 		status = transport_open(server, err);
 	if (status == 0)
-		status = hz_publish_open(server, &server->publish);
+		status = publish_open(server, err);
 	if (status == 0)
 		status = hz_control_open(server, &server->control, err);
 	if (status == 0)

@@ -6,7 +6,6 @@
 #include "server/server_priv.h"
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 static int port_index(const struct hz_server *server, const char *ifname)
 {
@@ -92,6 +91,7 @@ void hz_server_ports_close(struct hz_server *server)
 {
 	hz_xdp_maps_close(&server->maps);
 	for (uint32_t i = 0; i < server->port_count; i++)
-		close(server->port_lock_fd[i]);
+		hz_rundir_unlock_interface(hz_netdev_namespace(), server->port[i].ifindex,
+		                           server->port_lock_fd[i]);
 	server->port_count = 0;
 }

@@ -70,6 +70,7 @@ void hz_control_turn(struct hz_control *control, uint64_t now_ns);
 
 /* control_cmd.c: one request object in, one answer object out (a new reference). */
 json_t *hz_control_cmd_run(struct hz_server *server, const json_t *request, bool may_change);
+json_t *hz_control_cmd_error(const struct hz_err *err); /* the answer that says err */
 
 /* telemetry_pub.c: percentiles at 1 Hz and histogram deltas into the ring. */
 int hz_publish_open(struct hz_server *server, struct hz_publish **out);

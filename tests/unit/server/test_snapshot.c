@@ -71,6 +71,7 @@ static bool exchange_run(struct exchange *x, const struct hz_snapshot *snapshot,
 
 static void snapshot_routes_and_handles(void)
 {
+	const struct hz_http_body body = { .bytes = 5 };
 	struct exchange *x = malloc(sizeof(*x));
 	struct hz_err err = { 0 };
 	struct hz_snapshot *snapshot = snapshot_build(site_text, &err);
@@ -86,6 +87,9 @@ static void snapshot_routes_and_handles(void)
 	CU_ASSERT_TRUE(exchange_run(x, snapshot, HZ_HTTP_HEAD, "/"));
 	CU_ASSERT_PTR_NOT_NULL(x->resp.prepared);
 	CU_ASSERT_TRUE(exchange_run(x, snapshot, HZ_HTTP_POST, "/echo"));
+	CU_ASSERT_EQUAL(x->resp.body_kind, HZ_BODY_NONE); /* no body came */
+	x->req.body = &body;
+	hz_snapshot_app_ops.handle(snapshot, &x->req, &x->resp);
 	CU_ASSERT_EQUAL(x->resp.body_kind, HZ_BODY_REQUEST);
 	hz_snapshot_free(snapshot);
 	free(x);
@@ -129,24 +133,50 @@ static void snapshot_pin_holds_until_unpin(void)
 	hz_snapshot_free(snapshot);
 }
 
-static void snapshot_conflict_names_both_lines(void)
+/* The parser refuses such a site already; the snapshot does not rely on it. */
+static void snapshot_conflict_names_both_lines_and_leaves_the_site(void)
 {
 	static const char text[] =
 		"listen:\n"
 		"  - { interface: eth1, address: 10.7.0.2, port: 80 }\n"
 		"routes:\n"
 		"  - { name: a, match: GET /u/:id, respond: { status: 200, body: \"a\" } }\n"
-		"  - { name: b, match: GET /u/:name, respond: { status: 200, body: \"b\" } }\n";
+		"  - { name: b, match: GET /v/:id, respond: { status: 200, body: \"b\" } }\n";
+	struct hz_site *site = site_parse(text);
+	struct hz_snapshot *snapshot = NULL;
 	struct hz_err err = { 0 };
-	struct hz_snapshot *snapshot = snapshot_build(text, &err);
+	struct hz_tune tune;
 
+	CU_ASSERT_PTR_NOT_NULL_FATAL(site);
+	hz_tune_defaults(&tune);
+	((struct hz_site_route *)(uintptr_t)site->route)[1].pattern = site->route[0].pattern;
+	CU_ASSERT_EQUAL(hz_snapshot_build(site, &tune, 1, &snapshot, &err), -EINVAL);
 	CU_ASSERT_PTR_NULL(snapshot);
 	CU_ASSERT_EQUAL(err.exit_code, 2);
-	CU_ASSERT_PTR_NOT_NULL(strstr(err.why, "line 5"));
-	CU_ASSERT_PTR_NOT_NULL(strstr(err.why, "line 4"));
-	hz_snapshot_free(snapshot);
+	CU_ASSERT_STRING_EQUAL(err.code, "route_conflict");
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.why, "line 5: route 'b'"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.why, "of line 4"));
+	hz_site_free(site); /* still the caller's */
+}
+
+static void snapshot_pattern_the_router_refuses_is_named(void)
+{
+	struct hz_site *site = site_parse(site_text);
+	struct hz_snapshot *snapshot = NULL;
+	struct hz_err err = { 0 };
+	struct hz_tune tune;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(site);
+	hz_tune_defaults(&tune);
+	((struct hz_site_route *)(uintptr_t)site->route)[1].pattern =
+		HZ_SPAN_LITERAL("/user/:id/post/:slug/:");
+	CU_ASSERT_EQUAL(hz_snapshot_build(site, &tune, 1, &snapshot, &err), -EINVAL);
+	CU_ASSERT_STRING_EQUAL(err.code, "bad_route");
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.why, "line 5: route 'user'"));
+	hz_site_free(site);
 }
 
 HZ_SUITE(snapshot, CASE(snapshot_routes_and_handles),
          CASE(snapshot_refuses_unknown_path_and_method), CASE(snapshot_pin_holds_until_unpin),
-         CASE(snapshot_conflict_names_both_lines));
+         CASE(snapshot_conflict_names_both_lines_and_leaves_the_site),
+         CASE(snapshot_pattern_the_router_refuses_is_named));

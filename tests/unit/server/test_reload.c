@@ -1,0 +1,289 @@
+/* Reload: all or nothing, named errors, generations, and what becomes of the replaced snapshot. */
+#include "core/rcu.h"
+#include "hz_test.h"
+#include "server_rig.h"
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LISTEN "listen:\n  - { interface: eth1, address: 10.7.0.2, port: 80 }\nroutes:\n"
+#define ROUTE(name, path, body)                                                                    \
+	"  - { name: " name ", match: GET " path ", respond: { status: 200, body: \"" body         \
+	"\" } }\n"
+
+static bool changes_hold(const json_t *result, const char *line)
+{
+	const json_t *change;
+	size_t i;
+
+	json_array_foreach(json_object_get(result, "changes"), i,
+	                   change) if (strcmp(json_string_value(change), line) == 0) return true;
+	return false;
+}
+
+static void reload_good_site_counts_generation_and_lists_changes(void)
+{
+	struct server_rig *rig = server_rig_open(
+		LISTEN ROUTE("same", "/s", "s") ROUTE("gone", "/g", "g") ROUTE("other", "/o", "o"));
+	struct hz_err err = { 0 };
+	json_t *result = NULL;
+	const void *before;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(rig);
+	before = rig->server.snapshot;
+	CU_ASSERT_EQUAL(server_rig_site_write(rig, LISTEN ROUTE("same", "/s", "s")
+	                                                   ROUTE("new", "/n", "n")
+	                                                           ROUTE("other", "/o", "p")),
+	                0);
+	CU_ASSERT_EQUAL(hz_server_reload(&rig->server, &result, &err), 0);
+	CU_ASSERT_PTR_NOT_EQUAL(rig->server.snapshot, before);
+	CU_ASSERT_EQUAL(rig->server.generation, 2);
+	CU_ASSERT_EQUAL(((struct hz_snapshot *)rig->server.snapshot)->generation, 2);
+	CU_ASSERT_PTR_NULL(rig->server.retired);
+	CU_ASSERT_EQUAL(json_integer_value(json_object_get(result, "generation")), 2);
+	CU_ASSERT_EQUAL(json_integer_value(json_object_get(result, "routes")), 3);
+	CU_ASSERT_EQUAL(json_array_size(json_object_get(result, "changes")), 3);
+	CU_ASSERT_TRUE(changes_hold(result, "+ route new    /n"));
+	CU_ASSERT_TRUE(changes_hold(result, "~ route other    /o"));
+	CU_ASSERT_TRUE(changes_hold(result, "- route gone    /g"));
+	json_decref(result);
+	server_rig_close(rig);
+}
+
+static void reload_same_site_changes_nothing_but_the_generation(void)
+{
+	struct server_rig *rig = server_rig_open(RIG_SITE);
+	struct hz_err err = { 0 };
+	json_t *result = NULL;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(rig);
+	CU_ASSERT_EQUAL(hz_server_reload(&rig->server, &result, &err), 0);
+	CU_ASSERT_EQUAL(rig->server.generation, 2);
+	CU_ASSERT_EQUAL(json_array_size(json_object_get(result, "changes")), 0);
+	json_decref(result);
+	server_rig_close(rig);
+}
+
+/* Everything a refused reload must leave alone. */
+static void refused(struct server_rig *rig, const char *code, int exit_code, const char *needle)
+{
+	const void *before = rig->server.snapshot;
+	struct hz_err err = { 0 };
+	json_t *result = NULL;
+
+	CU_ASSERT_NOT_EQUAL(hz_server_reload(&rig->server, &result, &err), 0);
+	CU_ASSERT_PTR_NULL(result);
+	CU_ASSERT_PTR_EQUAL(rig->server.snapshot, before);
+	CU_ASSERT_PTR_NULL(rig->server.retired);
+	CU_ASSERT_EQUAL(rig->server.generation, 1);
+	CU_ASSERT_STRING_EQUAL(err.code, code);
+	CU_ASSERT_EQUAL(err.exit_code, exit_code);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.what, "was not touched (generation 1)"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.why, needle));
+}
+
+static void reload_bad_site_keeps_the_old_and_names_the_place(void)
+{
+	struct server_rig *rig = server_rig_open(RIG_SITE);
+	char place[96];
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(rig);
+	snprintf(place, sizeof(place), "%s:4:19: error: ", rig->site_path);
+	CU_ASSERT_EQUAL(server_rig_site_write(rig, LISTEN "  - { name: root, mtach: GET / }\n"), 0);
+	refused(rig, "bad_config", 2, place);
+	CU_ASSERT_EQUAL(server_rig_site_write(rig, LISTEN ROUTE("a", "/u/:x", "a")
+	                                                   ROUTE("b", "/u/:y", "b")),
+	                0);
+	refused(rig, "bad_config", 2, ":5:");
+	CU_ASSERT_EQUAL(unlink(rig->site_path), 0);
+	refused(rig, "bad_config", 2, "No such file");
+	server_rig_close(rig);
+}
+
+static void reload_many_errors_are_cut_behind_a_whole_line(void)
+{
+	struct server_rig *rig = server_rig_open(RIG_SITE);
+	struct hz_err err = { 0 };
+	json_t *result = NULL;
+	char text[2048] = LISTEN;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(rig);
+	for (int i = 0; i < 12; i++)
+		strncat(text, "  - { nmae: x, match: GET /x }\n", sizeof(text) - strlen(text) - 1);
+	CU_ASSERT_EQUAL(server_rig_site_write(rig, text), 0);
+	CU_ASSERT_EQUAL(hz_server_reload(&rig->server, &result, &err), -EINVAL);
+	CU_ASSERT_TRUE(strlen(err.why) > sizeof(err.why) / 2);
+	CU_ASSERT_EQUAL(err.why[strlen(err.why) - 1], '\n');
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.hint, rig->site_path));
+	server_rig_close(rig);
+}
+
+static void reload_changed_listen_is_refused_unless_given_as_option(void)
+{
+	struct server_rig *rig = server_rig_open(RIG_SITE);
+	struct hz_err err = { 0 };
+	json_t *result = NULL;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(rig);
+	CU_ASSERT_EQUAL(server_rig_site_write(
+				rig,
+				"listen:\n  - { interface: eth1, address: 10.7.0.2, port: 81 }\n"
+				"routes:\n" ROUTE("root", "/", "hi")),
+	                0);
+	refused(rig, "needs_restart", 1, "listen");
+	rig->conf.listen_count = 1;
+	CU_ASSERT_EQUAL(hz_server_reload(&rig->server, &result, &err), 0);
+	json_decref(result);
+	server_rig_close(rig);
+}
+
+static int reload(struct server_rig *rig)
+{
+	struct hz_err err = { 0 };
+	json_t *result = NULL;
+	int status = hz_server_reload(&rig->server, &result, &err);
+
+	json_decref(result);
+	return status;
+}
+
+static uint32_t retired_count(const struct server_rig *rig)
+{
+	uint32_t count = 0;
+
+	for (const struct hz_snapshot *s = rig->server.retired; s != NULL; s = s->retired_next)
+		count++;
+	return count;
+}
+
+static void reload_keeps_a_pinned_snapshot_until_its_request_ends(void)
+{
+	struct server_rig *rig = server_rig_open(RIG_SITE);
+	const struct hz_snapshot *pinned;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(rig);
+	pinned = hz_snapshot_app_ops.pin(&rig->server.snapshot, 5);
+	CU_ASSERT_EQUAL(reload(rig), 0);
+	CU_ASSERT_EQUAL(retired_count(rig), 1);
+	hz_server_reclaim(&rig->server);
+	CU_ASSERT_PTR_EQUAL(rig->server.retired, pinned);
+	CU_ASSERT_EQUAL(pinned->site->route_count, 1); /* still readable */
+	hz_snapshot_app_ops.unpin(&rig->server.snapshot, 5, pinned);
+	hz_server_reclaim(&rig->server);
+	CU_ASSERT_PTR_NULL(rig->server.retired);
+	server_rig_close(rig);
+}
+
+static void reload_is_refused_while_eight_generations_are_held(void)
+{
+	struct server_rig *rig = server_rig_open(RIG_SITE);
+	const void *pinned[HZ_LIMIT_retired_snapshots_max];
+	struct hz_err err = { 0 };
+	json_t *result = NULL;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(rig);
+	for (size_t i = 0; i < HZ_ARRAY_LEN(pinned); i++) {
+		pinned[i] = hz_snapshot_app_ops.pin(&rig->server.snapshot, 0);
+		CU_ASSERT_EQUAL(reload(rig), 0);
+	}
+	CU_ASSERT_EQUAL(retired_count(rig), HZ_LIMIT_retired_snapshots_max);
+	CU_ASSERT_EQUAL(hz_server_reload(&rig->server, &result, &err), -EBUSY);
+	CU_ASSERT_STRING_EQUAL(err.code, "busy");
+	CU_ASSERT_EQUAL(rig->server.generation, HZ_LIMIT_retired_snapshots_max + 1);
+	/* The one in the middle of the list goes, the others stay. */
+	hz_snapshot_app_ops.unpin(&rig->server.snapshot, 0, pinned[3]);
+	CU_ASSERT_EQUAL(reload(rig), 0);
+	CU_ASSERT_EQUAL(retired_count(rig), HZ_LIMIT_retired_snapshots_max - 1);
+	for (size_t i = 0; i < HZ_ARRAY_LEN(pinned); i++)
+		if (i != 3)
+			hz_snapshot_app_ops.unpin(&rig->server.snapshot, 0, pinned[i]);
+	hz_server_reclaim(&rig->server);
+	CU_ASSERT_EQUAL(retired_count(rig), 0);
+	server_rig_close(rig);
+}
+
+struct reader {
+	struct server_rig *rig;
+	bool has_pointer, is_done;
+	uint64_t generation;
+};
+
+/* A worker in the middle of a turn: it read the pointer, and pins it only later. */
+static void *reader_run(void *arg)
+{
+	struct timespec nap = { .tv_nsec = 100 * (long)HZ_NS_PER_MS };
+	struct reader *reader = arg;
+	const struct hz_snapshot *snapshot;
+
+	hz_rcu_reader_register();
+	snapshot = hz_rcu_read(&reader->rig->server.snapshot);
+	__atomic_store_n(&reader->has_pointer, true, __ATOMIC_RELEASE);
+	nanosleep(&nap, NULL);
+	reader->generation = snapshot->generation;
+	__atomic_store_n(&reader->is_done, true, __ATOMIC_RELEASE);
+	hz_rcu_quiescent();
+	hz_rcu_reader_unregister();
+	return NULL;
+}
+
+static void reload_frees_nothing_before_every_worker_was_quiescent(void)
+{
+	struct timespec nap = { .tv_nsec = (long)HZ_NS_PER_MS };
+	struct reader reader = { .rig = server_rig_open(RIG_SITE) };
+	pthread_t thread;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(reader.rig);
+	CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, reader_run, &reader), 0);
+	while (!__atomic_load_n(&reader.has_pointer, __ATOMIC_ACQUIRE))
+		nanosleep(&nap, NULL);
+	CU_ASSERT_EQUAL(reload(reader.rig), 0);
+	CU_ASSERT_TRUE(__atomic_load_n(&reader.is_done, __ATOMIC_ACQUIRE));
+	pthread_join(thread, NULL);
+	CU_ASSERT_EQUAL(reader.generation, 1);
+	server_rig_close(reader.rig);
+}
+
+static void reload_of_thousands_of_routes_fits_one_answer(void)
+{
+	const size_t count = 3000, line_max = 96;
+	struct server_rig *rig = server_rig_open(RIG_SITE);
+	char *text = malloc(sizeof(LISTEN) + count * line_max), *answer;
+	struct hz_err err = { 0 };
+	json_t *result = NULL, *changes;
+	const char *last;
+	size_t used;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(rig);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+	memcpy(text, LISTEN, sizeof(LISTEN));
+	used = sizeof(LISTEN) - 1;
+	for (size_t i = 0; i < count; i++)
+		used += (size_t)snprintf(text + used, line_max,
+		                         ROUTE("r%zu", "/a/long/path/to/%zu", "x"), i, i);
+	CU_ASSERT_EQUAL(server_rig_site_write(rig, text), 0);
+	CU_ASSERT_EQUAL(hz_server_reload(&rig->server, &result, &err), 0);
+	changes = json_object_get(result, "changes");
+	last = json_string_value(json_array_get(changes, json_array_size(changes) - 1));
+	CU_ASSERT_PTR_NOT_NULL_FATAL(last);
+	CU_ASSERT_EQUAL(strtoul(last + strlen("and "), NULL, 10) + json_array_size(changes) - 1,
+	                count + 1);
+	answer = json_dumps(result, JSON_COMPACT);
+	CU_ASSERT_TRUE(strlen(answer) < 65536);
+	free(answer);
+	free(text);
+	json_decref(result);
+	server_rig_close(rig);
+}
+
+HZ_SUITE(reload, CASE(reload_good_site_counts_generation_and_lists_changes),
+         CASE(reload_same_site_changes_nothing_but_the_generation),
+         CASE(reload_bad_site_keeps_the_old_and_names_the_place),
+         CASE(reload_many_errors_are_cut_behind_a_whole_line),
+         CASE(reload_changed_listen_is_refused_unless_given_as_option),
+         CASE(reload_keeps_a_pinned_snapshot_until_its_request_ends),
+         CASE(reload_is_refused_while_eight_generations_are_held),
+         CASE(reload_frees_nothing_before_every_worker_was_quiescent),
+         CASE(reload_of_thousands_of_routes_fits_one_answer));
