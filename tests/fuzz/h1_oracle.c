@@ -23,6 +23,7 @@ struct reader {
 	unsigned max_status;
 	unsigned status;
 	bool is_late; /* max counts once the byte beyond it is there */
+	size_t decoded; /* of a chunked body; here, as longjmp() may forget what only its caller holds */
 	jmp_buf out;
 };
 
@@ -534,7 +535,7 @@ static void read_trailers(struct reader *r)
 	expect(r, '\n');
 }
 
-static void read_chunks(struct reader *r, uint64_t body_max, uint8_t *out, size_t *decoded)
+static void read_chunks(struct reader *r, uint64_t body_max, uint8_t *out)
 {
 	struct extension_count count = { 0, 0 };
 	uint64_t left = body_max;
@@ -549,8 +550,8 @@ static void read_chunks(struct reader *r, uint64_t body_max, uint8_t *out, size_
 		expect(r, '\r');
 		expect(r, '\n');
 		for (uint64_t i = 0; i < size; i++) {
-			out[*decoded] = (uint8_t)peek(r);
-			++*decoded;
+			out[r->decoded] = (uint8_t)peek(r);
+			r->decoded++;
 			r->at++;
 		}
 		if (size != 0) {
@@ -564,11 +565,10 @@ static void read_chunks(struct reader *r, uint64_t body_max, uint8_t *out, size_
 struct oracle_body oracle_chunked(const uint8_t *bytes, size_t len, uint64_t body_max, uint8_t *out)
 {
 	struct reader *r = calloc(1, sizeof(*r));
-	size_t *decoded = calloc(1, sizeof(*decoded));
 	struct oracle_body result = { .verdict = ORACLE_DONE };
 	int code;
 
-	if (r == NULL || decoded == NULL)
+	if (r == NULL)
 		abort();
 	r->bytes = bytes;
 	r->len = len;
@@ -576,14 +576,13 @@ struct oracle_body oracle_chunked(const uint8_t *bytes, size_t len, uint64_t bod
 	r->line_max = SIZE_MAX;
 	code = setjmp(r->out);
 	if (code == 0) {
-		read_chunks(r, body_max, out, decoded);
+		read_chunks(r, body_max, out);
 	} else {
 		result.verdict = (enum oracle_verdict)(code - 1);
 		result.status = r->status;
 	}
 	result.bytes = r->at;
-	result.decoded = *decoded;
-	free(decoded);
+	result.decoded = r->decoded;
 	free(r);
 	return result;
 }
