@@ -17,7 +17,9 @@ struct rig_conn {
 	bool is_in_call;
 	bool may_echo;
 	uint64_t armed_ns;
-	size_t left, sent; /* G */
+	size_t left, sent;     /* G */
+	uint8_t peer_addr[16]; /* at on_open */
+	uint16_t peer_port;
 };
 
 uint8_t rig_byte(size_t index)
@@ -57,6 +59,8 @@ static int rig_on_open(void *ctx, struct hz_stream *s)
 	conn->rig = rig;
 	s->owner = conn;
 	s->ops->peer(s, addr, &port);
+	memcpy(conn->peer_addr, addr, sizeof(addr));
+	conn->peer_port = port;
 	atomic_store(&rig->seen.peer_port, port);
 	atomic_store(&rig->seen.peer_is_loopback, addr[10] == 0xff && addr[12] == 127);
 	return 0;
@@ -229,7 +233,12 @@ static void rig_on_close(struct hz_stream *s, enum hz_close_why why)
 {
 	struct rig_conn *conn = enter(s);
 	struct rig_seen *seen = &conn->rig->seen;
+	uint8_t addr[16];
+	uint16_t port;
 
+	s->ops->peer(s, addr, &port);
+	if (port != conn->peer_port || memcmp(addr, conn->peer_addr, sizeof(addr)) != 0)
+		atomic_fetch_add(&seen->peers_lost, 1);
 	if (hz_stream_write(s, HZ_SPAN_LITERAL("late")) != 0 || hz_stream_reserve(s, 1).len != 0)
 		atomic_fetch_add(&seen->calls_after_close, 1);
 	free(conn);

@@ -19,6 +19,7 @@ struct rig_seen {
 	atomic_ulong timer_ns;   /* from arming to on_timer */
 	atomic_ushort peer_port;
 	atomic_uint peer_is_loopback;
+	atomic_uint peers_lost; /* on_close found another peer than on_open */
 };
 
 /* The first byte of a connection chooses what it is:

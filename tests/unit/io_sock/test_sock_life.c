@@ -51,6 +51,7 @@ static void reset_by_peer_is_told_as_reset(void)
 	close(fd);
 	CU_ASSERT(rig_wait(&rig->seen.closes, 1));
 	CU_ASSERT_EQUAL(rig->seen.closed[HZ_CLOSE_RESET], 1);
+	CU_ASSERT_EQUAL(rig->seen.peers_lost, 0); /* the kernel has forgotten it */
 	CU_ASSERT_EQUAL(rig->seen.eofs, 0);
 	CU_ASSERT_EQUAL(rig_load(&rig->worker[0].counters[HZ_COUNTER_reset_received]), 1);
 	rig_close(rig);
