@@ -1,34 +1,44 @@
-/* Attachment on a veth pair in a network namespace of this program's own. Root only. */
-#include "loader/xdp_attach.h"
+/* The loader on veth pairs in namespaces of this program's own: attachment, refusals, failures in the
+ * middle, maps. An argument runs only the tests whose names hold it. Root only. */
+#include "attach_world.h"
+#include "loader/xdp_chatter.h"
 #include "tap.h"
-#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
-static const char *no_interface_is_refused(void)
+static void tests_run(struct tap *tap, const struct world_test *test, const char *filter)
 {
-	const struct hz_xdp_health health = { .endpoint.port = 8080,
-		                              .endpoint.addr.byte = { 0xfd, 7, [15] = 2 } };
-	const struct hz_xdp_attach_opts opts = { .size = sizeof(opts),
-		                                 .instance = "bpft",
-		                                 .ifname = "bpf-none",
-		                                 .healths = &health,
-		                                 .health_count = 1 };
-	struct hz_xdp_info info;
-	struct hz_err err = { 0 };
-
-	return hz_xdp_attach(&opts, &info, &err) == -ENODEV ? NULL : "not refused";
+	for (; test->name != NULL; test++) {
+		if (filter != NULL && strstr(test->name, filter) == NULL)
+			continue;
+		if (world_reset() != 0)
+			tap_result(tap, test->name, "no veth pairs to be had");
+		else
+			tap_result(tap, test->name, test->run());
+	}
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	const struct world_test *const groups[] = { attach_life_tests, attach_refuse_tests,
+		                                    attach_fault_tests, attach_maps_tests };
+	const char *filter = argc > 1 ? argv[1] : NULL;
 	struct tap tap = { 0 };
+	int status;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	hz_xdp_chatter_divert();
 	if (geteuid() != 0) {
 		tap_skip(&tap, "bpf_attach", "needs root");
 		return 77;
 	}
-	tap_result(&tap, "attach.no_interface_is_refused", no_interface_is_refused());
+	status = world_enter();
+	if (status != 0) {
+		tap_fail(&tap, "bpf_attach", "no namespaces: %s", strerror(-status));
+		return 1;
+	}
+	for (size_t i = 0; i < HZ_ARRAY_LEN(groups); i++)
+		tests_run(&tap, groups[i], filter);
 	return tap.failed == 0 ? 0 : 1;
 }
