@@ -27,7 +27,7 @@ static uint32_t flow_hash(const struct hz_net *net, const struct hz_ip4_hdr *ip,
 {
 	__u64 word[2] = { 0, 4 };
 
-	memcpy(&word[0], ip->src, 8);
+	memcpy(&word[0], (const uint8_t *)ip + offsetof(struct hz_ip4_hdr, src), 8);
 	memcpy((uint8_t *)&word[1] + 4, l4, 4);
 	return (uint32_t)hz_siphash(net->key[0], net->key[1], word, 2);
 }

@@ -128,7 +128,7 @@ struct rte_mbuf *hz_port_alloc(struct hz_port *port, bool for_control)
 
 int hz_port_setup(struct hz_port *port, struct rte_mempool *pool)
 {
-	struct rte_mbuf **tx = calloc(HZ_PORT_TX_SLOTS, sizeof(struct rte_mbuf *));
+	struct rte_mbuf **tx = calloc((size_t)HZ_PORT_TX_SLOTS, sizeof(struct rte_mbuf *));
 	struct rte_mbuf **reserve = calloc(HZ_LIMIT_tx_reserve_mbufs, sizeof(struct rte_mbuf *));
 
 	if (tx == NULL || reserve == NULL) {

@@ -22,7 +22,8 @@ static int pools_open(struct hz_tcp *tcp)
 	if (err == 0)
 		err = hz_pool_open(&tcp->hold_small, HZ_TCP_HOLD_SMALL_BYTES, share(n, 4, 64), 0);
 	if (err == 0)
-		err = hz_pool_open(&tcp->hold_large, HZ_TCP_HOLD_LARGE_BYTES, share(n, 32, 32), 0);
+		err = hz_pool_open(&tcp->hold_large, (size_t)HZ_TCP_HOLD_LARGE_BYTES,
+		                   share(n, 32, 32), 0);
 	if (err == 0)
 		err = hz_tcp_tw_open(&tcp->time_wait, tcp->conf.time_wait_max);
 	if (err == 0)

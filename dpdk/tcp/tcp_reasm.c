@@ -110,19 +110,19 @@ static bool is_last(const struct hz_tcp_pcb *pcb, const struct hz_tcp_sack_block
 size_t hz_tcp_reasm_blocks(const struct hz_tcp_pcb *pcb, struct hz_tcp_sack_block *block,
                            size_t max)
 {
-	const struct rte_mbuf *seg = pcb->reasm;
+	const struct rte_mbuf *next;
 	size_t count = 0;
 
-	while (seg != NULL && count < max) {
-		struct hz_tcp_sack_block one = block_at(seg, &seg);
+	for (const struct rte_mbuf *seg = pcb->reasm; seg != NULL && count < max; seg = next) {
+		struct hz_tcp_sack_block one = block_at(seg, &next);
 
 		if (is_last(pcb, &one)) {
 			block[count++] = one;
 			break;
 		}
 	}
-	for (seg = pcb->reasm; seg != NULL && count < max;) {
-		struct hz_tcp_sack_block one = block_at(seg, &seg);
+	for (const struct rte_mbuf *seg = pcb->reasm; seg != NULL && count < max; seg = next) {
+		struct hz_tcp_sack_block one = block_at(seg, &next);
 
 		if (!is_last(pcb, &one))
 			block[count++] = one;

@@ -43,18 +43,17 @@ static void arg_add(struct eal_args *args, const char *format, ...)
 /* Pages of one size: what is "free_hugepages" or "nr_hugepages"; 0 where there are none. */
 static uint64_t hugepages_read(unsigned page_kib, const char *what)
 {
-	unsigned long long pages = 0;
-	char path[128];
+	char path[128], line[32] = "";
 	FILE *file;
 
 	snprintf(path, sizeof(path), "/sys/kernel/mm/hugepages/hugepages-%ukB/%s", page_kib, what);
 	file = fopen(path, "re");
 	if (file == NULL)
 		return 0;
-	if (fscanf(file, "%llu", &pages) != 1)
-		pages = 0;
+	if (fgets(line, sizeof(line), file) == NULL)
+		line[0] = '\0';
 	fclose(file);
-	return pages;
+	return strtoull(line, NULL, 10);
 }
 
 /* One lcore that may run on every cpu this thread may run on now: EAL pins its caller, and the caller
@@ -84,17 +83,18 @@ static void arg_lcore(struct eal_args *args)
 /* What the kernel could give without swapping; UINT64_MAX where it does not say. */
 static uint64_t memory_available_bytes(void)
 {
+	static const char key[] = "MemAvailable:";
 	FILE *file = fopen("/proc/meminfo", "re");
-	unsigned long long kib = 0;
-	bool is_found = false;
+	uint64_t bytes = UINT64_MAX;
 	char line[128];
 
 	if (file == NULL)
 		return UINT64_MAX;
-	while (!is_found && fgets(line, sizeof(line), file) != NULL)
-		is_found = sscanf(line, "MemAvailable: %llu kB", &kib) == 1;
+	while (bytes == UINT64_MAX && fgets(line, sizeof(line), file) != NULL)
+		if (strncmp(line, key, sizeof(key) - 1) == 0)
+			bytes = strtoull(line + sizeof(key) - 1, NULL, 10) * 1024;
 	fclose(file);
-	return is_found ? kib * 1024 : UINT64_MAX;
+	return bytes;
 }
 
 /* Without huge pages the memory is ordinary and given on first touch: too little of it would be a

@@ -107,9 +107,9 @@ int hz_cmd_conf_check(const struct hz_opts *opts, struct hz_words *words, struct
 	const char *path;
 	int status;
 
-	status = errors != NULL ? 0 : hz_err_set(err, -ENOMEM, 1, "memory", "", "out of memory");
-	if (status == 0)
-		status = hz_words_value(words, "check", &path, err);
+	if (errors == NULL)
+		return hz_err_set(err, -ENOMEM, 1, "memory", "", "out of memory");
+	status = hz_words_value(words, "check", &path, err);
 	if (status == 0)
 		status = hz_words_end(words, err);
 	if (status == 0) {

@@ -71,10 +71,10 @@ static int maps_read(const struct hz_telemetry_view *view, struct hz_cfg *cfg,
 
 int hz_cmd_health_show(const struct hz_opts *opts, struct hz_words *words, struct hz_err *err)
 {
-	struct hz_beat beats[HZ_WORKERS_MAX];
-	struct hz_verdicts verdicts;
+	struct hz_beat beats[HZ_WORKERS_MAX] = { 0 };
+	struct hz_verdicts verdicts = { 0 };
 	struct hz_telemetry_view view;
-	struct hz_cfg cfg;
+	struct hz_cfg cfg = { 0 };
 	char why[96];
 	json_t *result;
 	int status;

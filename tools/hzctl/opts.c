@@ -75,7 +75,7 @@ int hz_opts_parse(int argc, char **argv, struct hz_opts *opts, int *first, struc
 	for (size_t i = 0; i < OPTS; i++) {
 		words[i].name = opts_table[i].word;
 		words[i].has_arg = opts_table[i].value ? required_argument : no_argument;
-		words[i].val = opts_table[i].letter;
+		words[i].val = (unsigned char)opts_table[i].letter;
 		letters[at++] = opts_table[i].letter;
 		if (opts_table[i].value != NULL)
 			letters[at++] = ':';

@@ -15,7 +15,7 @@ static const struct {
 	const char *name;
 	size_t bytes;
 } files[HZ_TELEMETRY_VIEW_FILES] = {
-	[FILE_LATENCY] = { "latency", sizeof(struct hz_hist) * HZ_HIST_ENTRIES },
+	[FILE_LATENCY] = { "latency", sizeof(struct hz_hist) * (size_t)HZ_HIST_ENTRIES },
 	[FILE_BEAT] = { "beat", sizeof(struct hz_beat) * HZ_WORKERS_MAX },
 	[FILE_WORKERS] = { "workers", sizeof(struct hz_worker) * HZ_WORKERS_MAX },
 };

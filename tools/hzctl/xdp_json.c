@@ -38,10 +38,12 @@ int hz_xdp_json_interfaces(const char *instance, const char *ifname, json_t **ou
 	json_t *list = json_array();
 	int count;
 
-	if (infos == NULL || list == NULL)
-		count = hz_err_set(err, -ENOMEM, 1, "memory", "", "out of memory");
-	else
-		count = hz_xdp_list(instance, infos, INTERFACES_MAX, err);
+	if (infos == NULL || list == NULL) {
+		free(infos);
+		json_decref(list);
+		return hz_err_set(err, -ENOMEM, 1, "memory", "", "out of memory");
+	}
+	count = hz_xdp_list(instance, infos, INTERFACES_MAX, err);
 	for (int i = 0; i < count && i < INTERFACES_MAX; i++)
 		if (ifname == NULL || strcmp(infos[i].ifname, ifname) == 0)
 			json_array_append_new(list, hz_xdp_json_interface(&infos[i]));

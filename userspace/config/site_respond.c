@@ -6,7 +6,7 @@
 
 #define CONTENT_TYPE_MAX 128u
 #define HOLES_MAX        256u /* as handlers/json_template.h */
-#define COUNT_DEFAULT    (10u * 1024 * 1024)
+#define COUNT_DEFAULT    (10ull * 1024 * 1024)
 #define COUNT_MAX        (1024ull * 1024 * 1024)
 
 static void status_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *into)

@@ -10,9 +10,9 @@ static const struct unit {
 	uint64_t bytes;
 } units[] = {
 	{ "B", 1 },
-	{ "KiB", 1024 },
-	{ "MiB", 1024 * 1024 },
-	{ "GiB", 1024 * 1024 * 1024 },
+	{ "KiB", 1ULL << 10 },
+	{ "MiB", 1ULL << 20 },
+	{ "GiB", 1ULL << 30 },
 };
 
 static bool scalar_check(struct hz_site_reader *r, const struct hz_yaml_node *key)

@@ -11,15 +11,8 @@
 const struct hz_tune_attr hz_tune_attrs[] = {
 #define HZ_TUNE(field, path, kind, unit, min, max, value, words, help)                             \
 	{                                                                                          \
-		path,                                                                              \
-		HZ_TUNE_##kind,                                                                    \
-		unit,                                                                              \
-		min,                                                                               \
-		max,                                                                               \
-		value,                                                                             \
-		words,                                                                             \
-		help,                                                                              \
-		offsetof(struct hz_tune, field)                                                    \
+		path,           unit, words, help, offsetof(struct hz_tune, field),                \
+		HZ_TUNE_##kind, min,  max,   value                                                 \
 	},
 #include "config/tune.def"
 #undef HZ_TUNE

@@ -19,12 +19,12 @@ struct hz_tune {
 
 struct hz_tune_attr {
 	const char *path;
-	enum hz_tune_kind kind;
 	const char *unit;
-	uint32_t min, max, value;
 	const char *words; /* "auto on off" for enums; the value is the index */
 	const char *help;
 	size_t offset;
+	enum hz_tune_kind kind;
+	uint32_t min, max, value;
 };
 extern const struct hz_tune_attr hz_tune_attrs[];
 extern const size_t hz_tune_attr_count;

@@ -146,7 +146,7 @@ uint32_t hz_xdp_link_map_id(int map_fd)
 
 bool hz_xdp_link_program_uses(uint32_t program_id, uint32_t map_id)
 {
-	uint32_t ids[PROGRAM_MAPS_MAX];
+	uint32_t ids[PROGRAM_MAPS_MAX] = { 0 };
 	struct bpf_prog_info info = { .nr_map_ids = PROGRAM_MAPS_MAX, .map_ids = (uintptr_t)ids };
 
 	if (map_id == 0 || program_info(program_id, &info) != 0)

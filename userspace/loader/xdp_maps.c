@@ -89,7 +89,7 @@ static int fds_open(const char *instance, bool writable, struct hz_xdp_maps *map
 static int memory_map(struct hz_xdp_maps *maps)
 {
 	int status = map_memory(&maps->latency, maps->latency_fd,
-	                        sizeof(*maps->latency) * HZ_HIST_ENTRIES);
+	                        sizeof(*maps->latency) * (size_t)HZ_HIST_ENTRIES);
 
 	if (status == 0)
 		status = map_memory(&maps->beat, maps->beat_fd,
@@ -148,7 +148,7 @@ void hz_xdp_maps_close(struct hz_xdp_maps *maps)
 		      &maps->conns_fd,    &maps->latency_pct_fd,  &maps->cfg_fd,
 		      &maps->verdicts_fd, &maps->stream_stats_fd, &maps->flush_prog_fd };
 
-	memory_unmap(maps->latency, sizeof(*maps->latency) * HZ_HIST_ENTRIES);
+	memory_unmap(maps->latency, sizeof(*maps->latency) * (size_t)HZ_HIST_ENTRIES);
 	memory_unmap(maps->beat, sizeof(*maps->beat) * HZ_WORKERS_MAX);
 	memory_unmap(maps->worker, sizeof(*maps->worker) * HZ_WORKERS_MAX);
 	memory_unmap(maps->conns, sizeof(*maps->conns) * HZ_WORKERS_MAX);
@@ -277,7 +277,7 @@ int hz_xdp_verdicts_read(const struct hz_xdp_maps *maps, struct hz_verdicts *sum
 
 	if (cpus < 0)
 		return cpus;
-	each = calloc((size_t)cpus, sizeof(*sum));
+	each = calloc((size_t)cpus * HZ_REASON_COUNT, sizeof(*each));
 	if (each == NULL)
 		return -ENOMEM;
 	if (bpf_map_lookup_elem(maps->verdicts_fd, &zero, each) != 0)

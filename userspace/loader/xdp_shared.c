@@ -27,10 +27,9 @@ static const char *const stage_names[HZ_STAGE_COUNT] = HZ_STAGE_NAMES;
 
 static struct bpf_map *skel_map(const struct hz_latency *skel, const struct shared_pin *pin)
 {
-	struct bpf_map *map;
+	const void *field = (const char *)skel + pin->map_offset;
 
-	memcpy(&map, (const char *)skel + pin->map_offset, sizeof(map));
-	return map;
+	return *(struct bpf_map *const *)field;
 }
 
 static int hint_detach(struct hz_err *err, const char *instance, int status, const char *why)

@@ -189,7 +189,7 @@ static int children_fill(struct builder *b, uint32_t index, uint32_t from)
 {
 	struct draft draft = b->drafts[index]; /* a copy: the array moves as it grows */
 	struct hz_radix_node *node = &draft.node;
-	uint8_t byte[255];
+	uint8_t byte[255] = { 0 };
 	uint32_t child, end;
 	int err;
 

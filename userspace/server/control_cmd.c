@@ -20,7 +20,7 @@ static json_t *text_json(const char *text)
 		return string;
 	len = strnlen(text, sizeof(plain) - 1);
 	for (size_t i = 0; i < len; i++)
-		plain[i] = (unsigned char)text[i] < 0x80 ? text[i] : '?';
+		plain[i] = (char)((unsigned char)text[i] < 0x80 ? text[i] : '?');
 	return json_stringn(plain, len);
 }
 

@@ -69,8 +69,10 @@ static int listens_unchanged(const struct hz_server *server, const struct hz_sit
                              struct hz_err *err)
 {
 	const struct hz_site *now = snapshot_of(server)->site;
-	bool same = site->listen_count == now->listen_count;
+	bool same;
 
+	assert(site != NULL);
+	same = site->listen_count == now->listen_count;
 	if (server->conf->listen_count > 0) /* -l stands above the site's listen */
 		return 0;
 	for (uint32_t i = 0; same && i < site->listen_count; i++)
