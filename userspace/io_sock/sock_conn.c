@@ -4,7 +4,9 @@
 #include "io_sock/sock_priv.h"
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -24,8 +26,10 @@ static void gauge_update(struct sock_conn *conn)
 {
 	struct hz_connections *states = conn->worker->conf.slot->conns;
 
-	if (conn->fin_sent)
-		gauge_move(conn, conn->peer_fin ? &states->last_ack : &states->fin_wait_2);
+	if (conn->fin_sent && conn->peer_fin)
+		gauge_move(conn, &states->last_ack);
+	else if (conn->fin_sent)
+		gauge_move(conn, conn->unacked > 0 ? &states->fin_wait_1 : &states->fin_wait_2);
 	else
 		gauge_move(conn, conn->peer_fin ? &states->close_wait : &states->established);
 }
@@ -187,6 +191,34 @@ void hz_sock_conn_event(struct sock_conn *conn, uint32_t events)
 	hz_sock_conn_run(conn);
 }
 
+/* What the kernel has not yet seen acknowledged, our FIN included. */
+static uint32_t unacked_read(const struct sock_conn *conn)
+{
+	int bytes = 0;
+
+	return ioctl(conn->source.fd, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? (uint32_t)bytes : 0;
+}
+
+/* A reader may be slow, not deaf: giving up resets the connection, and with it what the kernel still keeps
+ * for the peer. The kernel tells nobody when that is acknowledged. */
+static void fin_look(struct sock_conn *conn)
+{
+	uint64_t now_ns = conn->worker->conf.env->now_ns;
+	uint32_t unacked = unacked_read(conn);
+
+	if (conn->give_up_ns == 0 || unacked != conn->unacked) {
+		conn->unacked = unacked;
+		conn->give_up_ns = now_ns + (unacked > 0 ? SOCK_STALL_NS : SOCK_LINGER_NS);
+	}
+	if (now_ns >= conn->give_up_ns) {
+		sock_counter(conn->worker, HZ_COUNTER_timeout);
+		end(conn, HZ_CLOSE_TIMEOUT);
+		return;
+	}
+	hz_wheel_arm(&conn->worker->wheel, &conn->linger,
+	             HZ_MIN(conn->give_up_ns, now_ns + SOCK_FIN_LOOK_NS));
+}
+
 void hz_sock_conn_timer(void *ctx, struct hz_timer *timer)
 {
 	struct sock_worker *worker = ctx;
@@ -195,8 +227,12 @@ void hz_sock_conn_timer(void *ctx, struct hz_timer *timer)
 	if (timer->kind == SOCK_TIMER_LINGER) {
 		conn = HZ_CONTAINER_OF(timer, struct sock_conn, linger);
 		worker->current = conn;
-		sock_counter(worker, HZ_COUNTER_timeout);
-		end(conn, HZ_CLOSE_TIMEOUT);
+		if (conn->fin_sent) {
+			fin_look(conn);
+		} else {
+			sock_counter(worker, HZ_COUNTER_timeout);
+			end(conn, HZ_CLOSE_TIMEOUT);
+		}
 	} else {
 		conn = HZ_CONTAINER_OF(timer, struct sock_conn, timer);
 		worker->current = conn;
@@ -246,7 +282,8 @@ static bool step(struct sock_conn *conn)
 	return false;
 }
 
-/* After shutdown(): our FIN goes out behind the last byte, then the peer has SOCK_LINGER_NS for its own. */
+/* After shutdown(): our FIN goes out behind the last byte; the peer takes what it has not yet, then has
+ * SOCK_LINGER_NS for its own. */
 static void finish(struct sock_conn *conn)
 {
 	conn->in = (struct hz_span){ NULL, 0 };
@@ -257,8 +294,7 @@ static void finish(struct sock_conn *conn)
 			return;
 		}
 		conn->fin_sent = true;
-		hz_wheel_arm(&conn->worker->wheel, &conn->linger,
-		             conn->worker->conf.env->now_ns + SOCK_LINGER_NS);
+		fin_look(conn);
 	}
 	if (conn->fin_sent && conn->peer_fin)
 		end(conn, HZ_CLOSE_DONE);

@@ -25,8 +25,9 @@
 #define SOCK_SLEEP_NS       (100 * HZ_NS_PER_MS) /* longest sleep: the beat must stay fresh */
 #define SOCK_BEAT_NS        HZ_NS_PER_MS
 #define SOCK_ANCHOR_NS      HZ_NS_PER_S
-#define SOCK_LINGER_NS      (2 * HZ_NS_PER_S)    /* after our FIN, for the peer's */
-#define SOCK_STALL_NS       (30 * HZ_NS_PER_S)   /* after shutdown, output that does not move */
+#define SOCK_LINGER_NS      (2 * HZ_NS_PER_S)    /* after the ACK of our FIN, for the peer's */
+#define SOCK_FIN_LOOK_NS    (100 * HZ_NS_PER_MS) /* how often that ACK is looked for */
+#define SOCK_STALL_NS       (30 * HZ_NS_PER_S)   /* after shutdown, output that nobody takes */
 #define SOCK_ACCEPT_REST_NS (100 * HZ_NS_PER_MS) /* out of descriptors or memory */
 
 _Static_assert(SOCK_RX_BYTES <= SOCK_HOLD_LARGE, "one read can be kept whole");
@@ -68,6 +69,8 @@ struct sock_conn {
 	__u64 *gauge; /* the state's counter in struct hz_connections */
 	uint8_t peer_addr[16];
 	uint16_t peer_port;
+	uint64_t give_up_ns; /* after our FIN */
+	uint32_t unacked;    /* after our FIN: bytes the kernel still kept for the peer */
 	uint32_t events;     /* epoll interest */
 	uint8_t why;         /* enum hz_close_why, when is_ending */
 	bool is_ending;      /* close it at the end of its turn */

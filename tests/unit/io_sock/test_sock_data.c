@@ -224,6 +224,56 @@ static void peer_that_never_closes_is_given_up_after_the_linger_time(void)
 	rig_close(rig);
 }
 
+/* More than the linger time later: what the kernel kept must not have been thrown away. */
+static void last_bytes_wait_for_a_slow_reader(void)
+{
+	enum { BYTES = 4000000, SLOW_MS = 2500 };
+	struct rig *rig = rig_open(1, 16);
+	uint8_t *data = malloc(BYTES);
+	int small = 65536, fd = rig_connect(rig);
+	size_t wrong = 0;
+
+	CU_ASSERT_FATAL(data != NULL);
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+	CU_ASSERT(rig_send(fd, "G4000000\n", 9));
+	usleep(SLOW_MS * 1000);
+	CU_ASSERT_EQUAL(rig->seen.closes, 0);
+	CU_ASSERT_EQUAL(rig_load(&rig->conns[0].fin_wait_2), 0);
+	CU_ASSERT(rig_recv(fd, data, BYTES));
+	for (size_t i = 0; i < BYTES; i++)
+		wrong += data[i] != rig_byte(i);
+	CU_ASSERT_EQUAL(wrong, 0);
+	CU_ASSERT(rig_is_eof(fd));
+	close(fd);
+	CU_ASSERT(rig_wait(&rig->seen.closed[HZ_CLOSE_DONE], 1));
+	free(data);
+	rig_close(rig);
+}
+
+static void fin_is_fin_wait_1_until_everything_is_acknowledged(void)
+{
+	enum { BYTES = 1000000 };
+	struct rig *rig = rig_open(1, 16);
+	uint8_t *data = malloc(BYTES);
+	int small = 65536, fd = rig_connect(rig);
+
+	CU_ASSERT_FATAL(data != NULL);
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+	CU_ASSERT(rig_send(fd, "G1000000\n", 9));
+	for (int i = 0; i < 200 && rig_load(&rig->conns[0].fin_wait_1) == 0; i++)
+		usleep(10000);
+	CU_ASSERT_EQUAL(rig_load(&rig->conns[0].fin_wait_1), 1);
+	CU_ASSERT(rig_recv(fd, data, BYTES));
+	CU_ASSERT(rig_is_eof(fd));
+	for (int i = 0; i < 200 && rig_load(&rig->conns[0].fin_wait_2) == 0; i++)
+		usleep(10000);
+	CU_ASSERT_EQUAL(rig_load(&rig->conns[0].fin_wait_2), 1);
+	CU_ASSERT_EQUAL(rig_load(&rig->conns[0].fin_wait_1), 0);
+	close(fd);
+	free(data);
+	rig_close(rig);
+}
+
 HZ_SUITE(sock_data, CASE(line_in_single_bytes_is_joined_and_echoed),
          CASE(pipeline_longer_than_a_call_is_presented_again),
          CASE(slow_reader_gets_every_byte_within_the_output_limit),
@@ -233,4 +283,6 @@ HZ_SUITE(sock_data, CASE(line_in_single_bytes_is_joined_and_echoed),
          CASE(half_close_gets_the_echo_then_eof),
          CASE(half_close_behind_a_partial_line_is_told_once),
          CASE(shutdown_sends_what_was_written_first),
-         CASE(peer_that_never_closes_is_given_up_after_the_linger_time));
+         CASE(peer_that_never_closes_is_given_up_after_the_linger_time),
+         CASE(last_bytes_wait_for_a_slow_reader),
+         CASE(fin_is_fin_wait_1_until_everything_is_acknowledged));
