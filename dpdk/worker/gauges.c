@@ -107,8 +107,7 @@ void hz_gauges_beat(struct hz_worker_loop *w)
 
 void hz_gauges_wake(struct hz_worker_loop *w)
 {
-	time_read(w);
-	w->was_busy = false;
+	time_read(w); /* the turn before found nothing, so no work either */
 }
 
 void hz_gauges_close(struct hz_worker_loop *w)

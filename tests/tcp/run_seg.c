@@ -306,8 +306,22 @@ static bool connect_peer(struct script *script, const char *options)
 	return expect_event(script, open);
 }
 
+/* Our last two initial sequence numbers: the newer one is more than n ahead, modulo 2^32. */
+static bool check_isn(struct script *script, unsigned n)
+{
+	uint32_t ahead = script->world.isn_us - script->world.isn_before;
+
+	if (ahead > n && ahead < 1u << 31)
+		return true;
+	snprintf(script->why, sizeof(script->why), "the new ISN is %d ahead of the old one",
+	         (int)ahead);
+	return false;
+}
+
 static bool line_run(struct script *script, char *line)
 {
+	unsigned n;
+
 	if (strncmp(line, "conf ", 5) == 0)
 		return configure(script, line + 5);
 	if (!script->is_started && world_start(&script->world) != 0)
@@ -333,6 +347,12 @@ static bool line_run(struct script *script, char *line)
 		return check_gauge(script, line + 6);
 	if (strncmp(line, "driver ", 7) == 0)
 		return direct_driver(script, line + 7);
+	if (sscanf(line, "mac %u", &n) == 1) {
+		script->world.peer_mac = (uint8_t)n;
+		return true;
+	}
+	if (sscanf(line, "isn beyond %u", &n) == 1)
+		return check_isn(script, n);
 	if (strcmp(line, "discard") == 0)
 		return discard(script);
 	if (strcmp(line, "turn") == 0) {

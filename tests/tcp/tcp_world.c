@@ -148,6 +148,7 @@ int world_open(struct world *world)
 	memset(world, 0, sizeof(*world));
 	world->connections_max = 16;
 	world->time_wait_max = 8;
+	world->peer_mac = 1;
 	world->isn_peer = 0xfffffe00u; /* wraps within the first segments of every script */
 	world->app.consume_max = UINT32_MAX;
 	return fake_port_open(&world->fake, 2048);
@@ -233,7 +234,7 @@ static uint8_t *put_options(const struct world *world, uint8_t *at, const struct
 
 static uint8_t *put_link(const struct world *world, uint8_t *at)
 {
-	static const uint8_t macs[12] = { 2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1 };
+	const uint8_t macs[12] = { 2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, world->peer_mac };
 
 	memcpy(at, macs, sizeof(macs));
 	at += sizeof(macs);
@@ -418,6 +419,7 @@ static const char *read_tcp(struct world *world, const uint8_t *tcp, uint32_t l4
 	seg->source_port = get16(tcp + 2); /* of the peer */
 	seg->flags = tcp[13];
 	if (seg->flags & HZ_TCP_SYN) {
+		world->isn_before = world->isn_us;
 		world->isn_us = get32(tcp + 4);
 		world->has_isn_us = true;
 	}
@@ -465,6 +467,7 @@ int world_capture(struct world *world, struct seg *seg, const char **why)
 	if (bytes == 0)
 		return 0;
 	memcpy(link, "\x02\x00\x00\x00\x00\x01\x02\x00\x00\x00\x00\x02", 12);
+	link[5] = world->peer_mac;
 	*why = NULL;
 	if (bytes < link_bytes + 40 || memcmp(frame, link, link_bytes) != 0)
 		*why = "wrong link header sent";

@@ -73,6 +73,8 @@ struct world {
 	uint64_t start_ns;
 	bool is_v6;
 	uint8_t tags;
+	uint8_t peer_mac;          /* last byte of its address, ours ends with 2 */
+	uint32_t isn_before;       /* isn_us of the SYN-ACK before the last */
 	uint32_t isn_peer, isn_us; /* absolute */
 	uint32_t ts_base_us;       /* subtracted from our timestamps: relative to the SYN-ACK's */
 	uint32_t ts_last_us;       /* newest one seen, absolute */

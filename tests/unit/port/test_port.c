@@ -214,6 +214,24 @@ static void port_idle_flush_refills_reserve_in_time(void)
 	hz_port_ring_close(ring);
 }
 
+static void port_failed_alloc_is_reaped_by_next_flush(void)
+{
+	struct hz_port_ring *ring = setup(MBUFS, SLOTS);
+	struct hz_port *near = hz_port_ring_near(ring);
+	static struct rte_mbuf *held[MBUFS];
+	uint32_t count = 0;
+
+	rte_pktmbuf_free(near->reserve[--near->reserve_count]);
+	while (count < MBUFS && (held[count] = hz_port_alloc(near, false)) != NULL)
+		count++;
+	rte_pktmbuf_free(held[--count]);
+	hz_port_flush(near);
+	CU_ASSERT_EQUAL(near->reserve_count, HZ_LIMIT_tx_reserve_mbufs);
+	while (count > 0)
+		rte_pktmbuf_free(held[--count]);
+	hz_port_ring_close(ring);
+}
+
 static void mempool_object_fits_page_for_every_mtu(void)
 {
 	struct hz_err err = { 0 };
@@ -306,6 +324,7 @@ HZ_SUITE(port, CASE(port_frames_arrive_byte_exact), CASE(port_frame_waits_for_fl
          CASE(port_link_down_sends_nothing), CASE(port_reserve_serves_control_only),
          CASE(port_shared_frame_is_sent_twice_byte_exact), CASE(port_alloc_leaves_headroom),
          CASE(port_idle_flush_refills_reserve_in_time),
+         CASE(port_failed_alloc_is_reaped_by_next_flush),
          CASE(mempool_object_fits_page_for_every_mtu), CASE(mempool_objects_have_no_gaps),
          CASE(mempool_too_large_is_error_5), CASE(port_close_accepts_zeroed_port),
          CASE(port_open_and_close_leak_nothing));

@@ -47,8 +47,10 @@ static bool far_open(uint16_t type)
 
 static const char *pair_up(uint16_t type)
 {
-	static const char *const pair[] = { "ip",   "link", "add",  WIRE_NEAR, "type",
-		                            "veth", "peer", "name", WIRE_FAR,  NULL };
+	static const char *const pair[] = {
+		"ip",   "link", "add",  WIRE_NEAR, "numtxqueues", "2", "numrxqueues", "2", "type",
+		"veth", "peer", "name", WIRE_FAR,  "numtxqueues", "1", "numrxqueues", "1", NULL
+	};
 	static const char *const near[] = { "ip", "link", "set", WIRE_NEAR, "up", NULL };
 	static const char *const far[] = { "ip", "link", "set", WIRE_FAR, "up", NULL };
 

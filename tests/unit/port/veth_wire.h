@@ -1,5 +1,6 @@
-/* A veth pair in a network namespace of this process' own, which ends with it: hp0 is the port's, the
- * far end hp1 is read and written through a packet socket. Root only. */
+/* A veth pair in a network namespace of this process' own, which ends with it: hp0 is the port's and
+ * has two queues, of which frames arrive on the first; the far end hp1 is read and written through a
+ * packet socket. Root only. */
 #ifndef WIRE_H
 #define WIRE_H
 

@@ -2,6 +2,7 @@
 #include "hz_test.h"
 #include "world.h"
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <time.h>
 
@@ -203,6 +204,31 @@ static void worker_steers_each_flow_to_its_owner(void)
 	world_close(&world);
 }
 
+static void worker_hand_over_wakes_sleeping_owner(void)
+{
+	struct hz_mailbox *box;
+	struct pollfd poller;
+
+	OPEN(2);
+	box = &world.worker[1].loop.mailbox;
+	poller = (struct pollfd){ .fd = box->event_fd, .events = POLLIN };
+	hz_mailbox_lie_down(box);
+	for (uint16_t i = 0; i < 32; i++) {
+		struct tcp_wire_flow flow = world_flow((uint16_t)(20000 + i));
+		uint64_t before = world.worker[0].slot.worker.steered;
+
+		CU_ASSERT_FATAL(world_send(&world, 0, &flow, TCP_WIRE_SYN, NULL, 0));
+		hz_worker_turn(&world.worker[0].loop);
+		CU_ASSERT_EQUAL(poll(&poller, 1, 0),
+		                world.worker[0].slot.worker.steered > before ? 1 : 0);
+		hz_mailbox_get_up(box); /* empties the bell */
+		hz_mailbox_lie_down(box);
+	}
+	CU_ASSERT(world.worker[0].slot.worker.steered > 0);
+	hz_mailbox_get_up(box);
+	world_close(&world);
+}
+
 static void worker_serves_flow_from_any_queue(void)
 {
 	struct tcp_wire_flow flow;
@@ -321,6 +347,7 @@ HZ_SUITE(worker, CASE(worker_syn_gets_syn_ack), CASE(worker_data_is_echoed_in_on
          CASE(worker_drain_refuses_new_and_keeps_old),
          CASE(worker_drain_before_first_turn_is_not_lost),
          CASE(worker_stop_ends_loop_and_close_resets), CASE(worker_steers_each_flow_to_its_owner),
-         CASE(worker_serves_flow_from_any_queue), CASE(worker_full_hand_over_ring_drops_and_counts),
+         CASE(worker_hand_over_wakes_sleeping_owner), CASE(worker_serves_flow_from_any_queue),
+         CASE(worker_full_hand_over_ring_drops_and_counts),
          CASE(worker_close_frees_frames_never_taken), CASE(worker_owner_covers_all_hashes_evenly),
          CASE(worker_open_of_bad_conf_is_refused));
