@@ -84,6 +84,7 @@ int hz_cmd_health_show(const struct hz_opts *opts, struct hz_words *words, struc
 		status = hz_telemetry_view_open(opts->instance, &view, err);
 	if (status != 0)
 		return status;
+	hz_telemetry_view_note(&view);
 	if (view.is_shared)
 		status = hz_err_set(err, -EOPNOTSUPP, 1, "no_kernel_plane", "hzctl status",
 		                    "hzd serves over kernel sockets (boot/io=socket): no XDP "

@@ -84,6 +84,7 @@ int hz_cmd_latency_show(const struct hz_opts *opts, struct hz_words *words, stru
 		status = hz_telemetry_view_open(opts->instance, &view, err);
 	if (status != 0)
 		return status;
+	hz_telemetry_view_note(&view);
 	status = query.last_s > 0 ? interval_read(&view, &query, hists, err)
 	                          : hists_read(&view, &query, hists, err);
 	hz_telemetry_view_close(&view);

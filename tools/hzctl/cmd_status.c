@@ -1,6 +1,7 @@
 /* hzctl status: one screen. hzd's own answer, with latency and rates from the maps; when hzd is down, what
  * the maps still say. Exit 0 when it serves, 1 when it runs but is not ready, 3 when it does not run. */
 #include "commands.h"
+#include "core/clock.h"
 #include "ctl_client.h"
 #include "figures.h"
 #include "latency_json.h"
@@ -10,6 +11,17 @@
 #include <errno.h>
 #include <string.h>
 
+/* Probes answered in the kernel; false where there is none to answer. */
+static bool health_read(const struct hz_telemetry_view *view, uint64_t *answers)
+{
+	struct hz_verdicts verdicts;
+
+	if (view->is_shared || hz_xdp_verdicts_read(&view->maps, &verdicts) != 0)
+		return false;
+	*answers = verdicts.health_200 + verdicts.health_503 + verdicts.health_404;
+	return true;
+}
+
 /* total and health as the latency command has them, and the rate of requests. */
 static void figures_add(json_t *result, const struct hz_telemetry_view *view)
 {
@@ -17,19 +29,16 @@ static void figures_add(json_t *result, const struct hz_telemetry_view *view)
 		const char *key;
 		enum hz_stage stage;
 	} stages[] = { { "total", HZ_STAGE_TOTAL }, { "health", HZ_STAGE_HEALTH } };
-	struct hz_verdicts verdicts;
 	struct hz_err ignored;
 	struct hz_hist hist;
+	uint64_t answers;
 
 	for (size_t i = 0; i < HZ_ARRAY_LEN(stages); i++)
 		if (hz_telemetry_view_hist(view, stages[i].stage, -1, &hist, &ignored) == 0)
 			json_object_set_new(result, stages[i].key,
 			                    hz_latency_json_make(stages[i].key, &hist, false));
-	if (!view->is_shared && hz_xdp_verdicts_read(&view->maps, &verdicts) == 0)
-		json_object_set_new(
-			result, "health_answers",
-			json_integer((json_int_t)(verdicts.health_200 + verdicts.health_503 +
-		                                  verdicts.health_404)));
+	if (health_read(view, &answers))
+		json_object_set_new(result, "health_answers", json_integer((json_int_t)answers));
 }
 
 static uint64_t sum_of(const json_t *workers, const char *key)
@@ -44,6 +53,8 @@ static uint64_t sum_of(const json_t *workers, const char *key)
 
 static void rate_add(json_t *result, const struct hz_telemetry_view *view)
 {
+	uint64_t began_ns = hz_clock_monotonic_ns(), before, now;
+	bool has_health = health_read(view, &before);
 	struct hz_err ignored;
 	json_t *workers = NULL;
 
@@ -51,6 +62,13 @@ static void rate_add(json_t *result, const struct hz_telemetry_view *view)
 		return;
 	json_object_set_new(result, "requests_per_s",
 	                    json_integer((json_int_t)sum_of(workers, "requests_per_s")));
+	json_object_set_new(result, "errors_per_s",
+	                    json_integer((json_int_t)sum_of(workers, "errors_per_s")));
+	if (has_health && health_read(view, &now) && now >= before)
+		json_object_set_new(
+			result, "health_per_s",
+			json_integer((json_int_t)((now - before) * HZ_NS_PER_S /
+		                                  (hz_clock_monotonic_ns() - began_ns))));
 	json_decref(workers);
 }
 

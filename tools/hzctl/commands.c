@@ -22,7 +22,7 @@ static const struct hz_command commands[] = {
 	{ "drain", NULL, "", "probes fail, connections finish, hzd ends", hz_cmd_drain },
 };
 #define COMMANDS    HZ_ARRAY_LEN(commands)
-#define HELP_COLUMN 49
+#define HELP_COLUMN 50
 
 /* Names of objects or of one-word commands, each once, in table order. */
 static void names_print(FILE *to, bool of_objects)
@@ -111,11 +111,25 @@ static void unknown(const char *object, const char *verb, struct hz_err *err)
 			hz_nearest_offer(&nearest, hz_span_text(typed),
 			                 hz_span_text(commands[i].verb));
 	}
-	snprintf(hint, sizeof(hint), "hzctl %s%s%s%.*s%s", verb != NULL ? object : "",
-	         verb != NULL ? " help" : "help", nearest.word.len > 0 ? ", or did you mean '" : "",
-	         (int)nearest.word.len, (const char *)nearest.word.data,
-	         nearest.word.len > 0 ? "'?" : "");
+	if (verb != NULL && nearest.word.len == 0 && lookup(object, "show") != NULL)
+		snprintf(hint, sizeof(hint), "hzctl %s help, or hzctl %s show %.40s ...", object,
+		         object, verb); /* the verb was left out before further words */
+	else
+		snprintf(hint, sizeof(hint), "hzctl %s%s%s%.*s%s", verb != NULL ? object : "",
+		         verb != NULL ? " help" : "help",
+		         nearest.word.len > 0 ? ", or did you mean '" : "", (int)nearest.word.len,
+		         (const char *)nearest.word.data, nearest.word.len > 0 ? "'?" : "");
 	(void)hz_err_set(err, -EINVAL, 2, "usage", hint, "unknown command '%.40s'", typed);
+}
+
+/* An object without a show says what it can do instead. */
+static void verb_missing(const char *object, struct hz_err *err)
+{
+	char hint[64];
+
+	snprintf(hint, sizeof(hint), "hzctl %s help", object);
+	(void)hz_err_set(err, -EINVAL, 2, "usage", hint, "a command is missing behind '%s'",
+	                 object);
 }
 
 const struct hz_command *hz_commands_find(int argc, char **argv, struct hz_words *words,
@@ -144,6 +158,10 @@ const struct hz_command *hz_commands_find(int argc, char **argv, struct hz_words
 	if (command->verb == NULL) {
 		words->object = NULL;
 		return command;
+	}
+	if (argc == 1 && lookup(argv[0], "show") == NULL) {
+		verb_missing(argv[0], err);
+		return NULL;
 	}
 	verb = argc > 1 ? argv[1] : "show";
 	hz_err_what(err, "%.40s %.40s failed", argv[0], verb);

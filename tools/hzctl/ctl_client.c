@@ -8,6 +8,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#define RETRY_MS 20
+
 void hz_ctl_client_rundir(const char *instance, unsigned index, char *out, size_t bytes)
 {
 	const char *base = index == 0 ? "/run" : getenv("XDG_RUNTIME_DIR");
@@ -57,7 +59,7 @@ static int socket_open(const char *path, uint64_t deadline_ns)
 	/* EAGAIN: its queue of clients is full; there is nothing to wait on but time. */
 	while (connect(fd, (const struct sockaddr *)&name, sizeof(name)) != 0) {
 		if (errno == EAGAIN && ms_left(deadline_ns) > 0) {
-			usleep(20000);
+			usleep(RETRY_MS * 1000);
 			continue;
 		}
 		err = errno == EAGAIN ? -ETIMEDOUT : -errno;
@@ -127,9 +129,8 @@ static int line_receive(int fd, uint64_t deadline_ns, char **line, size_t *line_
 	return 0;
 }
 
-static int exchange(const char *path, const char *cmd, json_t **answer)
+static int exchange_once(const char *path, const char *cmd, uint64_t deadline_ns, json_t **answer)
 {
-	uint64_t deadline_ns = hz_clock_monotonic_ns() + HZ_CTL_CLIENT_TIMEOUT_MS * HZ_NS_PER_MS;
 	char request[64], *line = NULL;
 	size_t line_bytes;
 	int fd, len, status;
@@ -149,6 +150,29 @@ static int exchange(const char *path, const char *cmd, json_t **answer)
 	*answer = json_loadb(line, line_bytes, JSON_REJECT_DUPLICATES, NULL);
 	free(line);
 	return json_is_object(*answer) ? 0 : -EPROTO;
+}
+
+static bool is_full(const json_t *answer)
+{
+	const json_t *error = json_object_get(answer, "error");
+	const char *code = json_string_value(json_object_get(error, "code"));
+
+	return code != NULL && strcmp(code, "too_many_clients") == 0;
+}
+
+/* hzd serves a few clients at once, each for milliseconds: the next one waits for its turn. */
+static int exchange(const char *path, const char *cmd, json_t **answer)
+{
+	uint64_t deadline_ns = hz_clock_monotonic_ns() + HZ_CTL_CLIENT_TIMEOUT_MS * HZ_NS_PER_MS;
+	int status = exchange_once(path, cmd, deadline_ns, answer);
+
+	while (status == 0 && is_full(*answer) && ms_left(deadline_ns) > RETRY_MS) {
+		json_decref(*answer);
+		*answer = NULL;
+		usleep(RETRY_MS * 1000);
+		status = exchange_once(path, cmd, deadline_ns, answer);
+	}
+	return status;
 }
 
 static void copy_text(char *to, size_t bytes, const json_t *object, const char *key)

@@ -16,6 +16,14 @@ void hz_figures_count(uint64_t count, char out[HZ_FIGURES_MAX])
 	*to = '\0';
 }
 
+void hz_figures_many(FILE *to, uint64_t count, const char *one)
+{
+	char text[HZ_FIGURES_MAX];
+
+	hz_figures_count(count, text);
+	fprintf(to, "%s %s%s", text, one, count == 1 ? "" : "s");
+}
+
 void hz_figures_ns(uint64_t ns, char out[HZ_FIGURES_MAX])
 {
 	static const struct {

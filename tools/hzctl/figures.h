@@ -15,6 +15,9 @@ void hz_figures_count(uint64_t count, char out[HZ_FIGURES_MAX]);
 void hz_figures_ns(uint64_t ns, char out[HZ_FIGURES_MAX]);
 /* value of JSON: null or absent is "-", which is what no samples look like */
 void hz_figures_json_ns(const json_t *value, char out[HZ_FIGURES_MAX]);
+/* "1 request", "2 501 requests" */
+void hz_figures_many(FILE *to, uint64_t count, const char *one);
+
 /* "12 s", "14 min", "3h 07m", "2d 04h" */
 void hz_figures_age(uint64_t seconds, char out[HZ_FIGURES_MAX]);
 /* part of most as a bar; at least one column when part is not 0 */

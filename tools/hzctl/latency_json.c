@@ -100,7 +100,6 @@ static void one_print(FILE *to, const json_t *result, const json_t *stage)
 	uint64_t last_s = hz_out_u64(result, "last_s");
 	char text[HZ_FIGURES_MAX];
 
-	hz_figures_count(hz_out_u64(stage, "count"), text);
 	fprintf(to, "%s, ", hz_out_string(stage, "stage"));
 	if (json_is_integer(json_object_get(result, "worker")))
 		fprintf(to, "worker %llu, ", (unsigned long long)hz_out_u64(result, "worker"));
@@ -108,7 +107,8 @@ static void one_print(FILE *to, const json_t *result, const json_t *stage)
 		fprintf(to, "last %llu s, ", (unsigned long long)last_s);
 	else
 		fputs("since the start, ", to);
-	fprintf(to, "%s requests, error of any figure <= 1.6 %%\n", text);
+	hz_figures_many(to, hz_out_u64(stage, "count"), "request");
+	fputs(", error of any figure <= 1.6 %\n", to);
 	bars_print(to, json_object_get(stage, "buckets"));
 	fputc(' ', to);
 	for (size_t i = 0; i < HZ_ARRAY_LEN(quantiles) - 1; i++) {

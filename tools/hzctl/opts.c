@@ -32,8 +32,9 @@ bool hz_opts_is_name(const char *text)
 static int name_take(const char **to, const char *what, const char *text, struct hz_err *err)
 {
 	if (!hz_opts_is_name(text))
-		return hz_err_set(err, -EINVAL, 2, "usage", "letters, digits, '-' and '_'",
-		                  "'%.40s' is no name of %s", text, what);
+		return hz_err_set(err, -EINVAL, 2, "usage", "hzctl help",
+		                  "'%.40s' is no name of %s: 1..32 letters, digits, '-' and '_'",
+		                  text, what);
 	*to = text;
 	return 0;
 }

@@ -5,7 +5,7 @@
 /* ensure_ascii stays off: names are UTF-8; control characters are escaped by JSON itself. */
 static size_t dump_flags(const struct hz_out *out)
 {
-	return out->is_pretty ? JSON_INDENT(2) : JSON_COMPACT;
+	return (out->is_pretty ? JSON_INDENT(2) : JSON_COMPACT) | JSON_REAL_PRECISION(9);
 }
 
 static int stdout_flush(struct hz_err *err)

@@ -44,11 +44,12 @@ static void interface_print(FILE *to, const json_t *interface, const json_t *wor
 	if (hz_out_u64(interface, "program_id") > 0)
 		fprintf(to, ", program %llu",
 		        (unsigned long long)hz_out_u64(interface, "program_id"));
-	if (hz_out_u64(interface, "queues") > 0)
-		fprintf(to, "  %llu queue%s -> %zu worker%s",
-		        (unsigned long long)hz_out_u64(interface, "queues"),
-		        hz_out_u64(interface, "queues") == 1 ? "" : "s", json_array_size(workers),
-		        json_array_size(workers) == 1 ? "" : "s");
+	if (hz_out_u64(interface, "queues") > 0) {
+		fputs("  ", to);
+		hz_figures_many(to, hz_out_u64(interface, "queues"), "queue");
+		fputs(" -> ", to);
+		hz_figures_many(to, json_array_size(workers), "worker");
+	}
 	json_array_foreach(workers, i,
 	                   worker) if (strcmp(hz_out_string(worker, "state"), "ready") != 0 ||
 	                               json_is_true(json_object_get(worker, "is_stale")))
@@ -104,7 +105,6 @@ void hz_status_text(FILE *to, const json_t *result)
 {
 	const json_t *interfaces = json_object_get(result, "interfaces"), *interface;
 	const json_t *workers = json_object_get(result, "workers");
-	char connections[HZ_FIGURES_MAX];
 	size_t i;
 
 	head_print(to, result);
@@ -115,8 +115,9 @@ void hz_status_text(FILE *to, const json_t *result)
 		return;
 	table_print(to, result);
 	if (json_object_get(result, "connections") != NULL) {
-		hz_figures_count(hz_out_u64(result, "connections"), connections);
-		fprintf(to, "%s connections on %zu worker%s\n", connections,
-		        json_array_size(workers), json_array_size(workers) == 1 ? "" : "s");
+		hz_figures_many(to, hz_out_u64(result, "connections"), "connection");
+		fputs(" on ", to);
+		hz_figures_many(to, json_array_size(workers), "worker");
+		fputc('\n', to);
 	}
 }

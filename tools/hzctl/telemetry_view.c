@@ -1,4 +1,5 @@
 #include "telemetry_view.h"
+#include "core/clock.h"
 #include "ctl_client.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -195,6 +196,22 @@ int hz_telemetry_view_workers(const struct hz_telemetry_view *view,
 	if (view->is_shared)
 		return file_read(view, FILE_WORKERS, out->worker, sizeof(out->worker), 0, err);
 	return map_result(hz_xdp_workers_read(&view->maps, out->worker), "workers", err);
+}
+
+void hz_telemetry_view_note(const struct hz_telemetry_view *view)
+{
+	uint64_t timeout_ns = hz_telemetry_view_beat_timeout_ns(view);
+	uint64_t now_ns = hz_clock_monotonic_ns();
+	struct hz_beat beats[HZ_WORKERS_MAX];
+	struct hz_err ignored;
+
+	if (beats_read(view, beats, &ignored) != 0)
+		return;
+	for (unsigned i = 0; i < HZ_WORKERS_MAX; i++)
+		if (beats[i].state != HZ_STATE_NONE && beats[i].state != HZ_STATE_DOWN &&
+		    now_ns < beats[i].beat_ns + timeout_ns)
+			return;
+	fputs("hzctl: hzd is not running; these are the figures it left\n", stderr);
 }
 
 uint64_t hz_telemetry_view_beat_timeout_ns(const struct hz_telemetry_view *view)

@@ -30,6 +30,9 @@ struct hz_telemetry_view_workers {
 int hz_telemetry_view_workers(const struct hz_telemetry_view *view,
                               struct hz_telemetry_view_workers *out, struct hz_err *err);
 
+/* One line on stderr when no worker of it beats any more: what follows is old. */
+void hz_telemetry_view_note(const struct hz_telemetry_view *view);
+
 /* Age after which a beat counts as dead. */
 uint64_t hz_telemetry_view_beat_timeout_ns(const struct hz_telemetry_view *view);
 

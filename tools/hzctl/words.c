@@ -101,7 +101,10 @@ int hz_words_unknown(const struct hz_words *words, const char *known, struct hz_
 	int status;
 
 	if (text == NULL)
-		return usage(words, err, "a word is missing, one of", known);
+		return usage(words, err,
+		             strchr(known, ' ') != NULL ? "a word is missing, one of"
+		                                        : "a word is missing:",
+		             known);
 	while (left.len > 0) {
 		end = hz_span_find(left, ' ');
 		hz_nearest_offer(&nearest, hz_span_text(text),

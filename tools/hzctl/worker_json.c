@@ -20,6 +20,11 @@ static uint64_t per_second(uint64_t now, uint64_t before, uint64_t interval_ns)
 	return (uint64_t)((unsigned __int128)gained(now, before) * HZ_NS_PER_S / interval_ns);
 }
 
+static uint64_t errors_of(const struct hz_worker *worker)
+{
+	return worker->responses_5xx + worker->bad_requests;
+}
+
 static json_t *worker_make(const struct hz_worker *before, const struct hz_worker *now,
                            const struct hz_beat *beat, uint64_t interval_ns,
                            uint64_t beat_timeout_ns, int id)
@@ -30,8 +35,8 @@ static json_t *worker_make(const struct hz_worker *before, const struct hz_worke
 	uint64_t busy =
 		interval_ns > 0 ? gained(now->busy_ns, before->busy_ns) * 100 / interval_ns : 0;
 
-	return json_pack("{s:i, s:I, s:s, s:b, s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:I}", "id", id,
-	                 "cpu", (json_int_t)now->cpu, "state", state, "is_stale",
+	return json_pack("{s:i, s:I, s:s, s:b, s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:I, s:I}", "id",
+	                 id, "cpu", (json_int_t)now->cpu, "state", state, "is_stale",
 	                 beat->state != HZ_STATE_DOWN && age_ns > beat_timeout_ns, "busy_percent",
 	                 (json_int_t)HZ_MIN(busy, 100u), "requests", (json_int_t)now->requests,
 	                 "requests_per_s",
@@ -40,8 +45,9 @@ static json_t *worker_make(const struct hz_worker *before, const struct hz_worke
 	                 now->rx_bursts > 0 ? (double)now->rx_packets / (double)now->rx_bursts
 	                                    : 0.0,
 	                 "longest_gap_ns", (json_int_t)now->longest_gap_ns, "beat_age_ms",
-	                 (json_int_t)(age_ns / HZ_NS_PER_MS), "errors",
-	                 (json_int_t)(now->responses_5xx + now->bad_requests));
+	                 (json_int_t)(age_ns / HZ_NS_PER_MS), "errors", (json_int_t)errors_of(now),
+	                 "errors_per_s",
+	                 (json_int_t)per_second(errors_of(now), errors_of(before), interval_ns));
 }
 
 json_t *hz_worker_json_make(const struct hz_telemetry_view_workers *before,

@@ -135,7 +135,7 @@ static void client_accept(struct hz_control *control, uint64_t now_ns)
 			return;
 		client->fd = -1;
 	}
-	refuse(fd, "busy", "hzd has as many clients as it serves at once", "try again");
+	refuse(fd, "too_many_clients", "hzd has as many clients as it serves at once", "try again");
 	close(fd);
 }
 

@@ -14,6 +14,7 @@ struct server {
 	char dir[64], path[96];
 	int fd;
 	const char *answer; /* NULL: says nothing until the client gives up */
+	const char *first;  /* what the first of two clients is told; NULL: there is one client */
 	size_t piece;       /* bytes per send; 0: all at once */
 	char request[128];
 	pthread_t thread;
@@ -27,6 +28,11 @@ static void *server_run(void *arg)
 	int fd = accept(server->fd, NULL, NULL);
 	ssize_t got;
 
+	if (server->first != NULL && fd != -1) {
+		(void)!send(fd, server->first, strlen(server->first), MSG_NOSIGNAL);
+		close(fd); /* its request is not even read */
+		fd = accept(server->fd, NULL, NULL);
+	}
 	if (fd == -1)
 		return NULL;
 	got = recv(fd, server->request, sizeof(server->request) - 1, 0);
@@ -112,6 +118,20 @@ static void refusal_keeps_words_and_exit_code_of_hzd(void)
 	CU_ASSERT_STRING_EQUAL(err.why, "no");
 	CU_ASSERT_STRING_EQUAL(err.hint, "sudo");
 	CU_ASSERT_PTR_NULL(result);
+}
+
+static void full_server_is_asked_again(void)
+{
+	struct server server = {
+		.first = "{\"ok\":false,\"error\":{\"code\":\"too_many_clients\",\"exit\":1}}\n",
+		.answer = "{\"ok\":true,\"result\":{\"generation\":7}}\n",
+	};
+	struct hz_err err;
+	json_t *result = NULL;
+
+	CU_ASSERT_EQUAL(call(&server, &result, &err), 0);
+	CU_ASSERT_EQUAL(json_integer_value(json_object_get(result, "generation")), 7);
+	json_decref(result);
 }
 
 static void refusal_with_a_wild_exit_code_is_1(void)
@@ -204,7 +224,7 @@ static void rundir_follows_the_instance(void)
 }
 
 HZ_SUITE(hzctl_client, CASE(answer_ok_gives_the_result), CASE(answer_in_pieces_is_joined),
-         CASE(refusal_keeps_words_and_exit_code_of_hzd), CASE(refusal_with_a_wild_exit_code_is_1),
-         CASE(answer_that_is_no_object_is_an_error), CASE(answer_without_end_is_cut_off),
-         CASE(silence_times_out_with_6), CASE(socket_that_is_not_there_means_hzd_is_down),
-         CASE(rundir_follows_the_instance));
+         CASE(full_server_is_asked_again), CASE(refusal_keeps_words_and_exit_code_of_hzd),
+         CASE(refusal_with_a_wild_exit_code_is_1), CASE(answer_that_is_no_object_is_an_error),
+         CASE(answer_without_end_is_cut_off), CASE(silence_times_out_with_6),
+         CASE(socket_that_is_not_there_means_hzd_is_down), CASE(rundir_follows_the_instance));

@@ -47,6 +47,22 @@ static void counts_are_grouped_by_three(void)
 	CU_ASSERT_STRING_EQUAL(text, "18 446 744 073 709 551 615");
 }
 
+static void many_is_singular_for_one(void)
+{
+	char *text = NULL;
+	size_t bytes;
+	FILE *to = open_memstream(&text, &bytes);
+
+	hz_figures_many(to, 0, "queue");
+	fputc(' ', to);
+	hz_figures_many(to, 1, "worker");
+	fputc(' ', to);
+	hz_figures_many(to, 2501, "request");
+	fclose(to);
+	CU_ASSERT_STRING_EQUAL(text, "0 queues 1 worker 2 501 requests");
+	free(text);
+}
+
 static void ages_use_two_units(void)
 {
 	char text[HZ_FIGURES_MAX];
@@ -227,8 +243,11 @@ static void worker_rates_come_from_two_samples(void)
 	sample[1].beat[3].state = sample[0].beat[3].state = HZ_STATE_READY;
 	sample[1].beat[3].beat_ns = hz_clock_monotonic_ns();
 	sample[0].worker[3].requests = 1000;
+	sample[0].worker[3].responses_5xx = 5;
 	sample[1].worker[3] = (struct hz_worker){ .cpu = 2,
 		                                  .requests = 3000,
+		                                  .responses_5xx = 7,
+		                                  .bad_requests = 1,
 		                                  .busy_ns = 125 * HZ_NS_PER_MS,
 		                                  .rx_packets = 30,
 		                                  .rx_bursts = 4,
@@ -239,6 +258,8 @@ static void worker_rates_come_from_two_samples(void)
 	worker = json_array_get(workers, 0);
 	CU_ASSERT_EQUAL(json_integer_value(json_object_get(worker, "id")), 3);
 	CU_ASSERT_EQUAL(json_integer_value(json_object_get(worker, "requests_per_s")), 8000);
+	CU_ASSERT_EQUAL(json_integer_value(json_object_get(worker, "errors")), 8);
+	CU_ASSERT_EQUAL(json_integer_value(json_object_get(worker, "errors_per_s")), 12);
 	CU_ASSERT_EQUAL(json_integer_value(json_object_get(worker, "busy_percent")), 50);
 	CU_ASSERT(json_is_false(json_object_get(worker, "is_stale")));
 	text = render(json_pack("{s:o}", "workers", workers), hz_worker_json_text);
@@ -265,9 +286,9 @@ static void worker_with_an_old_beat_is_stale(void)
 }
 
 HZ_SUITE(hzctl_figures, CASE(nanoseconds_have_a_unit_and_three_digits),
-         CASE(counts_are_grouped_by_three), CASE(ages_use_two_units),
-         CASE(stage_without_samples_prints_dashes), CASE(histogram_is_drawn_by_octave),
-         CASE(latency_json_lists_buckets_that_have_samples),
+         CASE(counts_are_grouped_by_three), CASE(many_is_singular_for_one),
+         CASE(ages_use_two_units), CASE(stage_without_samples_prints_dashes),
+         CASE(histogram_is_drawn_by_octave), CASE(latency_json_lists_buckets_that_have_samples),
          CASE(view_reads_the_files_of_a_run_directory),
          CASE(view_of_a_file_with_another_size_is_refused),
          CASE(worker_rates_come_from_two_samples), CASE(worker_with_an_old_beat_is_stale));

@@ -97,6 +97,30 @@ static void command_misspelt_gets_the_nearest_name(void)
 	CU_ASSERT_STRING_EQUAL(err.what, "xdp atach failed");
 }
 
+/* What the error of a line says to type. */
+static void hint_is(const char *typed, const char *why, const char *hint)
+{
+	char line[64], *argv[16];
+	struct hz_words words;
+	struct hz_err err = { 0 };
+
+	snprintf(line, sizeof(line), "%s", typed);
+	CU_ASSERT_PTR_NULL(hz_commands_find(split(line, argv, 16), argv, &words, &err));
+	CU_ASSERT_EQUAL(err.exit_code, 2);
+	CU_ASSERT_STRING_EQUAL(err.why, why);
+	CU_ASSERT_STRING_EQUAL(err.hint, hint);
+}
+
+static void command_left_out_says_what_to_type(void)
+{
+	hint_is("conf", "a command is missing behind 'conf'", "hzctl conf help");
+	hint_is("latency last 1", "unknown command 'last'",
+	        "hzctl latency help, or hzctl latency show last ...");
+	hint_is("conf chekc", "unknown command 'chekc'",
+	        "hzctl conf help, or did you mean 'check'?");
+	hint_is("conf zzzzzzzz", "unknown command 'zzzzzzzz'", "hzctl conf help");
+}
+
 static void word_abbreviated_is_refused(void)
 {
 	char line[] = "xdp sh", *argv[16];
@@ -241,7 +265,8 @@ static void site_claims_its_interface_and_health_at_each_address(void)
 HZ_SUITE(hzctl_words, CASE(options_before_the_object_are_taken),
          CASE(options_that_are_wrong_are_usage_errors), CASE(object_without_command_means_show),
          CASE(command_gets_the_words_behind_it), CASE(command_misspelt_gets_the_nearest_name),
-         CASE(word_abbreviated_is_refused), CASE(number_out_of_range_is_refused),
-         CASE(help_fits_a_screen_and_names_every_command), CASE(claim_takes_both_families),
-         CASE(claim_malformed_is_refused), CASE(claims_beyond_the_table_are_refused),
+         CASE(command_left_out_says_what_to_type), CASE(word_abbreviated_is_refused),
+         CASE(number_out_of_range_is_refused), CASE(help_fits_a_screen_and_names_every_command),
+         CASE(claim_takes_both_families), CASE(claim_malformed_is_refused),
+         CASE(claims_beyond_the_table_are_refused),
          CASE(site_claims_its_interface_and_health_at_each_address));

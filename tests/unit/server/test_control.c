@@ -324,7 +324,7 @@ static void control_seventeenth_client_is_told_busy_until_a_seat_is_free(void)
 	extra = client_open(&world);
 	turns(&world);
 	CU_ASSERT_TRUE(receive(extra, answer, sizeof(answer), &is_eof) > 0);
-	CU_ASSERT_PTR_NOT_NULL(strstr(answer, "\"code\":\"busy\""));
+	CU_ASSERT_PTR_NOT_NULL(strstr(answer, "\"code\":\"too_many_clients\""));
 	CU_ASSERT_TRUE(is_closed(extra));
 	close(extra);
 	for (size_t i = 0; i < HZ_ARRAY_LEN(fd); i++)
