@@ -1,5 +1,6 @@
 /* Attaching, attaching again, detaching: what is pinned, what runs, what stays. */
 #include "attach_world.h"
+#include "loader/xdp_maps.h"
 #include <errno.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -175,6 +176,21 @@ static const char *ensure_other_claims_keeps_sockets(void)
 	    world_id("beat") != beat)
 		return "sockets, link or beats are other ones";
 	return NULL;
+}
+
+/* What is no longer claimed is the kernel's again. */
+static const char *ensure_fewer_claims_gives_back(void)
+{
+	const struct hz_endpoint left = world_endpoint("10.7.0.2", 80);
+	const struct hz_endpoint given = world_endpoint("fd07::2", 80);
+	struct hz_err err;
+
+	if (world_attach(WORLD_A, 0, NULL, NULL) != 0 ||
+	    world_attach(WORLD_A, WORLD_ENSURE | WORLD_FEWER_CLAIMS, NULL, NULL) != 0)
+		return "attach and ensure";
+	if (hz_xdp_check(WORLD_INSTANCE, WORLD_A, &left, 1, &err) != 0)
+		return "what is left is gone";
+	return hz_xdp_check(WORLD_INSTANCE, WORLD_A, &given, 1, &err) == -ENOENT ? NULL : "kept";
 }
 
 static const char *ensure_other_body_is_seen(void)
@@ -361,6 +377,7 @@ const struct world_test attach_life_tests[] = {
 	{ "attach.list_counts_beyond_its_room", list_counts_beyond_its_room },
 	{ "ensure.same_changes_nothing", ensure_same_changes_nothing },
 	{ "ensure.other_claims_keeps_sockets", ensure_other_claims_keeps_sockets },
+	{ "ensure.fewer_claims_gives_back", ensure_fewer_claims_gives_back },
 	{ "ensure.other_body_is_seen", ensure_other_body_is_seen },
 	{ "ensure.other_mode_is_refused", ensure_other_mode_is_refused },
 	{ "detach.last_removes_everything", detach_last_removes_everything },

@@ -69,8 +69,9 @@ static const char *default_route_v6_is_refused(void)
 
 static const char *default_route_multipath_is_refused(void)
 {
-	return default_route_guards("ip route add default nexthop via 10.9.0.3 nexthop "
-	                            "via 10.9.0.2");
+	return default_route_guards("ip addr add 10.10.0.1/24 dev " WORLD_B "p &&"
+	                            " ip route add default nexthop via 10.10.0.2"
+	                            " nexthop via 10.9.0.2");
 }
 
 static const char *default_route_other_table_is_refused(void)

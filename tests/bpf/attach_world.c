@@ -78,7 +78,7 @@ int world_attach(const char *ifname, unsigned how, struct hz_xdp_info *info, str
 		.ensure = (how & WORLD_ENSURE) != 0,
 		.dry_run = (how & WORLD_DRY) != 0,
 		.yes_this_nic = (how & WORLD_YES) != 0,
-		.claim_count = is_other ? 3 : 2,
+		.claim_count = is_other ? 3 : (how & WORLD_FEWER_CLAIMS ? 1 : 2),
 		.claims = claims,
 		.health_count = 1,
 		.healths = &health,

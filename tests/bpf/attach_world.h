@@ -40,6 +40,7 @@ enum world_how {
 	WORLD_YES = 4,
 	WORLD_GENERIC = 8,
 	WORLD_OTHER_CLAIMS = 16, /* port 81 too, another body */
+	WORLD_FEWER_CLAIMS = 32, /* only the first */
 };
 
 /* hz_xdp_attach with two claims and a health port. info and err may be NULL. */
