@@ -142,7 +142,8 @@ static int exchange_once(const char *path, const char *cmd, uint64_t deadline_ns
 	if (fd < 0)
 		return fd;
 	status = line_send(fd, request, (size_t)len, deadline_ns);
-	if (status == 0)
+	/* EPIPE: sent away before asking; a line may say why. */
+	if (status == 0 || status == -EPIPE)
 		status = line_receive(fd, deadline_ns, &line, &line_bytes);
 	close(fd);
 	if (status != 0)

@@ -1,0 +1,224 @@
+#!/usr/bin/env python3
+"""What an operator types against hzd over kernel sockets, without root: hzctl's words, figures, exit
+codes and errors, in text and as JSON."""
+import json
+import os
+import signal
+import socket
+import threading
+import time
+
+from hz_e2e import (BENCH_SITE, BIN, Http, PROCESSES, Process, expect, expect_equal, main, note, run,
+                    temporary_directory, test, wait_until, write_file)
+
+NAME = f"e{os.getpid()}o"
+PORT = 18590
+NOBODY = {"user": "nobody", "group": "nogroup", "extra_groups": [], "cwd": "/"}
+places = {}
+
+
+def env():
+    if not places:
+        places["dir"] = temporary_directory(0o777)
+    return {**os.environ, "XDG_RUNTIME_DIR": places["dir"]}
+
+
+def daemons():
+    return [p for p in PROCESSES if p.command[0].endswith("/hzd")]
+
+
+def run_directory():
+    return f"{env()['XDG_RUNTIME_DIR']}/hz-{NAME}"
+
+
+def serve(site=BENCH_SITE, options=(), ready=True):
+    words = [BIN + "/hzd", "-i", NAME, "-c", site, "-l", f"lo,127.0.0.1:{PORT}"]
+    for option in ["boot/io=socket", "timeouts/lame_duck_ms=0", *options]:
+        words += ["-o", option]
+    daemon = Process(*words, env=env(), **NOBODY)
+    if ready:
+        daemon.wait_line("ready")
+    return daemon
+
+
+def running():
+    """The hzd of the test before, or a new one."""
+    return daemons()[0] if daemons() else serve()
+
+
+def ctl(*words, code=0):
+    done = run(BIN + "/hzctl", "-i", NAME, *words, env=env(), check=False, **NOBODY)
+    expect_equal(done.returncode, code, f"hzctl {' '.join(words)}: {done.stdout}{done.stderr}")
+    return done
+
+
+def ctl_json(*words, code=0):
+    done = ctl("-j", *words, code=code)
+    return json.loads(done.stdout)
+
+
+def get(path, count=1):
+    http = Http("127.0.0.1", PORT)
+    for _ in range(count):
+        expect_equal(http.get(path)[0], 200, path)
+    http.close()
+
+
+@test
+def status_counts_what_was_served():
+    serve()
+    get("/json", 30)
+    status = ctl_json("status")
+    expect_equal(status["state"], "ready", "state")
+    expect_equal(status["requests"], 30, "requests")
+    expect_equal(status["total"]["count"], 30, "samples")
+    expect_equal(status["errors"], 0, "errors")
+    expect(status["total"]["p50_ns"] <= status["total"]["p99_ns"] <= status["total"]["max_ns"] * 1.02,
+           f"percentiles out of order: {status['total']}")
+    text = ctl("status").stdout
+    for needle in (f"listening on 127.0.0.1:{PORT}", "degraded: boot/io=socket", "generation 1",
+                   "ready", "io socket"):
+        expect(needle in text, f"no {needle!r} in {text}")
+
+
+@test
+def worker_and_latency_agree_with_status():
+    running()
+    get("/", 20)
+    total = ctl_json("status")["requests"]
+    workers = ctl_json("worker")["workers"]
+    expect_equal(sum(worker["requests"] for worker in workers), total, "requests of the workers")
+    stages = {s["stage"]: s for s in ctl_json("latency")["stages"]}
+    expect_equal(stages["total"]["count"], total, "samples of total")
+    expect_equal(stages["health"]["p50_ns"], None, "health without a kernel plane")
+    one = ctl_json("latency", "show", "stage", "total", "worker", "0")["stages"][0]
+    expect_equal(sum(bucket[2] for bucket in one["buckets"]), one["count"], "sum of buckets")
+    for words in (["worker"], ["latency"], ["latency", "show", "stage", "total"]):
+        done = ctl(*words)
+        expect_equal(done.stderr, "", f"{words} on stderr")
+        widths = {len(line.rstrip()) for line in done.stdout.splitlines()[1:9]}
+        expect(words[-1] == "total" or len(widths) == 1, f"columns of {words}:\n{done.stdout}")
+
+
+@test
+def wrong_words_are_errors_of_three_lines_with_exit_2():
+    running()
+    rows = [("statsu", "did you mean 'status'"), ("conf", "hzctl conf help"),
+            ("latency last 1", "hzctl latency show last"), ("worker show idd 1", "mean 'id'"),
+            ("latency show stage totl", "did you mean 'total'"), ("worker show id 64", "0..63"),
+            ("worker show id", "hzctl worker help"), ("status now", "hzctl help"),
+            ("-x status", "hzctl help"), ("xdp attach", "hzctl xdp help")]
+    for words, hint in rows:
+        done = ctl(*words.split(), code=2)
+        lines = done.stderr.splitlines()
+        expect(len(lines) == 3 and lines[0].startswith("hzctl: ") and
+               lines[1].startswith("  why:  ") and lines[2].startswith("  try:  ") and
+               hint in lines[2], f"{words!r}: {done.stderr}")
+        expect_equal(done.stdout, "", f"{words!r} on stdout")
+        error = ctl_json(*words.split(), code=2)["error"]
+        expect_equal(error["code"], "usage", f"{words!r}")
+        expect_equal(set(error), {"code", "message", "why", "hint"}, f"keys of {words!r}")
+    expect_equal(ctl_json("worker", "show", "id", "9", code=1)["error"]["code"], "no_worker", "")
+
+
+@test
+def second_hzd_is_refused_with_the_pid_of_the_first():
+    running()
+    first = ctl_json("status")["pid"]
+    second = serve(ready=False)
+    expect_equal(second.wait(10), 3, second.output())
+    expect(f"pid {first}" in second.output(), second.output())
+    expect_equal(ctl_json("status")["pid"], first, "the first one was disturbed")
+
+
+@test
+def clients_beyond_the_seats_wait_for_their_turn():
+    running()
+    results = []
+
+    def ask():
+        done = run(BIN + "/hzctl", "-i", NAME, "-j", "status", env=env(), check=False, **NOBODY)
+        results.append(done.returncode)
+
+    holders = []
+    for _ in range(15):  # idle clients take all seats but one
+        holder = socket.socket(socket.AF_UNIX)
+        holder.connect(run_directory() + "/ctl.sock")
+        holders.append(holder)
+    threads = [threading.Thread(target=ask) for _ in range(24)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    expect_equal(results, [0] * 24, "exit codes")
+    for holder in holders:
+        holder.close()
+
+
+@test
+def killed_hzd_leaves_figures_and_a_restart_begins_anew():
+    daemon = running()
+    before = ctl_json("status")["requests"]
+    daemon.kill()
+    time.sleep(0.6)  # beats count as dead after 500 ms
+    down = ctl("-j", "status", code=3)
+    expect_equal(json.loads(down.stdout)["state"], "down", "state")
+    expect_equal(json.loads(down.stdout)["requests"], before, "requests after the end")
+    for words in (["worker"], ["latency"]):
+        done = ctl(*words)
+        expect("hzd is not running" in done.stderr, f"{words}: {done.stderr!r}")
+    expect("stale" in ctl("worker").stdout, "worker of a dead hzd")
+    ctl("reload", code=3)
+    serve()
+    expect_equal(ctl_json("status")["requests"], 0, "requests after the restart")
+
+
+@test
+def reload_tells_what_changed_and_keeps_the_old_on_an_error():
+    for process in daemons():
+        process.end()
+    with open(BENCH_SITE, encoding="utf-8") as file:
+        good = file.read()
+    path = temporary_directory() + "/site.yaml"
+    write_file(path, good)
+    serve(path)
+    extra = "  - { name: extra, match: GET /extra, respond: { body: \"x\" } }\n"
+    for text, code in ((good + extra, 0), (good.replace("name: json", "nmae: json"), 2)):
+        write_file(path, text)
+        done = ctl("reload", code=code)
+    expect("nmae" in done.stderr and "mean 'name'" in done.stderr and f"{path}:" in done.stderr,
+           done.stderr)
+    expect_equal(ctl_json("status")["generation"], 2, "generation")
+    get("/extra")
+    write_file(path, good)
+    result = ctl_json("reload")
+    expect_equal(result["generation"], 3, "generation")
+    expect_equal(result["changes"], ["- route extra    /extra"], "changes")
+
+
+@test
+def drain_finishes_the_slow_download_and_ends_with_0():
+    running()
+    size = 8 << 20
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+    sock.connect(("127.0.0.1", PORT))
+    sock.settimeout(10)
+    sock.sendall(b"GET /bytes/%d HTTP/1.1\r\nHost: x\r\n\r\n" % size)
+    got = len(sock.recv(4096))
+    ctl("drain")
+    ctl("drain")  # asking again does not cut it short
+    expect_equal(ctl_json("status", code=1)["state"], "draining", "state")
+    time.sleep(2.5)  # longer than the linger time
+    started = time.monotonic()
+    while piece := sock.recv(1 << 16):
+        got += len(piece)
+    expect(got > size, f"truncated: {got} of {size}")
+    sock.close()
+    for process in daemons():
+        expect_equal(process.wait(10), 0, "exit code")
+    note(f"ended {time.monotonic() - started:.1f} s after the download went on")
+    wait_until(lambda: not os.path.exists(run_directory()), 1, "run directory is left")
+
+
+main()
