@@ -106,10 +106,13 @@ $(O)/bpf/%.bpf.o: bpf/%.bpf.c
 	@mkdir -p $(@D)
 	$(Q)$(BPF_CC) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
 
+# The section is read by libxdp; that libbpf does not know it is no news.
 $(O)/gen/skel/%.skel.h: $(O)/bpf/%.bpf.o
 	$(call say,SKEL,$@)
 	@mkdir -p $(@D)
-	$(Q)$(BPFTOOL) gen skeleton $< name $* >$@.tmp && mv $@.tmp $@
+	$(Q)$(BPFTOOL) gen skeleton $< name $* >$@.tmp 2>$@.log; status=$$?; \
+		grep -v 'skipping unrecognized data section.* xdp_metadata' $@.log >&2; \
+		rm -f $@.log; [ $$status -eq 0 ] && mv $@.tmp $@
 
 # --- unit tests: tests/unit/LAYER/*.c linked only against what LAYER may use ------------------------
 UNIT_LAYERS := $(sort $(foreach d,$(wildcard tests/unit/*/),$(notdir $(patsubst %/,%,$(d)))))

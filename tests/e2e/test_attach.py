@@ -218,6 +218,20 @@ def second_hzd_on_the_interface_exits_3_and_disturbs_nothing():
 
 
 @test
+def libraries_print_nothing():
+    here = rig()
+    for words in ([], ["ensure"]):
+        done = here.attach(*words)
+        expect_equal(done.stderr, "", f"stderr of attach {words}")
+    daemon = here.serve()
+    expect_equal(here.http().get("/")[0], 200, "GET")
+    daemon.end()
+    for library in ("libbpf", "libxdp"):
+        expect(library not in daemon.output(), f"{library} in {daemon.output()!r}")
+    expect_equal(here.ctl("xdp", "detach", "all").stderr, "", "stderr of detach")
+
+
+@test
 def program_survives_the_server():
     here = rig()
     here.attach()
