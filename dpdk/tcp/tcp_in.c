@@ -154,7 +154,7 @@ static bool establish(struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *seg)
 	}
 	if (pcb->rtt_start_ns != 0)
 		hz_tcp_rto_sample(pcb, hz_tcp_now(tcp) - pcb->rtt_start_ns);
-	else
+	else if (pcb->flags & HZ_TCP_F_RETRIED)
 		hz_tcp_rto_open(pcb, HZ_TCP_RTO_LOST_SYN_US);
 	pcb->rtt_start_ns = 0;
 	pcb->snd_una = pcb->iss + 1;
@@ -263,17 +263,20 @@ static uint32_t lookup(const struct hz_tcp *tcp, const struct hz_packet *packet)
 
 void hz_tcp_in(struct hz_tcp *tcp, struct hz_packet *packet)
 {
+	struct hz_tcp_pcb *pcb = NULL;
 	struct hz_tcp_segment seg;
 	uint32_t ref, iss_min = 0;
 
 	if (segment_parse(tcp, packet, &seg)) {
 		ref = lookup(tcp, packet);
 		if (ref == HZ_TCP_REF_NONE)
-			hz_tcp_listen_in(tcp, &seg, NULL);
+			pcb = hz_tcp_listen_in(tcp, &seg, NULL);
 		else if (!(ref & HZ_TCP_REF_TIME_WAIT))
-			pcb_in(hz_pool_at(&tcp->pcbs, ref - 1), &seg);
+			pcb = hz_pool_at(&tcp->pcbs, ref - 1);
 		else if (hz_tcp_tw_in(tcp, ref, &seg, &iss_min))
-			hz_tcp_listen_in(tcp, &seg, &iss_min);
+			pcb = hz_tcp_listen_in(tcp, &seg, &iss_min);
+		if (pcb != NULL)
+			pcb_in(pcb, &seg);
 	}
 	if (packet->mbuf != NULL)
 		rte_pktmbuf_free(packet->mbuf);

@@ -1,6 +1,7 @@
 #include "tcp/tcp_listen.h"
 
 #include "net/ip_hdr.h"
+#include "tcp/tcp_cookie.h"
 #include "tcp/tcp_isn.h"
 #include "tcp/tcp_out.h"
 #include "tcp/tcp_rto.h"
@@ -36,73 +37,149 @@ static bool is_listening(const struct hz_tcp *tcp, const struct hz_packet *packe
 	return false;
 }
 
-static uint32_t mss_of(const struct hz_tcp_segment *seg)
+static uint32_t mss_of(const struct hz_packet *packet, const struct hz_tcp_opts *syn)
 {
-	uint32_t given = seg->opts.mss;
+	uint32_t given = syn->mss;
 
 	if (given == 0)
-		given = seg->packet->is_v6 ? MSS_DEFAULT_V6 : MSS_DEFAULT_V4;
+		given = packet->is_v6 ? MSS_DEFAULT_V6 : MSS_DEFAULT_V4;
 	return HZ_MAX(given, MSS_MIN);
 }
 
 /* RFC 9293 3.7.1, RFC 6691: MSS options exclude TCP options, segments sent must count them. */
-static void negotiate(struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *seg)
+static void negotiate(struct hz_tcp_pcb *pcb, const struct hz_packet *packet,
+                      const struct hz_tcp_opts *syn)
 {
-	const struct hz_port *port = seg->packet->port;
-	uint32_t ip_bytes =
-		seg->packet->is_v6 ? sizeof(struct hz_ip6_hdr) : sizeof(struct hz_ip4_hdr);
+	const struct hz_port *port = packet->port;
+	uint32_t ip_bytes = packet->is_v6 ? sizeof(struct hz_ip6_hdr) : sizeof(struct hz_ip4_hdr);
 	uint32_t ours = port->mtu - ip_bytes - (uint32_t)sizeof(struct hz_tcp_hdr);
 	uint32_t room = rte_pktmbuf_data_room_size(port->pool) - HZ_PORT_HEADROOM;
 	uint32_t theirs;
 
 	ours = HZ_MIN(ours, room);
-	theirs = HZ_MIN(mss_of(seg), ours);
+	theirs = HZ_MIN(mss_of(packet, syn), ours);
 	pcb->rcv_mss = (uint16_t)ours;
-	if (seg->opts.has_ts) {
+	if (syn->has_ts) {
 		pcb->flags |= HZ_TCP_F_TS;
-		pcb->ts_recent = seg->opts.ts_val;
+		pcb->ts_recent = syn->ts_val;
 		theirs -= HZ_TCP_TS_BYTES;
 	}
 	pcb->snd_mss = (uint16_t)theirs;
-	if (seg->opts.has_sack_permitted)
+	if (syn->has_sack_permitted)
 		pcb->flags |= HZ_TCP_F_SACK;
-	if (seg->opts.has_wscale) {
-		pcb->snd_wscale = seg->opts.wscale;
+	if (syn->has_wscale) {
+		pcb->snd_wscale = syn->wscale;
 		pcb->rcv_wscale = RCV_WSCALE;
 	}
 }
 
-static void syn_in(struct hz_tcp *tcp, const struct hz_tcp_segment *seg, const uint32_t *iss_min)
+/* What both ways into SYN_RCVD have in common: irs and iss are the numbers of the SYN and of our answer,
+ * syn what it offered. */
+static void pcb_fill(struct hz_tcp_pcb *pcb, const struct hz_packet *packet,
+                     const struct hz_tcp_opts *syn, uint32_t irs, uint32_t iss)
 {
-	struct hz_tcp_pcb *pcb = hz_tcp_pcb_open(tcp, seg->packet);
+	negotiate(pcb, packet, syn);
+	pcb->irs = irs;
+	pcb->rcv_nxt = pcb->ack_sent = pcb->rcv_adv = irs + 1;
+	pcb->iss = iss;
+	pcb->snd_una = pcb->snd_nxt = pcb->snd_max = iss;
+	pcb->snd_end = iss + 1;
+	pcb->last_rx_ns = hz_tcp_now(pcb->tcp);
+	hz_tcp_rto_open(pcb, HZ_TCP_RTO_INITIAL_US);
+	hz_tcp_tmpl_build(&pcb->tmpl, packet, (pcb->flags & HZ_TCP_F_TS) != 0);
+}
+
+/* Answers with a cookie and keeps nothing. */
+static void cookie_send(struct hz_tcp *tcp, const struct hz_tcp_segment *seg,
+                        const uint32_t *iss_min)
+{
+	struct hz_tcp_pcb pcb = { .tcp = tcp, .port = seg->packet->port };
 	struct hz_tcp_isn isn;
 
+	hz_tcp_key_of(seg->packet, &pcb.key);
+	isn = hz_tcp_isn_make(tcp->conf.secret, &pcb.key, hz_tcp_now(tcp));
+	isn.iss = hz_tcp_cookie_make(tcp->conf.secret, &pcb.key, seg->seq,
+	                             mss_of(seg->packet, &seg->opts), hz_tcp_now(tcp));
+	if (iss_min != NULL && hz_seq_leq(isn.iss, *iss_min)) {
+		hz_tcp_count_drop(tcp, HZ_COUNTER_drop_syn_full);
+		return;
+	}
+	negotiate(&pcb, seg->packet, &seg->opts);
+	if (!seg->opts.has_ts) { /* nothing would carry them to the last step of the handshake */
+		pcb.flags = 0;
+		pcb.rcv_wscale = 0;
+	}
+	if (hz_tcp_out_reply_cookie(
+		    tcp, seg, &pcb, isn.iss,
+		    hz_tcp_cookie_ts_make(hz_tcp_ts_clock(tcp) + isn.ts_offset, &seg->opts))) {
+		hz_tcp_count(tcp, HZ_COUNTER_syn_cookie_sent);
+		tcp->cookies_until_ns = hz_tcp_now(tcp) + HZ_TCP_COOKIE_LIFE_NS;
+	}
+}
+
+/* The third segment of a handshake of which nothing was kept; or data, when it was lost. */
+static struct hz_tcp_pcb *cookie_in(struct hz_tcp *tcp, const struct hz_tcp_segment *seg)
+{
+	struct hz_tcp_opts syn = { .has_ts = seg->opts.has_ts, .ts_val = seg->opts.ts_val };
+	struct hz_tcp_key key;
+	struct hz_tcp_pcb *pcb;
+
+	hz_tcp_key_of(seg->packet, &key);
+	syn.mss = hz_tcp_cookie_check(tcp->conf.secret, &key, seg->seq - 1, seg->ack - 1,
+	                              hz_tcp_now(tcp));
+	if (syn.mss == 0)
+		return NULL;
+	if (syn.has_ts)
+		hz_tcp_cookie_ts_read(seg->opts.ts_ecr, &syn);
+	pcb = hz_tcp_pcb_open(tcp, seg->packet);
+	if (pcb == NULL)
+		return NULL;
+	pcb->ts_offset = hz_tcp_isn_make(tcp->conf.secret, &key, hz_tcp_now(tcp)).ts_offset;
+	pcb_fill(pcb, seg->packet, &syn, seg->seq - 1, seg->ack - 1);
+	pcb->snd_nxt = pcb->snd_max = pcb->iss + 1;
+	pcb->rcv_adv = pcb->rcv_nxt + HZ_TCP_SYN_WINDOW; /* what the SYN-ACK offered */
+	hz_tcp_count(tcp, HZ_COUNTER_syn_cookie_accepted);
+	return pcb;
+}
+
+static void syn_in(struct hz_tcp *tcp, const struct hz_tcp_segment *seg, const uint32_t *iss_min)
+{
+	struct hz_tcp_pcb *pcb;
+	struct hz_tcp_isn isn;
+
+	if (tcp->half_open_count >= tcp->half_open_max) {
+		cookie_send(tcp, seg, iss_min);
+		return;
+	}
+	pcb = hz_tcp_pcb_open(tcp, seg->packet);
 	if (pcb == NULL)
 		return;
 	isn = hz_tcp_isn_make(tcp->conf.secret, &pcb->key, hz_tcp_now(tcp));
 	if (iss_min != NULL && hz_seq_leq(isn.iss, *iss_min))
 		isn.iss = *iss_min + 1;
-	negotiate(pcb, seg);
-	pcb->irs = seg->seq;
-	pcb->rcv_nxt = pcb->ack_sent = pcb->rcv_adv = seg->seq + 1;
-	pcb->iss = isn.iss;
 	pcb->ts_offset = isn.ts_offset;
-	pcb->snd_una = pcb->snd_nxt = pcb->snd_max = pcb->iss;
-	pcb->snd_end = pcb->iss + 1;
+	pcb_fill(pcb, seg->packet, &seg->opts, seg->seq, isn.iss);
 	pcb->snd_wnd = seg->window; /* of a SYN: not scaled, RFC 7323 2.2 */
-	pcb->last_rx_ns = hz_tcp_now(tcp);
-	hz_tcp_rto_open(pcb, HZ_TCP_RTO_INITIAL_US);
-	hz_tcp_tmpl_build(&pcb->tmpl, seg->packet, (pcb->flags & HZ_TCP_F_TS) != 0);
-	hz_tcp_pcb_touch(pcb); /* data on a SYN is not kept: the peer sends it again */
+	hz_tcp_pcb_touch(pcb);      /* data on a SYN is not kept: the peer sends it again */
 }
 
-void hz_tcp_listen_in(struct hz_tcp *tcp, const struct hz_tcp_segment *seg, const uint32_t *iss_min)
+struct hz_tcp_pcb *hz_tcp_listen_in(struct hz_tcp *tcp, const struct hz_tcp_segment *seg,
+                                    const uint32_t *iss_min)
 {
-	if ((seg->flags & (HZ_TCP_SYN | HZ_TCP_ACK | HZ_TCP_RST)) == HZ_TCP_SYN &&
-	    !tcp->is_draining && is_listening(tcp, seg->packet)) {
+	uint8_t kind = seg->flags & (HZ_TCP_SYN | HZ_TCP_ACK | HZ_TCP_RST);
+	struct hz_tcp_pcb *pcb;
+
+	if (kind == HZ_TCP_SYN && !tcp->is_draining && is_listening(tcp, seg->packet)) {
 		syn_in(tcp, seg, iss_min);
-		return;
+		return NULL;
+	}
+	if (kind == HZ_TCP_ACK && !tcp->is_draining && hz_tcp_now(tcp) < tcp->cookies_until_ns &&
+	    is_listening(tcp, seg->packet)) {
+		pcb = cookie_in(tcp, seg);
+		if (pcb != NULL)
+			return pcb;
 	}
 	hz_tcp_count_drop(tcp, HZ_COUNTER_drop_not_ours);
 	hz_tcp_out_reply_reset(tcp, seg);
+	return NULL;
 }

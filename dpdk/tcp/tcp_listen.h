@@ -1,11 +1,13 @@
-/* Segments that belong to no connection: a SYN to a listener opens one, anything else is reset. */
+/* Segments that belong to no connection: a SYN to a listener opens one, or gets a cookie when too many
+ * are half open; what is neither a SYN nor the echo of a cookie is reset. */
 #ifndef HZ_TCP_LISTEN_H
 #define HZ_TCP_LISTEN_H
 
 #include "tcp/tcp_in.h"
 
-/* iss_min: the initial sequence number must be beyond it (TIME_WAIT reuse), NULL: free choice. */
-void hz_tcp_listen_in(struct hz_tcp *tcp, const struct hz_tcp_segment *seg,
-                      const uint32_t *iss_min);
+/* iss_min: the initial sequence number must be beyond it (TIME_WAIT reuse), NULL: free choice. Returns a
+ * connection in SYN_RCVD whose handshake seg completes (it echoes a SYN cookie), else NULL. */
+struct hz_tcp_pcb *hz_tcp_listen_in(struct hz_tcp *tcp, const struct hz_tcp_segment *seg,
+                                    const uint32_t *iss_min);
 
 #endif

@@ -387,14 +387,17 @@ void hz_tcp_out_reset(struct hz_tcp_pcb *pcb)
 }
 
 static bool reply_send(struct hz_tcp *tcp, const struct hz_packet *packet, bool has_ts,
-                       struct hz_tcp_emit *emit)
+                       struct hz_tcp_emit *emit, const uint8_t *options)
 {
 	struct rte_mbuf *mbuf = hz_port_alloc(packet->port, true);
 	struct hz_tcp_tmpl tmpl;
 
 	if (mbuf == NULL)
 		return false;
-	data_set(mbuf, 0);
+	if (emit->option_bytes > 0)
+		memcpy(hz_mbuf_bytes(mbuf).data, options, emit->option_bytes);
+	data_set(mbuf, emit->option_bytes);
+	emit->data_csum = hz_csum_fold(hz_csum_add(0, options, emit->option_bytes));
 	emit->ip_id = tcp->ip_id++;
 	hz_tcp_tmpl_build(&tmpl, packet, has_ts);
 	hz_tcp_tmpl_emit(&tmpl, mbuf, emit);
@@ -414,8 +417,27 @@ void hz_tcp_out_reply_reset(struct hz_tcp *tcp, const struct hz_tcp_segment *seg
 		emit.ack = seg->seq + hz_tcp_segment_length(seg);
 		emit.flags |= HZ_TCP_ACK;
 	}
-	if (reply_send(tcp, seg->packet, false, &emit))
+	if (reply_send(tcp, seg->packet, false, &emit, NULL))
 		hz_tcp_count(tcp, HZ_COUNTER_reset_sent);
+}
+
+bool hz_tcp_out_reply_cookie(struct hz_tcp *tcp, const struct hz_tcp_segment *seg,
+                             const struct hz_tcp_pcb *offer, uint32_t iss, uint32_t ts_val)
+{
+	uint8_t options[HZ_TCP_OPTIONS_MAX];
+	struct hz_tcp_emit emit = {
+		.seq = iss,
+		.ack = seg->seq + 1,
+		.flags = HZ_TCP_SYN | HZ_TCP_ACK,
+		.window = HZ_TCP_SYN_WINDOW,
+		.ts_val = ts_val,
+		.ts_ecr = seg->opts.ts_val,
+	};
+
+	emit.option_bytes = (uint8_t)hz_tcp_opts_syn_ack(
+		options, offer->rcv_mss, offer->rcv_wscale > 0 ? offer->rcv_wscale : -1,
+		(offer->flags & HZ_TCP_F_SACK) != 0);
+	return reply_send(tcp, seg->packet, (offer->flags & HZ_TCP_F_TS) != 0, &emit, options);
 }
 
 void hz_tcp_out_reply_ack(struct hz_tcp *tcp, const struct hz_tcp_segment *seg,
@@ -430,5 +452,5 @@ void hz_tcp_out_reply_ack(struct hz_tcp *tcp, const struct hz_tcp_segment *seg,
 		.ts_ecr = tw->ts_recent,
 	};
 
-	reply_send(tcp, seg->packet, (tw->flags & HZ_TCP_F_TS) != 0, &emit);
+	reply_send(tcp, seg->packet, (tw->flags & HZ_TCP_F_TS) != 0, &emit, NULL);
 }

@@ -17,6 +17,11 @@ void hz_tcp_out_reset(struct hz_tcp_pcb *pcb);
 /* RST for a segment that fits nothing, RFC 9293 3.10.7.1; none for a RST. */
 void hz_tcp_out_reply_reset(struct hz_tcp *tcp, const struct hz_tcp_segment *seg);
 
+/* SYN-ACK without a connection. offer: what would be negotiated, rcv_mss, rcv_wscale and flags only.
+ * False: no buffer. */
+bool hz_tcp_out_reply_cookie(struct hz_tcp *tcp, const struct hz_tcp_segment *seg,
+                             const struct hz_tcp_pcb *offer, uint32_t iss, uint32_t ts_val);
+
 /* ACK for a segment to a connection in TIME_WAIT. */
 struct hz_tcp_tw;
 void hz_tcp_out_reply_ack(struct hz_tcp *tcp, const struct hz_tcp_segment *seg,

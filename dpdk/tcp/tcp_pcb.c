@@ -74,10 +74,8 @@ static uint32_t ref_of(const struct hz_tcp_pcb *pcb)
 
 struct hz_tcp_pcb *hz_tcp_pcb_open(struct hz_tcp *tcp, const struct hz_packet *packet)
 {
-	struct hz_tcp_pcb *pcb = NULL;
+	struct hz_tcp_pcb *pcb = hz_pool_get(&tcp->pcbs);
 
-	if (tcp->half_open_count < tcp->half_open_max)
-		pcb = hz_pool_get(&tcp->pcbs);
 	if (pcb == NULL) {
 		hz_tcp_count_drop(tcp, HZ_COUNTER_drop_syn_full);
 		return NULL;

@@ -15,6 +15,7 @@
 #define HZ_TCP_TX_POOL_PART     2u
 #define HZ_TCP_REASM_POOL_PART  4u
 #define HZ_TCP_HALF_OPEN_MAX    4096u
+#define HZ_TCP_SYN_WINDOW       65535u /* of a SYN-ACK that carries a cookie; unscaled */
 #define HZ_TCP_HOLD_SMALL_BYTES 4096u
 /* Twice the window, so that moving the rest to the front is rare however little is consumed. */
 #define HZ_TCP_HOLD_LARGE_BYTES (2u * HZ_LIMIT_hold_bytes_max)
@@ -37,8 +38,10 @@ struct hz_tcp {
 
 	uint32_t half_open_count;
 	uint32_t half_open_max;
-	uint32_t reasm_total; /* packet buffers in all out-of-order queues */
-	uint32_t tx_total;    /* and in all output queues */
+	uint64_t
+		cookies_until_ns; /* some that we sent may come back until then, 0: never sent one */
+	uint32_t reasm_total;     /* packet buffers in all out-of-order queues */
+	uint32_t tx_total;        /* and in all output queues */
 	uint32_t challenges_left;
 	uint64_t challenges_until_ns;
 	uint16_t ip_id; /* RFC 6864 4.1: unique enough while a fragment may live */

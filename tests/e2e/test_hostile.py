@@ -252,6 +252,7 @@ def slow_and_endless_heads_leave_others_alone():
         sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nX: ")
     endless = tcp_connect(here.client, SERVER4, PORT)
     try:
+        endless.sendall(b"GET /")
         for _ in range(200):
             endless.sendall(b"a" * 1024)
         answer = endless.recv(4096)
