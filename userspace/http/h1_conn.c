@@ -135,10 +135,10 @@ static void answer_count(const struct hz_h1_turn *turn, const struct hz_http_res
 
 	if (resp->prepared != NULL)
 		class = (unsigned)resp->prepared->head.data[STATUS_CLASS_AT] - '0';
-	worker->requests++;
-	worker->responses_2xx += class == 2;
-	worker->responses_4xx += class == 4;
-	worker->responses_5xx += class == 5;
+	hz_hist_bump(&worker->requests, 1); /* the control socket and hzctl read them at any time */
+	hz_hist_bump(&worker->responses_2xx, class == 2);
+	hz_hist_bump(&worker->responses_4xx, class == 4);
+	hz_hist_bump(&worker->responses_5xx, class == 5);
 }
 
 static void answer_end(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
@@ -261,7 +261,7 @@ static void body_refuse(struct hz_h1_turn *turn, struct hz_h1_flight *flight, ui
 {
 	if (!flight->is_refused || status == 400) {
 		if (status == 400)
-			turn->http->conf.slot->worker->bad_requests++;
+			hz_hist_bump(&turn->http->conf.slot->worker->bad_requests, 1);
 		refuse(turn, flight, status);
 		return;
 	}
@@ -391,7 +391,7 @@ static size_t head_step(struct hz_h1_turn *turn, struct hz_span bytes)
 		return request_begin(turn, flight, bytes, head_bytes);
 	case HZ_PARSE_BAD:
 		stage_end(turn, HZ_STAGE_PARSE);
-		conf->slot->worker->bad_requests++;
+		hz_hist_bump(&conf->slot->worker->bad_requests, 1);
 		refuse_head(turn, error.status);
 		return bytes.len;
 	case HZ_PARSE_MORE:

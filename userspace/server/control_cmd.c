@@ -36,13 +36,19 @@ static json_t *answer_ok(json_t *result)
 	return json_pack("{s:b, s:o}", "ok", 1, "result", result);
 }
 
+/* Workers write these meanwhile. */
+static uint64_t load(const __u64 *counter)
+{
+	return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
 static json_t *status_workers(const struct hz_server *server, uint64_t now_ns)
 {
 	json_t *workers = json_array();
 
 	for (uint32_t i = 0; i < server->seats.count; i++) {
 		const struct hz_slot *slot = &server->seats.seat[i].slot;
-		uint64_t beat_ns = __atomic_load_n(&slot->beat->beat_ns, __ATOMIC_RELAXED);
+		uint64_t beat_ns = load(&slot->beat->beat_ns);
 		uint32_t state = __atomic_load_n(&slot->beat->state, __ATOMIC_RELAXED);
 
 		json_array_append_new(
@@ -50,8 +56,9 @@ static json_t *status_workers(const struct hz_server *server, uint64_t now_ns)
 			json_pack("{s:i, s:i, s:s, s:I, s:I, s:I}", "id", (int)i, "cpu",
 		                  server->seats.conf[i].cpu, "state",
 		                  state < HZ_ARRAY_LEN(state_names) ? state_names[state] : "?",
-		                  "requests", (json_int_t)slot->worker->requests, "connections",
-		                  (json_int_t)slot->worker->connections, "beat_age_ms",
+		                  "requests", (json_int_t)load(&slot->worker->requests),
+		                  "connections", (json_int_t)load(&slot->worker->connections),
+		                  "beat_age_ms",
 		                  (json_int_t)(now_ns > beat_ns ? (now_ns - beat_ns) / HZ_NS_PER_MS
 		                                                : 0)));
 	}
@@ -99,9 +106,9 @@ static json_t *cmd_status(struct hz_server *server)
 	for (uint32_t i = 0; i < server->seats.count; i++) {
 		const struct hz_worker *worker = server->seats.seat[i].slot.worker;
 
-		requests += worker->requests;
-		connections += worker->connections;
-		errors += worker->responses_5xx + worker->bad_requests;
+		requests += load(&worker->requests);
+		connections += load(&worker->connections);
+		errors += load(&worker->responses_5xx) + load(&worker->bad_requests);
 	}
 	return json_pack(
 		"{s:s, s:s, s:i, s:I, s:I, s:I, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:I}", "version",
