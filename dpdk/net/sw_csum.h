@@ -4,6 +4,7 @@
 #define HZ_SW_CSUM_H
 
 #include <hz/hz.h>
+#include <immintrin.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -18,32 +19,70 @@ static inline uint64_t hz_csum_load32(const void *at)
 	return word;
 }
 
-/* Adds bytes to sum, which may be anything below 2^40; an odd last byte is padded with zero. The
- * result is below 2^40 + 2^17 * bytes / 4, so that packets never overflow it. */
-static inline uint64_t hz_csum_add(uint64_t sum, const uint8_t *data, size_t bytes)
+static inline uint64_t hz_csum_load64(const void *at)
 {
-	uint64_t even = sum, odd = 0;
-	uint32_t rest = 0;
+	uint64_t word;
 
-	for (; bytes >= 16; bytes -= 16, data += 16) {
-		even += hz_csum_load32(data) + hz_csum_load32(data + 4);
-		odd += hz_csum_load32(data + 8) + hz_csum_load32(data + 12);
-	}
-	for (; bytes >= 4; bytes -= 4, data += 4)
-		even += hz_csum_load32(data);
-	if (bytes > 0) /* data may be NULL when there is none */
-		memcpy(&rest, data, bytes);
-	return even + odd + rest;
+	memcpy(&word, at, sizeof(word));
+	return word;
 }
 
-/* 64 bits to 16, end-around carry. */
+/* Four 64-bit words into sum, end-around carry. */
+static inline uint64_t hz_csum_add32(uint64_t sum, const uint8_t *data)
+{
+	unsigned long long part[4];
+	unsigned char carry;
+
+	carry = _addcarry_u64(0, sum, hz_csum_load64(data), &part[0]);
+	carry = _addcarry_u64(carry, part[0], hz_csum_load64(data + 8), &part[1]);
+	carry = _addcarry_u64(carry, part[1], hz_csum_load64(data + 16), &part[2]);
+	carry = _addcarry_u64(carry, part[2], hz_csum_load64(data + 24), &part[3]);
+	return part[3] + carry;
+}
+
+/* Adds bytes to sum; an odd last byte is padded with zero. The result is less than 2^35 above sum, so that
+ * the parts of a packet never overflow it. The carry chains are written out, as compilers do not find them,
+ * and are two, as each word waits for the carry before it. */
+static inline uint64_t hz_csum_add(uint64_t sum, const uint8_t *data, size_t bytes)
+{
+	uint64_t words = 0, more = 0;
+
+	for (; bytes >= 64; bytes -= 64, data += 64) {
+		words = hz_csum_add32(words, data);
+		more = hz_csum_add32(more, data + 32);
+	}
+	if (bytes >= 32) {
+		words = hz_csum_add32(words, data);
+		data += 32;
+		bytes -= 32;
+	}
+	for (; bytes >= 8; bytes -= 8, data += 8) {
+		uint64_t word = hz_csum_load64(data);
+
+		words += word;
+		words += words < word;
+	}
+	sum += (words & 0xffffffffu) + (words >> 32) + (more & 0xffffffffu) + (more >> 32);
+	if ((bytes & 4) != 0) {
+		sum += hz_csum_load32(data);
+		data += 4;
+	}
+	if ((bytes & 2) != 0) {
+		sum += data[0] | (uint64_t)data[1] << 8;
+		data += 2;
+	}
+	return (bytes & 1) != 0 ? sum + data[0] : sum;
+}
+
+/* 64 bits to 16, end-around carry: high and low half to 32, then both orders of the 16-bit halves at once,
+ * where the carry of the lower sum reaches the upper one. */
 static inline uint16_t hz_csum_fold(uint64_t sum)
 {
-	sum = (sum & 0xffffffffu) + (sum >> 32);
-	sum = (sum & 0xffffffffu) + (sum >> 32);
-	sum = (sum & 0xffffu) + (sum >> 16);
-	sum = (sum & 0xffffu) + (sum >> 16);
-	return (uint16_t)sum;
+	uint32_t low = (uint32_t)sum, high = (uint32_t)(sum >> 32);
+
+	low += high;
+	low += low < high;
+	return (uint16_t)((low + (low << 16 | low >> 16)) >> 16);
 }
 
 /* What goes into, or is compared with, a checksum field in memory order. */
@@ -58,10 +97,10 @@ static inline uint64_t hz_csum_pseudo(const struct hz_addr *src, const struct hz
                                       int is_v6, uint8_t protocol)
 {
 	uint64_t sum = (uint64_t)__builtin_bswap16(protocol);
-	size_t skip = is_v6 ? 0 : 12;
 
-	sum = hz_csum_add(sum, src->byte + skip, 16 - skip);
-	return hz_csum_add(sum, dst->byte + skip, 16 - skip);
+	if (!is_v6)
+		return sum + hz_csum_load32(src->byte + 12) + hz_csum_load32(dst->byte + 12);
+	return hz_csum_add(hz_csum_add(sum, src->byte, 16), dst->byte, 16);
 }
 
 #endif

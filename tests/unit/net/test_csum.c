@@ -1,5 +1,6 @@
 #include "hz_test.h"
 
+#include "core/base.h"
 #include "core/rng.h"
 #include "net/sw_csum.h"
 
@@ -62,6 +63,24 @@ static void csum_in_parts_equals_whole(void)
 	}
 }
 
+static void csum_fold_matches_long_way(void)
+{
+	static const uint64_t edge[] = { 0,          1,          0xffff,
+		                         0x10000,    0xffffffff, 0x100000000,
+		                         0xffff0000, UINT64_MAX, UINT64_MAX - 1 };
+	struct hz_rng rng;
+
+	hz_rng_seed(&rng, 9);
+	for (size_t i = 0; i < 100000; i++) {
+		uint64_t sum = i < HZ_ARRAY_LEN(edge) ? edge[i] : hz_rng_next(&rng) >> i % 64;
+		uint64_t want = sum;
+
+		while (want >> 16 != 0)
+			want = (want & 0xffff) + (want >> 16);
+		CU_ASSERT_EQUAL_FATAL(hz_csum_fold(sum), want);
+	}
+}
+
 HZ_SUITE(net_csum, CASE(csum_of_rfc1071_example_is_ddf2),
          CASE(csum_of_random_bytes_matches_reference), CASE(csum_of_all_ones_does_not_overflow),
-         CASE(csum_in_parts_equals_whole));
+         CASE(csum_in_parts_equals_whole), CASE(csum_fold_matches_long_way));
