@@ -31,10 +31,9 @@ void hz_mailbox_ring(struct hz_mailbox *box)
 {
 	const uint64_t one = 1;
 
-	/* Pairs with lie_down: either this load sees the sleeper, or the sleeper's last look sees
-	 * what the caller published before. */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (__atomic_load_n(&box->is_asleep, __ATOMIC_RELAXED) == 0)
+	/* Pairs with lie_down. Both read and write the word, so one comes first: either this sees the
+	 * sleeper, or the sleeper's last look sees what the caller published before. */
+	if (__atomic_fetch_or(&box->is_asleep, 0, __ATOMIC_ACQ_REL) == 0)
 		return;
 	/* Fails only when the counter is full, and then it is readable already. */
 	(void)!write(box->event_fd, &one, sizeof(one));
@@ -47,8 +46,7 @@ uint32_t hz_mailbox_take(struct hz_mailbox *box)
 
 void hz_mailbox_lie_down(struct hz_mailbox *box)
 {
-	__atomic_store_n(&box->is_asleep, 1, __ATOMIC_RELAXED);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	(void)__atomic_exchange_n(&box->is_asleep, 1, __ATOMIC_ACQ_REL);
 }
 
 void hz_mailbox_get_up(struct hz_mailbox *box)

@@ -11,8 +11,8 @@ enum hz_mail {
 };
 
 struct hz_mailbox {
-	HZ_LINE_ALIGNED uint32_t commands; /* enum hz_mail bits, atomic */
-	uint32_t is_asleep;                /* atomic */
+	HZ_LINE_ALIGNED uint32_t commands;  /* enum hz_mail bits, atomic; looked at every turn */
+	HZ_LINE_ALIGNED uint32_t is_asleep; /* atomic; written by whoever rings */
 	int event_fd;
 };
 

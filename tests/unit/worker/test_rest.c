@@ -4,10 +4,13 @@
 #include "world.h"
 #include <poll.h>
 #include <pthread.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
+
+#define RINGS 20000u
 
 static struct world world;
 
@@ -205,6 +208,69 @@ static void mailbox_post_always_wakes_sleeper(void)
 	hz_mailbox_close(&s.box);
 }
 
+struct ring_sleeper {
+	struct hz_mailbox box;
+	struct hz_steer steer;
+	uint32_t taken; /* atomic */
+};
+
+static void *ring_sleeper_main(void *arg)
+{
+	struct ring_sleeper *s = arg;
+	struct hz_steer_ring *ring = hz_steer_between(&s->steer, 0, 1);
+	struct rte_mbuf *frame;
+
+	while (s->taken < RINGS) {
+		struct pollfd poller = { .fd = s->box.event_fd, .events = POLLIN };
+
+		hz_mailbox_lie_down(&s->box);
+		if (hz_steer_ring_is_empty(ring) && poll(&poller, 1, 2000) == 0)
+			break; /* a lost wake-up */
+		hz_mailbox_get_up(&s->box);
+		while (hz_steer_ring_pop(ring, &frame, 1) == 1)
+			__atomic_fetch_add(&s->taken, 1, __ATOMIC_RELEASE);
+	}
+	return NULL;
+}
+
+static bool is_taken_beyond(const struct ring_sleeper *s, uint32_t count)
+{
+	uint64_t deadline = now_ns() + HZ_NS_PER_S;
+
+	while (__atomic_load_n(&s->taken, __ATOMIC_ACQUIRE) <= count) {
+		if (now_ns() >= deadline)
+			return false;
+		sched_yield();
+	}
+	return true;
+}
+
+/* As a hand-over does: the frame is published by a plain release, only the bell's own order wakes. */
+static void mailbox_ring_after_hand_over_always_wakes_sleeper(void)
+{
+	static struct ring_sleeper s;
+	struct hz_steer_ring *ring;
+	struct rte_mbuf *left;
+	pthread_t thread;
+	uint32_t rung = 0;
+
+	memset(&s, 0, sizeof(s));
+	CU_ASSERT_EQUAL_FATAL(hz_mailbox_open(&s.box), 0);
+	CU_ASSERT_EQUAL_FATAL(hz_steer_open(&s.steer, 2), 0);
+	ring = hz_steer_between(&s.steer, 0, 1);
+	CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, ring_sleeper_main, &s), 0);
+	do {
+		CU_ASSERT(hz_steer_ring_push(ring, (struct rte_mbuf *)64)); /* nobody looks in */
+		hz_mailbox_ring(&s.box);
+	} while (is_taken_beyond(&s, rung) && ++rung < RINGS);
+	pthread_join(thread, NULL);
+	CU_ASSERT_EQUAL(s.taken, RINGS);
+	while (hz_steer_ring_pop(ring, &left, 1) == 1)
+		; /* hz_steer_close would free it */
+	hz_steer_close(&s.steer);
+	hz_mailbox_close(&s.box);
+}
+
 static void mailbox_ring_of_waker_is_silent_when_awake(void)
 {
 	struct hz_mailbox box;
@@ -284,5 +350,7 @@ static void steer_ring_full_refuses_and_recovers(void)
 HZ_SUITE(worker_rest, CASE(rest_spins_before_it_sleeps), CASE(rest_found_work_does_not_sleep),
          CASE(rest_with_mail_or_frames_does_not_sleep), CASE(rest_reaps_before_it_sleeps),
          CASE(rest_asleep_does_not_hold_up_rcu), CASE(rest_beats_and_counts_no_gap),
-         CASE(mailbox_post_always_wakes_sleeper), CASE(mailbox_ring_of_waker_is_silent_when_awake),
+         CASE(mailbox_post_always_wakes_sleeper),
+         CASE(mailbox_ring_after_hand_over_always_wakes_sleeper),
+         CASE(mailbox_ring_of_waker_is_silent_when_awake),
          CASE(steer_ring_keeps_order_between_threads), CASE(steer_ring_full_refuses_and_recovers));
