@@ -95,6 +95,15 @@ static struct hz_fastpath_conf *parts_init(enum hz_io io, uint32_t workers)
 	return &parts.conf;
 }
 
+#ifndef __has_feature
+#define __has_feature(x) 0
+#endif
+#if defined(__SANITIZE_THREAD__) || __has_feature(thread_sanitizer)
+#define HAS_TSAN true
+#else
+#define HAS_TSAN false
+#endif
+
 static void case_in_child(const char *(*scenario)(void))
 {
 	char line[256] = "";
@@ -128,6 +137,15 @@ static void case_in_child(const char *(*scenario)(void))
 		fprintf(stderr, "failed: %s\n", line);
 	CU_ASSERT_STRING_EQUAL(line, "");
 	CU_ASSERT(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+/* Where workers run. TSan sees no order in the rings of DPDK's drivers, which are built without it, nor in
+ * pthread_clockjoin_np, which it does not know: every buffer and every close would be a race to it. */
+static void case_with_threads(const char *(*scenario)(void))
+{
+	if (HAS_TSAN)
+		HZ_SKIP("TSan does not see into DPDK's drivers");
+	case_in_child(scenario);
 }
 
 static bool wait_until(bool (*is_true)(void *), void *arg, unsigned ms)
@@ -464,7 +482,7 @@ static void fastpath_without_hugepages_fails_or_degrades(void)
 
 static void fastpath_ring_serves_drains_and_closes(void)
 {
-	case_in_child(ring_life);
+	case_with_threads(ring_life);
 }
 
 static void fastpath_unstarted_closes(void)
@@ -474,7 +492,7 @@ static void fastpath_unstarted_closes(void)
 
 static void fastpath_bad_cpu_is_named_error(void)
 {
-	case_in_child(bad_cpu);
+	case_with_threads(bad_cpu);
 }
 
 static void fastpath_too_much_memory_is_error_5(void)
@@ -484,12 +502,12 @@ static void fastpath_too_much_memory_is_error_5(void)
 
 static void fastpath_sleeper_wakes_on_frame(void)
 {
-	case_in_child(af_xdp_sleeper);
+	case_with_threads(af_xdp_sleeper);
 }
 
 static void fastpath_deleted_device_is_exit_4(void)
 {
-	case_in_child(af_xdp_device_deleted);
+	case_with_threads(af_xdp_device_deleted);
 }
 
 HZ_SUITE(fastpath, CASE(fastpath_bad_conf_is_named_error),
