@@ -11,8 +11,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define LISTEN_BACKLOG 4096 /* the kernel lowers it to net.core.somaxconn */
-
 static socklen_t name_of(const struct hz_endpoint *endpoint, struct sockaddr_storage *out)
 {
 	struct sockaddr_in in4 = { .sin_family = AF_INET, .sin_port = htons(endpoint->port) };
@@ -121,7 +119,7 @@ static int listener_open(struct sock_worker *worker, struct hz_endpoint *endpoin
 		return fd;
 	/* Accepted sockets inherit TCP_NODELAY: output is gathered here already. */
 	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) != 0 ||
-	    listen(fd, LISTEN_BACKLOG) != 0) {
+	    listen(fd, SOCK_BACKLOG) != 0) {
 		err = -errno;
 		close(fd);
 		return err;
@@ -191,7 +189,7 @@ static void accept_rest(struct sock_worker *worker, struct sock_listener *listen
 	worker->accept_rest_ns = worker->conf.env->now_ns + SOCK_ACCEPT_REST_NS;
 }
 
-void hz_sock_listen_accept(struct sock_worker *worker, struct sock_listener *listener)
+bool hz_sock_listen_accept(struct sock_worker *worker, struct sock_listener *listener)
 {
 	struct sockaddr_storage peer = { 0 };
 	socklen_t bytes;
@@ -210,12 +208,13 @@ void hz_sock_listen_accept(struct sock_worker *worker, struct sock_listener *lis
 				continue;
 			if (err != -EAGAIN)
 				accept_rest(worker, listener);
-			return;
+			return false;
 		} else if (errno == EAGAIN) {
-			return;
+			return false;
 		}
 		/* else: it was reset in the queue (ECONNABORTED and the like); the next one, please */
 	}
+	return true;
 }
 
 void hz_sock_listen_wake(struct sock_worker *worker)

@@ -20,6 +20,7 @@
 #define SOCK_IOV            64
 #define SOCK_EVENTS         256
 #define SOCK_ACCEPTS        64                   /* per listener and turn */
+#define SOCK_BACKLOG        4096                 /* the kernel lowers it to net.core.somaxconn */
 #define SOCK_ROUNDS         32                   /* up-calls per connection and turn */
 #define SOCK_TIMERS         1024                 /* fired per turn */
 #define SOCK_SLEEP_NS       (100 * HZ_NS_PER_MS) /* longest sleep: the beat must stay fresh */
@@ -150,7 +151,8 @@ void hz_sock_listen_close(struct sock_worker *worker);
 /* Is somebody else listening there already? Ours share the port by SO_REUSEPORT, and so would a second
  * hzd of the same user. */
 int hz_sock_listen_probe(const struct hz_endpoint *endpoint, struct hz_err *err);
-void hz_sock_listen_accept(struct sock_worker *worker, struct sock_listener *listener);
+/* Takes in who waits, SOCK_ACCEPTS at most; true when there may be more. */
+bool hz_sock_listen_accept(struct sock_worker *worker, struct sock_listener *listener);
 void hz_sock_listen_wake(struct sock_worker *worker); /* listeners that rested long enough */
 
 /* --- sock_worker.c ------------------------------------------------------------------------------ */

@@ -127,8 +127,8 @@ static void event_take(struct sock_worker *worker, const struct epoll_event *eve
 		(void)!read(source->fd, &count, sizeof(count)); /* the flags say what for */
 		break;
 	case SOCK_SOURCE_LISTEN:
-		hz_sock_listen_accept(worker,
-		                      HZ_CONTAINER_OF(source, struct sock_listener, source));
+		(void)hz_sock_listen_accept(worker,
+		                            HZ_CONTAINER_OF(source, struct sock_listener, source));
 		break;
 	case SOCK_SOURCE_CONN:
 		hz_sock_conn_event(HZ_CONTAINER_OF(source, struct sock_conn, source),
@@ -164,7 +164,9 @@ static void drain_check(struct sock_worker *worker)
 		return;
 	/* What the kernel has accepted for us is served; closing the listener would reset it. */
 	for (uint32_t i = 0; i < worker->listener_count; i++)
-		hz_sock_listen_accept(worker, &worker->listener[i]);
+		for (unsigned round = 0; round <= SOCK_BACKLOG / SOCK_ACCEPTS; round++)
+			if (!hz_sock_listen_accept(worker, &worker->listener[i]))
+				break;
 	hz_sock_listen_close(worker);
 	worker->is_draining = true;
 }

@@ -143,17 +143,20 @@ static void pair_count_beyond_the_array_is_bad(void)
 
 static void record_longer_than_the_struct_is_bad(void)
 {
-	const uint32_t pairs = HZ_DELTA_PAIRS * 8;
-	size_t bytes = PAIRS_AT + pairs * sizeof(((struct hz_event_hist_delta *)0)->pair[0]);
+	static const uint32_t pairs[] = { HZ_DELTA_PAIRS + 1, HZ_DELTA_PAIRS * 8 };
 	struct hz_event_hist_delta delta = sample();
 	char line[HZ_EVENT_JSON_BYTES];
-	uint8_t *record = calloc(1, bytes);
 
-	delta.pair_count = pairs; /* and its length agrees */
-	delta.header.bytes = (__u32)bytes;
-	memcpy(record, &delta, PAIRS_AT);
-	CU_ASSERT_EQUAL(hz_event_json_line(record, bytes, line), -EBADMSG);
-	free(record);
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		size_t bytes = PAIRS_AT + pairs[i] * sizeof(delta.pair[0]);
+		uint8_t *record = calloc(1, bytes);
+
+		delta.pair_count = pairs[i]; /* and its length agrees */
+		delta.header.bytes = (__u32)bytes;
+		memcpy(record, &delta, PAIRS_AT);
+		CU_ASSERT_EQUAL(hz_event_json_line(record, bytes, line), -EBADMSG);
+		free(record);
+	}
 }
 
 static void stage_or_bucket_out_of_range_is_bad(void)

@@ -154,6 +154,9 @@ static size_t begin(struct rig_conn *conn, struct hz_stream *s)
 	case 'N':
 		arm(conn, s, 30);
 		break;
+	case 'Z':
+		usleep(RIG_BUSY_MS * 1000);
+		break;
 	case 'T':
 		arm(conn, s, 20);
 		break;
@@ -203,7 +206,10 @@ static void rig_on_eof(struct hz_stream *s)
 	struct rig_conn *conn = enter(s);
 
 	atomic_fetch_add(&conn->rig->seen.eofs, 1);
-	hz_stream_shutdown(s);
+	if (conn->kind == 'H')
+		arm(conn, s, 30);
+	else
+		hz_stream_shutdown(s);
 	conn->is_in_call = false;
 }
 
@@ -226,6 +232,10 @@ static void rig_on_timer(struct hz_stream *s)
 	conn->may_echo = true;
 	if (conn->kind == 'T')
 		(void)hz_stream_write(s, HZ_SPAN_LITERAL("tick"));
+	if (conn->kind == 'H') {
+		(void)hz_stream_write(s, HZ_SPAN_LITERAL("bye"));
+		hz_stream_shutdown(s);
+	}
 	conn->is_in_call = false;
 }
 

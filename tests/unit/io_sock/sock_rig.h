@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #define RIG_WORKERS_MAX 4
+#define RIG_BUSY_MS     300
 
 /* What the protocol saw; written by workers, read by the test. */
 struct rig_seen {
@@ -28,6 +29,8 @@ struct rig_seen {
  *   G  then a decimal count and a newline: that many bytes of the rig_byte pattern, then shutdown
  *   A  abort at once          S  write "bye", then shutdown       K  abort the connection before this one
  *   N  consume nothing, until a timer of 30 ms; what is presented then is echoed
+ *   H  end of input is answered only by a timer of 30 ms, with "bye" and shutdown
+ *   Z  keeps its worker busy for RIG_BUSY_MS
  *   T  arm a timer of 20 ms; on_timer writes "tick"               D  the same, then disarm it */
 struct rig {
 	struct hz_sock *sock;

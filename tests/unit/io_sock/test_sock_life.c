@@ -249,6 +249,31 @@ static void drain_refuses_new_and_serves_old_connections(void)
 	rig_close(rig);
 }
 
+/* Their handshake is done, so they count as connected: a reset now would be ours. */
+static void drain_serves_who_was_waiting_to_be_accepted(void)
+{
+	enum { COUNT = 150 }; /* more than one turn accepts */
+	struct rig *rig = rig_open(1, 256);
+	int busy = rig_connect(rig), fd[COUNT];
+	unsigned served = 0;
+	char back;
+
+	CU_ASSERT(rig_send(busy, "Z", 1));
+	CU_ASSERT(rig_wait(&rig->seen.presented, 1));
+	for (unsigned i = 0; i < COUNT; i++) {
+		fd[i] = rig_connect(rig);
+		CU_ASSERT(rig_send(fd[i], "Ea", 2));
+	}
+	hz_sock_drain(rig->sock);
+	for (unsigned i = 0; i < COUNT; i++) {
+		served += rig_recv(fd[i], &back, 1) && back == 'a';
+		close(fd[i]);
+	}
+	CU_ASSERT_EQUAL(served, COUNT);
+	close(busy);
+	rig_close(rig);
+}
+
 static void close_resets_open_connections_and_tells_them(void)
 {
 	struct rig *rig = rig_open(1, 16);
@@ -375,6 +400,7 @@ HZ_SUITE(sock_life, CASE(abort_resets_the_peer_and_closes_later),
          CASE(connection_without_a_descriptor_is_reset_at_once),
          CASE(listener_that_cannot_accept_rests_then_recovers),
          CASE(drain_refuses_new_and_serves_old_connections),
+         CASE(drain_serves_who_was_waiting_to_be_accepted),
          CASE(close_resets_open_connections_and_tells_them),
          CASE(idle_worker_beats_within_its_sleep), CASE(gauges_count_bytes_and_states),
          CASE(ipv6_and_ipv4_share_a_port), CASE(open_where_somebody_listens_is_address_in_use),
