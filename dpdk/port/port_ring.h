@@ -1,5 +1,5 @@
 /* A port without kernel and NIC: two rings. For tests and the in-process bench, which are the wire and
- * the client at its other end; `boot/io=ring` makes hzd itself run on it. */
+ * the client at its other end; with boot/io=ring a whole fast path of a test runs on it. */
 #ifndef HZ_PORT_RING_H
 #define HZ_PORT_RING_H
 

@@ -72,6 +72,29 @@ static void rate_add(json_t *result, const struct hz_telemetry_view *view)
 	json_decref(workers);
 }
 
+/* hzd knows its interfaces; which program sits there now is the pins' to say. */
+static void programs_add(const struct hz_opts *opts, const json_t *interfaces)
+{
+	json_t *pinned = NULL, *interface;
+	struct hz_err ignored = { 0 };
+	const json_t *pin;
+	size_t i, k;
+
+	if (hz_xdp_json_interfaces(opts->instance, NULL, &pinned, &ignored) != 0)
+		return;
+	json_array_foreach(interfaces, i, interface)
+	{
+		json_array_foreach(pinned, k, pin)
+		{
+			if (strcmp(hz_out_string(pin, "ifname"),
+			           hz_out_string(interface, "ifname")) == 0)
+				json_object_set(interface, "program_id",
+				                json_object_get(pin, "program_id"));
+		}
+	}
+	json_decref(pinned);
+}
+
 static int status_up(const struct hz_opts *opts, json_t *result, struct hz_err *err)
 {
 	bool is_ready = strcmp(hz_out_string(result, "state"), "ready") == 0;
@@ -79,6 +102,7 @@ static int status_up(const struct hz_opts *opts, json_t *result, struct hz_err *
 	struct hz_err ignored = { 0 };
 	int status;
 
+	programs_add(opts, json_object_get(result, "interfaces"));
 	/* Latency is an extra here: the maps may be closed to this user. */
 	if (hz_telemetry_view_open(opts->instance, &view, &ignored) == 0) {
 		figures_add(result, &view);

@@ -237,7 +237,8 @@ int hz_ctl_client_call_at(const char *path, const char *cmd, json_t **result, st
 	return status;
 }
 
-int hz_ctl_client_call(const char *instance, const char *cmd, json_t **result, struct hz_err *err)
+/* At the usual place, or at the user's own. */
+static int call_either(const char *instance, const char *cmd, json_t **result, struct hz_err *err)
 {
 	struct hz_err second_err = *err;
 	char dir[96], path[112];
@@ -257,4 +258,14 @@ int hz_ctl_client_call(const char *instance, const char *cmd, json_t **result, s
 		return status; /* neither is there: the usual place is the better story */
 	*err = second_err;
 	return second;
+}
+
+int hz_ctl_client_call(const char *instance, const char *cmd, json_t **result, struct hz_err *err)
+{
+	int status = call_either(instance, cmd, result, err);
+
+	if (status != 0 && instance != NULL && strcmp(err->code, "hzd_down") == 0)
+		snprintf(err->hint, sizeof(err->hint),
+		         "hzd -i %s -c SITE, or systemctl start hzd@%s", instance, instance);
+	return status;
 }

@@ -204,14 +204,19 @@ void hz_telemetry_view_note(const struct hz_telemetry_view *view)
 	uint64_t now_ns = hz_clock_monotonic_ns();
 	struct hz_beat beats[HZ_WORKERS_MAX];
 	struct hz_err ignored;
+	bool ever_ran = false;
 
 	if (beats_read(view, beats, &ignored) != 0)
 		return;
-	for (unsigned i = 0; i < HZ_WORKERS_MAX; i++)
-		if (beats[i].state != HZ_STATE_NONE && beats[i].state != HZ_STATE_DOWN &&
-		    now_ns < beats[i].beat_ns + timeout_ns)
+	for (unsigned i = 0; i < HZ_WORKERS_MAX; i++) {
+		if (beats[i].state == HZ_STATE_NONE)
+			continue;
+		ever_ran = true;
+		if (beats[i].state != HZ_STATE_DOWN && now_ns < beats[i].beat_ns + timeout_ns)
 			return;
-	fputs("hzctl: hzd is not running; these are the figures it left\n", stderr);
+	}
+	if (ever_ran)
+		fputs("hzctl: hzd is not running; these are the figures it left\n", stderr);
 }
 
 uint64_t hz_telemetry_view_beat_timeout_ns(const struct hz_telemetry_view *view)

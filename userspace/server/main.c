@@ -5,6 +5,7 @@
 #include "loader/xdp_chatter.h"
 #include "server/server.h"
 #include "server/snapshot.h"
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -22,7 +23,8 @@ static const char usage[] =
 	"  -c SITE           site.yaml (default /etc/hz[-INSTANCE]/site.yaml)\n"
 	"  -l IF,ADDR:PORT   listen here instead of where the site says; IPv6 as [ADDR]:PORT\n"
 	"  -o PATH=VALUE     a setting of this machine, e.g. boot/io=socket\n"
-	"  -t                check the site and exit; -V version and limits; -h this text\n";
+	"  -t                check the site and exit; -V version and limits; -h this text\n"
+	"settings, with bounds, default and unit:\n";
 
 struct arguments {
 	const char *instance;
@@ -70,7 +72,8 @@ static int option_set(struct hz_server_conf *conf, const char *text, struct hz_e
 	path[equals - text] = '\0';
 	status = hz_tune_set(&conf->tune, path, equals + 1, why, sizeof(why));
 	if (status != 0)
-		return hz_err_set(err, status, 2, "setting", "man hz-tune", "%s", why);
+		return hz_err_set(err, status, 2, "setting", "hzd -h lists all settings", "%s",
+		                  why);
 	return 0;
 }
 
@@ -81,6 +84,22 @@ static bool instance_is_valid(const char *name)
 	return len > 0 && len <= 32 &&
 	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") ==
 	               len;
+}
+
+static void help_print(void)
+{
+	fputs(usage, stdout);
+	for (size_t i = 0; i < hz_tune_attr_count; i++) {
+		const struct hz_tune_attr *attr = &hz_tune_attrs[i];
+		char values[48] = "";
+
+		if (attr->kind == HZ_TUNE_ENUM)
+			snprintf(values, sizeof(values), "%s", attr->words);
+		else if (attr->kind != HZ_TUNE_CPUS)
+			snprintf(values, sizeof(values), "%u..%u, %u%s%s", attr->min, attr->max,
+			         attr->value, attr->unit[0] != '\0' ? " " : "", attr->unit);
+		printf("  %-24s %-26s  %s\n", attr->path, values, attr->help);
+	}
 }
 
 static void version_print(void)
@@ -97,6 +116,7 @@ static int arguments_parse(int argc, char **argv, struct arguments *args, struct
 {
 	int option, status = 0;
 
+	opterr = 0; /* messages are ours */
 	while (status == 0 && (option = getopt(argc, argv, "i:n:c:l:o:tVh")) != -1) {
 		switch (option) {
 		case 'i':
@@ -121,11 +141,14 @@ static int arguments_parse(int argc, char **argv, struct arguments *args, struct
 			version_print();
 			return 1;
 		case 'h':
-			fputs(usage, stdout);
+			help_print();
 			return 1;
 		default:
 			return hz_err_set(err, -EINVAL, 2, "usage", "hzd -h",
-			                  "unknown option or missing value");
+			                  strchr("inclo", optopt) != NULL
+			                          ? "option -%c needs a value"
+			                          : "unknown option -%c",
+			                  isprint(optopt) ? optopt : '?');
 		}
 	}
 	if (status == 0 && optind < argc)

@@ -72,6 +72,11 @@ int hz_server_ports_open(struct hz_server *server, struct hz_err *err)
 	if (server->listen_count == 0)
 		return hz_err_set(err, -EINVAL, 2, "no_listen", "hzd -l IF,ADDR:PORT",
 		                  "the site has no listen entry");
+	if (conf->tune.boot_io == HZ_IO_RING)
+		return hz_err_set(
+			err, -EINVAL, 2, "io_ring", "hzd -o boot/io=socket",
+			"boot/io=ring is for tests inside one process: nobody could reach "
+			"the listen addresses");
 	if (conf->tune.boot_io != HZ_IO_AF_XDP)
 		return 0;
 	status = hz_rights_check(err);

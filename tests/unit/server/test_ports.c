@@ -43,6 +43,17 @@ static void ports_without_any_listen_are_refused(void)
 	ports_rig_close(rig);
 }
 
+static void ports_of_ring_io_are_refused_as_nobody_could_connect(void)
+{
+	struct server_rig *rig = ports_rig("lo", HZ_IO_RING);
+	struct hz_err err = { 0 };
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(rig);
+	CU_ASSERT_EQUAL(hz_server_ports_open(&rig->server, &err), -EINVAL);
+	CU_ASSERT_EQUAL(err.exit_code, 2);
+	ports_rig_close(rig);
+}
+
 static void ports_of_socket_io_need_no_interface(void)
 {
 	struct server_rig *rig = ports_rig("nosuch0", HZ_IO_SOCKET);
@@ -146,6 +157,7 @@ static void netdev_query_tells_index_and_queues(void)
 }
 
 HZ_SUITE(ports, CASE(ports_without_any_listen_are_refused),
+         CASE(ports_of_ring_io_are_refused_as_nobody_could_connect),
          CASE(ports_of_socket_io_need_no_interface), CASE(ports_given_as_option_replace_the_sites),
          CASE(ports_of_an_unknown_interface_are_refused_by_name),
          CASE(ports_nothing_is_attached_to_are_refused_and_unlocked),
