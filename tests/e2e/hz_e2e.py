@@ -271,13 +271,15 @@ class Http(http.client.HTTPConnection):
 
 
 class Rig:
-    """Two namespaces, a veth pair, and an hz instance of the same name."""
+    """Two namespaces, a veth pair, and an hz instance of the same name; with_relay: a third namespace
+    in between, hz_relay.py."""
 
-    def __init__(self, suffix="", queues=1):
+    def __init__(self, suffix="", queues=1, with_relay=False):
         self.name = f"e{os.getpid()}{suffix}"
         self.client, self.server = f"hz-{self.name}-c", f"hz-{self.name}-s"
         self.pins = f"/sys/fs/bpf/hz-{self.name}"
-        run(ROOT + "/tools/dev/rig.sh", "up", self.name, "queues", queues)
+        kind = ["relay"] if with_relay else ["queues", queues]
+        run(ROOT + "/tools/dev/rig.sh", "up", self.name, *kind)
         STACK.callback(self.close)
 
     def close(self):

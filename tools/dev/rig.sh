@@ -1,12 +1,16 @@
 #!/usr/bin/env bash
 # The bench of tests, demo and perf, usable by hand: two network namespaces and one veth pair.
-#   tools/dev/rig.sh up NAME [queues N]      tools/dev/rig.sh down NAME
+#   tools/dev/rig.sh up NAME [queues N|relay]      tools/dev/rig.sh down NAME
 #
 #   hz-NAME-c  eth0  10.7.0.1/24  fd07::1/64   the kernel's clients (curl, wrk)
 #   hz-NAME-s  eth1  10.7.0.2/24  fd07::2/64   the interface hz serves; NAME is also its instance
+#   hz-NAME-r  west, east                      with `relay`: eth0 ends at west and eth1 at east, and
+#                                              nothing passes until helper_relay west east runs there
 #
-# The client end carries a native XDP program, or what XDP answers on eth1 never arrives; its offloads
-# are off, or its frames come with unfinished checksums. O= names the build folder (default build).
+# The peer of eth1 carries a native XDP program, or what XDP answers on eth1 never arrives; its offloads
+# are off, or its frames come with unfinished checksums. With `relay` they are off everywhere, or it
+# would get frames that were never on a wire, and neighbours are fixed, so that losing their
+# resolution is no part of a transfer. O= names the build folder (default build).
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 : "${O:=build}"
@@ -16,7 +20,7 @@ xdp_pass=$O/tests-bpf/xdp_pass.bpf.o
 bpffs_mark=/run/hz-rig.bpffs netns_mark=/run/hz-rig.netns
 
 usage() {
-	echo "usage: tools/dev/rig.sh up NAME [queues N] | down NAME" >&2
+	echo "usage: tools/dev/rig.sh up NAME [queues N | relay] | down NAME" >&2
 	exit 2
 }
 
@@ -84,21 +88,60 @@ wait_carrier() {
 	return 1
 }
 
+pair_make() { # NAMESPACE INTERFACE NAMESPACE INTERFACE
+	ip link add name "$2" netns "$1" numrxqueues "$queues" numtxqueues "$queues" type veth \
+		peer name "$4" netns "$3" numrxqueues "$queues" numtxqueues "$queues"
+	quiet "$1" "$2"
+	quiet "$3" "$4"
+}
+
+pair_up() { # NAMESPACE INTERFACE NAMESPACE INTERFACE
+	link_up "$1" "$2"
+	link_up "$3" "$4"
+	wait_carrier "$1" "$2"
+	wait_carrier "$3" "$4"
+}
+
+mac_of() { # NAMESPACE INTERFACE
+	ip -n "$1" -br link show "$2" | awk '{ print $3 }'
+}
+
+neighbour_fix() { # NAMESPACE INTERFACE NUMBER MAC
+	ip -n "$1" neighbour replace "10.7.0.$3" lladdr "$4" dev "$2" nud permanent
+	ip -n "$1" neighbour replace "fd07::$3" lladdr "$4" dev "$2" nud permanent
+}
+
+# Attaching a program turns GRO on: offloads go off after it.
+relay_make() {
+	ip netns add "$relay"
+	# The kernel in between says nothing of its own.
+	in_ns "$relay" sh -c 'echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6'
+	pair_make "$client" eth0 "$relay" west
+	pair_make "$relay" east "$server" eth1
+	ip -n "$relay" link set dev east xdpdrv obj "$xdp_pass" sec xdp
+	offloads_off "$client" eth0
+	offloads_off "$relay" west
+	offloads_off "$relay" east
+	offloads_off "$server" eth1
+	pair_up "$client" eth0 "$relay" west
+	pair_up "$relay" east "$server" eth1
+	neighbour_fix "$client" eth0 2 "$(mac_of "$server" eth1)"
+	neighbour_fix "$server" eth1 1 "$(mac_of "$client" eth0)"
+}
+
+direct_make() {
+	pair_make "$client" eth0 "$server" eth1
+	queues_set "$client" eth0 "$queues"
+	queues_set "$server" eth1 "$queues"
+	offloads_off "$client" eth0
+	ip -n "$client" link set dev eth0 xdpdrv obj "$xdp_pass" sec xdp
+	pair_up "$client" eth0 "$server" eth1
+}
+
 rig_make() {
 	ip netns add "$client"
 	ip netns add "$server"
-	ip link add name eth0 netns "$client" numrxqueues "$queues" numtxqueues "$queues" type veth \
-		peer name eth1 netns "$server" numrxqueues "$queues" numtxqueues "$queues"
-	queues_set "$client" eth0 "$queues"
-	queues_set "$server" eth1 "$queues"
-	quiet "$client" eth0
-	quiet "$server" eth1
-	offloads_off "$client" eth0
-	ip -n "$client" link set dev eth0 xdpdrv obj "$xdp_pass" sec xdp
-	link_up "$client" eth0
-	link_up "$server" eth1
-	wait_carrier "$client" eth0
-	wait_carrier "$server" eth1
+	if [ "$kind" = relay ]; then relay_make; else direct_make; fi
 	addresses_add "$client" eth0 1
 	addresses_add "$server" eth1 2
 }
@@ -106,7 +149,7 @@ rig_make() {
 up() {
 	[ "$(id -u)" -eq 0 ] || die "up $name failed" "network namespaces need root" "sudo $0 up $name"
 	[ -e "$xdp_pass" ] || die "up $name failed" "$xdp_pass is not built" "make"
-	if [ -e "/run/netns/$client" ] || [ -e "/run/netns/$server" ]; then
+	if compgen -G "/run/netns/hz-$name-[crs]" >/dev/null; then
 		die "up $name failed" "a rig of this name is up" "$0 down $name"
 	fi
 	exec 9<"$0"
@@ -162,9 +205,10 @@ down() {
 	exec 9<"$0"
 	processes_end "$client"
 	processes_end "$server"
+	processes_end "$relay"
 	pins_remove
 	run_directories_remove
-	for namespace in "$client" "$server"; do
+	for namespace in "$client" "$server" "$relay"; do
 		[ ! -e "/run/netns/$namespace" ] || ip netns del "$namespace"
 	done
 	flock 9
@@ -173,11 +217,16 @@ down() {
 }
 
 [ $# -ge 2 ] || usage
-verb=$1 name=$2 queues=1
+verb=$1 name=$2 queues=1 kind=direct
 [[ $name =~ ^[a-z0-9][a-z0-9-]{0,23}$ ]] || usage
-client=hz-$name-c server=hz-$name-s
+client=hz-$name-c server=hz-$name-s relay=hz-$name-r
 case $verb,$# in
 up,2) up ;;
+up,3)
+	[ "$3" = relay ] || usage
+	kind=relay
+	up
+	;;
 up,4)
 	[[ "$3 $4" =~ ^queues\ [1-9][0-9]?$ ]] || usage
 	queues=$4
