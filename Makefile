@@ -27,8 +27,7 @@ INCLUDES := -Iuserspace -Iuserspace/include -Idpdk -Idpdk/include -Ibpf -I$(O)/g
 HARDEN := -fPIE -fstack-protector-strong -fstack-clash-protection -fcf-protection
 OPT := -O2 -g
 CFLAGS_asan := -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
-# gcc warns of fences, which it does not follow here; clang does not know that warning.
-CFLAGS_tsan := -fsanitize=thread -fno-omit-frame-pointer -Wno-tsan -Wno-unknown-warning-option
+CFLAGS_tsan := -fsanitize=thread -fno-omit-frame-pointer
 # gcc's -Wnull-dereference reports paths that only sanitizer instrumentation creates.
 CFLAGS_SAN := $(CFLAGS_$(SAN)) $(if $(SAN),-Wno-null-dereference -Wno-maybe-uninitialized,-D_FORTIFY_SOURCE=2)
 HZ_CFLAGS := -std=gnu11 -D_GNU_SOURCE $(OPT) $(WARNINGS) $(HARDEN) $(INCLUDES) $(CFLAGS_SAN) \
