@@ -7,6 +7,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#if defined(__SANITIZE_ADDRESS__)
+#define HAS_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define HAS_ASAN 1
+#endif
+#endif
+#ifdef HAS_ASAN
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(at, bytes)   ((void)(at), (void)(bytes))
+#define ASAN_UNPOISON_MEMORY_REGION(at, bytes) ((void)(at), (void)(bytes))
+#endif
+
 #define ROOM_BYTES 2176
 
 static int eal_start(void)
@@ -29,19 +43,10 @@ static int eal_start(void)
 	return 0;
 }
 
-int fake_port_open(struct fake_port *fake, uint32_t mbufs)
+static void fields_set(struct fake_port *fake, struct rte_mempool *pool)
 {
-	static unsigned opened;
-	char name[32];
-	int err = eal_start();
-
-	if (err != 0)
-		return err;
 	memset(fake, 0, sizeof(*fake));
-	snprintf(name, sizeof(name), "fake%u", opened++);
-	fake->port.pool = rte_pktmbuf_pool_create(name, mbufs, 0, 0, ROOM_BYTES, SOCKET_ID_ANY);
-	if (fake->port.pool == NULL)
-		return -ENOMEM;
+	fake->port.pool = pool;
 	fake->port.mtu = 1500;
 	fake->port.link_up = true;
 	fake->port.verify_checksum = true;
@@ -50,7 +55,47 @@ int fake_port_open(struct fake_port *fake, uint32_t mbufs)
 	fake->slot.conns = &fake->conns;
 	fake->slot.beat = &fake->beat;
 	fake->allocs_left = UINT32_MAX;
+}
+
+int fake_port_open(struct fake_port *fake, uint32_t mbufs)
+{
+	static unsigned opened;
+	struct rte_mempool *pool;
+	char name[32];
+	int err = eal_start();
+
+	if (err != 0)
+		return err;
+	snprintf(name, sizeof(name), "fake%u", opened++);
+	pool = rte_pktmbuf_pool_create(name, mbufs, 0, 0, ROOM_BYTES, SOCKET_ID_ANY);
+	if (pool == NULL)
+		return -ENOMEM;
+	fields_set(fake, pool);
 	return 0;
+}
+
+/* All of a buffer may be used again. */
+static void buffer_open(struct rte_mbuf *mbuf)
+{
+	ASAN_UNPOISON_MEMORY_REGION(mbuf->buf_addr, mbuf->buf_len);
+}
+
+/* Only the frame's own bytes may be looked at. */
+static void buffer_close(struct rte_mbuf *mbuf)
+{
+	char *data = rte_pktmbuf_mtod(mbuf, char *);
+	char *end = (char *)mbuf->buf_addr + mbuf->buf_len;
+
+	ASAN_POISON_MEMORY_REGION(mbuf->buf_addr, (size_t)(data - (char *)mbuf->buf_addr));
+	ASAN_POISON_MEMORY_REGION(data + mbuf->data_len, (size_t)(end - data - mbuf->data_len));
+}
+
+static void object_open(struct rte_mempool *pool, void *ctx, void *mbuf, unsigned index)
+{
+	(void)pool;
+	(void)ctx;
+	(void)index;
+	buffer_open(mbuf);
 }
 
 /* FNV-1a over what the driver was given: address, length and bytes. */
@@ -82,15 +127,29 @@ void fake_port_release_held(struct fake_port *fake)
 	}
 }
 
-uint32_t fake_port_close(struct fake_port *fake)
+/* Gives back all that was sent. Returns the number of buffers that somebody else has. */
+static uint32_t drain(struct fake_port *fake)
 {
-	uint32_t leaked;
-
 	while (fake->count > 0)
 		fake_port_take(fake, NULL, 0);
 	fake_port_release_held(fake);
-	leaked = rte_mempool_in_use_count(fake->port.pool);
+	return rte_mempool_in_use_count(fake->port.pool);
+}
+
+uint32_t fake_port_close(struct fake_port *fake)
+{
+	uint32_t leaked = drain(fake);
+
+	rte_mempool_obj_iter(fake->port.pool, object_open, NULL);
 	rte_mempool_free(fake->port.pool);
+	return leaked;
+}
+
+uint32_t fake_port_reset(struct fake_port *fake)
+{
+	uint32_t leaked = drain(fake);
+
+	fields_set(fake, fake->port.pool);
 	return leaked;
 }
 
@@ -101,7 +160,9 @@ struct rte_mbuf *fake_port_frame(struct fake_port *fake, const void *bytes, size
 
 	if (to == NULL)
 		abort(); /* the test's own pool or frame is out of proportion */
+	buffer_open(mbuf);
 	memcpy(to, bytes, count);
+	buffer_close(mbuf);
 	return mbuf;
 }
 
@@ -170,6 +231,8 @@ struct rte_mbuf *hz_port_alloc(struct hz_port *port, bool for_control)
 	(void)for_control;
 	if (fake->allocs_left > 0)
 		mbuf = rte_pktmbuf_alloc(port->pool);
+	if (mbuf != NULL)
+		buffer_open(mbuf);
 	if (mbuf == NULL)
 		hz_slot_count(port->slot, HZ_COUNTER_drop_no_mbuf);
 	else if (fake->allocs_left != UINT32_MAX)

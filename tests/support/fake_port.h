@@ -28,7 +28,10 @@ int fake_port_open(struct fake_port *fake, uint32_t mbufs);
 /* Returns the number of buffers that never came back: leaked. */
 uint32_t fake_port_close(struct fake_port *fake);
 
-/* A received frame; the caller's. */
+/* As close and open with the same buffers. Returns the same. */
+uint32_t fake_port_reset(struct fake_port *fake);
+
+/* A received frame; the caller's. AddressSanitizer reports whoever looks beyond its bytes. */
 struct rte_mbuf *fake_port_frame(struct fake_port *fake, const void *bytes, size_t count);
 
 /* The oldest frame sent and not yet taken, as a copy of its bytes; its reference is dropped, unless the

@@ -7,7 +7,6 @@
 
 #define PEER_PORT 40000u
 #define OUR_PORT  80u
-#define FRAME_MAX 4096
 
 uint8_t world_peer_byte(uint32_t offset)
 {
@@ -143,18 +142,23 @@ void world_app_write(struct world *world, uint32_t bytes)
 
 /* --- life ---------------------------------------------------------------------------------------- */
 
-int world_open(struct world *world)
+static void world_default(struct world *world)
 {
-	memset(world, 0, sizeof(*world));
 	world->connections_max = 16;
 	world->time_wait_max = 8;
 	world->peer_mac = 1;
 	world->isn_peer = 0xfffffe00u; /* wraps within the first segments of every script */
 	world->app.consume_max = UINT32_MAX;
+}
+
+int world_open(struct world *world)
+{
+	memset(world, 0, sizeof(*world));
+	world_default(world);
 	return fake_port_open(&world->fake, 2048);
 }
 
-static void address(struct world *world, uint8_t last, struct hz_addr *addr)
+static void address(const struct world *world, uint8_t last, struct hz_addr *addr)
 {
 	*addr = (struct hz_addr){ { [10] = 0xff, [11] = 0xff, [12] = 10, [13] = 7, [15] = last } };
 	if (world->is_v6)
@@ -188,6 +192,17 @@ uint32_t world_close(struct world *world)
 {
 	hz_tcp_close(world->tcp);
 	return fake_port_close(&world->fake);
+}
+
+uint32_t world_reset(struct world *world)
+{
+	uint32_t leaked;
+
+	hz_tcp_close(world->tcp);
+	leaked = fake_port_reset(&world->fake);
+	memset(&world->env, 0, sizeof(*world) - offsetof(struct world, env));
+	world_default(world);
+	return leaked;
 }
 
 /* --- frames towards the stack ----------------------------------------------------------------------- */
@@ -267,17 +282,12 @@ static uint8_t *put_ip(const struct world *world, uint8_t *at, const struct hz_a
 	return at + 8;
 }
 
-void world_inject(struct world *world, const struct seg *seg)
+static uint8_t *put_tcp(const struct world *world, uint8_t *tcp, const struct seg *seg)
 {
-	struct hz_addr src, dst;
-	struct hz_packet packet;
-	uint8_t frame[FRAME_MAX], tcp[FRAME_MAX], *at = tcp, *end;
-	uint32_t l4_bytes, header_bytes;
-	uint64_t sum;
-	uint16_t csum;
+	uint8_t invert = seg->has_forged_payload ? 0xff : 0;
+	uint8_t *at = tcp;
+	uint32_t header_bytes;
 
-	address(world, 1, &src);
-	address(world, 2, &dst);
 	at = put16(put16(at, seg->source_port != 0 ? seg->source_port : PEER_PORT), OUR_PORT);
 	at = put32(at, world->isn_peer + seg->seq);
 	at = put32(at, seg->flags & HZ_TCP_ACK ? world->isn_us + seg->ack : 0);
@@ -286,8 +296,21 @@ void world_inject(struct world *world, const struct seg *seg)
 	header_bytes = (uint32_t)(at - tcp);
 	tcp[12] = (uint8_t)((seg->data_offset != 0 ? seg->data_offset : header_bytes / 4) << 4);
 	for (uint32_t i = 0; i < seg->bytes; i++)
-		*at++ = world_peer_byte(seg->seq - 1 + i);
-	l4_bytes = (uint32_t)(at - tcp);
+		*at++ = world_peer_byte(seg->seq - 1 + i) ^ invert;
+	return at;
+}
+
+size_t world_frame(const struct world *world, const struct seg *seg, uint8_t *frame)
+{
+	uint8_t tcp[WORLD_FRAME_MAX], *end;
+	struct hz_addr src, dst;
+	uint32_t l4_bytes;
+	uint64_t sum;
+	uint16_t csum;
+
+	address(world, 1, &src);
+	address(world, 2, &dst);
+	l4_bytes = (uint32_t)(put_tcp(world, tcp, seg) - tcp);
 	sum = hz_csum_pseudo(&src, &dst, world->is_v6, 6) + __builtin_bswap16((uint16_t)l4_bytes);
 	csum = hz_csum_finish(hz_csum_add(sum, tcp, l4_bytes));
 	if (seg->has_bad_checksum)
@@ -298,10 +321,24 @@ void world_inject(struct world *world, const struct seg *seg)
 	end += l4_bytes;
 	while (end - frame < 60)
 		*end++ = 0xee; /* Ethernet padding, which must be trimmed */
-	if (hz_net_in(&world->net, &world->fake.port,
-	              fake_port_frame(&world->fake, frame, (size_t)(end - frame)),
-	              &packet) == HZ_NET_TCP)
+	return (size_t)(end - frame);
+}
+
+void world_inject_frame(struct world *world, const uint8_t *frame, size_t bytes)
+{
+	struct rte_mbuf *mbuf = fake_port_frame(&world->fake, frame, bytes);
+	struct hz_packet packet;
+
+	if (hz_net_in(&world->net, &world->fake.port, mbuf, &packet) == HZ_NET_TCP)
 		hz_tcp_in(world->tcp, &packet);
+}
+
+void world_inject(struct world *world, const struct seg *seg)
+{
+	uint8_t frame[WORLD_FRAME_MAX];
+	size_t bytes = world_frame(world, seg, frame);
+
+	world_inject_frame(world, frame, bytes);
 }
 
 void world_turn(struct world *world)
@@ -460,7 +497,7 @@ static const char *read_ip(struct world *world, const uint8_t *ip, size_t bytes,
 
 int world_capture(struct world *world, struct seg *seg, const char **why)
 {
-	uint8_t frame[FRAME_MAX], link[32];
+	uint8_t frame[WORLD_FRAME_MAX], link[32];
 	size_t bytes = fake_port_take(&world->fake, frame, sizeof(frame));
 	size_t link_bytes = (size_t)(put_link(world, link) - link);
 

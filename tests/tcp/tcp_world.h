@@ -10,6 +10,7 @@
 
 #define WORLD_EVENTS_MAX 4096
 #define WORLD_SACK_MAX   4
+#define WORLD_FRAME_MAX  4096
 
 /* One segment, either way. */
 struct seg {
@@ -27,6 +28,7 @@ struct seg {
 	} sack[WORLD_SACK_MAX];
 	/* injected only */
 	bool has_bad_checksum;
+	bool has_forged_payload; /* every byte inverted */
 	uint8_t raw_options[40];
 	uint8_t raw_option_bytes; /* instead of the above */
 	uint8_t data_offset;      /* 0: the right one */
@@ -87,12 +89,17 @@ int world_open(struct world *world);
 int world_start(struct world *world);
 /* Returns the number of leaked packet buffers. */
 uint32_t world_close(struct world *world);
+/* As close and open, with the same port, which costs the most. Returns what leaked. */
+uint32_t world_reset(struct world *world);
 
 uint8_t world_peer_byte(uint32_t offset); /* of the peer's stream; offset 0 has seq 1 */
 uint8_t world_our_byte(uint32_t offset);
 
 /* Puts a frame on the wire towards the stack; world_turn lets it answer. */
 void world_inject(struct world *world, const struct seg *seg);
+/* The same in two steps: the frame, at most WORLD_FRAME_MAX bytes, and any frame at all. */
+size_t world_frame(const struct world *world, const struct seg *seg, uint8_t *frame);
+void world_inject_frame(struct world *world, const uint8_t *frame, size_t bytes);
 void world_turn(struct world *world);
 
 /* Runs timers up to now + ns, in order. */
