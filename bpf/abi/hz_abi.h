@@ -7,7 +7,7 @@
 
 #include <linux/types.h>
 
-#define HZ_ABI_MAJOR     1
+#define HZ_ABI_MAJOR     2
 #define HZ_ABI_MINOR     0
 
 #define HZ_WORKERS_MAX   64
@@ -117,8 +117,10 @@ struct hz_worker {
 	__u64 steered;        /* frames handed to another worker */
 	__u64 retransmits;
 	__u64 dropped;      /* frames refused by this worker, all reasons of counters.def */
-	__u64 counters[32]; /* telemetry/counters.def, in that order */
-	__u64 reserved[13];
+	__u64 counters[64]; /* telemetry/counters.def, in that order */
+	__u64 connecting;   /* gauge: our own opens that are not answered yet, SYN_SENT */
+	__u64 pressure;     /* gauge, 0..100: how full the fullest of TCP's tables and pools is */
+	__u64 reserved[11];
 };
 
 /* Map `connections`: mmapable ARRAY, index = worker; gauges by RFC 9293 state. */
@@ -283,6 +285,7 @@ _Static_assert(sizeof(struct hz_claim_key) == 20, "claim key has no padding");
 _Static_assert(sizeof(struct hz_claim) == 76, "claim layout");
 _Static_assert(sizeof(struct hz_response) == 104, "response layout");
 _Static_assert(sizeof(struct hz_event) == 24, "event header layout");
+_Static_assert(sizeof(struct hz_worker) % HZ_CACHE_LINE == 0, "no line is shared by two workers");
 _Static_assert(sizeof(struct hz_connections) == 64, "one line per worker");
 
 #endif

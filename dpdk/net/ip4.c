@@ -1,6 +1,6 @@
 #include "net/net_in.h"
 
-#include "core/siphash.h"
+#include "net/flow_hash.h"
 #include "net/ip_hdr.h"
 #include "net/sw_csum.h"
 #include <string.h>
@@ -20,16 +20,6 @@ static void map_v4(struct hz_addr *addr, const uint8_t v4[4])
 static bool is_bad_address(const uint8_t addr[4])
 {
 	return addr[0] == 0 || addr[0] == 127 || addr[0] >= 224;
-}
-
-/* Two words of SipHash instead of five: addresses, then ports and the family. */
-static uint32_t flow_hash(const struct hz_net *net, const struct hz_ip4_hdr *ip, const uint8_t *l4)
-{
-	__u64 word[2] = { 0, 4 };
-
-	memcpy(&word[0], (const uint8_t *)ip + offsetof(struct hz_ip4_hdr, src), 8);
-	memcpy((uint8_t *)&word[1] + 4, l4, 4);
-	return (uint32_t)hz_siphash(net->key[0], net->key[1], word, 2);
 }
 
 enum hz_net_verdict hz_ip4_in(const struct hz_net_frame *frame, struct hz_packet *out)
@@ -65,6 +55,7 @@ enum hz_net_verdict hz_ip4_in(const struct hz_net_frame *frame, struct hz_packet
 	out->ecn = ip.tos & 3;
 	map_v4(&out->src, ip.src);
 	map_v4(&out->dst, ip.dst);
-	out->flow_hash = flow_hash(frame->net, &ip, out->l4);
+	out->flow_hash =
+		hz_flow_hash_ip4(frame->net, frame->l3 + offsetof(struct hz_ip4_hdr, src), out->l4);
 	return hz_net_l4(frame, out);
 }

@@ -1,6 +1,6 @@
 #include "net/net_in.h"
 
-#include "core/siphash.h"
+#include "net/flow_hash.h"
 #include "net/ip_hdr.h"
 #include <string.h>
 
@@ -48,17 +48,6 @@ static bool is_bad_address(const uint8_t addr[16])
 	       (memcmp(addr, zero, sizeof(zero)) == 0 && addr[15] <= 1);
 }
 
-static uint32_t flow_hash(const struct hz_net *net, const struct hz_packet *packet)
-{
-	__u64 word[5];
-
-	memcpy(&word[0], packet->src.byte, 16);
-	memcpy(&word[2], packet->dst.byte, 16);
-	word[4] = 6;
-	memcpy((uint8_t *)&word[4] + 4, packet->l4, 4);
-	return (uint32_t)hz_siphash(net->key[0], net->key[1], word, 5);
-}
-
 enum hz_net_verdict hz_ip6_in(const struct hz_net_frame *frame, struct hz_packet *out)
 {
 	struct hz_ip6_hdr ip;
@@ -82,6 +71,6 @@ enum hz_net_verdict hz_ip6_in(const struct hz_net_frame *frame, struct hz_packet
 	out->ecn = (ip.version_class_flow[1] >> 4) & 3;
 	memcpy(out->src.byte, ip.src, 16);
 	memcpy(out->dst.byte, ip.dst, 16);
-	out->flow_hash = flow_hash(frame->net, out);
+	out->flow_hash = hz_flow_hash_ip6(frame->net, &out->src, &out->dst, out->l4);
 	return hz_net_l4(frame, out);
 }

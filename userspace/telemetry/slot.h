@@ -14,7 +14,7 @@ enum hz_counter {
 #undef HZ_COUNTER
 	HZ_COUNTER_COUNT,
 };
-_Static_assert(HZ_COUNTER_COUNT <= 32, "struct hz_worker has room for 32");
+_Static_assert(HZ_COUNTER_COUNT <= 64, "struct hz_worker has room for 64");
 
 /* Name and one-line help of a counter, as in the table. */
 const char *hz_slot_counter_name(enum hz_counter counter);
