@@ -1,5 +1,6 @@
 #include "tcp/tcp.h"
 
+#include "tcp/tcp_lport.h"
 #include "tcp/tcp_out.h"
 #include "tcp/tcp_stack.h"
 #include "tcp/tcp_stream.h"
@@ -39,7 +40,7 @@ int hz_tcp_open(const struct hz_tcp_conf *conf, struct hz_tcp **out)
 
 	/* The table takes 2^28 entries; one record must be there to be evicted. */
 	if (conf->connections_max == 0 || conf->connections_max > 1u << 27 ||
-	    conf->time_wait_max > 1u << 27)
+	    conf->time_wait_max > 1u << 27 || conf->lport_first > conf->lport_last)
 		return -EINVAL;
 	tcp = calloc(1, sizeof(*tcp));
 	listens = calloc(HZ_MAX(conf->listen_count, 1u), sizeof(*listens));
@@ -56,6 +57,11 @@ int hz_tcp_open(const struct hz_tcp_conf *conf, struct hz_tcp **out)
 	tcp->half_open_max = HZ_MIN((conf->connections_max + 1) / 2, HZ_TCP_HALF_OPEN_MAX);
 	tcp->turn_last = &tcp->turn_first;
 	tcp->ip_id = (uint16_t)hz_rng_next(&conf->env->rng);
+	tcp->lport_next = (uint32_t)hz_rng_next(&conf->env->rng);
+	if (conf->lport_first == 0 && conf->lport_last == 0) {
+		tcp->conf.lport_first = HZ_TCP_LPORT_FIRST;
+		tcp->conf.lport_last = UINT16_MAX;
+	}
 	hz_wheel_init(&tcp->wheel, conf->env->now_ns);
 	err = pools_open(tcp);
 	if (err != 0) {
@@ -72,8 +78,9 @@ static void pcb_turn(struct hz_tcp *tcp, struct hz_tcp_pcb *pcb)
 	if (pcb->state != HZ_TCP_CLOSED)
 		hz_tcp_stream_turn(pcb);
 	if (pcb->state != HZ_TCP_CLOSED && (pcb->flags & HZ_TCP_F_ABORT)) {
-		/* A half-open connection is not worth a packet to an address that may be forged. */
-		if (pcb->state != HZ_TCP_SYN_RCVD)
+		/* A half-open connection is not worth a packet to an address that may be forged, and a SYN
+		 * that was not answered has nothing to reset (RFC 9293 3.10.5). */
+		if (!(pcb->flags & HZ_TCP_F_HALF_OPEN) && pcb->state != HZ_TCP_SYN_SENT)
 			hz_tcp_out_reset(pcb);
 		hz_tcp_pcb_close(pcb, pcb->close_why);
 	}

@@ -20,10 +20,41 @@ struct hz_tcp_conf {
 	void *proto_ctx;
 	uint32_t listen_count;
 	const struct hz_endpoint *listens; /* copied */
+
+	/* For active opens. net is the one that fills hz_packet.flow_hash. is_ours says whether the frames
+	 * of a flow on port come to this worker; NULL: all do. */
+	struct hz_net net;
+	bool (*is_ours)(void *ctx, const struct hz_port *port, uint32_t flow_hash);
+	void *is_ours_ctx;
+	uint16_t lport_first, lport_last; /* local ports to choose from; both 0: 49152..65535 */
+};
+
+/* Where an active open goes; copied. The addresses are of one family, v4-mapped for IPv4. */
+struct hz_tcp_target {
+	struct hz_addr remote, local;
+	uint16_t remote_port; /* host order, not 0 */
+	uint16_t local_port;  /* 0: chosen */
+	struct hz_port *port; /* outlives the connection */
+	/* Link header of what we send: next hop's MAC, our MAC, 0..2 tags, ethertype. Whoever knows the
+	 * neighbours fills it; once the peer answers, its frames keep it up to date. */
+	uint8_t l2[HZ_L2_BYTES_MAX];
+	uint8_t l2_bytes;
+	const struct hz_proto_ops *proto;
+	void *owner; /* stream->owner from the start, and on_open's proto_ctx */
 };
 
 int hz_tcp_open(const struct hz_tcp_conf *conf, struct hz_tcp **out); /* 0 or -errno */
 void hz_tcp_close(struct hz_tcp *tcp); /* resets every connection; accepts NULL */
+
+/* Opens a connection: the SYN leaves in the next flush. The local port is chosen by a keyed hash of the
+ * other end (RFC 6056 3.3.3), free, not in TIME_WAIT towards that end, and such that answers come to this
+ * worker. How it went the protocol learns exactly once: on_open when it is established, and all that
+ * follows; or on_close alone, with HZ_CLOSE_RESET when it was refused, HZ_CLOSE_TIMEOUT after 3 minutes
+ * without an answer, HZ_CLOSE_ABORT after abort(). Until then only timer(), for a shorter limit, abort()
+ * and peer() may be called on *out, which the stack owns. A protocol's calls may open others.
+ * 0; -EINVAL: addresses, ports or link header; -EADDRINUSE: the given local port is taken;
+ * -EADDRNOTAVAIL: it would not come back here, or no port is left; -ENOBUFS: connection table full. */
+int hz_tcp_connect(struct hz_tcp *tcp, const struct hz_tcp_target *to, struct hz_stream **out);
 
 /* Takes over packet->mbuf. Output goes to packet->port's batch. */
 void hz_tcp_in(struct hz_tcp *tcp, struct hz_packet *packet);

@@ -1,6 +1,7 @@
 #include "tcp/tcp_in.h"
 
 #include "tcp/cc_newreno.h"
+#include "tcp/tcp_connect.h"
 #include "tcp/tcp_listen.h"
 #include "tcp/tcp_out.h"
 #include "tcp/tcp_rto.h"
@@ -143,8 +144,7 @@ static void reset_in(struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *seg)
 	hz_tcp_pcb_close(pcb, HZ_CLOSE_RESET);
 }
 
-/* SYN_RCVD to ESTABLISHED, RFC 9293 3.10.7.4 fifth check. */
-static bool establish(struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *seg)
+bool hz_tcp_in_establish(struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *seg)
 {
 	struct hz_tcp *tcp = pcb->tcp;
 
@@ -160,7 +160,8 @@ static bool establish(struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *seg)
 	pcb->snd_una = pcb->iss + 1;
 	pcb->snd_nxt = pcb->snd_max = pcb->snd_una;
 	pcb->recover = pcb->iss;
-	pcb->snd_wnd = seg->window << pcb->snd_wscale;
+	/* of a SYN: not scaled, RFC 7323 2.2 */
+	pcb->snd_wnd = seg->flags & HZ_TCP_SYN ? seg->window : seg->window << pcb->snd_wscale;
 	pcb->snd_wnd_max = pcb->snd_wnd;
 	pcb->snd_wl1 = seg->seq;
 	pcb->snd_wl2 = seg->ack;
@@ -168,13 +169,29 @@ static bool establish(struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *seg)
 	pcb->retries = 0;
 	pcb->state_at = hz_tcp_now(tcp) + HZ_TCP_IDLE_NS;
 	hz_cc_newreno_open(pcb, (pcb->flags & HZ_TCP_F_RETRIED) != 0);
+	if (pcb->flags & HZ_TCP_F_HALF_OPEN)
+		tcp->half_open_count--;
 	pcb->flags &= ~(uint32_t)HZ_TCP_F_HALF_OPEN;
-	tcp->half_open_count--;
 	hz_tcp_pcb_set_state(pcb, HZ_TCP_ESTABLISHED);
 	tcp->conf.slot->worker->connections_opened++;
 	hz_tcp_timer_update(pcb);
 	hz_tcp_stream_open(pcb);
 	return !(pcb->flags & HZ_TCP_F_ABORT);
+}
+
+/* Both sides opened at once, RFC 9293 3.5 figure 8: the answer to our SYN repeats the number of the SYN that
+ * we have. Data on it is not kept: the peer sends it again. */
+static bool is_crossed_syn_ack(struct hz_tcp_pcb *pcb, struct hz_tcp_segment *seg)
+{
+	uint8_t kind = seg->flags & (HZ_TCP_SYN | HZ_TCP_ACK | HZ_TCP_RST);
+
+	if (pcb->state != HZ_TCP_SYN_RCVD || !(pcb->flags & HZ_TCP_F_ACTIVE) ||
+	    kind != (HZ_TCP_SYN | HZ_TCP_ACK) || seg->seq != pcb->irs)
+		return false;
+	seg->seq++;
+	seg->bytes = 0;
+	pcb->flags |= HZ_TCP_F_ACK_NOW;
+	return true;
 }
 
 /* The checks that the common segment does not need. True: go on with ACK and data. */
@@ -188,6 +205,8 @@ static bool unusual_in(struct hz_tcp_pcb *pcb, struct hz_tcp_segment *seg)
 		hz_tcp_pcb_touch(pcb);
 		return false;
 	}
+	if (is_crossed_syn_ack(pcb, seg))
+		return true;
 	if (is_paws_failure(pcb, seg) || !is_acceptable(pcb, seg)) {
 		unacceptable(pcb, seg);
 		return false;
@@ -217,10 +236,26 @@ static bool is_expected(const struct hz_tcp_pcb *pcb, const struct hz_tcp_segmen
 	return !is_paws_failure(pcb, seg);
 }
 
+/* Payload, FIN and what they owe. */
+static void text_in(struct hz_tcp_pcb *pcb, struct hz_tcp_segment *seg)
+{
+	if (pcb->state == HZ_TCP_CLOSED || (pcb->flags & HZ_TCP_F_ABORT))
+		return;
+	if (seg->bytes > 0 || (seg->flags & HZ_TCP_FIN))
+		hz_tcp_in_data(pcb, seg);
+	if (pcb->flags & HZ_TCP_F_ACK_NOW)
+		hz_tcp_pcb_touch(pcb);
+}
+
 static void pcb_in(struct hz_tcp_pcb *pcb, struct hz_tcp_segment *seg)
 {
 	uint32_t seq = seg->seq; /* before trimming */
 
+	if (pcb->state == HZ_TCP_SYN_SENT) {
+		if (hz_tcp_connect_in(pcb, seg))
+			text_in(pcb, seg);
+		return;
+	}
 	if (!is_expected(pcb, seg) && !unusual_in(pcb, seg))
 		return;
 	/* RFC 7323 4.3: not from segments beyond what we acknowledged, or a lost one would seem old. */
@@ -231,20 +266,15 @@ static void pcb_in(struct hz_tcp_pcb *pcb, struct hz_tcp_segment *seg)
 	    seg->packet->l2_bytes == pcb->tmpl.l2_bytes)
 		hz_tcp_tmpl_set_l2(&pcb->tmpl, seg->packet);
 	if (pcb->state == HZ_TCP_SYN_RCVD) {
-		if (!establish(pcb, seg))
+		if (!hz_tcp_in_establish(pcb, seg))
 			return;
 	} else if (!hz_tcp_in_ack(pcb, seg)) {
 		return;
 	}
-	if (pcb->state == HZ_TCP_CLOSED || (pcb->flags & HZ_TCP_F_ABORT))
-		return;
-	if (seg->bytes > 0 || (seg->flags & HZ_TCP_FIN))
-		hz_tcp_in_data(pcb, seg);
-	if (pcb->flags & HZ_TCP_F_ACK_NOW)
-		hz_tcp_pcb_touch(pcb);
+	text_in(pcb, seg);
 }
 
-static uint32_t lookup(const struct hz_tcp *tcp, const struct hz_packet *packet)
+uint32_t hz_tcp_lookup(const struct hz_tcp *tcp, const struct hz_packet *packet)
 {
 	uint32_t at = packet->flow_hash, ref;
 
@@ -268,7 +298,7 @@ void hz_tcp_in(struct hz_tcp *tcp, struct hz_packet *packet)
 	uint32_t ref, iss_min = 0;
 
 	if (segment_parse(tcp, packet, &seg)) {
-		ref = lookup(tcp, packet);
+		ref = hz_tcp_lookup(tcp, packet);
 		if (ref == HZ_TCP_REF_NONE)
 			pcb = hz_tcp_listen_in(tcp, &seg, NULL);
 		else if (!(ref & HZ_TCP_REF_TIME_WAIT))

@@ -22,6 +22,13 @@ static inline uint32_t hz_tcp_segment_length(const struct hz_tcp_segment *seg)
 	return seg->bytes + ((seg->flags & HZ_TCP_SYN) != 0) + ((seg->flags & HZ_TCP_FIN) != 0);
 }
 
+/* The connection or the TIME_WAIT record of packet's flow, a reference of tcp_table.h. */
+uint32_t hz_tcp_lookup(const struct hz_tcp *tcp, const struct hz_packet *packet);
+
+/* SYN_RCVD or SYN_SENT to ESTABLISHED, RFC 9293 3.10.7.4 fifth check. False: the segment is refused, or the
+ * protocol refuses the connection. */
+bool hz_tcp_in_establish(struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *seg);
+
 /* The ACK of an acceptable segment in a synchronised state: false, the segment is refused. */
 bool hz_tcp_in_ack(struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *seg);
 

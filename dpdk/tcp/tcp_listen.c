@@ -1,18 +1,12 @@
 #include "tcp/tcp_listen.h"
 
-#include "net/ip_hdr.h"
 #include "tcp/tcp_cookie.h"
 #include "tcp/tcp_isn.h"
 #include "tcp/tcp_out.h"
 #include "tcp/tcp_rto.h"
 #include "tcp/tcp_stack.h"
+#include "tcp/tcp_syn.h"
 #include <string.h>
-
-#define MSS_DEFAULT_V4 536u /* RFC 9293 3.7.1: of a SYN without the option */
-#define MSS_DEFAULT_V6 1220u
-#define MSS_MIN        536u /* a smaller one only multiplies our packets */
-#define RCV_WSCALE     2    /* hold_bytes_max in 16 bits */
-_Static_assert((HZ_LIMIT_hold_bytes_max >> RCV_WSCALE) <= UINT16_MAX, "scale covers the window");
 
 /* An endpoint of all zeros, or v4-mapped zeros, listens on every address. */
 static bool is_any(const struct hz_addr *addr)
@@ -23,54 +17,21 @@ static bool is_any(const struct hz_addr *addr)
 	       memcmp(addr, &zero_v4, sizeof(zero_v4)) == 0;
 }
 
-static bool is_listening(const struct hz_tcp *tcp, const struct hz_packet *packet)
+bool hz_tcp_listen_has(const struct hz_tcp *tcp, const struct hz_addr *addr, uint16_t port)
 {
-	uint16_t port = (uint16_t)(packet->l4[2] << 8 | packet->l4[3]);
-
 	for (uint32_t i = 0; i < tcp->conf.listen_count; i++) {
 		const struct hz_endpoint *at = &tcp->conf.listens[i];
 
 		if (at->port == port &&
-		    (memcmp(&at->addr, &packet->dst, sizeof(at->addr)) == 0 || is_any(&at->addr)))
+		    (memcmp(&at->addr, addr, sizeof(at->addr)) == 0 || is_any(&at->addr)))
 			return true;
 	}
 	return false;
 }
 
-static uint32_t mss_of(const struct hz_packet *packet, const struct hz_tcp_opts *syn)
+static bool is_listening(const struct hz_tcp *tcp, const struct hz_packet *packet)
 {
-	uint32_t given = syn->mss;
-
-	if (given == 0)
-		given = packet->is_v6 ? MSS_DEFAULT_V6 : MSS_DEFAULT_V4;
-	return HZ_MAX(given, MSS_MIN);
-}
-
-/* RFC 9293 3.7.1, RFC 6691: MSS options exclude TCP options, segments sent must count them. */
-static void negotiate(struct hz_tcp_pcb *pcb, const struct hz_packet *packet,
-                      const struct hz_tcp_opts *syn)
-{
-	const struct hz_port *port = packet->port;
-	uint32_t ip_bytes = packet->is_v6 ? sizeof(struct hz_ip6_hdr) : sizeof(struct hz_ip4_hdr);
-	uint32_t ours = port->mtu - ip_bytes - (uint32_t)sizeof(struct hz_tcp_hdr);
-	uint32_t room = rte_pktmbuf_data_room_size(port->pool) - HZ_PORT_HEADROOM;
-	uint32_t theirs;
-
-	ours = HZ_MIN(ours, room);
-	theirs = HZ_MIN(mss_of(packet, syn), ours);
-	pcb->rcv_mss = (uint16_t)ours;
-	if (syn->has_ts) {
-		pcb->flags |= HZ_TCP_F_TS;
-		pcb->ts_recent = syn->ts_val;
-		theirs -= HZ_TCP_TS_BYTES;
-	}
-	pcb->snd_mss = (uint16_t)theirs;
-	if (syn->has_sack_permitted)
-		pcb->flags |= HZ_TCP_F_SACK;
-	if (syn->has_wscale) {
-		pcb->snd_wscale = syn->wscale;
-		pcb->rcv_wscale = RCV_WSCALE;
-	}
+	return hz_tcp_listen_has(tcp, &packet->dst, (uint16_t)(packet->l4[2] << 8 | packet->l4[3]));
 }
 
 /* What both ways into SYN_RCVD have in common: irs and iss are the numbers of the SYN and of our answer,
@@ -78,7 +39,7 @@ static void negotiate(struct hz_tcp_pcb *pcb, const struct hz_packet *packet,
 static void pcb_fill(struct hz_tcp_pcb *pcb, const struct hz_packet *packet,
                      const struct hz_tcp_opts *syn, uint32_t irs, uint32_t iss)
 {
-	negotiate(pcb, packet, syn);
+	hz_tcp_syn_negotiate(pcb, packet, syn);
 	pcb->irs = irs;
 	pcb->rcv_nxt = pcb->ack_sent = pcb->rcv_adv = irs + 1;
 	pcb->iss = iss;
@@ -99,12 +60,13 @@ static void cookie_send(struct hz_tcp *tcp, const struct hz_tcp_segment *seg,
 	hz_tcp_key_of(seg->packet, &pcb.key);
 	isn = hz_tcp_isn_make(tcp->conf.secret, &pcb.key, hz_tcp_now(tcp));
 	isn.iss = hz_tcp_cookie_make(tcp->conf.secret, &pcb.key, seg->seq,
-	                             mss_of(seg->packet, &seg->opts), hz_tcp_now(tcp));
+	                             hz_tcp_syn_mss_theirs(seg->packet->is_v6 != 0, &seg->opts),
+	                             hz_tcp_now(tcp));
 	if (iss_min != NULL && hz_seq_leq(isn.iss, *iss_min)) {
 		hz_tcp_count_drop(tcp, HZ_COUNTER_drop_syn_full);
 		return;
 	}
-	negotiate(&pcb, seg->packet, &seg->opts);
+	hz_tcp_syn_negotiate(&pcb, seg->packet, &seg->opts);
 	if (!seg->opts.has_ts) { /* nothing would carry them to the last step of the handshake */
 		pcb.flags = 0;
 		pcb.rcv_wscale = 0;
@@ -131,9 +93,11 @@ static struct hz_tcp_pcb *cookie_in(struct hz_tcp *tcp, const struct hz_tcp_segm
 		return NULL;
 	if (syn.has_ts)
 		hz_tcp_cookie_ts_read(seg->opts.ts_ecr, &syn);
-	pcb = hz_tcp_pcb_open(tcp, seg->packet);
-	if (pcb == NULL)
+	pcb = hz_tcp_pcb_open(tcp, seg->packet, HZ_TCP_SYN_RCVD);
+	if (pcb == NULL) {
+		hz_tcp_count_drop(tcp, HZ_COUNTER_drop_syn_full);
 		return NULL;
+	}
 	pcb->ts_offset = hz_tcp_isn_make(tcp->conf.secret, &key, hz_tcp_now(tcp)).ts_offset;
 	pcb_fill(pcb, seg->packet, &syn, seg->seq - 1, seg->ack - 1);
 	pcb->snd_nxt = pcb->snd_max = pcb->iss + 1;
@@ -151,9 +115,11 @@ static void syn_in(struct hz_tcp *tcp, const struct hz_tcp_segment *seg, const u
 		cookie_send(tcp, seg, iss_min);
 		return;
 	}
-	pcb = hz_tcp_pcb_open(tcp, seg->packet);
-	if (pcb == NULL)
+	pcb = hz_tcp_pcb_open(tcp, seg->packet, HZ_TCP_SYN_RCVD);
+	if (pcb == NULL) {
+		hz_tcp_count_drop(tcp, HZ_COUNTER_drop_syn_full);
 		return;
+	}
 	isn = hz_tcp_isn_make(tcp->conf.secret, &pcb->key, hz_tcp_now(tcp));
 	if (iss_min != NULL && hz_seq_leq(isn.iss, *iss_min))
 		isn.iss = *iss_min + 1;

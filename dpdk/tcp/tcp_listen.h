@@ -10,4 +10,7 @@
 struct hz_tcp_pcb *hz_tcp_listen_in(struct hz_tcp *tcp, const struct hz_tcp_segment *seg,
                                     const uint32_t *iss_min);
 
+/* A listener takes SYNs to this address and port, host order. */
+bool hz_tcp_listen_has(const struct hz_tcp *tcp, const struct hz_addr *addr, uint16_t port);
+
 #endif

@@ -99,7 +99,7 @@ int hz_tcp_opts_parse(const uint8_t *data, size_t bytes, bool is_syn, struct hz_
 	return 0;
 }
 
-size_t hz_tcp_opts_syn_ack(uint8_t *to, uint16_t mss, int wscale, bool sack_permitted)
+size_t hz_tcp_opts_syn(uint8_t *to, uint16_t mss, int wscale, bool sack_permitted)
 {
 	uint8_t *at = to;
 

@@ -22,9 +22,9 @@ struct hz_tcp_sack_block {
  * SACK-permitted mean something only there. bytes <= 40, so the loop is bounded. */
 int hz_tcp_opts_parse(const uint8_t *data, size_t bytes, bool is_syn, struct hz_tcp_opts *out);
 
-/* Options of a SYN-ACK behind the timestamps, which the header template has. Returns the bytes written,
+/* Options of a SYN or SYN-ACK behind the timestamps, which the header template has. Returns the bytes written,
  * a multiple of 4, at most 12. wscale < 0: none. */
-size_t hz_tcp_opts_syn_ack(uint8_t *to, uint16_t mss, int wscale, bool sack_permitted);
+size_t hz_tcp_opts_syn(uint8_t *to, uint16_t mss, int wscale, bool sack_permitted);
 
 /* count 1..4 blocks with two NOPs in front. Returns the bytes written, a multiple of 4. */
 size_t hz_tcp_opts_sack(uint8_t *to, const struct hz_tcp_sack_block *block, size_t count);

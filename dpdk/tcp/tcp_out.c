@@ -110,21 +110,21 @@ static bool control_send(struct hz_tcp_pcb *pcb, uint32_t seq, uint8_t flags,
 	return true;
 }
 
-static bool syn_ack_send(struct hz_tcp_pcb *pcb)
+/* The SYN of an active open, or the SYN-ACK that answers the peer's. */
+static bool syn_send(struct hz_tcp_pcb *pcb)
 {
-	uint8_t options[HZ_TCP_OPTIONS_MAX];
-	size_t bytes = hz_tcp_opts_syn_ack(options, pcb->rcv_mss,
-	                                   pcb->rcv_wscale > 0 ? pcb->rcv_wscale : -1,
-	                                   (pcb->flags & HZ_TCP_F_SACK) != 0);
-	uint8_t scale = pcb->rcv_wscale;
+	uint8_t options[HZ_TCP_OPTIONS_MAX], scale = pcb->rcv_wscale;
+	size_t bytes = hz_tcp_opts_syn(options, pcb->rcv_mss, scale > 0 ? scale : -1,
+	                               (pcb->flags & HZ_TCP_F_SACK) != 0);
+	uint8_t flags = HZ_TCP_SYN | (pcb->state == HZ_TCP_SYN_SENT ? 0 : HZ_TCP_ACK);
 	bool sent;
 
 	pcb->rcv_wscale = 0; /* the window of a SYN is never scaled, RFC 7323 2.2 */
-	sent = control_send(pcb, pcb->iss, HZ_TCP_SYN | HZ_TCP_ACK, options, bytes);
+	sent = control_send(pcb, pcb->iss, flags, options, bytes);
 	pcb->rcv_wscale = scale;
 	if (!sent)
 		return false;
-	if (!(pcb->flags & HZ_TCP_F_RETRIED))
+	if (pcb->snd_max == pcb->iss) /* Karn: the first one only */
 		pcb->rtt_start_ns = hz_tcp_now(pcb->tcp);
 	pcb->snd_nxt = pcb->snd_max = pcb->iss + 1;
 	pcb->rtx_at = hz_tcp_rto_deadline(pcb);
@@ -357,9 +357,9 @@ static bool acks_decide(struct hz_tcp_pcb *pcb)
 
 void hz_tcp_out_flush(struct hz_tcp_pcb *pcb)
 {
-	if (pcb->state == HZ_TCP_SYN_RCVD) {
+	if (pcb->state == HZ_TCP_SYN_RCVD || pcb->state == HZ_TCP_SYN_SENT) {
 		if (pcb->snd_nxt == pcb->iss)
-			syn_ack_send(pcb);
+			syn_send(pcb);
 		else if (pcb->flags & HZ_TCP_F_ACK_NOW)
 			ack_send(pcb);
 		return;
@@ -434,9 +434,9 @@ bool hz_tcp_out_reply_cookie(struct hz_tcp *tcp, const struct hz_tcp_segment *se
 		.ts_ecr = seg->opts.ts_val,
 	};
 
-	emit.option_bytes = (uint8_t)hz_tcp_opts_syn_ack(
-		options, offer->rcv_mss, offer->rcv_wscale > 0 ? offer->rcv_wscale : -1,
-		(offer->flags & HZ_TCP_F_SACK) != 0);
+	emit.option_bytes = (uint8_t)hz_tcp_opts_syn(options, offer->rcv_mss,
+	                                             offer->rcv_wscale > 0 ? offer->rcv_wscale : -1,
+	                                             (offer->flags & HZ_TCP_F_SACK) != 0);
 	return reply_send(tcp, seg->packet, (offer->flags & HZ_TCP_F_TS) != 0, &emit, options);
 }
 

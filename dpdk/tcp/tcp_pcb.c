@@ -28,12 +28,10 @@ bool hz_tcp_key_matches(const struct hz_tcp_key *key, const struct hz_packet *pa
 
 static uint64_t *gauge_of(const struct hz_tcp *tcp, enum hz_tcp_state state)
 {
-	struct hz_connections *conns = tcp->conf.slot->conns;
-
 	switch (state) {
 #define HZ_TCP_STATE(name, gauge)                                                                  \
 	case HZ_TCP_##name:                                                                        \
-		return (uint64_t *)&conns->gauge;
+		return (uint64_t *)&tcp->conf.slot->gauge;
 #include "tcp/tcp_states.def"
 #undef HZ_TCP_STATE
 	case HZ_TCP_CLOSED:
@@ -72,14 +70,13 @@ static uint32_t ref_of(const struct hz_tcp_pcb *pcb)
 	return hz_pool_index(&pcb->tcp->pcbs, pcb) + 1;
 }
 
-struct hz_tcp_pcb *hz_tcp_pcb_open(struct hz_tcp *tcp, const struct hz_packet *packet)
+struct hz_tcp_pcb *hz_tcp_pcb_open(struct hz_tcp *tcp, const struct hz_packet *packet,
+                                   enum hz_tcp_state state)
 {
 	struct hz_tcp_pcb *pcb = hz_pool_get(&tcp->pcbs);
 
-	if (pcb == NULL) {
-		hz_tcp_count_drop(tcp, HZ_COUNTER_drop_syn_full);
+	if (pcb == NULL)
 		return NULL;
-	}
 	memset(pcb, 0, sizeof(*pcb));
 	hz_tcp_key_of(packet, &pcb->key);
 	pcb->hash = packet->flow_hash;
@@ -87,9 +84,11 @@ struct hz_tcp_pcb *hz_tcp_pcb_open(struct hz_tcp *tcp, const struct hz_packet *p
 	pcb->port = packet->port;
 	pcb->stream.ops = &hz_tcp_stream_ops;
 	pcb->stream.proto = tcp->conf.proto;
-	pcb->flags = HZ_TCP_F_HALF_OPEN;
-	tcp->half_open_count++;
-	hz_tcp_pcb_set_state(pcb, HZ_TCP_SYN_RCVD);
+	if (state == HZ_TCP_SYN_RCVD) {
+		pcb->flags = HZ_TCP_F_HALF_OPEN;
+		tcp->half_open_count++;
+	}
+	hz_tcp_pcb_set_state(pcb, state);
 	hz_tcp_table_add(&tcp->table, pcb->hash, ref_of(pcb));
 	tcp->conf.slot->worker->connections = tcp->pcbs.in_use;
 	return pcb;

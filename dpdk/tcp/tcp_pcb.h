@@ -43,6 +43,8 @@ enum hz_tcp_flag {
 	HZ_TCP_F_RETRIED = 1u << 19,   /* the SYN-ACK was sent more than once */
 	HZ_TCP_F_PARTIAL = 1u << 13,   /* a partial ACK came in this recovery */
 	HZ_TCP_F_HALF_OPEN = 1u << 20, /* counted in half_open_count */
+	HZ_TCP_F_ACTIVE =
+		1u << 31, /* opened by us, and the protocol does not know how it went yet */
 };
 
 struct hz_tcp_key {
@@ -138,8 +140,10 @@ static inline uint32_t hz_tcp_pcb_tx_bytes(const struct hz_tcp_pcb *pcb)
 	return hz_seq_lt(pcb->snd_una, pcb->snd_end) ? pcb->snd_end - pcb->snd_una : 0;
 }
 
-/* A zeroed PCB in SYN_RCVD, in the table, or NULL: full, counted as drop_syn_full. */
-struct hz_tcp_pcb *hz_tcp_pcb_open(struct hz_tcp *tcp, const struct hz_packet *packet);
+/* A zeroed PCB in the table, in SYN_RCVD, then counted as half open, or in SYN_SENT. packet is the SYN's,
+ * or what one of the peer's would be. NULL: full. */
+struct hz_tcp_pcb *hz_tcp_pcb_open(struct hz_tcp *tcp, const struct hz_packet *packet,
+                                   enum hz_tcp_state state);
 
 void hz_tcp_pcb_set_state(struct hz_tcp_pcb *pcb, enum hz_tcp_state state);
 

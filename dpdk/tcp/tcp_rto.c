@@ -66,21 +66,23 @@ void hz_tcp_rto_fire(struct hz_tcp_pcb *pcb)
 {
 	uint32_t flight = pcb->snd_max - pcb->snd_una;
 	uint32_t retries_max = HZ_LIMIT_retries_max;
+	bool is_opening = pcb->state == HZ_TCP_SYN_RCVD || pcb->state == HZ_TCP_SYN_SENT;
 
 	pcb->rtx_at = 0;
 	if (pcb->flags & HZ_TCP_F_PERSIST) {
 		probe(pcb);
 		return;
 	}
-	if (pcb->state == HZ_TCP_SYN_RCVD) {
-		retries_max = HZ_LIMIT_syn_retries_max;
+	if (is_opening) {
+		retries_max = pcb->flags & HZ_TCP_F_ACTIVE ? HZ_LIMIT_connect_retries_max
+		                                           : HZ_LIMIT_syn_retries_max;
 		pcb->flags |= HZ_TCP_F_RETRIED;
 	}
 	if (pcb->retries >= retries_max) {
 		give_up(pcb);
 		return;
 	}
-	if (pcb->state != HZ_TCP_SYN_RCVD)
+	if (!is_opening)
 		hz_cc_newreno_timeout(pcb, flight, pcb->retries == 0);
 	pcb->retries++;
 	if (pcb->rto_shift < RTO_SHIFT_MAX)

@@ -44,7 +44,8 @@ struct hz_tcp {
 	uint32_t tx_total;        /* and in all output queues */
 	uint32_t challenges_left;
 	uint64_t challenges_until_ns;
-	uint16_t ip_id; /* RFC 6864 4.1: unique enough while a fragment may live */
+	uint32_t lport_next; /* of RFC 6056 3.3.3 */
+	uint16_t ip_id;      /* RFC 6864 4.1: unique enough while a fragment may live */
 	bool is_draining;
 };
 

@@ -195,7 +195,11 @@ const struct hz_stream_ops hz_tcp_stream_ops = {
 
 void hz_tcp_stream_open(struct hz_tcp_pcb *pcb)
 {
-	if (pcb->stream.proto->on_open(pcb->tcp->conf.proto_ctx, &pcb->stream) != 0)
+	bool is_active = (pcb->flags & HZ_TCP_F_ACTIVE) != 0;
+	void *ctx = is_active ? pcb->stream.owner : pcb->tcp->conf.proto_ctx;
+
+	pcb->flags &= ~(uint32_t)HZ_TCP_F_ACTIVE;
+	if (pcb->stream.proto->on_open(ctx, &pcb->stream) != 0)
 		stream_abort(&pcb->stream);
 	else
 		pcb->flags |= HZ_TCP_F_OPENED;
@@ -287,7 +291,7 @@ void hz_tcp_stream_turn(struct hz_tcp_pcb *pcb)
 
 void hz_tcp_stream_timer(struct hz_tcp_pcb *pcb)
 {
-	if (!(pcb->flags & HZ_TCP_F_OPENED) || (pcb->flags & HZ_TCP_F_ABORT))
+	if (!(pcb->flags & (HZ_TCP_F_OPENED | HZ_TCP_F_ACTIVE)) || (pcb->flags & HZ_TCP_F_ABORT))
 		return;
 	pcb->stream.proto->on_timer(&pcb->stream);
 	if (is_reading(pcb) && pcb->hold.bytes > 0) {
@@ -299,8 +303,8 @@ void hz_tcp_stream_timer(struct hz_tcp_pcb *pcb)
 
 void hz_tcp_stream_closed(struct hz_tcp_pcb *pcb)
 {
-	if (pcb->flags & HZ_TCP_F_OPENED) {
-		pcb->flags &= ~(uint32_t)HZ_TCP_F_OPENED;
+	if (pcb->flags & (HZ_TCP_F_OPENED | HZ_TCP_F_ACTIVE)) {
+		pcb->flags &= ~(uint32_t)(HZ_TCP_F_OPENED | HZ_TCP_F_ACTIVE);
 		pcb->stream.proto->on_close(&pcb->stream, pcb->close_why);
 	}
 	hold_discard(pcb);

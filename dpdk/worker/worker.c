@@ -145,6 +145,18 @@ unsigned hz_worker_turn(struct hz_worker_loop *w)
 	return found;
 }
 
+/* For active opens: a local port is good when its frames come to this worker. */
+static bool is_ours(void *ctx, const struct hz_port *port, uint32_t flow_hash)
+{
+	const struct hz_worker_loop *w = ctx;
+
+	for (uint32_t i = 0; i < w->port_count; i++) {
+		if (w->port[i].port == port)
+			return hz_worker_owner(&w->ifaces[w->port[i].iface], flow_hash) == w->index;
+	}
+	return false;
+}
+
 static int tcp_open(struct hz_worker_loop *w, const struct hz_worker_open_conf *conf)
 {
 	struct hz_tcp_conf tcp = {
@@ -156,6 +168,9 @@ static int tcp_open(struct hz_worker_loop *w, const struct hz_worker_open_conf *
 		.proto_ctx = conf->worker->proto_ctx,
 		.listen_count = conf->listen_count,
 		.listens = conf->listens,
+		.net = w->net,
+		.is_ours = is_ours,
+		.is_ours_ctx = w,
 	};
 
 	memcpy(tcp.secret, conf->tcp_secret, sizeof(tcp.secret));

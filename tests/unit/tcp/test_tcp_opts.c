@@ -113,13 +113,13 @@ static void opts_written_are_read_back(void)
 	struct hz_tcp_sack_block block[3] = { { 1, 2 }, { 0xfffffff0, 5 }, { 7, 9 } };
 	uint8_t data[40];
 	struct hz_tcp_opts opts;
-	size_t bytes = hz_tcp_opts_syn_ack(data, 1440, 2, true);
+	size_t bytes = hz_tcp_opts_syn(data, 1440, 2, true);
 
 	CU_ASSERT_EQUAL(bytes, 12);
 	CU_ASSERT_EQUAL(hz_tcp_opts_parse(data, bytes, true, &opts), 0);
 	CU_ASSERT(opts.mss == 1440 && opts.wscale == 2 && opts.has_wscale &&
 	          opts.has_sack_permitted);
-	bytes = hz_tcp_opts_syn_ack(data, 536, -1, false);
+	bytes = hz_tcp_opts_syn(data, 536, -1, false);
 	CU_ASSERT_EQUAL(bytes, 4);
 	CU_ASSERT_EQUAL(hz_tcp_opts_parse(data, bytes, true, &opts), 0);
 	CU_ASSERT(opts.mss == 536 && !opts.has_wscale && !opts.has_sack_permitted);
