@@ -1,5 +1,6 @@
 #include "tcp/tcp.h"
 
+#include "tcp/tcp_idle.h"
 #include "tcp/tcp_lport.h"
 #include "tcp/tcp_out.h"
 #include "tcp/tcp_stack.h"
@@ -34,13 +35,15 @@ static int pools_open(struct hz_tcp *tcp)
 
 int hz_tcp_open(const struct hz_tcp_conf *conf, struct hz_tcp **out)
 {
+	struct hz_tcp_keepalive keepalive = conf->keepalive;
 	struct hz_endpoint *listens;
 	struct hz_tcp *tcp;
 	int err;
 
 	/* The table takes 2^28 entries; one record must be there to be evicted. */
 	if (conf->connections_max == 0 || conf->connections_max > 1u << 27 ||
-	    conf->time_wait_max > 1u << 27 || conf->lport_first > conf->lport_last)
+	    conf->time_wait_max > 1u << 27 || conf->lport_first > conf->lport_last ||
+	    !hz_tcp_idle_conf(&keepalive))
 		return -EINVAL;
 	tcp = calloc(1, sizeof(*tcp));
 	listens = calloc(HZ_MAX(conf->listen_count, 1u), sizeof(*listens));
@@ -53,6 +56,7 @@ int hz_tcp_open(const struct hz_tcp_conf *conf, struct hz_tcp **out)
 		memcpy(listens, conf->listens, conf->listen_count * sizeof(*listens));
 	tcp->conf = *conf;
 	tcp->conf.listens = listens;
+	tcp->conf.keepalive = keepalive;
 	tcp->conf.time_wait_max = HZ_MAX(conf->time_wait_max, 1u);
 	tcp->half_open_max = HZ_MIN((conf->connections_max + 1) / 2, HZ_TCP_HALF_OPEN_MAX);
 	tcp->turn_last = &tcp->turn_first;

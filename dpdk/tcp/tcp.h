@@ -10,6 +10,12 @@
 
 struct hz_tcp; /* owned by the caller of open */
 
+/* When a connection that asked for it is probed, RFC 9293 3.8.4; 0: 7200 s, 75 s, 9. Each silence, and all
+ * probes together, at most a day; at least two probes. */
+struct hz_tcp_keepalive {
+	uint32_t idle_s, interval_s, count;
+};
+
 struct hz_tcp_conf {
 	struct hz_env *env; /* the worker's; now_ns is current at every call */
 	const struct hz_slot *slot;
@@ -26,6 +32,7 @@ struct hz_tcp_conf {
 	struct hz_net net;
 	bool (*is_ours)(void *ctx, const struct hz_port *port, uint32_t flow_hash);
 	void *is_ours_ctx;
+	struct hz_tcp_keepalive keepalive;
 	uint16_t lport_first, lport_last; /* local ports to choose from; both 0: 49152..65535 */
 };
 
@@ -55,6 +62,11 @@ void hz_tcp_close(struct hz_tcp *tcp); /* resets every connection; accepts NULL 
  * 0; -EINVAL: addresses, ports or link header; -EADDRINUSE: the given local port is taken;
  * -EADDRNOTAVAIL: it would not come back here, or no port is left; -ENOBUFS: connection table full. */
 int hz_tcp_connect(struct hz_tcp *tcp, const struct hz_tcp_target *to, struct hz_stream **out);
+
+/* Keep-alive of one connection, off at first; a protocol that has timers of its own needs none. Without it
+ * a connection ends after an hour without a segment; with it a peer that answers may be silent for ever.
+ * s is a stream of this stack. */
+void hz_tcp_keepalive(struct hz_stream *s, bool is_on);
 
 /* Takes over packet->mbuf. Output goes to packet->port's batch. */
 void hz_tcp_in(struct hz_tcp *tcp, struct hz_packet *packet);

@@ -2,12 +2,12 @@
 
 #include "tcp/cc_newreno.h"
 #include "tcp/tcp_connect.h"
+#include "tcp/tcp_idle.h"
 #include "tcp/tcp_listen.h"
 #include "tcp/tcp_out.h"
 #include "tcp/tcp_rto.h"
 #include "tcp/tcp_stack.h"
 #include "tcp/tcp_stream.h"
-#include "tcp/tcp_timer.h"
 #include <string.h>
 
 #define CHALLENGE_INTERVAL_NS (500 * HZ_NS_PER_MS)
@@ -167,14 +167,13 @@ bool hz_tcp_in_establish(struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *se
 	pcb->snd_wl2 = seg->ack;
 	pcb->rtx_at = 0;
 	pcb->retries = 0;
-	pcb->state_at = hz_tcp_now(tcp) + HZ_TCP_IDLE_NS;
 	hz_cc_newreno_open(pcb, (pcb->flags & HZ_TCP_F_RETRIED) != 0);
 	if (pcb->flags & HZ_TCP_F_HALF_OPEN)
 		tcp->half_open_count--;
 	pcb->flags &= ~(uint32_t)HZ_TCP_F_HALF_OPEN;
 	hz_tcp_pcb_set_state(pcb, HZ_TCP_ESTABLISHED);
 	tcp->conf.slot->worker->connections_opened++;
-	hz_tcp_timer_update(pcb);
+	hz_tcp_idle_start(pcb);
 	hz_tcp_stream_open(pcb);
 	return !(pcb->flags & HZ_TCP_F_ABORT);
 }

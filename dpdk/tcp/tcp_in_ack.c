@@ -1,6 +1,7 @@
 #include "tcp/tcp_in.h"
 
 #include "tcp/cc_newreno.h"
+#include "tcp/tcp_idle.h"
 #include "tcp/tcp_rto.h"
 #include "tcp/tcp_seg.h"
 #include "tcp/tcp_stack.h"
@@ -58,8 +59,7 @@ static void fin_acked(struct hz_tcp_pcb *pcb)
 	switch (pcb->state) {
 	case HZ_TCP_FIN_WAIT_1:
 		hz_tcp_pcb_set_state(pcb, HZ_TCP_FIN_WAIT_2);
-		pcb->state_at = hz_tcp_now(pcb->tcp) + HZ_TCP_LINGER_NS;
-		hz_tcp_timer_update(pcb);
+		hz_tcp_idle_start(pcb);
 		return;
 	case HZ_TCP_CLOSING:
 		hz_tcp_pcb_set_state(pcb, HZ_TCP_TIME_WAIT);

@@ -66,7 +66,7 @@ static void transmit(struct hz_tcp_pcb *pcb, struct rte_mbuf *mbuf, uint32_t seq
 	hz_port_tx(pcb->port, mbuf);
 	pcb->ack_sent = pcb->rcv_nxt;
 	pcb->delack_at = 0;
-	pcb->flags &= ~(uint32_t)HZ_TCP_F_ACK_NOW;
+	pcb->flags &= ~(uint32_t)(HZ_TCP_F_ACK_NOW | HZ_TCP_F_KEEP_PROBE);
 }
 
 static struct rte_mbuf *alloc(struct hz_tcp_pcb *pcb, bool for_control)
@@ -321,7 +321,9 @@ static bool ack_send(struct hz_tcp_pcb *pcb)
 		count = hz_tcp_reasm_blocks(pcb, block, max);
 		bytes = hz_tcp_opts_sack(options, block, count);
 	}
-	return control_send(pcb, control_seq(pcb), HZ_TCP_ACK, options, bytes);
+	/* A keep-alive probe is an ACK from before the window, which must be answered: RFC 9293 3.8.4. */
+	return control_send(pcb, control_seq(pcb) - ((pcb->flags & HZ_TCP_F_KEEP_PROBE) != 0),
+	                    HZ_TCP_ACK, options, bytes);
 }
 
 /* Duplicate ACKs must be pure to count as such; with SACK one says it all. */

@@ -33,16 +33,18 @@ enum hz_tcp_flag {
 	HZ_TCP_F_WANT_WRITE = 1u << 9, /* the protocol waits for on_writable */
 	HZ_TCP_F_AGAIN = 1u << 10,     /* the protocol consumed a part: show it the rest */
 	/* how far each direction has come */
-	HZ_TCP_F_OPENED = 1u << 11,    /* on_open succeeded: on_close is due */
-	HZ_TCP_F_FIN_OUT = 1u << 12,   /* shutdown(): a FIN ends the queue */
-	HZ_TCP_F_FIN_SEEN = 1u << 14,  /* the peer's FIN arrived, perhaps out of order */
-	HZ_TCP_F_FIN_IN = 1u << 15,    /* all before the peer's FIN arrived too */
-	HZ_TCP_F_EOF_DONE = 1u << 16,  /* on_eof was called */
-	HZ_TCP_F_RECOVERY = 1u << 17,  /* NewReno fast recovery, RFC 6582 */
-	HZ_TCP_F_PERSIST = 1u << 18,   /* rtx_at is the next window probe */
-	HZ_TCP_F_RETRIED = 1u << 19,   /* the SYN-ACK was sent more than once */
-	HZ_TCP_F_PARTIAL = 1u << 13,   /* a partial ACK came in this recovery */
-	HZ_TCP_F_HALF_OPEN = 1u << 20, /* counted in half_open_count */
+	HZ_TCP_F_OPENED = 1u << 11,     /* on_open succeeded: on_close is due */
+	HZ_TCP_F_FIN_OUT = 1u << 12,    /* shutdown(): a FIN ends the queue */
+	HZ_TCP_F_FIN_SEEN = 1u << 14,   /* the peer's FIN arrived, perhaps out of order */
+	HZ_TCP_F_FIN_IN = 1u << 15,     /* all before the peer's FIN arrived too */
+	HZ_TCP_F_EOF_DONE = 1u << 16,   /* on_eof was called */
+	HZ_TCP_F_RECOVERY = 1u << 17,   /* NewReno fast recovery, RFC 6582 */
+	HZ_TCP_F_PERSIST = 1u << 18,    /* rtx_at is the next window probe */
+	HZ_TCP_F_RETRIED = 1u << 19,    /* the SYN-ACK was sent more than once */
+	HZ_TCP_F_PARTIAL = 1u << 13,    /* a partial ACK came in this recovery */
+	HZ_TCP_F_HALF_OPEN = 1u << 20,  /* counted in half_open_count */
+	HZ_TCP_F_KEEPALIVE = 1u << 29,  /* a silent peer is asked whether it lives */
+	HZ_TCP_F_KEEP_PROBE = 1u << 30, /* the ACK that is owed asks */
 	HZ_TCP_F_ACTIVE =
 		1u << 31, /* opened by us, and the protocol does not know how it went yet */
 };

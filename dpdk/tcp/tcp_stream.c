@@ -1,6 +1,7 @@
 #include "tcp/tcp_stream.h"
 
 #include "tcp/tcp_hold.h"
+#include "tcp/tcp_idle.h"
 #include "tcp/tcp_seg.h"
 #include "tcp/tcp_stack.h"
 #include "tcp/tcp_timer.h"
@@ -150,6 +151,7 @@ static void stream_shutdown(struct hz_stream *s)
 	pcb->flags |= HZ_TCP_F_FIN_OUT;
 	hz_tcp_pcb_set_state(pcb, pcb->state == HZ_TCP_ESTABLISHED ? HZ_TCP_FIN_WAIT_1
 	                                                           : HZ_TCP_LAST_ACK);
+	hz_tcp_idle_start(pcb);
 	hz_tcp_pcb_touch(pcb);
 }
 

@@ -1,5 +1,6 @@
 #include "tcp/tcp_timer.h"
 
+#include "tcp/tcp_idle.h"
 #include "tcp/tcp_rto.h"
 #include "tcp/tcp_stack.h"
 #include "tcp/tcp_stream.h"
@@ -27,19 +28,6 @@ void hz_tcp_timer_update(struct hz_tcp_pcb *pcb)
 	hz_wheel_arm(&pcb->tcp->wheel, &pcb->timer, first);
 }
 
-/* No state lasts for ever without the peer: idle connections and a FIN that never comes. */
-static void state_expired(struct hz_tcp_pcb *pcb, uint64_t now_ns)
-{
-	if (pcb->state != HZ_TCP_FIN_WAIT_2 && now_ns - pcb->last_rx_ns < HZ_TCP_IDLE_NS) {
-		pcb->state_at = pcb->last_rx_ns + HZ_TCP_IDLE_NS;
-		return;
-	}
-	hz_tcp_count(pcb->tcp, HZ_COUNTER_timeout);
-	pcb->close_why = HZ_CLOSE_TIMEOUT;
-	pcb->flags |= HZ_TCP_F_ABORT;
-	hz_tcp_pcb_touch(pcb);
-}
-
 void hz_tcp_timer_fire(void *ctx, struct hz_timer *timer)
 {
 	struct hz_tcp_pcb *pcb = HZ_CONTAINER_OF(timer, struct hz_tcp_pcb, timer);
@@ -50,7 +38,7 @@ void hz_tcp_timer_fire(void *ctx, struct hz_timer *timer)
 	if (pcb->state == HZ_TCP_CLOSED)
 		return;
 	if (is_due(pcb->state_at, now_ns))
-		state_expired(pcb, now_ns);
+		hz_tcp_idle_fire(pcb);
 	if (is_due(pcb->rtx_at, now_ns))
 		hz_tcp_rto_fire(pcb);
 	if (is_due(pcb->delack_at, now_ns)) {

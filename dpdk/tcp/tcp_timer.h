@@ -5,9 +5,7 @@
 
 #include "tcp/tcp_pcb.h"
 
-#define HZ_TCP_DELACK_NS (20 * HZ_NS_PER_MS)  /* RFC 9293 3.8.6.3 wants less than 500 ms */
-#define HZ_TCP_LINGER_NS (5 * HZ_NS_PER_S)    /* FIN_WAIT_2: for the peer's FIN */
-#define HZ_TCP_IDLE_NS   (3600 * HZ_NS_PER_S) /* without a segment from the peer */
+#define HZ_TCP_DELACK_NS (20 * HZ_NS_PER_MS) /* RFC 9293 3.8.6.3 wants less than 500 ms */
 
 /* Arms the node when a deadline is earlier than it. */
 void hz_tcp_timer_update(struct hz_tcp_pcb *pcb);
