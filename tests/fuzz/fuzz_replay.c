@@ -14,9 +14,8 @@ struct target {
 };
 
 static const struct target targets[] = {
-	{ "h1", fuzz_h1_run },
-	{ "chunked", fuzz_chunked_run },
-	{ "site", fuzz_site_run },
+	{ "h1", fuzz_h1_run },       { "chunked", fuzz_chunked_run },   { "site", fuzz_site_run },
+	{ "frame", fuzz_frame_run }, { "tcp_opts", fuzz_tcp_opts_run },
 };
 
 /* An exact-size copy, so that a sanitizer sees over-reads. 0 or -1. */

@@ -1,23 +1,27 @@
-# Fuzzers of the HTTP parsers and of sites. libFuzzer drives them with `make fuzz`; the tests replay the
+# Fuzzers of the HTTP parsers, of sites, of TCP options and of frames. libFuzzer drives them with `make fuzz`; the tests replay the
 # committed corpora through the same functions without libFuzzer, on any compiler.
 UNIT_http_EXTRA := tests/fuzz/h1_oracle.c tests/support/fake_stream.c
 # The public request collections that unit_http reads are JSON.
 $(O)/tests/unit_http: HZ_LDFLAGS += -Wl,--push-state,--no-as-needed -ljansson -Wl,--pop-state
 
-FUZZ_TARGETS := h1 chunked site
+FUZZ_TARGETS := h1 chunked site frame tcp_opts
 FUZZ_SECONDS ?= 60
 FUZZ_CC ?= clang-14
 FUZZ_RIG := tests/fuzz/h1_oracle.c tests/support/fake_stream.c tests/unit/http/http_rig.c
 FUZZ_REPLAY_OBJS = $(patsubst %.c,$(O)/obj/%.o,tests/fuzz/fuzz_replay.c tests/fuzz/fuzz_fault.c \
-	$(foreach t,$(FUZZ_TARGETS),tests/fuzz/fuzz_$(t).c) $(FUZZ_RIG))
-FUZZ_MODULES := http config router telemetry core
-FUZZ_INCLUDES = -Itests/support $(call pkg_cflags,cunit)
+	$(foreach t,$(FUZZ_TARGETS),tests/fuzz/fuzz_$(t).c) $(FUZZ_RIG) $(FUZZ_TCP_RIG))
+FUZZ_MODULES := tcp net http config router telemetry core
+FUZZ_INCLUDES = -Itests/support -Itests/tcp $(call pkg_cflags,cunit libdpdk)
+FUZZ_TCP_RIG := tests/tcp/tcp_world.c tests/tcp/frame_bend.c tests/support/fake_port.c
 # What each target is built from, beside its own file.
 FUZZ_SRCS_h1 = $(FUZZ_RIG) $(wildcard userspace/http/*.c) \
 	$(addprefix userspace/core/,clock.c pool.c rng.c source_table.c)
 FUZZ_SRCS_chunked = $(FUZZ_SRCS_h1)
 FUZZ_SRCS_site = $(wildcard userspace/config/*.c userspace/router/*.c) userspace/core/endpoint.c
 FUZZ_LIBS_site = $(call pkg_libs,yaml-0.1)
+FUZZ_SRCS_frame = $(FUZZ_TCP_RIG) $(wildcard dpdk/tcp/*.c dpdk/net/*.c userspace/telemetry/*.c userspace/core/*.c)
+FUZZ_LIBS_frame = $(call pkg_libs,libdpdk liburcu-qsbr)
+FUZZ_SRCS_tcp_opts = dpdk/tcp/tcp_opts.c
 
 TESTS += $(O)/tests/fuzz_replay
 $(O)/obj/tests/fuzz/%.o: PKG_CFLAGS := $(FUZZ_INCLUDES)
@@ -25,21 +29,23 @@ $(O)/tests/fuzz_replay: $(FUZZ_REPLAY_OBJS) $(foreach m,$(FUZZ_MODULES),$(O)/lib
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HZ_LDFLAGS) -o $@ $(FUZZ_REPLAY_OBJS) -Wl,--start-group \
-		$(filter %.a,$^) -Wl,--end-group $(call pkg_libs,yaml-0.1)
+		$(filter %.a,$^) -Wl,--end-group $(call pkg_libs,yaml-0.1 libdpdk liburcu-qsbr)
 
 # One libFuzzer program per target, all of it built with ASan and UBSan.
 $(O)/fuzz/%: tests/fuzz/fuzz_%.c FORCE
 	$(call say,FUZZ,$@)
 	@mkdir -p $(@D)
 	$(Q)$(FUZZ_CC) -std=gnu11 -D_GNU_SOURCE -DHZ_LIBFUZZER -O1 -g $(INCLUDES) $(FUZZ_INCLUDES) \
-		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -o $@ $< \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
+		-fsanitize-coverage-ignorelist=tests/fuzz/coverage.ignore -o $@ $< \
 		tests/fuzz/fuzz_fault.c $(FUZZ_SRCS_$*) $(FUZZ_LIBS_$*)
 
 PHONY_TARGETS += fuzz
 fuzz: $(foreach t,$(FUZZ_TARGETS),$(O)/fuzz/$(t)) ## run each libFuzzer target for FUZZ_SECONDS (60)
 	$(Q)for t in $(FUZZ_TARGETS); do \
+		case $$t in h1 | chunked) dict=http ;; site) dict=site ;; *) dict= ;; esac; \
 		mkdir -p $(O)/fuzz/found/$$t && \
 		$(O)/fuzz/$$t -max_total_time=$(FUZZ_SECONDS) -timeout=5 -print_final_stats=1 \
-			-artifact_prefix=$(O)/fuzz/$$t- -dict=tests/fuzz/$$([ $$t = site ] && echo site || echo http).dict \
+			-artifact_prefix=$(O)/fuzz/$$t- $${dict:+-dict=tests/fuzz/$$dict.dict} \
 			$(O)/fuzz/found/$$t tests/fuzz/corpus/$$t || exit 1; \
 	done

@@ -59,7 +59,7 @@ static int app_open(void *proto_ctx, struct hz_stream *s)
 {
 	struct app *app = proto_ctx;
 
-	if (app->refuses)
+	if (app->refuses || (app->is_single && app->stream != NULL))
 		return -ECONNREFUSED;
 	s->owner = app;
 	app->stream = s;
