@@ -257,19 +257,21 @@ static void pcb_in(struct hz_tcp_pcb *pcb, struct hz_tcp_segment *seg)
 	}
 	if (!is_expected(pcb, seg) && !unusual_in(pcb, seg))
 		return;
-	/* RFC 7323 4.3: not from segments beyond what we acknowledged, or a lost one would seem old. */
-	if ((pcb->flags & HZ_TCP_F_TS) && hz_seq_leq(seq, pcb->ack_sent))
-		pcb->ts_recent = seg->opts.ts_val;
-	pcb->last_rx_ns = hz_tcp_now(pcb->tcp);
-	if (memcmp(hz_tcp_tmpl_l2(&pcb->tmpl), seg->packet->l2_reply, 6) != 0 &&
-	    seg->packet->l2_bytes == pcb->tmpl.l2_bytes)
-		hz_tcp_tmpl_set_l2(&pcb->tmpl, seg->packet);
 	if (pcb->state == HZ_TCP_SYN_RCVD) {
 		if (!hz_tcp_in_establish(pcb, seg))
 			return;
 	} else if (!hz_tcp_in_ack(pcb, seg)) {
 		return;
 	}
+	/* Only now: a blind guess may be in order, but its ACK is not (RFC 5961 5.2), and believing its
+	 * timestamp would make the peer's own segments old.
+	 * RFC 7323 4.3: not from segments beyond what we acknowledged, or a lost one would seem old. */
+	if ((pcb->flags & HZ_TCP_F_TS) && hz_seq_leq(seq, pcb->ack_sent))
+		pcb->ts_recent = seg->opts.ts_val;
+	pcb->last_rx_ns = hz_tcp_now(pcb->tcp);
+	if (memcmp(hz_tcp_tmpl_l2(&pcb->tmpl), seg->packet->l2_reply, 6) != 0 &&
+	    seg->packet->l2_bytes == pcb->tmpl.l2_bytes)
+		hz_tcp_tmpl_set_l2(&pcb->tmpl, seg->packet);
 	text_in(pcb, seg);
 }
 
