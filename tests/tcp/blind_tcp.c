@@ -1,6 +1,6 @@
 /* Blind attackers, RFC 5961: they know addresses and ports of a connection and guess its numbers. SYN,
- * RST, FIN, data and pure ACKs, at random over the whole space and in sweeps that step by one window, so
- * that some are sure to be in it. None may end the connection or move a byte of it; and where RFC 5961
+ * RST, FIN, data and pure ACKs, at random over the whole space, in sweeps that step by one window, so
+ * that some are sure to be in it, and in sweeps that step by their payload, so that one is in order. None may end the connection or move a byte of it; and where RFC 5961
  * asks for challenge ACKs, they stay within their limit.
  *   blind_tcp [TRIES]     default 10^5; called blind_tcp_long 10^7 */
 #include "core/base.h"
@@ -14,7 +14,8 @@
 #define TRIES_LONG    10000000u
 #define TRY_NS        (10 * HZ_NS_PER_US) /* 100,000 a second */
 #define BETWEEN       1000u               /* tries between looks at the honest side */
-#define EXCHANGE      5000u               /* bytes */
+#define COMB_BYTES    1400u
+#define EXCHANGE      5000u /* bytes */
 #define ANSWERS_PER_S 1000u /* RFC 5961 7: HZ_TCP_CHALLENGES_PER_S and its random part */
 
 struct attack {
@@ -23,6 +24,7 @@ struct attack {
 	struct hz_rng rng;
 	uint64_t tries;
 	uint32_t sweep; /* next number of the sweep, absolute */
+	uint32_t comb;  /* of the one in small steps */
 	uint64_t answers;
 };
 
@@ -51,23 +53,28 @@ static const struct {
 	[KIND_FIN] = { "fin", HZ_TCP_FIN | HZ_TCP_ACK, true },
 };
 
+enum how { HOW_RANDOM, HOW_SWEEP, HOW_COMB, HOW_COUNT };
+
 /* One guess. The exact next number is left out: whoever has it is not blind. */
-static void try(struct attack *attack, enum kind kind, bool is_sweep)
+static void try(struct attack *attack, enum kind kind, enum how how)
 {
 	struct world *world = &attack->world;
 	struct seg seg = { .flags = kinds[kind].flags, .has_forged_payload = true };
 	uint32_t number = (uint32_t)hz_rng_next(&attack->rng);
 
-	if (is_sweep) {
+	if (how == HOW_SWEEP) {
 		number = attack->sweep;
 		attack->sweep += 65535;
+	} else if (how == HOW_COMB) {
+		number = attack->comb;
+		attack->comb += COMB_BYTES;
 	}
 	seg.seq = number - world->isn_peer;
 	if (seg.seq == attack->peer.next)
 		seg.seq++;
 	seg.ack = (uint32_t)hz_rng_next(&attack->rng);
 	seg.window = (uint32_t)hz_rng_below(&attack->rng, 65536);
-	seg.bytes = kind == KIND_DATA ? 1 + (uint32_t)hz_rng_below(&attack->rng, 1400) : 0;
+	seg.bytes = kind == KIND_DATA ? COMB_BYTES : 0;
 	seg.has_ts = attack->peer.has_ts && hz_rng_below(&attack->rng, 2) == 0;
 	seg.ts_val = (uint32_t)hz_rng_next(&attack->rng);
 	world_inject(world, &seg);
@@ -75,13 +82,16 @@ static void try(struct attack *attack, enum kind kind, bool is_sweep)
 }
 
 /* BETWEEN tries, then the honest side's say. 0, or -1 with the peer's why. */
-static int round_run(struct attack *attack, enum kind kind, bool is_sweep)
+static int round_run(struct attack *attack, enum kind kind, enum how how)
 {
 	struct tcp_peer *peer = &attack->peer;
 	uint64_t before = peer->captured;
 
+	/* The whole comb takes 3 million tries: this part of it passes over the right one. */
+	attack->comb = attack->world.isn_peer + peer->next - BETWEEN / 2 * COMB_BYTES +
+	               (uint32_t)hz_rng_below(&attack->rng, COMB_BYTES);
 	for (unsigned i = 0; i < BETWEEN; i++) {
-		try(attack, kind, is_sweep);
+		try(attack, kind, how);
 		world_advance(&attack->world, TRY_NS);
 	}
 	if (tcp_peer_take(peer) != 0)
@@ -101,7 +111,8 @@ static const char *run(struct attack *attack, enum kind kind, bool has_ts, uint6
 	if (tcp_peer_open(&attack->peer, &attack->world, has_ts) == 0 &&
 	    tcp_peer_exchange(&attack->peer, EXCHANGE) == 0) {
 		while (attack->tries < tries &&
-		       round_run(attack, kind, hz_rng_below(&attack->rng, 2) == 0) == 0)
+		       round_run(attack, kind, (enum how)hz_rng_below(&attack->rng, HOW_COUNT)) ==
+		               0)
 			;
 	}
 	why = attack->peer.why;
