@@ -58,8 +58,8 @@ static void slot_push(struct hz_wheel *wheel, struct hz_timer *timer)
 		tick = wheel->now_tick + distance;
 	}
 	level = (63u - (unsigned)__builtin_clzll(distance)) / HZ_WHEEL_SLOT_BITS;
-	timer->level = (uint8_t)level;
-	timer->slot = (uint8_t)((tick >> (level * HZ_WHEEL_SLOT_BITS)) & SLOT_MASK);
+	timer->level = level & 7u;
+	timer->slot = (tick >> (level * HZ_WHEEL_SLOT_BITS)) & SLOT_MASK;
 	wheel->occupied[level] |= 1ULL << timer->slot;
 	list_push(&wheel->slot[level][timer->slot], timer);
 }
@@ -87,7 +87,7 @@ void hz_wheel_cancel(struct hz_wheel *wheel, struct hz_timer *timer)
 void hz_wheel_arm(struct hz_wheel *wheel, struct hz_timer *timer, uint64_t deadline_ns)
 {
 	hz_wheel_cancel(wheel, timer);
-	timer->deadline_tick = tick_of_deadline(deadline_ns);
+	timer->deadline_tick = tick_of_deadline(deadline_ns) & TICK_MAX;
 	if (timer->deadline_tick <= wheel->now_tick)
 		off_slot_push(&wheel->late, timer);
 	else

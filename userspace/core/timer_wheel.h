@@ -12,15 +12,17 @@
 #define HZ_WHEEL_SLOT_BITS  6
 #define HZ_WHEEL_SLOTS      (1u << HZ_WHEEL_SLOT_BITS)
 #define HZ_WHEEL_LEVELS     6
+#define HZ_WHEEL_TICK_BITS  (64 - HZ_WHEEL_TICK_SHIFT)
 
 struct hz_timer {
 	struct hz_timer *next;
 	struct hz_timer **prev_next; /* NULL: not armed; a zeroed timer is not */
-	uint64_t deadline_tick;
-	uint8_t level; /* HZ_WHEEL_LEVELS: in no slot, but due */
-	uint8_t slot;
-	uint8_t kind; /* the owner's: tells its fire function which timer this is */
+	uint64_t deadline_tick : HZ_WHEEL_TICK_BITS;
+	uint64_t level : 3; /* HZ_WHEEL_LEVELS: in no slot, but due */
+	uint64_t slot : HZ_WHEEL_SLOT_BITS;
+	uint64_t kind : 8; /* the owner's: tells its fire function which timer this is */
 };
+_Static_assert(sizeof(struct hz_timer) == 24, "a million connections have one each");
 
 struct hz_wheel {
 	uint64_t
