@@ -1,5 +1,7 @@
 #include "tcp/cc_newreno.h"
 
+#include "tcp/tcp_rec.h"
+
 /* Nothing above this is ever in flight; also keeps sums below 2^31. */
 #define CWND_MAX (2u * HZ_LIMIT_tx_bytes_max)
 
@@ -21,7 +23,6 @@ void hz_cc_newreno_open(struct hz_tcp_pcb *pcb, bool had_loss)
 {
 	pcb->cwnd = had_loss ? pcb->snd_mss : initial_window(pcb);
 	pcb->ssthresh = CWND_MAX;
-	pcb->cc_acked = 0;
 }
 
 void hz_cc_newreno_acked(struct hz_tcp_pcb *pcb, uint32_t acked, uint32_t flight_bytes)
@@ -34,9 +35,9 @@ void hz_cc_newreno_acked(struct hz_tcp_pcb *pcb, uint32_t acked, uint32_t flight
 	} else {
 		if (flight_bytes + 2 * mss < pcb->cwnd)
 			return;
-		pcb->cc_acked += acked;
-		if (pcb->cc_acked >= pcb->cwnd) {
-			pcb->cc_acked -= pcb->cwnd;
+		pcb->rec->cc_acked += acked;
+		if (pcb->rec->cc_acked >= pcb->cwnd) {
+			pcb->rec->cc_acked -= pcb->cwnd;
 			pcb->cwnd += mss;
 		}
 	}
@@ -47,7 +48,7 @@ void hz_cc_newreno_enter(struct hz_tcp_pcb *pcb, uint32_t flight_bytes)
 {
 	pcb->ssthresh = half_of(pcb, flight_bytes);
 	pcb->cwnd = pcb->ssthresh + 3u * pcb->snd_mss;
-	pcb->cc_acked = 0;
+	pcb->rec->cc_acked = 0;
 }
 
 void hz_cc_newreno_inflate(struct hz_tcp_pcb *pcb)
@@ -72,7 +73,7 @@ void hz_cc_newreno_leave(struct hz_tcp_pcb *pcb, uint32_t flight_bytes)
 	uint32_t mss = pcb->snd_mss;
 
 	pcb->cwnd = HZ_MIN(pcb->ssthresh, HZ_MAX(flight_bytes, mss) + mss);
-	pcb->cc_acked = 0;
+	pcb->rec->cc_acked = 0;
 }
 
 void hz_cc_newreno_timeout(struct hz_tcp_pcb *pcb, uint32_t flight_bytes, bool is_first)
@@ -80,7 +81,7 @@ void hz_cc_newreno_timeout(struct hz_tcp_pcb *pcb, uint32_t flight_bytes, bool i
 	if (is_first)
 		pcb->ssthresh = half_of(pcb, flight_bytes);
 	pcb->cwnd = pcb->snd_mss;
-	pcb->cc_acked = 0;
+	pcb->rec->cc_acked = 0;
 }
 
 void hz_cc_newreno_idle(struct hz_tcp_pcb *pcb)

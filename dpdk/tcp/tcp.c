@@ -3,6 +3,7 @@
 #include "tcp/tcp_idle.h"
 #include "tcp/tcp_lport.h"
 #include "tcp/tcp_out.h"
+#include "tcp/tcp_rec.h"
 #include "tcp/tcp_stack.h"
 #include "tcp/tcp_stream.h"
 #include "tcp/tcp_timer.h"
@@ -16,11 +17,25 @@ static uint32_t share(uint32_t connections, uint32_t divisor, uint32_t least)
 	return HZ_MAX(HZ_MIN(connections / divisor, 4096u), least);
 }
 
+/* Large tables are mapped, not touched, by calloc. */
+static int turns_open(struct hz_tcp *tcp, uint32_t connections)
+{
+	tcp->turn.pcb = calloc(connections, sizeof(struct hz_tcp_pcb *));
+	tcp->turn_now.pcb = calloc(connections, sizeof(struct hz_tcp_pcb *));
+	return tcp->turn.pcb != NULL && tcp->turn_now.pcb != NULL ? 0 : -ENOMEM;
+}
+
 static int pools_open(struct hz_tcp *tcp)
 {
 	uint32_t n = tcp->conf.connections_max;
 	int err = hz_pool_open(&tcp->pcbs, sizeof(struct hz_tcp_pcb), n, 0);
 
+	if (err == 0)
+		err = hz_pool_open(&tcp->recs, sizeof(struct hz_tcp_rec), n, 0);
+	if (err == 0)
+		err = hz_tcp_paths_open(&tcp->paths, n);
+	if (err == 0)
+		err = turns_open(tcp, n);
 	if (err == 0)
 		err = hz_pool_open(&tcp->hold_small, HZ_TCP_HOLD_SMALL_BYTES, share(n, 4, 64), 0);
 	if (err == 0)
@@ -59,7 +74,7 @@ int hz_tcp_open(const struct hz_tcp_conf *conf, struct hz_tcp **out)
 	tcp->conf.keepalive = keepalive;
 	tcp->conf.time_wait_max = HZ_MAX(conf->time_wait_max, 1u);
 	tcp->half_open_max = HZ_MIN((conf->connections_max + 1) / 2, HZ_TCP_HALF_OPEN_MAX);
-	tcp->turn_last = &tcp->turn_first;
+	tcp->protos[0] = conf->proto;
 	tcp->ip_id = (uint16_t)hz_rng_next(&conf->env->rng);
 	tcp->lport_next = (uint32_t)hz_rng_next(&conf->env->rng);
 	if (conf->lport_first == 0 && conf->lport_last == 0) {
@@ -96,27 +111,34 @@ static void pcb_turn(struct hz_tcp *tcp, struct hz_tcp_pcb *pcb)
 	}
 }
 
+/* After its say: gone, or what it owes next. Still marked TURN until here: what it touches itself is dealt
+ * with in the same turn. */
+static void pcb_settle(struct hz_tcp_pcb *pcb)
+{
+	pcb->flags &= ~(uint32_t)HZ_TCP_F_TURN;
+	if (pcb->state == HZ_TCP_CLOSED) {
+		hz_tcp_pcb_free(pcb);
+		return;
+	}
+	if (pcb->flags & (HZ_TCP_F_NO_MBUF | HZ_TCP_F_AGAIN | HZ_TCP_F_ABORT)) {
+		pcb->flags &= ~(uint32_t)HZ_TCP_F_NO_MBUF;
+		hz_tcp_pcb_touch(pcb);
+	}
+	hz_tcp_rec_settle(pcb);
+	hz_tcp_timer_update(pcb);
+}
+
 void hz_tcp_flush(struct hz_tcp *tcp)
 {
-	struct hz_tcp_pcb *pcb = tcp->turn_first, *next;
+	struct hz_tcp_turn now = tcp->turn;
 
 	/* Whoever is touched from here on is on the list of the next turn. */
-	tcp->turn_first = NULL;
-	tcp->turn_last = &tcp->turn_first;
-	for (; pcb != NULL; pcb = next) {
-		next = pcb->turn_next;
-		pcb_turn(tcp,
-		         pcb); /* still marked TURN: what it touches itself is dealt with here */
-		pcb->flags &= ~(uint32_t)HZ_TCP_F_TURN;
-		if (pcb->state == HZ_TCP_CLOSED) {
-			hz_tcp_pcb_free(pcb);
-			continue;
-		}
-		if (pcb->flags & (HZ_TCP_F_NO_MBUF | HZ_TCP_F_AGAIN | HZ_TCP_F_ABORT)) {
-			pcb->flags &= ~(uint32_t)HZ_TCP_F_NO_MBUF;
-			hz_tcp_pcb_touch(pcb);
-		}
-		hz_tcp_timer_update(pcb);
+	tcp->turn = tcp->turn_now;
+	tcp->turn.count = 0;
+	tcp->turn_now = now;
+	for (uint32_t i = 0; i < now.count; i++) {
+		pcb_turn(tcp, now.pcb[i]);
+		pcb_settle(now.pcb[i]);
 	}
 }
 
@@ -132,7 +154,7 @@ uint64_t hz_tcp_next_timer_ns(const struct hz_tcp *tcp)
 {
 	uint64_t wheel_ns = hz_wheel_next_ns(&tcp->wheel);
 
-	if (tcp->turn_first != NULL)
+	if (tcp->turn.count != 0)
 		return hz_tcp_now(tcp); /* a flush is due */
 	return HZ_MIN(wheel_ns, hz_tcp_tw_next_ns(&tcp->time_wait));
 }
@@ -176,7 +198,11 @@ void hz_tcp_close(struct hz_tcp *tcp)
 	hz_tcp_tw_close(&tcp->time_wait);
 	hz_pool_close(&tcp->hold_large);
 	hz_pool_close(&tcp->hold_small);
+	hz_tcp_paths_close(&tcp->paths);
+	hz_pool_close(&tcp->recs);
 	hz_pool_close(&tcp->pcbs);
+	free(tcp->turn.pcb);
+	free(tcp->turn_now.pcb);
 	free((void *)(uintptr_t)tcp->conf.listens);
 	free(tcp);
 }

@@ -60,7 +60,8 @@ void hz_tcp_close(struct hz_tcp *tcp); /* resets every connection; accepts NULL 
  * without an answer, HZ_CLOSE_ABORT after abort(). Until then only timer(), for a shorter limit, abort()
  * and peer() may be called on *out, which the stack owns. A protocol's calls may open others.
  * 0; -EINVAL: addresses, ports or link header; -EADDRINUSE: the given local port is taken;
- * -EADDRNOTAVAIL: it would not come back here, or no port is left; -ENOBUFS: connection table full. */
+ * -EADDRNOTAVAIL: it would not come back here, or no port is left; -ENOBUFS: connection table full; -ENOSPC:
+ * more than 8 different protocols. */
 int hz_tcp_connect(struct hz_tcp *tcp, const struct hz_tcp_target *to, struct hz_stream **out);
 
 /* Keep-alive of one connection, off at first; a protocol that has timers of its own needs none. Without it

@@ -5,9 +5,9 @@
 #include "tcp/tcp_lport.h"
 #include "tcp/tcp_out.h"
 #include "tcp/tcp_rto.h"
-#include "tcp/tcp_stack.h"
 #include "tcp/tcp_stream.h"
 #include "tcp/tcp_syn.h"
+#include "tcp/tcp_timer.h"
 #include <errno.h>
 #include <string.h>
 
@@ -44,6 +44,18 @@ static bool is_good(const struct hz_tcp_target *to)
 	return type == (is_v6 ? HZ_ETHERTYPE_IP6 : HZ_ETHERTYPE_IP4);
 }
 
+/* Connections keep a number instead of a pointer; vtables are few and live as long as the program. */
+static int proto_index(struct hz_tcp *tcp, const struct hz_proto_ops *proto)
+{
+	for (int i = 0; i < (int)HZ_TCP_PROTOS_MAX; i++) {
+		if (tcp->protos[i] == NULL)
+			tcp->protos[i] = proto;
+		if (tcp->protos[i] == proto)
+			return i;
+	}
+	return -ENOSPC;
+}
+
 int hz_tcp_connect(struct hz_tcp *tcp, const struct hz_tcp_target *to, struct hz_stream **out)
 {
 	uint8_t ports[4] = { (uint8_t)(to->remote_port >> 8), (uint8_t)to->remote_port };
@@ -54,12 +66,15 @@ int hz_tcp_connect(struct hz_tcp *tcp, const struct hz_tcp_target *to, struct hz
 		                    .src = to->remote,
 		                    .dst = to->local,
 		                    .port = to->port };
+	int err, proto = proto_index(tcp, to->proto);
 	struct hz_tcp_pcb *pcb;
+	struct hz_tcp_key key;
 	struct hz_tcp_isn isn;
-	int err;
 
 	if (!is_good(to))
 		return -EINVAL;
+	if (proto < 0)
+		return proto;
 	packet.l2_bytes = to->l2_bytes;
 	memcpy(packet.l2_reply, to->l2, to->l2_bytes);
 	err = hz_tcp_lport_choose(tcp, &packet, to->local_port);
@@ -68,18 +83,17 @@ int hz_tcp_connect(struct hz_tcp *tcp, const struct hz_tcp_target *to, struct hz
 	pcb = hz_tcp_pcb_open(tcp, &packet, HZ_TCP_SYN_SENT);
 	if (pcb == NULL)
 		return -ENOBUFS;
-	isn = hz_tcp_isn_make(tcp->conf.secret, &pcb->key, hz_tcp_now(tcp));
-	pcb->stream.proto = to->proto;
+	hz_tcp_key_of(&packet, &key);
+	isn = hz_tcp_isn_make(tcp->conf.secret, &key, hz_tcp_now(tcp));
+	pcb->proto = (uint8_t)proto;
 	pcb->stream.owner = to->owner;
 	pcb->flags |= HZ_TCP_F_ACTIVE | HZ_TCP_F_TS | HZ_TCP_F_SACK;
 	pcb->rcv_mss = hz_tcp_syn_mss_ours(to->port, packet.is_v6 != 0);
 	pcb->rcv_wscale = HZ_TCP_RCV_WSCALE;
 	pcb->ts_offset = isn.ts_offset;
-	pcb->iss = isn.iss;
-	pcb->snd_una = pcb->snd_nxt = pcb->snd_max = isn.iss;
+	pcb->snd_una = pcb->snd_max = isn.iss;
 	pcb->snd_end = isn.iss + 1;
 	hz_tcp_rto_open(pcb, HZ_TCP_RTO_INITIAL_US);
-	hz_tcp_tmpl_build(&pcb->tmpl, &packet, true);
 	hz_tcp_pcb_touch(pcb);
 	*out = &pcb->stream;
 	return 0;
@@ -93,30 +107,29 @@ static void syn_take(struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *seg)
 	pcb->flags &= ~(uint32_t)(HZ_TCP_F_TS | HZ_TCP_F_SACK);
 	pcb->rcv_wscale = 0;
 	hz_tcp_syn_negotiate(pcb, seg->packet, &seg->opts);
-	pcb->irs = seg->seq;
 	pcb->rcv_nxt = pcb->ack_sent = seg->seq + 1;
 	pcb->rcv_adv = pcb->rcv_nxt + offered;
 	pcb->snd_wnd = seg->window; /* of a SYN: not scaled, RFC 7323 2.2 */
-	pcb->last_rx_ns = hz_tcp_now(pcb->tcp);
-	hz_tcp_tmpl_build(&pcb->tmpl, seg->packet, (pcb->flags & HZ_TCP_F_TS) != 0);
+	pcb->last_rx_tick = hz_tcp_tick(hz_tcp_of(pcb));
+	hz_tcp_path_change(&pcb->path, seg->packet);
 	hz_tcp_pcb_touch(pcb);
 }
 
 /* RFC 5961 3.2 leaves it at this: in SYN_SENT the acknowledgment of our SYN proves the RST. */
 static void refused(struct hz_tcp_pcb *pcb)
 {
-	hz_tcp_count(pcb->tcp, HZ_COUNTER_reset_received);
+	hz_tcp_count(hz_tcp_of(pcb), HZ_COUNTER_reset_received);
 	hz_tcp_pcb_close(pcb, HZ_CLOSE_RESET);
 }
 
 bool hz_tcp_connect_in(struct hz_tcp_pcb *pcb, struct hz_tcp_segment *seg)
 {
-	struct hz_tcp *tcp = pcb->tcp;
+	struct hz_tcp *tcp = hz_tcp_of(pcb);
 	bool has_ack = (seg->flags & HZ_TCP_ACK) != 0;
 
 	if (pcb->flags & HZ_TCP_F_ABORT)
 		return false;
-	if (has_ack && (hz_seq_leq(seg->ack, pcb->iss) || hz_seq_gt(seg->ack, pcb->snd_max))) {
+	if (has_ack && (hz_seq_leq(seg->ack, pcb->snd_una) || hz_seq_gt(seg->ack, pcb->snd_max))) {
 		hz_tcp_count_drop(tcp, HZ_COUNTER_drop_out_of_window);
 		hz_tcp_out_reply_reset(tcp, seg);
 		return false;
@@ -132,8 +145,7 @@ bool hz_tcp_connect_in(struct hz_tcp_pcb *pcb, struct hz_tcp_segment *seg)
 	syn_take(pcb, seg);
 	if (!has_ack) { /* both sides at once, RFC 9293 3.5: our SYN again, as its answer */
 		hz_tcp_pcb_set_state(pcb, HZ_TCP_SYN_RCVD);
-		pcb->snd_nxt = pcb->iss;
-		pcb->rtt_start_ns = 0;
+		pcb->flags |= HZ_TCP_F_RTX_HEAD;
 		return false;
 	}
 	pcb->flags |= HZ_TCP_F_ACK_NOW;

@@ -2,6 +2,7 @@
 #ifndef HZ_TCP_HOLD_H
 #define HZ_TCP_HOLD_H
 
+#include "tcp/tcp_rec.h"
 #include "tcp/tcp_stack.h"
 
 /* Appends. 0, or -ENOMEM: no block is left, counted as drop_hold_full. */

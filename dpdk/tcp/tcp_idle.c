@@ -1,6 +1,5 @@
 #include "tcp/tcp_idle.h"
 
-#include "tcp/tcp_stack.h"
 #include "tcp/tcp_timer.h"
 
 bool hz_tcp_idle_conf(struct hz_tcp_keepalive *keepalive)
@@ -29,19 +28,19 @@ static uint64_t limit_ns(const struct hz_tcp_pcb *pcb)
 	if (!is_open(pcb))
 		return HZ_TCP_CLOSE_NS + hz_tcp_pcb_tx_bytes(pcb) * HZ_TCP_CLOSE_BYTE_NS;
 	if (pcb->flags & HZ_TCP_F_KEEPALIVE)
-		return pcb->tcp->conf.keepalive.idle_s * HZ_NS_PER_S;
+		return hz_tcp_of(pcb)->conf.keepalive.idle_s * HZ_NS_PER_S;
 	return HZ_TCP_IDLE_NS;
 }
 
 void hz_tcp_idle_start(struct hz_tcp_pcb *pcb)
 {
-	pcb->state_at = hz_tcp_now(pcb->tcp) + limit_ns(pcb);
+	pcb->state_at = hz_tcp_tick_after(hz_tcp_of(pcb), limit_ns(pcb));
 	hz_tcp_timer_update(pcb);
 }
 
 static void give_up(struct hz_tcp_pcb *pcb)
 {
-	hz_tcp_count(pcb->tcp, HZ_COUNTER_timeout);
+	hz_tcp_count(hz_tcp_of(pcb), HZ_COUNTER_timeout);
 	pcb->close_why = HZ_CLOSE_TIMEOUT;
 	pcb->flags |= HZ_TCP_F_ABORT;
 	hz_tcp_pcb_touch(pcb);
@@ -51,7 +50,7 @@ static void give_up(struct hz_tcp_pcb *pcb)
  * whose retransmission asks the same. */
 static void probe(struct hz_tcp_pcb *pcb, uint64_t over_ns)
 {
-	const struct hz_tcp_keepalive *keepalive = &pcb->tcp->conf.keepalive;
+	const struct hz_tcp_keepalive *keepalive = &hz_tcp_of(pcb)->conf.keepalive;
 	uint64_t interval_ns = keepalive->interval_s * HZ_NS_PER_S;
 	uint64_t sent = over_ns / interval_ns;
 
@@ -59,24 +58,24 @@ static void probe(struct hz_tcp_pcb *pcb, uint64_t over_ns)
 		give_up(pcb);
 		return;
 	}
-	pcb->state_at = hz_tcp_now(pcb->tcp) + (sent + 1) * interval_ns - over_ns;
+	pcb->state_at = hz_tcp_tick_after(hz_tcp_of(pcb), (sent + 1) * interval_ns - over_ns);
 	if (pcb->snd_una != pcb->snd_end)
 		return;
 	pcb->flags |= HZ_TCP_F_KEEP_PROBE | HZ_TCP_F_ACK_NOW;
-	hz_tcp_count(pcb->tcp, HZ_COUNTER_keepalive_probe);
+	hz_tcp_count(hz_tcp_of(pcb), HZ_COUNTER_keepalive_probe);
 	hz_tcp_pcb_touch(pcb);
 }
 
 void hz_tcp_idle_fire(struct hz_tcp_pcb *pcb)
 {
-	uint64_t now_ns = hz_tcp_now(pcb->tcp), silent_ns = now_ns - pcb->last_rx_ns;
+	uint64_t silent_ns = hz_tcp_tick_age_ns(hz_tcp_of(pcb), pcb->last_rx_tick);
 
 	if (!is_open(pcb)) {
 		give_up(pcb);
 		return;
 	}
 	if (silent_ns < limit_ns(pcb))
-		pcb->state_at = pcb->last_rx_ns + limit_ns(pcb);
+		pcb->state_at = hz_tcp_tick_after(hz_tcp_of(pcb), limit_ns(pcb) - silent_ns);
 	else if (pcb->flags & HZ_TCP_F_KEEPALIVE)
 		probe(pcb, silent_ns - limit_ns(pcb));
 	else

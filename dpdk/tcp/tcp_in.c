@@ -5,9 +5,11 @@
 #include "tcp/tcp_idle.h"
 #include "tcp/tcp_listen.h"
 #include "tcp/tcp_out.h"
+#include "tcp/tcp_rec.h"
 #include "tcp/tcp_rto.h"
 #include "tcp/tcp_stack.h"
 #include "tcp/tcp_stream.h"
+#include "tcp/tcp_timer.h"
 #include <string.h>
 
 #define CHALLENGE_INTERVAL_NS (500 * HZ_NS_PER_MS)
@@ -51,10 +53,11 @@ static bool segment_parse(struct hz_tcp *tcp, struct hz_packet *packet, struct h
 
 void hz_tcp_in_challenge(struct hz_tcp_pcb *pcb)
 {
-	struct hz_tcp *tcp = pcb->tcp;
+	struct hz_tcp *tcp = hz_tcp_of(pcb);
 	uint64_t now_ns = hz_tcp_now(tcp);
 
-	if (pcb->challenge_ns != 0 && now_ns - pcb->challenge_ns < CHALLENGE_INTERVAL_NS)
+	if (pcb->challenge_tick != 0 &&
+	    hz_tcp_tick_age_ns(tcp, pcb->challenge_tick) < CHALLENGE_INTERVAL_NS)
 		return;
 	if (now_ns >= tcp->challenges_until_ns) {
 		/* Random, so that an attacker cannot count them: CVE-2016-5696. */
@@ -66,7 +69,7 @@ void hz_tcp_in_challenge(struct hz_tcp_pcb *pcb)
 	if (tcp->challenges_left == 0)
 		return;
 	tcp->challenges_left--;
-	pcb->challenge_ns = now_ns;
+	pcb->challenge_tick = hz_tcp_tick(tcp);
 	pcb->flags |= HZ_TCP_F_ACK_NOW;
 	hz_tcp_count(tcp, HZ_COUNTER_challenge_ack);
 	hz_tcp_pcb_touch(pcb);
@@ -89,7 +92,7 @@ static bool is_acceptable(const struct hz_tcp_pcb *pcb, const struct hz_tcp_segm
  * outside the window are answered now and then, or two stacks could go on for ever. */
 static void unacceptable(struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *seg)
 {
-	hz_tcp_count_drop(pcb->tcp, HZ_COUNTER_drop_out_of_window);
+	hz_tcp_count_drop(hz_tcp_of(pcb), HZ_COUNTER_drop_out_of_window);
 	if (seg->flags & HZ_TCP_RST)
 		return;
 	if (hz_tcp_segment_length(seg) == 0 || (seg->flags & HZ_TCP_SYN)) {
@@ -140,31 +143,28 @@ static void reset_in(struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *seg)
 		hz_tcp_in_challenge(pcb);
 		return;
 	}
-	hz_tcp_count(pcb->tcp, HZ_COUNTER_reset_received);
+	hz_tcp_count(hz_tcp_of(pcb), HZ_COUNTER_reset_received);
 	hz_tcp_pcb_close(pcb, HZ_CLOSE_RESET);
 }
 
 bool hz_tcp_in_establish(struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *seg)
 {
-	struct hz_tcp *tcp = pcb->tcp;
+	struct hz_tcp *tcp = hz_tcp_of(pcb);
 
-	if (hz_seq_leq(seg->ack, pcb->iss) || hz_seq_gt(seg->ack, pcb->snd_max)) {
+	if (hz_seq_leq(seg->ack, pcb->snd_una) || hz_seq_gt(seg->ack, pcb->snd_max)) {
 		hz_tcp_out_reply_reset(tcp, seg);
 		return false;
 	}
-	if (pcb->rtt_start_ns != 0)
-		hz_tcp_rto_sample(pcb, hz_tcp_now(tcp) - pcb->rtt_start_ns);
+	if (pcb->syn_sent_us != 0)
+		hz_tcp_rto_sample(pcb, (hz_tcp_us(tcp) - pcb->syn_sent_us) * HZ_NS_PER_US);
 	else if (pcb->flags & HZ_TCP_F_RETRIED)
 		hz_tcp_rto_open(pcb, HZ_TCP_RTO_LOST_SYN_US);
-	pcb->rtt_start_ns = 0;
-	pcb->snd_una = pcb->iss + 1;
-	pcb->snd_nxt = pcb->snd_max = pcb->snd_una;
-	pcb->recover = pcb->iss;
+	pcb->snd_una++;
+	pcb->snd_max = pcb->snd_una;
 	/* of a SYN: not scaled, RFC 7323 2.2 */
 	pcb->snd_wnd = seg->flags & HZ_TCP_SYN ? seg->window : seg->window << pcb->snd_wscale;
-	pcb->snd_wnd_max = pcb->snd_wnd;
+	pcb->snd_wnd_max = (uint16_t)(pcb->snd_wnd >> pcb->snd_wscale);
 	pcb->snd_wl1 = seg->seq;
-	pcb->snd_wl2 = seg->ack;
 	pcb->rtx_at = 0;
 	pcb->retries = 0;
 	hz_cc_newreno_open(pcb, (pcb->flags & HZ_TCP_F_RETRIED) != 0);
@@ -185,7 +185,7 @@ static bool is_crossed_syn_ack(struct hz_tcp_pcb *pcb, struct hz_tcp_segment *se
 	uint8_t kind = seg->flags & (HZ_TCP_SYN | HZ_TCP_ACK | HZ_TCP_RST);
 
 	if (pcb->state != HZ_TCP_SYN_RCVD || !(pcb->flags & HZ_TCP_F_ACTIVE) ||
-	    kind != (HZ_TCP_SYN | HZ_TCP_ACK) || seg->seq != pcb->irs)
+	    kind != (HZ_TCP_SYN | HZ_TCP_ACK) || seg->seq + 1 != pcb->rcv_nxt)
 		return false;
 	seg->seq++;
 	seg->bytes = 0;
@@ -197,10 +197,10 @@ static bool is_crossed_syn_ack(struct hz_tcp_pcb *pcb, struct hz_tcp_segment *se
 static bool unusual_in(struct hz_tcp_pcb *pcb, struct hz_tcp_segment *seg)
 {
 	if (pcb->state == HZ_TCP_SYN_RCVD &&
-	    (seg->flags & (HZ_TCP_SYN | HZ_TCP_ACK)) == HZ_TCP_SYN && seg->seq == pcb->irs) {
-		pcb->snd_nxt = pcb->iss; /* our answer was lost: again */
-		pcb->flags |= HZ_TCP_F_RETRIED;
-		pcb->rtt_start_ns = 0;
+	    (seg->flags & (HZ_TCP_SYN | HZ_TCP_ACK)) == HZ_TCP_SYN &&
+	    seg->seq + 1 == pcb->rcv_nxt) {
+		/* Our answer was lost: again. */
+		pcb->flags |= HZ_TCP_F_RETRIED | HZ_TCP_F_RTX_HEAD;
 		hz_tcp_pcb_touch(pcb);
 		return false;
 	}
@@ -219,7 +219,7 @@ static bool unusual_in(struct hz_tcp_pcb *pcb, struct hz_tcp_segment *seg)
 		return false;
 	}
 	if (!(seg->flags & HZ_TCP_ACK)) {
-		hz_tcp_count_drop(pcb->tcp, HZ_COUNTER_drop_bad_flags);
+		hz_tcp_count_drop(hz_tcp_of(pcb), HZ_COUNTER_drop_bad_flags);
 		return false;
 	}
 	trim(pcb, seg);
@@ -244,6 +244,7 @@ static void text_in(struct hz_tcp_pcb *pcb, struct hz_tcp_segment *seg)
 		hz_tcp_in_data(pcb, seg);
 	if (pcb->flags & HZ_TCP_F_ACK_NOW)
 		hz_tcp_pcb_touch(pcb);
+	hz_tcp_rec_settle(pcb);
 }
 
 static void pcb_in(struct hz_tcp_pcb *pcb, struct hz_tcp_segment *seg)
@@ -268,10 +269,9 @@ static void pcb_in(struct hz_tcp_pcb *pcb, struct hz_tcp_segment *seg)
 	 * RFC 7323 4.3: not from segments beyond what we acknowledged, or a lost one would seem old. */
 	if ((pcb->flags & HZ_TCP_F_TS) && hz_seq_leq(seq, pcb->ack_sent))
 		pcb->ts_recent = seg->opts.ts_val;
-	pcb->last_rx_ns = hz_tcp_now(pcb->tcp);
-	if (memcmp(hz_tcp_tmpl_l2(&pcb->tmpl), seg->packet->l2_reply, 6) != 0 &&
-	    seg->packet->l2_bytes == pcb->tmpl.l2_bytes)
-		hz_tcp_tmpl_set_l2(&pcb->tmpl, seg->packet);
+	pcb->last_rx_tick = hz_tcp_tick(hz_tcp_of(pcb));
+	if (memcmp(hz_tcp_path_l2(pcb->path), seg->packet->l2_reply, 6) != 0)
+		hz_tcp_path_change(&pcb->path, seg->packet);
 	text_in(pcb, seg);
 }
 
@@ -280,14 +280,17 @@ uint32_t hz_tcp_lookup(const struct hz_tcp *tcp, const struct hz_packet *packet)
 	uint32_t at = packet->flow_hash, ref;
 
 	while ((ref = hz_tcp_table_next(&tcp->table, packet->flow_hash, &at)) != HZ_TCP_REF_NONE) {
-		const struct hz_tcp_key *key;
+		if (ref & HZ_TCP_REF_TIME_WAIT) {
+			const struct hz_tcp_key *key = &hz_tcp_tw_at(&tcp->time_wait, ref)->key;
 
-		if (ref & HZ_TCP_REF_TIME_WAIT)
-			key = &hz_tcp_tw_at(&tcp->time_wait, ref)->key;
-		else
-			key = &((struct hz_tcp_pcb *)hz_pool_at(&tcp->pcbs, ref - 1))->key;
-		if (hz_tcp_key_matches(key, packet))
-			break;
+			if (hz_tcp_is_flow(&key->remote, &key->local, key->ports, packet))
+				break;
+		} else {
+			const struct hz_tcp_pcb *pcb = hz_pool_at(&tcp->pcbs, ref - 1);
+
+			if (hz_tcp_is_flow(&pcb->remote, &pcb->path->local, pcb->ports, packet))
+				break;
+		}
 	}
 	return ref;
 }

@@ -2,6 +2,7 @@
 #ifndef HZ_TCP_IN_H
 #define HZ_TCP_IN_H
 
+#include "tcp/tcp_hdr.h"
 #include "tcp/tcp_opts.h"
 #include "tcp/tcp_pcb.h"
 

@@ -2,6 +2,7 @@
 
 #include "tcp/cc_newreno.h"
 #include "tcp/tcp_idle.h"
+#include "tcp/tcp_rec.h"
 #include "tcp/tcp_rto.h"
 #include "tcp/tcp_seg.h"
 #include "tcp/tcp_stack.h"
@@ -14,20 +15,22 @@
 
 static void queue_free(struct hz_tcp_pcb *pcb, uint32_t ack)
 {
-	/* After a timeout snd_nxt was set back; what the ACK covers need not be sent again. */
-	if (hz_seq_lt(pcb->snd_nxt, ack)) {
-		pcb->snd_nxt = ack;
-		while (pcb->tx_next != NULL && hz_seq_leq(hz_seg_end(pcb->tx_next), ack))
-			pcb->tx_next = hz_seg_next(pcb->tx_next);
-	}
-	while (pcb->tx_head != NULL && hz_seq_leq(hz_seg_end(pcb->tx_head), ack)) {
-		struct rte_mbuf *seg = pcb->tx_head;
+	struct hz_tcp_rec *rec = pcb->rec;
 
-		pcb->tx_head = hz_seg_next(seg);
-		if (pcb->tx_head == NULL)
-			pcb->tx_tail = NULL;
-		pcb->tx_count--;
-		pcb->tcp->tx_total--;
+	/* After a timeout snd_nxt was set back; what the ACK covers need not be sent again. */
+	if (hz_seq_lt(rec->snd_nxt, ack)) {
+		rec->snd_nxt = ack;
+		while (rec->tx_next != NULL && hz_seq_leq(hz_seg_end(rec->tx_next), ack))
+			rec->tx_next = hz_seg_next(rec->tx_next);
+	}
+	while (rec->tx_head != NULL && hz_seq_leq(hz_seg_end(rec->tx_head), ack)) {
+		struct rte_mbuf *seg = rec->tx_head;
+
+		rec->tx_head = hz_seg_next(seg);
+		if (rec->tx_head == NULL)
+			rec->tx_tail = NULL;
+		rec->tx_count--;
+		hz_tcp_of(pcb)->tx_total--;
 		rte_pktmbuf_free(seg);
 	}
 }
@@ -36,12 +39,13 @@ static void queue_free(struct hz_tcp_pcb *pcb, uint32_t ack)
  * says which transmission it answers (RFC 7323 4.1), without it there is no sample (Karn). */
 static void rtt_take(struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *seg)
 {
-	struct hz_tcp *tcp = pcb->tcp;
+	struct hz_tcp_rec *rec = pcb->rec;
+	struct hz_tcp *tcp = hz_tcp_of(pcb);
 
-	if (pcb->rtt_start_ns != 0) {
-		if (hz_seq_geq(seg->ack, pcb->rtt_seq)) {
-			hz_tcp_rto_sample(pcb, hz_tcp_now(tcp) - pcb->rtt_start_ns);
-			pcb->rtt_start_ns = 0;
+	if (rec->rtt_start_ns != 0) {
+		if (hz_seq_geq(seg->ack, rec->rtt_seq)) {
+			hz_tcp_rto_sample(pcb, hz_tcp_now(tcp) - rec->rtt_start_ns);
+			rec->rtt_start_ns = 0;
 		}
 		return;
 	}
@@ -75,24 +79,24 @@ static void fin_acked(struct hz_tcp_pcb *pcb)
 
 static void new_ack(struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *seg)
 {
+	struct hz_tcp_rec *rec = pcb->rec;
 	uint32_t flight = pcb->snd_max - pcb->snd_una;
 	uint32_t acked = seg->ack - pcb->snd_una;
-
 	bool restart = true;
 
 	rtt_take(pcb, seg);
 	queue_free(pcb, seg->ack);
 	pcb->snd_una = seg->ack;
-	pcb->last_acked = acked;
+	rec->last_acked = acked;
 	pcb->retries = 0;
 	pcb->rto_shift = HZ_MIN(pcb->rto_shift, BACKOFF_KEPT);
 	pcb->flags &= ~(uint32_t)(HZ_TCP_F_RTX_HEAD | HZ_TCP_F_PROBE | HZ_TCP_F_PERSIST);
 	if (!(pcb->flags & HZ_TCP_F_RECOVERY)) {
-		pcb->dup_acks = 0;
+		rec->dup_acks = 0;
 		hz_cc_newreno_acked(pcb, acked, flight);
-	} else if (hz_seq_geq(seg->ack, pcb->recover)) {
+	} else if (hz_seq_geq(seg->ack, rec->recover)) {
 		pcb->flags &= ~(uint32_t)HZ_TCP_F_RECOVERY;
-		pcb->dup_acks = 0;
+		rec->dup_acks = 0;
 		hz_cc_newreno_leave(pcb, pcb->snd_max - pcb->snd_una);
 	} else {
 		/* A partial ACK names the next hole, RFC 6582 3.2 step 3. Only the first restarts the
@@ -109,16 +113,17 @@ static void new_ack(struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *seg)
 	}
 	if (pcb->snd_una == pcb->snd_end + 1)
 		fin_acked(pcb);
-	else if (hz_seq_leq(pcb->snd_nxt, pcb->snd_end) &&
-	         (pcb->tx_next != NULL ||
+	else if (hz_seq_leq(rec->snd_nxt, pcb->snd_end) &&
+	         (rec->tx_next != NULL ||
 	          (pcb->flags & (HZ_TCP_F_RTX_HEAD | HZ_TCP_F_WANT_WRITE | HZ_TCP_F_FIN_OUT))))
 		hz_tcp_pcb_touch(pcb);
 }
 
 /* RFC 5681 2: all five conditions; the first, ack == snd_una, is the caller's. */
-static bool is_duplicate(const struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *seg,
-                         uint32_t window)
+static bool is_duplicate(const struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *seg)
 {
+	uint32_t window = seg->window << pcb->snd_wscale;
+
 	return pcb->snd_max != pcb->snd_una && hz_tcp_segment_length(seg) == 0 &&
 	       window == pcb->snd_wnd && window != 0;
 }
@@ -127,72 +132,75 @@ static bool is_duplicate(const struct hz_tcp_pcb *pcb, const struct hz_tcp_segme
  * echo needless retransmissions; those follow an ACK that jumped far (RFC 6582 4.1). */
 static bool is_new_loss(const struct hz_tcp_pcb *pcb)
 {
-	return hz_seq_gt(pcb->snd_una, pcb->recover) ||
-	       (pcb->cwnd > pcb->snd_mss && pcb->last_acked <= 4u * pcb->snd_mss);
+	const struct hz_tcp_rec *rec = pcb->rec;
+
+	return hz_seq_gt(pcb->snd_una, rec->recover) ||
+	       (pcb->cwnd > pcb->snd_mss && rec->last_acked <= 4u * pcb->snd_mss);
 }
 
 static void dup_ack(struct hz_tcp_pcb *pcb)
 {
+	struct hz_tcp_rec *rec = pcb->rec;
+
 	hz_tcp_pcb_touch(pcb); /* in and before recovery each one lets a new segment out */
 	if (pcb->flags & HZ_TCP_F_RECOVERY) {
 		hz_cc_newreno_inflate(pcb);
 		return;
 	}
-	if (pcb->dup_acks < DUP_ACKS_TO_RETRANSMIT)
-		pcb->dup_acks++;
-	if (pcb->dup_acks < DUP_ACKS_TO_RETRANSMIT || !is_new_loss(pcb))
+	if (rec->dup_acks < DUP_ACKS_TO_RETRANSMIT)
+		rec->dup_acks++;
+	if (rec->dup_acks < DUP_ACKS_TO_RETRANSMIT || !is_new_loss(pcb))
 		return;
 	hz_cc_newreno_enter(pcb, pcb->snd_max - pcb->snd_una);
-	pcb->recover = pcb->snd_max;
-	pcb->rtt_start_ns = 0;
+	rec->recover = pcb->snd_max;
+	rec->rtt_start_ns = 0;
 	pcb->flags &= ~(uint32_t)HZ_TCP_F_PARTIAL;
 	pcb->flags |= HZ_TCP_F_RECOVERY | HZ_TCP_F_RTX_HEAD;
 }
 
-/* Not from an older segment, RFC 9293 3.10.7.4; but one whose ACK is new always counts, or snd_una would
- * move the old window to where the peer never offered it. */
-static void window_update(struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *seg, uint32_t window,
-                          bool is_new)
+/* Not from an older segment, RFC 9293 3.10.7.4: nor one whose ACK is old, which makes SND.WL2 needless. But
+ * one whose ACK is new always counts, or snd_una would move the old window to where the peer never offered
+ * it. */
+static void window_update(struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *seg, bool is_new)
 {
-	if (!is_new && (hz_seq_gt(pcb->snd_wl1, seg->seq) ||
-	                (pcb->snd_wl1 == seg->seq && hz_seq_gt(pcb->snd_wl2, seg->ack))))
+	uint32_t window = seg->window << pcb->snd_wscale;
+
+	if (!is_new && (seg->ack != pcb->snd_una || hz_seq_gt(pcb->snd_wl1, seg->seq)))
 		return;
 	pcb->snd_wl1 = seg->seq;
-	pcb->snd_wl2 = seg->ack;
 	if (window == pcb->snd_wnd)
 		return;
 	pcb->snd_wnd = window;
-	pcb->snd_wnd_max = HZ_MAX(pcb->snd_wnd_max, window);
-	if (window == 0)
+	pcb->snd_wnd_max = (uint16_t)HZ_MAX(pcb->snd_wnd_max, seg->window);
+	if (window == 0 || pcb->rec == NULL)
 		return;
-	pcb->zero_window_ns = 0;
+	pcb->rec->zero_window_tick = 0;
 	if (pcb->flags & HZ_TCP_F_PERSIST) {
 		pcb->flags &= ~(uint32_t)(HZ_TCP_F_PERSIST | HZ_TCP_F_PROBE);
 		pcb->rtx_at = 0;
 		pcb->rto_shift = 0;
 	}
-	if (pcb->tx_next != NULL)
+	if (pcb->rec->tx_next != NULL)
 		hz_tcp_pcb_touch(pcb);
 }
 
 bool hz_tcp_in_ack(struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *seg)
 {
-	uint32_t window = seg->window << pcb->snd_wscale;
 	bool is_new;
 
 	/* RFC 5961 5.2: neither for what was not sent nor from long ago. */
 	if (hz_seq_gt(seg->ack, pcb->snd_max) ||
-	    hz_seq_lt(seg->ack, pcb->snd_una - pcb->snd_wnd_max)) {
-		hz_tcp_count_drop(pcb->tcp, HZ_COUNTER_drop_out_of_window);
+	    hz_seq_lt(seg->ack, pcb->snd_una - ((uint32_t)pcb->snd_wnd_max << pcb->snd_wscale))) {
+		hz_tcp_count_drop(hz_tcp_of(pcb), HZ_COUNTER_drop_out_of_window);
 		hz_tcp_in_challenge(pcb);
 		return false;
 	}
 	is_new = hz_seq_gt(seg->ack, pcb->snd_una);
 	if (is_new)
 		new_ack(pcb, seg);
-	else if (seg->ack == pcb->snd_una && is_duplicate(pcb, seg, window))
+	else if (seg->ack == pcb->snd_una && is_duplicate(pcb, seg))
 		dup_ack(pcb);
 	if (pcb->state != HZ_TCP_CLOSED)
-		window_update(pcb, seg, window, is_new);
+		window_update(pcb, seg, is_new);
 	return true;
 }

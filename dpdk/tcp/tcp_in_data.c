@@ -1,6 +1,7 @@
 #include "tcp/tcp_in.h"
 
 #include "tcp/tcp_reasm.h"
+#include "tcp/tcp_rec.h"
 #include "tcp/tcp_seg.h"
 #include "tcp/tcp_stack.h"
 #include "tcp/tcp_stream.h"
@@ -27,14 +28,14 @@ static void fin_note(struct hz_tcp_pcb *pcb, struct hz_tcp_segment *seg)
 	if (!(pcb->flags & HZ_TCP_F_FIN_SEEN)) {
 		if (seg->flags & HZ_TCP_FIN) {
 			pcb->flags |= HZ_TCP_F_FIN_SEEN;
-			pcb->fin_seq = seg->seq + seg->bytes;
+			hz_tcp_rec_need(pcb)->fin_seq = seg->seq + seg->bytes;
 		}
 		return;
 	}
-	if (hz_seq_geq(seg->seq, pcb->fin_seq))
+	if (hz_seq_geq(seg->seq, pcb->rec->fin_seq))
 		seg->bytes = 0;
 	else
-		seg->bytes = HZ_MIN(seg->bytes, pcb->fin_seq - seg->seq);
+		seg->bytes = HZ_MIN(seg->bytes, pcb->rec->fin_seq - seg->seq);
 }
 
 /* RFC 9293 3.10.7.4, eighth check. */
@@ -70,7 +71,7 @@ void hz_tcp_in_data(struct hz_tcp_pcb *pcb, struct hz_tcp_segment *seg)
 	if (seg->seq == pcb->rcv_nxt) {
 		pcb->rcv_nxt += seg->bytes;
 		hz_tcp_stream_deliver(pcb, seg->payload, seg->bytes);
-		if (pcb->reasm != NULL)
+		if (pcb->rec != NULL && pcb->rec->reasm != NULL)
 			reasm_deliver(pcb);
 	} else {
 		if (seg->bytes > 0 &&
@@ -81,7 +82,7 @@ void hz_tcp_in_data(struct hz_tcp_pcb *pcb, struct hz_tcp_segment *seg)
 		if (pcb->dup_acks_owed < UINT8_MAX)
 			pcb->dup_acks_owed++;
 	}
-	if ((pcb->flags & HZ_TCP_F_FIN_SEEN) && pcb->rcv_nxt == pcb->fin_seq &&
+	if ((pcb->flags & HZ_TCP_F_FIN_SEEN) && pcb->rcv_nxt == pcb->rec->fin_seq &&
 	    !(pcb->flags & HZ_TCP_F_ABORT))
 		fin_in(pcb);
 }

@@ -4,8 +4,8 @@
 #include "tcp/tcp_isn.h"
 #include "tcp/tcp_out.h"
 #include "tcp/tcp_rto.h"
-#include "tcp/tcp_stack.h"
 #include "tcp/tcp_syn.h"
+#include "tcp/tcp_timer.h"
 #include <string.h>
 
 /* An endpoint of all zeros, or v4-mapped zeros, listens on every address. */
@@ -40,26 +40,24 @@ static void pcb_fill(struct hz_tcp_pcb *pcb, const struct hz_packet *packet,
                      const struct hz_tcp_opts *syn, uint32_t irs, uint32_t iss)
 {
 	hz_tcp_syn_negotiate(pcb, packet, syn);
-	pcb->irs = irs;
 	pcb->rcv_nxt = pcb->ack_sent = pcb->rcv_adv = irs + 1;
-	pcb->iss = iss;
-	pcb->snd_una = pcb->snd_nxt = pcb->snd_max = iss;
+	pcb->snd_una = pcb->snd_max = iss;
 	pcb->snd_end = iss + 1;
-	pcb->last_rx_ns = hz_tcp_now(pcb->tcp);
+	pcb->last_rx_tick = hz_tcp_tick(hz_tcp_of(pcb));
 	hz_tcp_rto_open(pcb, HZ_TCP_RTO_INITIAL_US);
-	hz_tcp_tmpl_build(&pcb->tmpl, packet, (pcb->flags & HZ_TCP_F_TS) != 0);
 }
 
 /* Answers with a cookie and keeps nothing. */
 static void cookie_send(struct hz_tcp *tcp, const struct hz_tcp_segment *seg,
                         const uint32_t *iss_min)
 {
-	struct hz_tcp_pcb pcb = { .tcp = tcp, .port = seg->packet->port };
+	struct hz_tcp_pcb pcb = { 0 };
+	struct hz_tcp_key key;
 	struct hz_tcp_isn isn;
 
-	hz_tcp_key_of(seg->packet, &pcb.key);
-	isn = hz_tcp_isn_make(tcp->conf.secret, &pcb.key, hz_tcp_now(tcp));
-	isn.iss = hz_tcp_cookie_make(tcp->conf.secret, &pcb.key, seg->seq,
+	hz_tcp_key_of(seg->packet, &key);
+	isn = hz_tcp_isn_make(tcp->conf.secret, &key, hz_tcp_now(tcp));
+	isn.iss = hz_tcp_cookie_make(tcp->conf.secret, &key, seg->seq,
 	                             hz_tcp_syn_mss_theirs(seg->packet->is_v6 != 0, &seg->opts),
 	                             hz_tcp_now(tcp));
 	if (iss_min != NULL && hz_seq_leq(isn.iss, *iss_min)) {
@@ -100,7 +98,7 @@ static struct hz_tcp_pcb *cookie_in(struct hz_tcp *tcp, const struct hz_tcp_segm
 	}
 	pcb->ts_offset = hz_tcp_isn_make(tcp->conf.secret, &key, hz_tcp_now(tcp)).ts_offset;
 	pcb_fill(pcb, seg->packet, &syn, seg->seq - 1, seg->ack - 1);
-	pcb->snd_nxt = pcb->snd_max = pcb->iss + 1;
+	pcb->snd_max = pcb->snd_una + 1;
 	pcb->rcv_adv = pcb->rcv_nxt + HZ_TCP_SYN_WINDOW; /* what the SYN-ACK offered */
 	hz_tcp_count(tcp, HZ_COUNTER_syn_cookie_accepted);
 	return pcb;
@@ -109,6 +107,7 @@ static struct hz_tcp_pcb *cookie_in(struct hz_tcp *tcp, const struct hz_tcp_segm
 static void syn_in(struct hz_tcp *tcp, const struct hz_tcp_segment *seg, const uint32_t *iss_min)
 {
 	struct hz_tcp_pcb *pcb;
+	struct hz_tcp_key key;
 	struct hz_tcp_isn isn;
 
 	if (tcp->half_open_count >= tcp->half_open_max) {
@@ -120,7 +119,8 @@ static void syn_in(struct hz_tcp *tcp, const struct hz_tcp_segment *seg, const u
 		hz_tcp_count_drop(tcp, HZ_COUNTER_drop_syn_full);
 		return;
 	}
-	isn = hz_tcp_isn_make(tcp->conf.secret, &pcb->key, hz_tcp_now(tcp));
+	hz_tcp_key_of(seg->packet, &key);
+	isn = hz_tcp_isn_make(tcp->conf.secret, &key, hz_tcp_now(tcp));
 	if (iss_min != NULL && hz_seq_leq(isn.iss, *iss_min))
 		isn.iss = *iss_min + 1;
 	pcb->ts_offset = isn.ts_offset;

@@ -2,7 +2,9 @@
 
 #include "net/sw_csum.h"
 #include "tcp/cc_newreno.h"
+#include "tcp/tcp_frame.h"
 #include "tcp/tcp_reasm.h"
+#include "tcp/tcp_rec.h"
 #include "tcp/tcp_rto.h"
 #include "tcp/tcp_seg.h"
 #include "tcp/tcp_stack.h"
@@ -14,7 +16,7 @@
 /* What the buffer and the scale would let us offer. */
 static uint32_t window_free(const struct hz_tcp_pcb *pcb)
 {
-	return HZ_MIN(HZ_LIMIT_hold_bytes_max - pcb->hold.bytes, 65535u << pcb->rcv_wscale);
+	return HZ_MIN(HZ_LIMIT_hold_bytes_max - hz_tcp_rec_held(pcb), 65535u << pcb->rcv_wscale);
 }
 
 /* What is left of our last offer. */
@@ -49,21 +51,23 @@ static bool is_window_update_due(const struct hz_tcp_pcb *pcb)
 static void transmit(struct hz_tcp_pcb *pcb, struct rte_mbuf *mbuf, uint32_t seq, uint8_t flags,
                      uint16_t data_csum, uint8_t option_bytes)
 {
-	struct hz_tcp *tcp = pcb->tcp;
+	struct hz_tcp *tcp = hz_tcp_of(pcb);
 	struct hz_tcp_emit emit = {
+		.ports = pcb->ports,
 		.seq = seq,
 		.ack = pcb->rcv_nxt,
 		.window = window_take(pcb),
 		.ip_id = tcp->ip_id++,
 		.flags = flags,
 		.option_bytes = option_bytes,
+		.has_ts = (pcb->flags & HZ_TCP_F_TS) != 0,
 		.data_csum = data_csum,
 		.ts_val = hz_tcp_ts_clock(tcp) + pcb->ts_offset,
 		.ts_ecr = pcb->ts_recent,
 	};
 
-	hz_tcp_tmpl_emit(&pcb->tmpl, mbuf, &emit);
-	hz_port_tx(pcb->port, mbuf);
+	hz_tcp_frame_put(pcb->path, &pcb->remote, mbuf, &emit);
+	hz_port_tx(pcb->path->port, mbuf);
 	pcb->ack_sent = pcb->rcv_nxt;
 	pcb->delack_at = 0;
 	pcb->flags &= ~(uint32_t)(HZ_TCP_F_ACK_NOW | HZ_TCP_F_KEEP_PROBE);
@@ -71,7 +75,7 @@ static void transmit(struct hz_tcp_pcb *pcb, struct rte_mbuf *mbuf, uint32_t seq
 
 static struct rte_mbuf *alloc(struct hz_tcp_pcb *pcb, bool for_control)
 {
-	struct rte_mbuf *mbuf = hz_port_alloc(pcb->port, for_control);
+	struct rte_mbuf *mbuf = hz_port_alloc(pcb->path->port, for_control);
 
 	if (mbuf == NULL)
 		pcb->flags |= HZ_TCP_F_NO_MBUF;
@@ -120,13 +124,14 @@ static bool syn_send(struct hz_tcp_pcb *pcb)
 	bool sent;
 
 	pcb->rcv_wscale = 0; /* the window of a SYN is never scaled, RFC 7323 2.2 */
-	sent = control_send(pcb, pcb->iss, flags, options, bytes);
+	sent = control_send(pcb, pcb->snd_una, flags, options, bytes);
 	pcb->rcv_wscale = scale;
 	if (!sent)
 		return false;
-	if (pcb->snd_max == pcb->iss) /* Karn: the first one only */
-		pcb->rtt_start_ns = hz_tcp_now(pcb->tcp);
-	pcb->snd_nxt = pcb->snd_max = pcb->iss + 1;
+	/* Karn: the first one only */
+	pcb->syn_sent_us = pcb->snd_max == pcb->snd_una ? hz_tcp_us(hz_tcp_of(pcb)) : 0;
+	pcb->flags &= ~(uint32_t)HZ_TCP_F_RTX_HEAD;
+	pcb->snd_max = pcb->snd_una + 1;
 	pcb->rtx_at = hz_tcp_rto_deadline(pcb);
 	return true;
 }
@@ -134,19 +139,20 @@ static bool syn_send(struct hz_tcp_pcb *pcb)
 /* What sending [seq, end) means for retransmission and its timer. */
 static void sent_note(struct hz_tcp_pcb *pcb, uint32_t seq, uint32_t end)
 {
-	struct hz_tcp *tcp = pcb->tcp;
+	struct hz_tcp *tcp = hz_tcp_of(pcb);
+	struct hz_tcp_rec *rec = pcb->rec;
 
 	if (hz_seq_lt(seq, pcb->snd_max)) {
 		hz_tcp_count(tcp, pcb->flags & HZ_TCP_F_RECOVERY ? HZ_COUNTER_retransmit_fast
 		                                                 : HZ_COUNTER_retransmit_rto);
 		tcp->conf.slot->worker->retransmits++;
-		pcb->rtt_start_ns = 0; /* Karn */
-	} else if (pcb->rtt_start_ns == 0) {
-		pcb->rtt_start_ns = hz_tcp_now(tcp);
-		pcb->rtt_seq = end;
+		rec->rtt_start_ns = 0; /* Karn */
+	} else if (rec->rtt_start_ns == 0) {
+		rec->rtt_start_ns = hz_tcp_now(tcp);
+		rec->rtt_seq = end;
 	}
 	pcb->snd_max = hz_seq_max(pcb->snd_max, end);
-	pcb->data_sent_ns = hz_tcp_now(tcp);
+	pcb->data_sent_tick = hz_tcp_tick(tcp);
 	if (pcb->rtx_at == 0)
 		pcb->rtx_at = hz_tcp_rto_deadline(pcb);
 }
@@ -194,6 +200,7 @@ static uint8_t data_flags(const struct hz_tcp_pcb *pcb, uint32_t end)
 
 static bool fin_send(struct hz_tcp_pcb *pcb)
 {
+	hz_tcp_rec_need(pcb);
 	if (!control_send(pcb, pcb->snd_end, HZ_TCP_FIN | HZ_TCP_ACK, NULL, 0))
 		return false;
 	sent_note(pcb, pcb->snd_end, pcb->snd_end + 1);
@@ -203,7 +210,7 @@ static bool fin_send(struct hz_tcp_pcb *pcb)
 /* The oldest segment again: fast retransmit, and each hole that a partial ACK names. */
 static bool head_resend(struct hz_tcp_pcb *pcb)
 {
-	struct rte_mbuf *seg = pcb->tx_head;
+	struct rte_mbuf *seg = pcb->rec->tx_head;
 	uint32_t offset, bytes;
 
 	if (seg == NULL) {
@@ -227,11 +234,12 @@ static bool head_resend(struct hz_tcp_pcb *pcb)
 /* One byte beyond a closed window, so that the peer says when it opens: RFC 9293 3.8.6.1. */
 static bool probe_send(struct hz_tcp_pcb *pcb)
 {
-	struct rte_mbuf *seg = pcb->tx_next;
+	struct rte_mbuf *seg = pcb->rec->tx_next;
 
-	if (seg != NULL && !slice_send(pcb, seg, pcb->snd_nxt - hz_seg_seq(seg), 1, HZ_TCP_ACK))
+	if (seg != NULL &&
+	    !slice_send(pcb, seg, pcb->rec->snd_nxt - hz_seg_seq(seg), 1, HZ_TCP_ACK))
 		return false;
-	hz_tcp_count(pcb->tcp, HZ_COUNTER_zero_window_probe);
+	hz_tcp_count(hz_tcp_of(pcb), HZ_COUNTER_zero_window_probe);
 	pcb->rtx_at = 0;
 	pcb->flags &= ~(uint32_t)HZ_TCP_F_PROBE;
 	return true;
@@ -243,7 +251,7 @@ static uint32_t window_end(const struct hz_tcp_pcb *pcb)
 
 	/* Limited transmit, RFC 3042: the first two duplicate ACKs let one new segment out each. */
 	if (!(pcb->flags & HZ_TCP_F_RECOVERY))
-		cwnd += HZ_MIN(pcb->dup_acks, 2u) * pcb->snd_mss;
+		cwnd += HZ_MIN(pcb->rec->dup_acks, 2u) * pcb->snd_mss;
 	return pcb->snd_una + HZ_MIN(cwnd, pcb->snd_wnd);
 }
 
@@ -251,17 +259,18 @@ static uint32_t window_end(const struct hz_tcp_pcb *pcb)
 static uint32_t slice_choose(const struct hz_tcp_pcb *pcb, const struct rte_mbuf *seg,
                              uint32_t edge)
 {
-	uint32_t left = hz_seg_end(seg) - pcb->snd_nxt, room, bytes;
+	uint32_t nxt = pcb->rec->snd_nxt;
+	uint32_t left = hz_seg_end(seg) - nxt, room, bytes;
 
-	if (!hz_seq_lt(pcb->snd_nxt, edge))
+	if (!hz_seq_lt(nxt, edge))
 		return 0;
-	room = edge - pcb->snd_nxt;
+	room = edge - nxt;
 	bytes = HZ_MIN(left, pcb->snd_mss);
 	if (bytes <= room)
 		return bytes;
 	/* Silly window avoidance, RFC 9293 3.8.6.2.1: a piece of a segment only when nothing is under
 	 * way whose ACK would open the window, or when it is half of all the peer ever offered. */
-	if (pcb->snd_nxt != pcb->snd_una && room < pcb->snd_wnd_max / 2)
+	if (nxt != pcb->snd_una && room < ((uint32_t)pcb->snd_wnd_max << pcb->snd_wscale) / 2)
 		return 0;
 	return room;
 }
@@ -269,42 +278,56 @@ static uint32_t slice_choose(const struct hz_tcp_pcb *pcb, const struct rte_mbuf
 /* Blocked with nothing under way: no ACK will come by itself. The probes' backoff is their own. */
 static void persist_arm(struct hz_tcp_pcb *pcb)
 {
-	uint64_t now_ns = hz_tcp_now(pcb->tcp);
+	const struct hz_tcp *tcp = hz_tcp_of(pcb);
+	struct hz_tcp_rec *rec = pcb->rec;
+	uint64_t silent_ns;
+	uint32_t end;
 
-	if (pcb->zero_window_ns == 0)
-		pcb->zero_window_ns = now_ns;
+	if (rec->zero_window_tick == 0)
+		rec->zero_window_tick = hz_tcp_tick(tcp);
 	if (!(pcb->flags & HZ_TCP_F_PERSIST))
 		pcb->rto_shift = 0;
 	else if (pcb->rtx_at != 0)
 		return;
 	pcb->flags |= HZ_TCP_F_PERSIST;
-	pcb->rtx_at = HZ_MIN(hz_tcp_rto_deadline(pcb), pcb->zero_window_ns + HZ_TCP_ZERO_WINDOW_NS);
+	silent_ns = HZ_MIN(hz_tcp_tick_age_ns(tcp, rec->zero_window_tick), HZ_TCP_ZERO_WINDOW_NS);
+	end = hz_tcp_tick_after(tcp, HZ_TCP_ZERO_WINDOW_NS - silent_ns);
+	pcb->rtx_at = hz_tcp_rto_deadline(pcb);
+	if (hz_seq_gt(pcb->rtx_at, end))
+		pcb->rtx_at = end;
+}
+
+/* Silent for longer than a timeout: RFC 5681 4.1. */
+static bool is_restart(const struct hz_tcp_pcb *pcb)
+{
+	return pcb->rec->snd_nxt == pcb->snd_una && pcb->data_sent_tick != 0 &&
+	       hz_tcp_tick_age_ns(hz_tcp_of(pcb), pcb->data_sent_tick) > pcb->rto_us * HZ_NS_PER_US;
 }
 
 static bool data_send(struct hz_tcp_pcb *pcb)
 {
+	struct hz_tcp_rec *rec = pcb->rec;
 	uint32_t edge;
 
-	if (pcb->tx_next == NULL)
+	if (rec == NULL || rec->tx_next == NULL)
 		return true;
-	if (pcb->snd_nxt == pcb->snd_una &&
-	    hz_tcp_now(pcb->tcp) - pcb->data_sent_ns > (uint64_t)pcb->rto_us * HZ_NS_PER_US)
+	if (is_restart(pcb))
 		hz_cc_newreno_idle(pcb);
 	edge = window_end(pcb);
-	while (pcb->tx_next != NULL) {
-		struct rte_mbuf *seg = pcb->tx_next;
-		uint32_t bytes = slice_choose(pcb, seg, edge), end = pcb->snd_nxt + bytes;
+	while (rec->tx_next != NULL) {
+		struct rte_mbuf *seg = rec->tx_next;
+		uint32_t bytes = slice_choose(pcb, seg, edge), end = rec->snd_nxt + bytes;
 		uint8_t flags = data_flags(pcb, end);
 
 		if (bytes == 0)
 			break;
-		if (!slice_send(pcb, seg, pcb->snd_nxt - hz_seg_seq(seg), bytes, flags))
+		if (!slice_send(pcb, seg, rec->snd_nxt - hz_seg_seq(seg), bytes, flags))
 			return false;
-		pcb->snd_nxt = end + ((flags & HZ_TCP_FIN) != 0);
+		rec->snd_nxt = end + ((flags & HZ_TCP_FIN) != 0);
 		if (end == hz_seg_end(seg))
-			pcb->tx_next = hz_seg_next(seg);
+			rec->tx_next = hz_seg_next(seg);
 	}
-	if (pcb->tx_next != NULL && pcb->snd_nxt == pcb->snd_una)
+	if (rec->tx_next != NULL && rec->snd_nxt == pcb->snd_una)
 		persist_arm(pcb);
 	return true;
 }
@@ -315,7 +338,7 @@ static bool ack_send(struct hz_tcp_pcb *pcb)
 	uint8_t options[HZ_TCP_OPTIONS_MAX];
 	size_t count = 0, bytes = 0;
 
-	if ((pcb->flags & HZ_TCP_F_SACK) && pcb->reasm != NULL) {
+	if ((pcb->flags & HZ_TCP_F_SACK) && pcb->rec != NULL && pcb->rec->reasm != NULL) {
 		size_t max = HZ_TCP_SACK_BLOCKS_MAX - ((pcb->flags & HZ_TCP_F_TS) != 0);
 
 		count = hz_tcp_reasm_blocks(pcb, block, max);
@@ -353,14 +376,14 @@ static bool acks_decide(struct hz_tcp_pcb *pcb)
 	    is_window_update_due(pcb))
 		return ack_send(pcb);
 	if (owed > 0 && pcb->delack_at == 0)
-		pcb->delack_at = hz_tcp_now(pcb->tcp) + HZ_TCP_DELACK_NS;
+		pcb->delack_at = hz_tcp_tick_after(hz_tcp_of(pcb), HZ_TCP_DELACK_NS);
 	return true;
 }
 
 void hz_tcp_out_flush(struct hz_tcp_pcb *pcb)
 {
 	if (pcb->state == HZ_TCP_SYN_RCVD || pcb->state == HZ_TCP_SYN_SENT) {
-		if (pcb->snd_nxt == pcb->iss)
+		if (pcb->snd_max == pcb->snd_una || (pcb->flags & HZ_TCP_F_RTX_HEAD))
 			syn_send(pcb);
 		else if (pcb->flags & HZ_TCP_F_ACK_NOW)
 			ack_send(pcb);
@@ -372,11 +395,10 @@ void hz_tcp_out_flush(struct hz_tcp_pcb *pcb)
 		return;
 	if (!data_send(pcb))
 		return;
-	if ((pcb->flags & HZ_TCP_F_FIN_OUT) && pcb->tx_next == NULL &&
-	    pcb->snd_nxt == pcb->snd_end) {
+	if ((pcb->flags & HZ_TCP_F_FIN_OUT) && hz_tcp_rec_snd_nxt(pcb) == pcb->snd_end) {
 		if (!fin_send(pcb))
 			return;
-		pcb->snd_nxt = pcb->snd_end + 1;
+		pcb->rec->snd_nxt = pcb->snd_end + 1;
 	}
 	acks_decide(pcb);
 }
@@ -385,14 +407,14 @@ void hz_tcp_out_reset(struct hz_tcp_pcb *pcb)
 {
 	if (!control_send(pcb, control_seq(pcb), HZ_TCP_RST | HZ_TCP_ACK, NULL, 0))
 		return;
-	hz_tcp_count(pcb->tcp, HZ_COUNTER_reset_sent);
+	hz_tcp_count(hz_tcp_of(pcb), HZ_COUNTER_reset_sent);
 }
 
-static bool reply_send(struct hz_tcp *tcp, const struct hz_packet *packet, bool has_ts,
-                       struct hz_tcp_emit *emit, const uint8_t *options)
+static bool reply_send(struct hz_tcp *tcp, const struct hz_packet *packet, struct hz_tcp_emit *emit,
+                       const uint8_t *options)
 {
 	struct rte_mbuf *mbuf = hz_port_alloc(packet->port, true);
-	struct hz_tcp_tmpl tmpl;
+	struct hz_tcp_path path;
 
 	if (mbuf == NULL)
 		return false;
@@ -401,8 +423,9 @@ static bool reply_send(struct hz_tcp *tcp, const struct hz_packet *packet, bool 
 	data_set(mbuf, emit->option_bytes);
 	emit->data_csum = hz_csum_fold(hz_csum_add(0, options, emit->option_bytes));
 	emit->ip_id = tcp->ip_id++;
-	hz_tcp_tmpl_build(&tmpl, packet, has_ts);
-	hz_tcp_tmpl_emit(&tmpl, mbuf, emit);
+	memcpy(&emit->ports, packet->l4, sizeof(emit->ports));
+	hz_tcp_path_fill(&path, packet);
+	hz_tcp_frame_put(&path, &packet->src, mbuf, emit);
 	hz_port_tx(packet->port, mbuf);
 	return true;
 }
@@ -419,7 +442,7 @@ void hz_tcp_out_reply_reset(struct hz_tcp *tcp, const struct hz_tcp_segment *seg
 		emit.ack = seg->seq + hz_tcp_segment_length(seg);
 		emit.flags |= HZ_TCP_ACK;
 	}
-	if (reply_send(tcp, seg->packet, false, &emit, NULL))
+	if (reply_send(tcp, seg->packet, &emit, NULL))
 		hz_tcp_count(tcp, HZ_COUNTER_reset_sent);
 }
 
@@ -432,6 +455,7 @@ bool hz_tcp_out_reply_cookie(struct hz_tcp *tcp, const struct hz_tcp_segment *se
 		.ack = seg->seq + 1,
 		.flags = HZ_TCP_SYN | HZ_TCP_ACK,
 		.window = HZ_TCP_SYN_WINDOW,
+		.has_ts = (offer->flags & HZ_TCP_F_TS) != 0,
 		.ts_val = ts_val,
 		.ts_ecr = seg->opts.ts_val,
 	};
@@ -439,7 +463,7 @@ bool hz_tcp_out_reply_cookie(struct hz_tcp *tcp, const struct hz_tcp_segment *se
 	emit.option_bytes = (uint8_t)hz_tcp_opts_syn(options, offer->rcv_mss,
 	                                             offer->rcv_wscale > 0 ? offer->rcv_wscale : -1,
 	                                             (offer->flags & HZ_TCP_F_SACK) != 0);
-	return reply_send(tcp, seg->packet, (offer->flags & HZ_TCP_F_TS) != 0, &emit, options);
+	return reply_send(tcp, seg->packet, &emit, options);
 }
 
 void hz_tcp_out_reply_ack(struct hz_tcp *tcp, const struct hz_tcp_segment *seg,
@@ -450,9 +474,10 @@ void hz_tcp_out_reply_ack(struct hz_tcp *tcp, const struct hz_tcp_segment *seg,
 		.ack = tw->rcv_nxt,
 		.flags = HZ_TCP_ACK,
 		.window = UINT16_MAX,
+		.has_ts = (tw->flags & HZ_TCP_F_TS) != 0,
 		.ts_val = hz_tcp_ts_clock(tcp) + tw->ts_offset,
 		.ts_ecr = tw->ts_recent,
 	};
 
-	reply_send(tcp, seg->packet, (tw->flags & HZ_TCP_F_TS) != 0, &emit, NULL);
+	reply_send(tcp, seg->packet, &emit, NULL);
 }

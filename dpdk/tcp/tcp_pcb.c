@@ -1,6 +1,6 @@
 #include "tcp/tcp_pcb.h"
 
-#include "tcp/tcp_seg.h"
+#include "tcp/tcp_rec.h"
 #include "tcp/tcp_stack.h"
 #include "tcp/tcp_stream.h"
 #include <assert.h>
@@ -13,17 +13,9 @@ void hz_tcp_key_of(const struct hz_packet *packet, struct hz_tcp_key *key)
 	memcpy(&key->ports, packet->l4, sizeof(key->ports));
 }
 
-bool hz_tcp_key_matches(const struct hz_tcp_key *key, const struct hz_packet *packet)
+void hz_tcp_pcb_key(const struct hz_tcp_pcb *pcb, struct hz_tcp_key *key)
 {
-	uint64_t a[4], b[4];
-	uint32_t ports;
-
-	memcpy(&ports, packet->l4, sizeof(ports));
-	memcpy(a, key, sizeof(a));
-	memcpy(b, &packet->src, 16);
-	memcpy(b + 2, &packet->dst, 16);
-	return (((a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]) | (a[3] ^ b[3])) == 0) &&
-	       ports == key->ports;
+	*key = (struct hz_tcp_key){ pcb->remote, pcb->path->local, pcb->ports };
 }
 
 static uint64_t *gauge_of(const struct hz_tcp *tcp, enum hz_tcp_state state)
@@ -43,8 +35,8 @@ static uint64_t *gauge_of(const struct hz_tcp *tcp, enum hz_tcp_state state)
 
 void hz_tcp_pcb_set_state(struct hz_tcp_pcb *pcb, enum hz_tcp_state state)
 {
-	uint64_t *before = gauge_of(pcb->tcp, pcb->state);
-	uint64_t *after = gauge_of(pcb->tcp, state);
+	uint64_t *before = gauge_of(hz_tcp_of(pcb), pcb->state);
+	uint64_t *after = gauge_of(hz_tcp_of(pcb), state);
 
 	if (before != NULL)
 		(*before)--;
@@ -53,21 +45,19 @@ void hz_tcp_pcb_set_state(struct hz_tcp_pcb *pcb, enum hz_tcp_state state)
 	pcb->state = (uint8_t)state;
 }
 
+static uint32_t ref_of(const struct hz_tcp_pcb *pcb)
+{
+	return hz_pool_index(&hz_tcp_of(pcb)->pcbs, pcb) + 1;
+}
+
 void hz_tcp_pcb_touch(struct hz_tcp_pcb *pcb)
 {
-	struct hz_tcp *tcp = pcb->tcp;
+	struct hz_tcp_turn *turn = &hz_tcp_of(pcb)->turn;
 
 	if (pcb->flags & HZ_TCP_F_TURN)
 		return;
 	pcb->flags |= HZ_TCP_F_TURN;
-	pcb->turn_next = NULL;
-	*tcp->turn_last = pcb;
-	tcp->turn_last = &pcb->turn_next;
-}
-
-static uint32_t ref_of(const struct hz_tcp_pcb *pcb)
-{
-	return hz_pool_index(&pcb->tcp->pcbs, pcb) + 1;
+	turn->pcb[turn->count++] = pcb;
 }
 
 struct hz_tcp_pcb *hz_tcp_pcb_open(struct hz_tcp *tcp, const struct hz_packet *packet,
@@ -78,12 +68,11 @@ struct hz_tcp_pcb *hz_tcp_pcb_open(struct hz_tcp *tcp, const struct hz_packet *p
 	if (pcb == NULL)
 		return NULL;
 	memset(pcb, 0, sizeof(*pcb));
-	hz_tcp_key_of(packet, &pcb->key);
+	pcb->path = hz_tcp_path_get(tcp, packet);
+	pcb->remote = packet->src;
+	memcpy(&pcb->ports, packet->l4, sizeof(pcb->ports));
 	pcb->hash = packet->flow_hash;
-	pcb->tcp = tcp;
-	pcb->port = packet->port;
 	pcb->stream.ops = &hz_tcp_stream_ops;
-	pcb->stream.proto = tcp->conf.proto;
 	if (state == HZ_TCP_SYN_RCVD) {
 		pcb->flags = HZ_TCP_F_HALF_OPEN;
 		tcp->half_open_count++;
@@ -96,7 +85,7 @@ struct hz_tcp_pcb *hz_tcp_pcb_open(struct hz_tcp *tcp, const struct hz_packet *p
 
 void hz_tcp_pcb_close(struct hz_tcp_pcb *pcb, enum hz_close_why why)
 {
-	struct hz_tcp *tcp = pcb->tcp;
+	struct hz_tcp *tcp = hz_tcp_of(pcb);
 	bool found;
 
 	if (pcb->state == HZ_TCP_CLOSED)
@@ -114,17 +103,15 @@ void hz_tcp_pcb_close(struct hz_tcp_pcb *pcb, enum hz_close_why why)
 
 void hz_tcp_pcb_free(struct hz_tcp_pcb *pcb)
 {
-	struct hz_tcp *tcp = pcb->tcp;
+	struct hz_tcp *tcp = hz_tcp_of(pcb);
 
 	assert(pcb->state == HZ_TCP_CLOSED && !(pcb->flags & HZ_TCP_F_TURN));
 	hz_tcp_stream_closed(pcb);
 	hz_wheel_cancel(&tcp->wheel, &pcb->timer);
-	hz_seg_free_list(pcb->tx_head);
-	tcp->tx_total -= pcb->tx_count;
-	hz_seg_free_list(pcb->reasm);
-	tcp->reasm_total -= pcb->reasm_count;
+	hz_tcp_rec_free(pcb);
 	if (tcp->reserved_by == pcb)
 		tcp->reserved_by = NULL;
+	hz_tcp_path_put(pcb->path);
 	hz_pool_put(&tcp->pcbs, pcb);
 	tcp->conf.slot->worker->connections = tcp->pcbs.in_use;
 }

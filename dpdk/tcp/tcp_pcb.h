@@ -5,10 +5,12 @@
 #include "core/base.h"
 #include "core/stream.h"
 #include "core/timer_wheel.h"
+#include "tcp/tcp_path.h"
 #include "tcp/tcp_seq.h"
-#include "tcp/tcp_tmpl.h"
+#include <string.h>
 
 struct hz_tcp;
+struct hz_tcp_rec;
 
 enum hz_tcp_state {
 	HZ_TCP_CLOSED, /* out of the table; on_close and free follow in this turn's flush */
@@ -55,81 +57,61 @@ struct hz_tcp_key {
 };
 
 /* Owned by the worker that received its SYN; no other core touches it, so nothing is atomic. Times are
- * the worker's clock in ns, 0: not set. The first two cache lines are what an in-order segment needs. */
+ * ticks of tcp_timer.h, 0: not set. The first two cache lines are what an in-order segment and its answer
+ * need; what is needed only while something is under way lies in the recovery block. */
 struct hz_tcp_pcb {
-	struct hz_tcp_key key;
-	uint32_t rcv_nxt;   /* next byte expected */
-	uint32_t snd_una;   /* oldest byte not acknowledged, RFC 9293 3.3.1 */
-	uint32_t snd_nxt;   /* next byte to send; set back by a timeout */
-	uint32_t snd_max;   /* highest ever sent */
-	uint32_t ts_recent; /* of the peer, RFC 7323 4.3 */
-	uint32_t flags;     /* enum hz_tcp_flag */
+	struct hz_addr remote;
+	uint32_t ports;           /* remote then local, as in the header of the peer's segments */
+	uint32_t flags;           /* enum hz_tcp_flag */
+	struct hz_tcp_path *path; /* one reference: port, local address, next hop */
+	struct hz_tcp_rec *rec;   /* owned; NULL: nothing is under way */
+	uint32_t rcv_nxt;         /* next byte expected */
+	uint32_t rcv_adv;         /* right edge of the window we advertised */
+	uint32_t ack_sent;        /* rcv_nxt of the last segment sent */
+	uint32_t ts_recent;       /* of the peer, RFC 7323 4.3 */
+	uint32_t snd_una;         /* oldest byte not acknowledged, RFC 9293 3.3.1 */
+	uint32_t snd_max;         /* one past the highest ever sent */
 
 	uint32_t snd_wnd; /* the peer's window in bytes */
 	uint32_t snd_end; /* one past the last byte queued; the FIN's number */
-	uint32_t cwnd;
-	uint32_t rcv_adv;  /* right edge of the window we advertised */
-	uint32_t ack_sent; /* rcv_nxt of the last segment sent */
-	uint32_t hash;
-	struct rte_mbuf *tx_head; /* queue of tcp_seg.h, owned: snd_una.. */
-	struct rte_mbuf *tx_next; /* holds snd_nxt; NULL: all sent */
-	struct rte_mbuf *tx_tail;
-	uint8_t state; /* enum hz_tcp_state */
-	uint8_t dup_acks;
-	uint8_t dup_acks_owed;
-	uint8_t retries;  /* timeouts since the last progress */
+	struct hz_stream stream;
+	uint32_t snd_wl1; /* of the segment that last updated the window */
+	union {
+		uint32_t cwnd;
+		uint32_t syn_sent_us; /* until established; 0: not to be timed */
+	};
+	uint32_t ts_offset;
+	uint32_t last_rx_tick;
+	uint32_t data_sent_tick; /* pure ACKs do not count, RFC 5681 4.1 */
+	uint32_t rtx_at;         /* retransmission, or window probe */
+	uint32_t delack_at;
 	uint16_t snd_mss; /* payload bytes of a full segment */
 	uint16_t rcv_mss;
-	uint16_t tx_count; /* segments queued */
-
-	struct hz_stream stream;
-	struct hz_tcp *tcp;
-	struct hz_port *port;
-	struct hz_tcp_pcb *turn_next;
-
-	uint32_t ssthresh;
-	uint32_t cc_acked;   /* bytes towards the next cwnd increment, RFC 3465 */
-	uint32_t recover;    /* RFC 6582 */
-	uint32_t last_acked; /* bytes of the last ACK that was new */
-	uint32_t snd_wl1, snd_wl2;
-	uint32_t snd_wnd_max;
-	uint32_t rtt_seq;                    /* being timed, when rtt_start_ns is set */
-	uint32_t srtt_us, rttvar_us, rto_us; /* RFC 6298; srtt 0: no sample yet */
-	uint32_t iss, irs;
-	uint32_t ts_offset;
-	uint8_t rto_shift;
+	uint8_t state; /* enum hz_tcp_state */
 	uint8_t snd_wscale, rcv_wscale;
+	uint8_t proto; /* whose connection it is: index into the stack's protocols */
+
+	struct hz_timer timer; /* armed at or before the earliest deadline */
+	uint32_t hash;
+	uint32_t app_at;
+	uint32_t state_at;
+	uint32_t challenge_tick;             /* last ACK to an unacceptable segment */
+	uint32_t ssthresh;                   /* bytes */
+	uint32_t srtt_us, rttvar_us, rto_us; /* RFC 6298; srtt 0: no sample yet */
+	uint16_t snd_wnd_max;                /* as on the wire, not scaled */
+	uint8_t retries;                     /* timeouts since the last progress */
+	uint8_t rto_shift;
+	uint8_t dup_acks_owed;
 	uint8_t close_why; /* enum hz_close_why, once CLOSED */
-
-	struct hz_tcp_hold {
-		uint8_t *data; /* owned block, NULL: none */
-		uint32_t at, bytes, capacity;
-	} hold; /* input the protocol did not consume */
-
-	struct rte_mbuf *reasm; /* out-of-order segments, owned, ascending, disjoint */
-	uint32_t reasm_bytes;
-	uint32_t reasm_count;
-	uint32_t reasm_last; /* in the block that arrived last, which SACK names first */
-	uint32_t fin_seq;    /* of the peer's FIN, with FIN_SEEN */
-
-	uint64_t rtt_start_ns;
-	uint64_t last_rx_ns;
-	uint64_t data_sent_ns;   /* pure ACKs do not count, RFC 5681 4.1 */
-	uint64_t zero_window_ns; /* since when the window is closed and data waits */
-	uint64_t challenge_ns;   /* last ACK to an unacceptable segment */
-
-	/* Deadlines; the wheel node is armed at or before the earliest. */
-	uint64_t rtx_at;
-	uint64_t delack_at;
-	uint64_t app_at;
-	uint64_t state_at;
-	uint64_t armed_at;
-	struct hz_timer timer;
-
-	struct hz_tcp_tmpl tmpl;
 };
-_Static_assert(offsetof(struct hz_tcp_pcb, snd_wnd) == 60, "identity and sequence state: one line");
-_Static_assert(offsetof(struct hz_tcp_pcb, stream) <= 128, "an in-order segment: two lines");
+_Static_assert(offsetof(struct hz_tcp_pcb, snd_wnd) == 64, "identity and input: one line");
+_Static_assert(offsetof(struct hz_tcp_pcb, timer) <= 128, "an in-order segment: two lines");
+_Static_assert(sizeof(struct hz_tcp_pcb) <= 192, "three lines, and no more");
+
+static inline struct hz_tcp *hz_tcp_of(const struct hz_tcp_pcb *pcb)
+{
+	return pcb->path->tcp;
+}
 
 static inline struct hz_tcp_pcb *hz_tcp_pcb_of(const struct hz_stream *s)
 {
@@ -160,8 +142,22 @@ void hz_tcp_pcb_free(struct hz_tcp_pcb *pcb);
 void hz_tcp_pcb_touch(struct hz_tcp_pcb *pcb);
 
 void hz_tcp_key_of(const struct hz_packet *packet, struct hz_tcp_key *key);
+void hz_tcp_pcb_key(const struct hz_tcp_pcb *pcb, struct hz_tcp_key *key);
 
 /* Compares without building a key: the common case of every segment. */
-bool hz_tcp_key_matches(const struct hz_tcp_key *key, const struct hz_packet *packet);
+static inline bool hz_tcp_is_flow(const struct hz_addr *remote, const struct hz_addr *local,
+                                  uint32_t ports, const struct hz_packet *packet)
+{
+	uint64_t a[4], b[4];
+	uint32_t have;
+
+	memcpy(&have, packet->l4, sizeof(have));
+	memcpy(a, remote, 16);
+	memcpy(a + 2, local, 16);
+	memcpy(b, &packet->src, 16);
+	memcpy(b + 2, &packet->dst, 16);
+	return (((a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]) | (a[3] ^ b[3])) == 0) &&
+	       ports == have;
+}
 
 #endif

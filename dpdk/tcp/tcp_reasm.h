@@ -6,6 +6,8 @@
 #include "tcp/tcp_opts.h"
 #include "tcp/tcp_pcb.h"
 
+/* All but put expect a recovery block. */
+
 /* Keeps bytes at payload, which lie in mbuf, beyond rcv_nxt. True: the buffer is taken over. False: all
  * of it is there already, or a limit is reached (drop_reasm_full). */
 bool hz_tcp_reasm_put(struct hz_tcp_pcb *pcb, struct rte_mbuf *mbuf, uint32_t seq,

@@ -1,7 +1,8 @@
 #include "tcp/tcp_rto.h"
 
 #include "tcp/cc_newreno.h"
-#include "tcp/tcp_stack.h"
+#include "tcp/tcp_rec.h"
+#include "tcp/tcp_timer.h"
 
 #define CLOCK_GRANULARITY_US 1000u /* RFC 6298 2.3's G */
 #define RTO_SHIFT_MAX        10
@@ -35,16 +36,16 @@ void hz_tcp_rto_sample(struct hz_tcp_pcb *pcb, uint64_t rtt_ns)
 	pcb->rto_shift = 0;
 }
 
-uint64_t hz_tcp_rto_deadline(const struct hz_tcp_pcb *pcb)
+uint32_t hz_tcp_rto_deadline(const struct hz_tcp_pcb *pcb)
 {
 	uint64_t rto_us = (uint64_t)pcb->rto_us << pcb->rto_shift;
 
-	return hz_tcp_now(pcb->tcp) + HZ_MIN(rto_us, HZ_TCP_RTO_MAX_US) * HZ_NS_PER_US;
+	return hz_tcp_tick_after(hz_tcp_of(pcb), HZ_MIN(rto_us, HZ_TCP_RTO_MAX_US) * HZ_NS_PER_US);
 }
 
 static void give_up(struct hz_tcp_pcb *pcb)
 {
-	hz_tcp_count(pcb->tcp, HZ_COUNTER_timeout);
+	hz_tcp_count(hz_tcp_of(pcb), HZ_COUNTER_timeout);
 	pcb->close_why = HZ_CLOSE_TIMEOUT;
 	pcb->flags |= HZ_TCP_F_ABORT; /* a peer that still lives learns it from the RST */
 	hz_tcp_pcb_touch(pcb);
@@ -52,7 +53,8 @@ static void give_up(struct hz_tcp_pcb *pcb)
 
 static void probe(struct hz_tcp_pcb *pcb)
 {
-	if (hz_tcp_now(pcb->tcp) - pcb->zero_window_ns >= HZ_TCP_ZERO_WINDOW_NS) {
+	if (pcb->rec == NULL || hz_tcp_tick_age_ns(hz_tcp_of(pcb), pcb->rec->zero_window_tick) >=
+	                                HZ_TCP_ZERO_WINDOW_NS) {
 		give_up(pcb);
 		return;
 	}
@@ -60,6 +62,19 @@ static void probe(struct hz_tcp_pcb *pcb)
 	if (pcb->rto_shift < RTO_SHIFT_MAX)
 		pcb->rto_shift++;
 	hz_tcp_pcb_touch(pcb);
+}
+
+/* Everything from snd_una on is sent again, as the window allows; ACKs of what did arrive move snd_nxt
+ * past it. */
+static void go_back(struct hz_tcp_pcb *pcb)
+{
+	struct hz_tcp_rec *rec = pcb->rec;
+
+	rec->snd_nxt = pcb->snd_una;
+	rec->tx_next = rec->tx_head;
+	rec->rtt_start_ns = 0; /* Karn: no sample from what is sent twice */
+	rec->recover = pcb->snd_max;
+	rec->dup_acks = 0;
 }
 
 void hz_tcp_rto_fire(struct hz_tcp_pcb *pcb)
@@ -87,13 +102,10 @@ void hz_tcp_rto_fire(struct hz_tcp_pcb *pcb)
 	pcb->retries++;
 	if (pcb->rto_shift < RTO_SHIFT_MAX)
 		pcb->rto_shift++;
-	/* Everything from snd_una on is sent again, as the window allows; ACKs of what did arrive move
-	 * snd_nxt past it. */
-	pcb->snd_nxt = pcb->snd_una;
-	pcb->tx_next = pcb->tx_head;
-	pcb->rtt_start_ns = 0; /* Karn: no sample from what is sent twice */
-	pcb->recover = pcb->snd_max;
-	pcb->dup_acks = 0;
 	pcb->flags &= ~(uint32_t)(HZ_TCP_F_RECOVERY | HZ_TCP_F_RTX_HEAD);
+	if (pcb->rec == NULL)
+		pcb->flags |= HZ_TCP_F_RTX_HEAD; /* the SYN */
+	else
+		go_back(pcb);
 	hz_tcp_pcb_touch(pcb);
 }

@@ -16,8 +16,8 @@ void hz_tcp_rto_open(struct hz_tcp_pcb *pcb, uint32_t rto_us);
 /* A measured round trip: updates the estimate and ends the backoff. */
 void hz_tcp_rto_sample(struct hz_tcp_pcb *pcb, uint64_t rtt_ns);
 
-/* Now plus the backed-off timeout. */
-uint64_t hz_tcp_rto_deadline(const struct hz_tcp_pcb *pcb);
+/* Now plus the backed-off timeout, in ticks. */
+uint32_t hz_tcp_rto_deadline(const struct hz_tcp_pcb *pcb);
 
 /* The retransmission or persist timer expired. */
 void hz_tcp_rto_fire(struct hz_tcp_pcb *pcb);

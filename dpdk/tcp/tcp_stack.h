@@ -19,22 +19,32 @@
 #define HZ_TCP_HOLD_SMALL_BYTES 4096u
 /* Twice the window, so that moving the rest to the front is rare however little is consumed. */
 #define HZ_TCP_HOLD_LARGE_BYTES (2u * HZ_LIMIT_hold_bytes_max)
+#define HZ_TCP_PROTOS_MAX       8u /* kinds of connections: what listens, and what opens by itself */
 #define HZ_TCP_CHALLENGES_PER_S 500u /* plus a random number below it, RFC 5961 7 */
+
+/* Connections with something to do, in the order in which they got it. */
+struct hz_tcp_turn {
+	struct hz_tcp_pcb **pcb; /* owned; each connection once at most */
+	uint32_t count;
+};
 
 struct hz_tcp {
 	struct hz_tcp_conf conf; /* listens: owned copy */
 	struct hz_tcp_table table;
-	struct hz_pool pcbs;
+	struct hz_pool pcbs, recs;
+	struct hz_tcp_paths paths;
 	struct hz_pool hold_small, hold_large;
 	struct hz_tcp_tw_queue time_wait;
 	struct hz_wheel wheel;
-	struct hz_tcp_pcb *turn_first, **turn_last; /* connections with something to do */
+	struct hz_tcp_turn turn, turn_now; /* of the next flush; of the one that runs */
 
 	/* A buffer for reserve(): valid until the next down-call, so one per stack will do. */
 	struct rte_mbuf *spare;
 	struct hz_tcp_pcb *reserved_by;
 	struct rte_mbuf *reserved_in;
 	uint32_t reserved_bytes;
+
+	const struct hz_proto_ops *protos[HZ_TCP_PROTOS_MAX]; /* 0: of every listener */
 
 	uint32_t half_open_count;
 	uint32_t half_open_max;
@@ -48,6 +58,12 @@ struct hz_tcp {
 	uint16_t ip_id;      /* RFC 6864 4.1: unique enough while a fragment may live */
 	bool is_draining;
 };
+
+/* Whom connections of this kind belong to. One call away, so that a connection need not keep it. */
+static inline const struct hz_proto_ops *hz_tcp_proto(const struct hz_tcp_pcb *pcb)
+{
+	return hz_tcp_of(pcb)->protos[pcb->proto];
+}
 
 static inline uint64_t hz_tcp_now(const struct hz_tcp *tcp)
 {
@@ -64,6 +80,14 @@ static inline void hz_tcp_count_drop(const struct hz_tcp *tcp, enum hz_counter r
 {
 	hz_slot_count(tcp->conf.slot, reason);
 	tcp->conf.slot->worker->dropped++;
+}
+
+/* Microseconds modulo 2^32, never 0: for what is timed only now and then. */
+static inline uint32_t hz_tcp_us(const struct hz_tcp *tcp)
+{
+	uint32_t us = (uint32_t)(hz_tcp_now(tcp) / HZ_NS_PER_US);
+
+	return us != 0 ? us : 1;
 }
 
 /* Timestamp clock of RFC 7323 5.4 in milliseconds; each connection adds its own offset. */

@@ -2,6 +2,7 @@
 
 #include "tcp/tcp_hold.h"
 #include "tcp/tcp_idle.h"
+#include "tcp/tcp_rec.h"
 #include "tcp/tcp_seg.h"
 #include "tcp/tcp_stack.h"
 #include "tcp/tcp_timer.h"
@@ -50,17 +51,18 @@ static struct rte_mbuf *spare_get(struct hz_tcp *tcp, struct hz_port *port)
 static struct hz_wspan reserved(struct hz_tcp_pcb *pcb, struct rte_mbuf *seg, uint8_t *at,
                                 uint32_t room)
 {
-	pcb->tcp->reserved_by = pcb;
-	pcb->tcp->reserved_in = seg;
-	pcb->tcp->reserved_bytes = room;
+	hz_tcp_of(pcb)->reserved_by = pcb;
+	hz_tcp_of(pcb)->reserved_in = seg;
+	hz_tcp_of(pcb)->reserved_bytes = room;
 	return (struct hz_wspan){ at, room };
 }
 
 static struct hz_wspan stream_reserve(struct hz_stream *s, size_t min_bytes)
 {
 	struct hz_tcp_pcb *pcb = hz_tcp_pcb_of(s);
-	struct hz_tcp *tcp = pcb->tcp;
-	struct rte_mbuf *tail = pcb->tx_tail, *seg;
+	struct hz_tcp *tcp = hz_tcp_of(pcb);
+	const struct hz_tcp_rec *rec = pcb->rec;
+	struct rte_mbuf *tail = rec != NULL ? rec->tx_tail : NULL, *seg;
 	uint32_t min = (uint32_t)HZ_MAX(min_bytes, 1u), room;
 
 	assert(min_bytes <= HZ_RESERVE_MAX);
@@ -73,12 +75,12 @@ static struct hz_wspan stream_reserve(struct hz_stream *s, size_t min_bytes)
 		room = pcb->snd_mss - hz_seg_bytes(tail);
 		return reserved(pcb, tail, hz_seg_payload(tail) + hz_seg_bytes(tail), room);
 	}
-	if (pcb->tx_count >= HZ_TCP_TX_SEGMENTS_MAX ||
+	if ((rec != NULL && rec->tx_count >= HZ_TCP_TX_SEGMENTS_MAX) ||
 	    hz_tcp_pcb_tx_bytes(pcb) + HZ_MAX(min, pcb->snd_mss) > HZ_LIMIT_tx_bytes_max)
 		return blocked(pcb, 0);
-	if (tcp->tx_total >= pcb->port->pool->size / HZ_TCP_TX_POOL_PART)
+	if (tcp->tx_total >= pcb->path->port->pool->size / HZ_TCP_TX_POOL_PART)
 		return blocked(pcb, HZ_TCP_F_NO_MBUF);
-	seg = spare_get(tcp, pcb->port);
+	seg = spare_get(tcp, pcb->path->port);
 	if (seg == NULL)
 		return blocked(pcb, HZ_TCP_F_NO_MBUF);
 	/* A peer with a smaller MSS gets the segment in slices (tcp_out.c). */
@@ -89,26 +91,27 @@ static struct hz_wspan stream_reserve(struct hz_stream *s, size_t min_bytes)
 
 static void queue_spare(struct hz_tcp_pcb *pcb, uint32_t bytes)
 {
-	struct rte_mbuf *seg = pcb->tcp->spare;
+	struct rte_mbuf *seg = hz_tcp_of(pcb)->spare;
+	struct hz_tcp_rec *rec = hz_tcp_rec_need(pcb);
 
-	pcb->tcp->spare = NULL;
+	hz_tcp_of(pcb)->spare = NULL;
 	hz_seg_set(seg, pcb->snd_end, seg->data_off, bytes);
 	hz_seg_set_next(seg, NULL);
-	if (pcb->tx_tail != NULL)
-		hz_seg_set_next(pcb->tx_tail, seg);
+	if (rec->tx_tail != NULL)
+		hz_seg_set_next(rec->tx_tail, seg);
 	else
-		pcb->tx_head = seg;
-	pcb->tx_tail = seg;
-	if (pcb->tx_next == NULL)
-		pcb->tx_next = seg;
-	pcb->tx_count++;
-	pcb->tcp->tx_total++;
+		rec->tx_head = seg;
+	rec->tx_tail = seg;
+	if (rec->tx_next == NULL)
+		rec->tx_next = seg;
+	rec->tx_count++;
+	hz_tcp_of(pcb)->tx_total++;
 }
 
 static void stream_commit(struct hz_stream *s, size_t bytes)
 {
 	struct hz_tcp_pcb *pcb = hz_tcp_pcb_of(s);
-	struct hz_tcp *tcp = pcb->tcp;
+	struct hz_tcp *tcp = hz_tcp_of(pcb);
 	struct rte_mbuf *seg = tcp->reserved_in;
 	uint32_t n = (uint32_t)bytes;
 
@@ -116,7 +119,7 @@ static void stream_commit(struct hz_stream *s, size_t bytes)
 		return;
 	assert(bytes <= tcp->reserved_bytes);
 	tcp->reserved_by = NULL;
-	if (seg == pcb->tx_tail)
+	if (pcb->rec != NULL && seg == pcb->rec->tx_tail)
 		hz_seg_set(seg, hz_seg_seq(seg), hz_seg_offset(seg), hz_seg_bytes(seg) + n);
 	else
 		queue_spare(pcb, n);
@@ -169,8 +172,15 @@ static void stream_abort(struct hz_stream *s)
 static void stream_timer(struct hz_stream *s, uint64_t deadline_ns)
 {
 	struct hz_tcp_pcb *pcb = hz_tcp_pcb_of(s);
+	const struct hz_tcp *tcp = hz_tcp_of(pcb);
 
-	pcb->app_at = deadline_ns;
+	pcb->app_at = 0;
+	if (deadline_ns != 0) {
+		uint64_t now_ns = hz_tcp_now(tcp);
+		uint64_t after_ns = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
+
+		pcb->app_at = hz_tcp_tick_after(tcp, HZ_MIN(after_ns, HZ_TCP_AFTER_NS_MAX));
+	}
 	if (pcb->state != HZ_TCP_CLOSED)
 		hz_tcp_timer_update(pcb);
 }
@@ -179,8 +189,8 @@ static void stream_peer(const struct hz_stream *s, uint8_t addr[16], uint16_t *p
 {
 	const struct hz_tcp_pcb *pcb = hz_tcp_pcb_of(s);
 
-	memcpy(addr, pcb->key.remote.byte, 16);
-	*port = __builtin_bswap16((uint16_t)pcb->key.ports);
+	memcpy(addr, pcb->remote.byte, 16);
+	*port = __builtin_bswap16((uint16_t)pcb->ports);
 }
 
 const struct hz_stream_ops hz_tcp_stream_ops = {
@@ -198,10 +208,10 @@ const struct hz_stream_ops hz_tcp_stream_ops = {
 void hz_tcp_stream_open(struct hz_tcp_pcb *pcb)
 {
 	bool is_active = (pcb->flags & HZ_TCP_F_ACTIVE) != 0;
-	void *ctx = is_active ? pcb->stream.owner : pcb->tcp->conf.proto_ctx;
+	void *ctx = is_active ? pcb->stream.owner : hz_tcp_of(pcb)->conf.proto_ctx;
 
 	pcb->flags &= ~(uint32_t)HZ_TCP_F_ACTIVE;
-	if (pcb->stream.proto->on_open(ctx, &pcb->stream) != 0)
+	if (hz_tcp_proto(pcb)->on_open(ctx, &pcb->stream) != 0)
 		stream_abort(&pcb->stream);
 	else
 		pcb->flags |= HZ_TCP_F_OPENED;
@@ -209,21 +219,27 @@ void hz_tcp_stream_open(struct hz_tcp_pcb *pcb)
 
 static void hold_discard(struct hz_tcp_pcb *pcb)
 {
-	hz_tcp_hold_consume(pcb->tcp, &pcb->hold, pcb->hold.bytes);
+	if (pcb->rec != NULL)
+		hz_tcp_hold_consume(hz_tcp_of(pcb), &pcb->rec->hold, hz_tcp_rec_held(pcb));
+}
+
+static uint32_t tx_segments(const struct hz_tcp_pcb *pcb)
+{
+	return pcb->rec != NULL ? pcb->rec->tx_count : 0;
 }
 
 /* Shows all that is held; returns how much was consumed. */
 static uint32_t held_show(struct hz_tcp_pcb *pcb)
 {
-	struct hz_span held = hz_tcp_hold_bytes(&pcb->hold);
-	size_t n = pcb->stream.proto->on_data(&pcb->stream, held);
+	struct hz_span held = hz_tcp_hold_bytes(&pcb->rec->hold);
+	size_t n = hz_tcp_proto(pcb)->on_data(&pcb->stream, held);
 
 	assert(n <= held.len);
 	if (!is_reading(pcb)) {
 		hold_discard(pcb);
 		return 0;
 	}
-	hz_tcp_hold_consume(pcb->tcp, &pcb->hold, (uint32_t)n);
+	hz_tcp_hold_consume(hz_tcp_of(pcb), &pcb->rec->hold, (uint32_t)n);
 	if (n > 0 && n < held.len) {
 		pcb->flags |= HZ_TCP_F_AGAIN;
 		hz_tcp_pcb_touch(pcb);
@@ -237,19 +253,20 @@ void hz_tcp_stream_deliver(struct hz_tcp_pcb *pcb, const uint8_t *data, uint32_t
 
 	if (!is_reading(pcb) || bytes == 0)
 		return;
-	if (pcb->hold.bytes == 0) {
-		n = pcb->stream.proto->on_data(&pcb->stream, (struct hz_span){ data, bytes });
+	if (hz_tcp_rec_held(pcb) == 0) {
+		n = hz_tcp_proto(pcb)->on_data(&pcb->stream, (struct hz_span){ data, bytes });
 		assert(n <= bytes);
 		if (n == bytes || !is_reading(pcb))
 			return;
 		if (n > 0)
 			pcb->flags |= HZ_TCP_F_AGAIN;
 	}
-	if (hz_tcp_hold_put(pcb->tcp, &pcb->hold, data + n, bytes - (uint32_t)n) != 0) {
+	if (hz_tcp_hold_put(hz_tcp_of(pcb), &hz_tcp_rec_need(pcb)->hold, data + n,
+	                    bytes - (uint32_t)n) != 0) {
 		stream_abort(&pcb->stream);
 		return;
 	}
-	if (pcb->hold.bytes > bytes - n)
+	if (hz_tcp_rec_held(pcb) > bytes - n)
 		held_show(pcb);
 }
 
@@ -257,7 +274,7 @@ void hz_tcp_stream_eof(struct hz_tcp_pcb *pcb)
 {
 	if (!(pcb->flags & HZ_TCP_F_FIN_IN) || (pcb->flags & HZ_TCP_F_EOF_DONE) || !is_reading(pcb))
 		return;
-	while (pcb->hold.bytes > 0) {
+	while (hz_tcp_rec_held(pcb) > 0) {
 		if (held_show(pcb) == 0)
 			break;
 	}
@@ -265,7 +282,7 @@ void hz_tcp_stream_eof(struct hz_tcp_pcb *pcb)
 	if (!is_reading(pcb) || (pcb->flags & HZ_TCP_F_WANT_WRITE))
 		return;
 	pcb->flags |= HZ_TCP_F_EOF_DONE;
-	pcb->stream.proto->on_eof(&pcb->stream);
+	hz_tcp_proto(pcb)->on_eof(&pcb->stream);
 }
 
 void hz_tcp_stream_turn(struct hz_tcp_pcb *pcb)
@@ -281,12 +298,12 @@ void hz_tcp_stream_turn(struct hz_tcp_pcb *pcb)
 		return;
 	pcb->flags &= ~(uint32_t)HZ_TCP_F_AGAIN;
 	if (due & HZ_TCP_F_WANT_WRITE) {
-		if (hz_tcp_pcb_tx_bytes(pcb) > TX_WAKE_BYTES || pcb->tx_count > TX_WAKE_SEGMENTS)
+		if (hz_tcp_pcb_tx_bytes(pcb) > TX_WAKE_BYTES || tx_segments(pcb) > TX_WAKE_SEGMENTS)
 			return;
 		pcb->flags &= ~(uint32_t)HZ_TCP_F_WANT_WRITE;
-		pcb->stream.proto->on_writable(&pcb->stream);
+		hz_tcp_proto(pcb)->on_writable(&pcb->stream);
 	}
-	if (is_reading(pcb) && pcb->hold.bytes > 0)
+	if (is_reading(pcb) && hz_tcp_rec_held(pcb) > 0)
 		held_show(pcb);
 	hz_tcp_stream_eof(pcb);
 }
@@ -295,8 +312,8 @@ void hz_tcp_stream_timer(struct hz_tcp_pcb *pcb)
 {
 	if (!(pcb->flags & (HZ_TCP_F_OPENED | HZ_TCP_F_ACTIVE)) || (pcb->flags & HZ_TCP_F_ABORT))
 		return;
-	pcb->stream.proto->on_timer(&pcb->stream);
-	if (is_reading(pcb) && pcb->hold.bytes > 0) {
+	hz_tcp_proto(pcb)->on_timer(&pcb->stream);
+	if (is_reading(pcb) && hz_tcp_rec_held(pcb) > 0) {
 		held_show(pcb);
 		hz_tcp_stream_eof(pcb);
 	}
@@ -307,7 +324,7 @@ void hz_tcp_stream_closed(struct hz_tcp_pcb *pcb)
 {
 	if (pcb->flags & (HZ_TCP_F_OPENED | HZ_TCP_F_ACTIVE)) {
 		pcb->flags &= ~(uint32_t)(HZ_TCP_F_OPENED | HZ_TCP_F_ACTIVE);
-		pcb->stream.proto->on_close(&pcb->stream, pcb->close_why);
+		hz_tcp_proto(pcb)->on_close(&pcb->stream, pcb->close_why);
 	}
 	hold_discard(pcb);
 }

@@ -80,15 +80,15 @@ void hz_tcp_tw_enter(struct hz_tcp *tcp, const struct hz_tcp_pcb *pcb)
 	tw = hz_tcp_tw_at(queue, at);
 	queue->free = tw->older;
 	*tw = (struct hz_tcp_tw){
-		.key = pcb->key,
 		.hash = pcb->hash,
-		.snd_nxt = pcb->snd_nxt,
+		.snd_nxt = pcb->snd_max,
 		.rcv_nxt = pcb->rcv_nxt,
 		.ts_recent = pcb->ts_recent,
 		.ts_offset = pcb->ts_offset,
 		.flags = pcb->flags & HZ_TCP_F_TS,
 		.expires_ns = hz_tcp_now(tcp) + HZ_TCP_TIME_WAIT_NS,
 	};
+	hz_tcp_pcb_key(pcb, &tw->key);
 	link_newest(queue, at);
 	queue->count++;
 	hz_tcp_table_add(&tcp->table, tw->hash, at | HZ_TCP_REF_TIME_WAIT);

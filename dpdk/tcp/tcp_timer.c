@@ -5,48 +5,50 @@
 #include "tcp/tcp_stack.h"
 #include "tcp/tcp_stream.h"
 
-static bool is_due(uint64_t deadline_ns, uint64_t now_ns)
+static bool is_due(const struct hz_tcp *tcp, uint32_t deadline)
 {
-	return deadline_ns != 0 && deadline_ns <= now_ns;
+	return deadline != 0 && hz_seq_leq(deadline, hz_tcp_tick(tcp));
 }
 
-static uint64_t earlier(uint64_t a, uint64_t b)
+static uint32_t earlier(uint32_t a, uint32_t b)
 {
 	if (a == 0 || b == 0)
 		return a | b;
-	return HZ_MIN(a, b);
+	return hz_seq_lt(a, b) ? a : b;
 }
 
 void hz_tcp_timer_update(struct hz_tcp_pcb *pcb)
 {
-	uint64_t first =
+	uint32_t first =
 		earlier(earlier(pcb->rtx_at, pcb->delack_at), earlier(pcb->app_at, pcb->state_at));
+	struct hz_tcp *tcp = hz_tcp_of(pcb);
+	uint64_t now, at;
 
-	if (first == 0 || (pcb->armed_at != 0 && pcb->armed_at <= first))
+	if (first == 0 || (hz_timer_is_armed(&pcb->timer) &&
+	                   hz_seq_leq((uint32_t)pcb->timer.deadline_tick, first)))
 		return;
-	pcb->armed_at = first;
-	hz_wheel_arm(&pcb->tcp->wheel, &pcb->timer, first);
+	now = hz_tcp_now(tcp) >> HZ_WHEEL_TICK_SHIFT;
+	at = now + (uint64_t)(int64_t)hz_seq_diff(first, (uint32_t)now);
+	hz_wheel_arm(&tcp->wheel, &pcb->timer, at << HZ_WHEEL_TICK_SHIFT);
 }
 
 void hz_tcp_timer_fire(void *ctx, struct hz_timer *timer)
 {
 	struct hz_tcp_pcb *pcb = HZ_CONTAINER_OF(timer, struct hz_tcp_pcb, timer);
 	const struct hz_tcp *tcp = ctx;
-	uint64_t now_ns = hz_tcp_now(tcp);
 
-	pcb->armed_at = 0;
 	if (pcb->state == HZ_TCP_CLOSED)
 		return;
-	if (is_due(pcb->state_at, now_ns))
+	if (is_due(tcp, pcb->state_at))
 		hz_tcp_idle_fire(pcb);
-	if (is_due(pcb->rtx_at, now_ns))
+	if (is_due(tcp, pcb->rtx_at))
 		hz_tcp_rto_fire(pcb);
-	if (is_due(pcb->delack_at, now_ns)) {
+	if (is_due(tcp, pcb->delack_at)) {
 		pcb->delack_at = 0;
 		pcb->flags |= HZ_TCP_F_ACK_NOW;
 		hz_tcp_pcb_touch(pcb);
 	}
-	if (is_due(pcb->app_at, now_ns)) {
+	if (is_due(tcp, pcb->app_at)) {
 		pcb->app_at = 0;
 		hz_tcp_stream_timer(pcb);
 	}

@@ -1,11 +1,38 @@
 /* One wheel node per connection for all its deadlines. Moving a deadline later costs nothing: the node
- * fires early, looks, and is armed again. */
+ * fires early, looks, and is armed again. Deadlines and times past are kept in ticks of the wheel, 131 us,
+ * modulo 2^32: right for three days around now, which no timer reaches. 0 is kept for "not set". */
 #ifndef HZ_TCP_TIMER_H
 #define HZ_TCP_TIMER_H
 
-#include "tcp/tcp_pcb.h"
+#include "tcp/tcp_stack.h"
 
-#define HZ_TCP_DELACK_NS (20 * HZ_NS_PER_MS) /* RFC 9293 3.8.6.3 wants less than 500 ms */
+#define HZ_TCP_DELACK_NS    (20 * HZ_NS_PER_MS) /* RFC 9293 3.8.6.3 wants less than 500 ms */
+
+#define HZ_TCP_TICK_NS      (1ull << HZ_WHEEL_TICK_SHIFT)
+#define HZ_TCP_AFTER_NS_MAX (INT32_MAX * HZ_TCP_TICK_NS)
+
+/* Now, as a time to look back to. */
+static inline uint32_t hz_tcp_tick(const struct hz_tcp *tcp)
+{
+	uint32_t tick = (uint32_t)(hz_tcp_now(tcp) >> HZ_WHEEL_TICK_SHIFT);
+
+	return tick != 0 ? tick : 1;
+}
+
+/* The deadline after_ns from now, not earlier. after_ns is less than three days. */
+static inline uint32_t hz_tcp_tick_after(const struct hz_tcp *tcp, uint64_t after_ns)
+{
+	uint32_t tick = (uint32_t)((hz_tcp_now(tcp) + after_ns + HZ_TCP_TICK_NS - 1) >>
+	                           HZ_WHEEL_TICK_SHIFT);
+
+	return tick != 0 ? tick : 1;
+}
+
+/* Time since tick, which is set. */
+static inline uint64_t hz_tcp_tick_age_ns(const struct hz_tcp *tcp, uint32_t tick)
+{
+	return (uint64_t)(hz_tcp_tick(tcp) - tick) << HZ_WHEEL_TICK_SHIFT;
+}
 
 /* Arms the node when a deadline is earlier than it. */
 void hz_tcp_timer_update(struct hz_tcp_pcb *pcb);

@@ -196,7 +196,7 @@ int fake_stream_open_from(struct fake_stream *fs, struct hz_env *env,
 	int err;
 
 	*fs = (struct fake_stream){
-		.s = { .ops = &fake_ops, .proto = proto },
+		.s = { .ops = &fake_ops },
 		.env = env,
 		.proto = proto,
 		.window = window,

@@ -94,9 +94,3 @@ uint32_t hz_pool_index(const struct hz_pool *pool, const void *object)
 	assert(offset < pool->mapped_bytes);
 	return (uint32_t)(offset / pool->object_bytes);
 }
-
-void *hz_pool_at(const struct hz_pool *pool, uint32_t index)
-{
-	assert(index < pool->capacity);
-	return pool->base + (size_t)index * pool->object_bytes;
-}

@@ -2,6 +2,7 @@
 #ifndef HZ_POOL_H
 #define HZ_POOL_H
 
+#include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,10 @@ void hz_pool_put(struct hz_pool *pool, void *object);
 
 /* Index of an object, stable for its life, and back. */
 uint32_t hz_pool_index(const struct hz_pool *pool, const void *object);
-void *hz_pool_at(const struct hz_pool *pool, uint32_t index);
+static inline void *hz_pool_at(const struct hz_pool *pool, uint32_t index)
+{
+	assert(index < pool->capacity);
+	return pool->base + (size_t)index * pool->object_bytes;
+}
 
 #endif

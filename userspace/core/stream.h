@@ -67,10 +67,10 @@ struct hz_stream_ops {
 	void (*peer)(const struct hz_stream *s, uint8_t addr[16], uint16_t *port);
 };
 
-/* The shared head of a transport's connection object, which embeds it. */
+/* The shared head of a transport's connection object, which embeds it. Where up-calls go is the
+ * transport's own matter: mostly one protocol for all its connections. */
 struct hz_stream {
 	const struct hz_stream_ops *ops;
-	const struct hz_proto_ops *proto;
 	void *owner; /* the protocol's object */
 };
 

@@ -93,7 +93,7 @@ void hz_sock_conn_open(struct sock_worker *worker, int fd, const struct sockaddr
 	}
 	memset(conn, 0, sizeof(*conn));
 	conn->stream.ops = &hz_sock_stream_ops;
-	conn->stream.proto = worker->conf.proto;
+	conn->proto = worker->conf.proto;
 	conn->source = (struct sock_source){ SOCK_SOURCE_CONN, fd };
 	conn->worker = worker;
 	peer_set(conn, peer);
@@ -112,8 +112,8 @@ void hz_sock_conn_open(struct sock_worker *worker, int fd, const struct sockaddr
 	sock_count(&worker->conf.slot->worker->connections_opened, 1);
 	sock_set(&worker->conf.slot->worker->connections, worker->conns.in_use);
 	worker->current = conn;
-	if (conn->stream.proto->on_open(worker->conf.proto_ctx, &conn->stream) != 0) {
-		conn->stream.proto = NULL; /* refused: no further call */
+	if (conn->proto->on_open(worker->conf.proto_ctx, &conn->stream) != 0) {
+		conn->proto = NULL; /* refused: no further call */
 		end(conn, HZ_CLOSE_ABORT);
 	}
 	hz_sock_conn_run(conn);
@@ -125,8 +125,8 @@ void hz_sock_conn_close(struct sock_conn *conn, enum hz_close_why why)
 
 	worker->current = conn;
 	conn->is_ending = true; /* down-calls from on_close change nothing any more */
-	if (conn->stream.proto != NULL)
-		conn->stream.proto->on_close(&conn->stream, why);
+	if (conn->proto != NULL)
+		conn->proto->on_close(&conn->stream, why);
 	worker->current = NULL;
 	hz_wheel_cancel(&worker->wheel, &conn->timer);
 	hz_wheel_cancel(&worker->wheel, &conn->linger);
@@ -237,7 +237,7 @@ void hz_sock_conn_timer(void *ctx, struct hz_timer *timer)
 		conn = HZ_CONTAINER_OF(timer, struct sock_conn, timer);
 		worker->current = conn;
 		if (!conn->is_ending) {
-			conn->stream.proto->on_timer(&conn->stream);
+			conn->proto->on_timer(&conn->stream);
 			conn->present_due = true;
 		}
 	}
@@ -251,7 +251,7 @@ static void present(struct sock_conn *conn)
 	conn->present_due = false;
 	if (conn->in.len == 0)
 		return;
-	consumed = conn->stream.proto->on_data(&conn->stream, conn->in);
+	consumed = conn->proto->on_data(&conn->stream, conn->in);
 	if (consumed > conn->in.len)
 		consumed = conn->in.len;
 	conn->in.data += consumed;
@@ -267,7 +267,7 @@ static bool step(struct sock_conn *conn)
 	if (conn->wants_writable && hz_sock_tx_has_room(conn)) {
 		conn->wants_writable = false;
 		conn->present_due = true;
-		conn->stream.proto->on_writable(&conn->stream);
+		conn->proto->on_writable(&conn->stream);
 		return true;
 	}
 	if (conn->present_due) {
@@ -276,7 +276,7 @@ static bool step(struct sock_conn *conn)
 	}
 	if (conn->peer_fin && !conn->eof_told && !conn->wants_writable) {
 		conn->eof_told = true;
-		conn->stream.proto->on_eof(&conn->stream);
+		conn->proto->on_eof(&conn->stream);
 		return true;
 	}
 	return false;

@@ -53,6 +53,7 @@ enum sock_timer_kind { SOCK_TIMER_PROTO, SOCK_TIMER_LINGER };
 /* One connection. From worker->conns, owned by its worker until on_close returned. */
 struct sock_conn {
 	struct hz_stream stream;
+	const struct hz_proto_ops *proto; /* NULL: it refused, no further call */
 	struct sock_source source;
 	struct sock_worker *worker;
 	struct hz_list all;     /* worker->all */

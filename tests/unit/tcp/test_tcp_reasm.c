@@ -3,6 +3,7 @@
 #include "core/rng.h"
 #include "fake_port.h"
 #include "tcp/tcp_reasm.h"
+#include "tcp/tcp_rec.h"
 #include "tcp/tcp_seg.h"
 #include "tcp/tcp_stack.h"
 #include <rte_mempool.h>
@@ -13,6 +14,8 @@
 static struct fake_port port;
 static struct hz_tcp tcp;
 static struct hz_tcp_pcb pcb;
+static struct hz_tcp_rec rec;
+static struct hz_tcp_path path;
 
 static void opened(uint32_t mbufs, uint32_t rcv_nxt)
 {
@@ -20,7 +23,10 @@ static void opened(uint32_t mbufs, uint32_t rcv_nxt)
 	memset(&tcp, 0, sizeof(tcp));
 	memset(&pcb, 0, sizeof(pcb));
 	tcp.conf.slot = &port.slot;
-	pcb.tcp = &tcp;
+	memset(&rec, 0, sizeof(rec));
+	path.tcp = &tcp;
+	pcb.path = &path;
+	pcb.rec = &rec;
 	pcb.rcv_nxt = rcv_nxt;
 }
 
@@ -49,7 +55,7 @@ static void check(const bool *kept)
 {
 	uint32_t bytes = 0, count = 0, last = pcb.rcv_nxt;
 
-	for (struct rte_mbuf *seg = pcb.reasm; seg != NULL; seg = hz_seg_next(seg)) {
+	for (struct rte_mbuf *seg = rec.reasm; seg != NULL; seg = hz_seg_next(seg)) {
 		CU_ASSERT_FATAL(hz_seq_geq(hz_seg_seq(seg), last) && hz_seg_bytes(seg) > 0);
 		for (uint32_t i = 0; i < hz_seg_bytes(seg); i++) {
 			uint32_t at = hz_seg_seq(seg) + i - pcb.rcv_nxt;
@@ -64,7 +70,7 @@ static void check(const bool *kept)
 	for (uint32_t at = 0; at < SPAN; at++)
 		bytes -= kept[at];
 	CU_ASSERT_EQUAL_FATAL(bytes, 0);
-	CU_ASSERT_EQUAL(count, pcb.reasm_count);
+	CU_ASSERT_EQUAL(count, rec.reasm_count);
 	CU_ASSERT_EQUAL(count, tcp.reasm_total);
 }
 
@@ -84,8 +90,8 @@ static void blocks_check(const bool *kept)
 			CU_ASSERT_NOT_EQUAL(block[i].start, block[j].start);
 	}
 	if (count > 0) /* RFC 2018 4: the newest first */
-		CU_ASSERT(hz_seq_leq(block[0].start, pcb.reasm_last) &&
-		          hz_seq_gt(block[0].end, pcb.reasm_last));
+		CU_ASSERT(hz_seq_leq(block[0].start, rec.reasm_last) &&
+		          hz_seq_gt(block[0].end, rec.reasm_last));
 }
 
 static void reasm_of_random_overlaps_matches_model(void)
@@ -116,7 +122,7 @@ static void reasm_of_random_overlaps_matches_model(void)
 			pcb.rcv_nxt = hz_seg_end(seg);
 			rte_pktmbuf_free(seg);
 		}
-		hz_seg_free_list(pcb.reasm);
+		hz_seg_free_list(rec.reasm);
 		CU_ASSERT_EQUAL_FATAL(fake_port_close(&port), 0);
 	}
 }
@@ -130,17 +136,17 @@ static void reasm_beyond_segment_limit_is_refused(void)
 	CU_ASSERT_EQUAL(port.worker.counters[HZ_COUNTER_drop_reasm_full], 1);
 	CU_ASSERT_FALSE(put(1, 1)); /* there already: not a drop */
 	CU_ASSERT_EQUAL(port.worker.counters[HZ_COUNTER_drop_reasm_full], 1);
-	hz_seg_free_list(pcb.reasm);
+	hz_seg_free_list(rec.reasm);
 	CU_ASSERT_EQUAL(fake_port_close(&port), 0);
 }
 
 static void reasm_beyond_byte_limit_is_refused(void)
 {
 	opened(1024, 100);
-	pcb.reasm_bytes = HZ_LIMIT_reasm_bytes_max - 10;
+	rec.reasm_bytes = HZ_LIMIT_reasm_bytes_max - 10;
 	CU_ASSERT_FALSE(put(1, 11));
 	CU_ASSERT_TRUE(put(1, 10));
-	hz_seg_free_list(pcb.reasm);
+	hz_seg_free_list(rec.reasm);
 	CU_ASSERT_EQUAL(fake_port_close(&port), 0);
 }
 
@@ -150,7 +156,7 @@ static void reasm_beyond_pool_share_is_refused(void)
 	for (uint32_t i = 0; i < 64 / HZ_TCP_REASM_POOL_PART; i++)
 		CU_ASSERT_TRUE(put(1 + 2 * i, 1));
 	CU_ASSERT_FALSE(put(500, 1));
-	hz_seg_free_list(pcb.reasm);
+	hz_seg_free_list(rec.reasm);
 	CU_ASSERT_EQUAL(fake_port_close(&port), 0);
 }
 

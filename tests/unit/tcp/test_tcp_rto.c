@@ -1,13 +1,16 @@
 #include "hz_test.h"
 
 #include "tcp/cc_newreno.h"
+#include "tcp/tcp_rec.h"
 #include "tcp/tcp_rto.h"
-#include "tcp/tcp_stack.h"
+#include "tcp/tcp_timer.h"
 #include <string.h>
 
 static struct hz_tcp tcp;
 static struct hz_env env;
 static struct hz_tcp_pcb pcb;
+static struct hz_tcp_rec rec;
+static struct hz_tcp_path path;
 
 static void opened(void)
 {
@@ -15,14 +18,17 @@ static void opened(void)
 	memset(&pcb, 0, sizeof(pcb));
 	env.now_ns = 1000;
 	tcp.conf.env = &env;
-	pcb.tcp = &tcp;
+	memset(&rec, 0, sizeof(rec));
+	path.tcp = &tcp;
+	pcb.path = &path;
+	pcb.rec = &rec;
 	pcb.snd_mss = 1000;
 	hz_tcp_rto_open(&pcb, HZ_TCP_RTO_INITIAL_US);
 }
 
 static uint64_t rto_ms(void)
 {
-	return (hz_tcp_rto_deadline(&pcb) - env.now_ns) / HZ_NS_PER_MS;
+	return (hz_tcp_rto_deadline(&pcb) * HZ_TCP_TICK_NS - env.now_ns) / HZ_NS_PER_MS;
 }
 
 static void rto_before_any_sample_is_one_second(void)
