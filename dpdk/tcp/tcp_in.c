@@ -170,7 +170,8 @@ bool hz_tcp_in_establish(struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *se
 	hz_cc_newreno_open(pcb, (pcb->flags & HZ_TCP_F_RETRIED) != 0);
 	if (pcb->flags & HZ_TCP_F_HALF_OPEN)
 		tcp->half_open_count--;
-	pcb->flags &= ~(uint32_t)HZ_TCP_F_HALF_OPEN;
+	/* Nor is a SYN left to repeat, though one may have been due in this very turn. */
+	pcb->flags &= ~(uint32_t)(HZ_TCP_F_HALF_OPEN | HZ_TCP_F_RTX_HEAD);
 	hz_tcp_pcb_set_state(pcb, HZ_TCP_ESTABLISHED);
 	tcp->conf.slot->worker->connections_opened++;
 	hz_tcp_idle_start(pcb);
