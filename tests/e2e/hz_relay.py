@@ -106,22 +106,26 @@ def head_read(reader):
 
 
 def echo(rig, port, body, timeout=300):
-    """Up and down through a fresh connection: seconds of either direction. Up ends with the first byte
-    of the answer, which is not begun before the body is complete."""
+    """Up and down through a fresh connection: seconds of either direction."""
     with client_socket(rig, timeout) as sock:
         sock.connect((SERVER4, port))
-        started = time.monotonic()
-        sock.sendall(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body))
-        sock.sendall(body)
-        reader = sock.makefile("rb", buffering=262144)
-        reader.peek(1)
-        turned = time.monotonic()
-        expect_equal(head_read(reader), len(body), "length of the answer")
-        digest, left = hashlib.sha256(), len(body)
-        while left and (piece := reader.read1(min(left, 262144))):
-            digest.update(piece)
-            left -= len(piece)
-        ended = time.monotonic()
+        return echo_on(sock, body)
+
+
+def echo_on(sock, body):
+    """Up ends with the first byte of the answer, which is not begun before the body is complete."""
+    started = time.monotonic()
+    sock.sendall(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body))
+    sock.sendall(body)
+    reader = sock.makefile("rb", buffering=262144)
+    reader.peek(1)
+    turned = time.monotonic()
+    expect_equal(head_read(reader), len(body), "length of the answer")
+    digest, left = hashlib.sha256(), len(body)
+    while left and (piece := reader.read1(min(left, 262144))):
+        digest.update(piece)
+        left -= len(piece)
+    ended = time.monotonic()
     expect_equal(left, 0, f"bytes missing at the end of {len(body)}")
     expect(digest.digest() == hashlib.sha256(body).digest(), f"{len(body)} bytes came back different")
     return turned - started, ended - turned
