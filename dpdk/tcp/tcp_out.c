@@ -220,6 +220,8 @@ static bool head_resend(struct hz_tcp_pcb *pcb)
 	} else {
 		offset = pcb->snd_una - hz_seg_seq(seg);
 		bytes = HZ_MIN(hz_seg_bytes(seg) - offset, pcb->snd_mss);
+		/* The window may have shrunk to less; into a closed one goes a probe. */
+		bytes = HZ_MIN(bytes, HZ_MAX(pcb->snd_wnd, 1u));
 		/* Not the FIN where it has not been sent yet: snd_nxt counts it. */
 		if (!slice_send(pcb, seg, offset, bytes,
 		                hz_seq_gt(pcb->snd_max, pcb->snd_end)

@@ -23,4 +23,13 @@ $(O)/tests/run_seg $(O)/tests/sim_tcp $(TCP_STORMS): $(TCP_TEST_COMMON) $(TCP_TE
 	$(Q)$(CC) $(HZ_LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(TCP_TEST_LIBS) -Wl,--end-group \
 		$(call pkg_libs,libdpdk liburcu-qsbr)
 
-TESTS += $(O)/tests/run_seg $(O)/tests/sim_tcp $(TCP_STORMS)
+# Two of our stacks; no application of run_seg's.
+SIM_PAIR_OBJS := $(patsubst %,$(O)/obj/tests/tcp/sim_%.o,pair plan host app link wire check) \
+	$(O)/obj/tests/support/fake_port.o
+$(O)/tests/sim_pair $(O)/tests/sim_pair_long: $(SIM_PAIR_OBJS) $(TCP_TEST_LIBS)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(HZ_LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(TCP_TEST_LIBS) -Wl,--end-group \
+		$(call pkg_libs,libdpdk liburcu-qsbr)
+
+TESTS += $(O)/tests/run_seg $(O)/tests/sim_tcp $(TCP_STORMS) $(O)/tests/sim_pair $(O)/tests/sim_pair_long
