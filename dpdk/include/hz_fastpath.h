@@ -55,7 +55,7 @@ void hz_fastpath_drain(struct hz_fastpath *fp);
  * housekeeping. */
 int hz_fastpath_failed(const struct hz_fastpath *fp, struct hz_err *err);
 
-/* True where hugepages were asked for as auto and none were there. */
+/* True without huge pages: boot/hugepages is off, or auto and there were none. */
 bool hz_fastpath_is_degraded(const struct hz_fastpath *fp);
 
 /* Stops workers (open connections are reset), closes ports and EAL. Accepts NULL. */

@@ -242,9 +242,13 @@ int hz_fastpath_start(struct hz_fastpath *fp, struct hz_err *err)
 
 	for (i = 0; i < fp->worker_count; i++) {
 		status = thread_start(&fp->thread[i], i);
+		if (status == -EINVAL) /* of the affinity: there is no such CPU, or not for us */
+			return hz_err_set(err, status, 2, "cpu", "hzd -o boot/cpus=0",
+			                  "boot/cpus: worker %u cannot run on CPU %d: %s", i,
+			                  fp->thread[i].cpu, strerror(EINVAL));
 		if (status != 0)
-			return hz_err_set(err, status, 5, "worker_thread", "check boot/cpus",
-			                  "worker %u on cpu %d not started: %s", i,
+			return hz_err_set(err, status, 5, "worker_thread", "ulimit -u",
+			                  "worker %u on CPU %d not started: %s", i,
 			                  fp->thread[i].cpu, strerror(-status));
 	}
 	clock_gettime(CLOCK_MONOTONIC, &until);

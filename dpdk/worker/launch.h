@@ -12,8 +12,8 @@ struct hz_launch_conf {
 	uint64_t memory_bytes; /* all pools and rings */
 };
 
-/* Decides between huge pages and --no-huge, starts EAL. *is_degraded: hugepages are auto and there
- * were none. 0 or -errno with err filled (5: memory, needed, available and the command; 70: EAL was
+/* Decides between huge pages and --no-huge, starts EAL. *is_degraded: it is --no-huge, asked for
+ * or not. 0 or -errno with err filled (5: memory, needed, available and the command; 70: EAL was
  * started before). */
 int hz_launch_eal(const struct hz_launch_conf *conf, bool *is_degraded, struct hz_err *err);
 

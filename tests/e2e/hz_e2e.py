@@ -110,6 +110,7 @@ def note(text):
 STACK = contextlib.ExitStack()  # closed by main before the sweep, or at exit
 atexit.register(STACK.close)
 PROCESSES = []
+PIDS = set()  # of all that ever ran
 
 
 def _read(path):
@@ -127,6 +128,8 @@ def leftovers():
     for pattern in (f"/run/netns/hz-{own}*", f"/sys/fs/bpf/hz-{own}*", f"/run/hz-{own}*",
                     f"/run/dpdk/hz-{own}*"):
         found.update(glob.glob(pattern))
+    found.update(path for path in glob.glob("/run/hz-lock/hz-*")
+                 if _read(path).strip() in {str(pid) for pid in PIDS})
     found.update(line.split()[1] for line in _read("/proc/self/mounts").splitlines()
                  if own in line.split()[1])
     for line in _read("/proc/meminfo").splitlines():
@@ -166,6 +169,7 @@ class Process:
         self.process = subprocess.Popen(self.command, stdout=self.log, stderr=subprocess.STDOUT,
                                         stdin=subprocess.DEVNULL, text=True, **more)
         self.pid = self.process.pid
+        PIDS.add(self.pid)
         PROCESSES.append(self)
         STACK.callback(self.end)
 

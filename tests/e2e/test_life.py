@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """How hzd starts, refuses to start, drains and ends: exit codes, three-line errors, nothing left."""
+import glob
 import os
 import signal
 import threading
@@ -248,6 +249,46 @@ def hugepages_auto_without_any_is_named_degraded():
 
 
 @test
+def hugepages_off_is_named_degraded():
+    here = rig()
+    daemon = here.serve(options=["boot/hugepages=off"])
+    expect(any("huge" in word for word in here.ctl_json("status")["degraded"]), "status is silent")
+    expect("degraded: no huge" in daemon.output().replace("hugepages", "huge"), daemon.output())
+    daemon.end()
+
+
+@test
+def settings_the_machine_cannot_serve_exit_2_and_start_no_worker():
+    here = Rig("q", queues=2)
+    here.attach()
+    for option, needle in (("boot/workers=1", "2 receive queues"),
+                           ("boot/workers=3", "2 receive queues"), ("boot/cpus=99", "CPU 99")):
+        rest = [] if option.startswith("boot/workers") else ["boot/workers=2"]
+        daemon = here.serve(options=[*rest, option], ready=False)
+        three_lines(daemon, 2, "hzd: cannot start", needle)
+    expect_equal([w["id"] for w in here.ctl_json("worker")["workers"] if w["id"] == 2], [],
+                 "a worker that never ran")
+    here.close()
+
+
+@test
+def lock_anybody_could_hold_does_not_keep_hzd_from_starting():
+    """Whoever is not root can hold no lock that hzd takes."""
+    here = rig()
+    namespace = os.stat(f"/run/netns/{here.server}").st_ino
+    daemon = here.serve()
+    locks = [path for place in ("/run/lock", "/run/hz-lock")
+             for path in glob.glob(f"{place}/hz-{namespace}-*.lock")]
+    expect_equal(len(locks), 1, "locks of one interface")
+    done = run("cat", locks[0], user="nobody", group="nogroup", extra_groups=[], cwd="/", check=False)
+    expect(done.returncode != 0, f"nobody opens {locks[0]}")
+    folder = os.stat(os.path.dirname(locks[0]))
+    expect_equal((folder.st_uid, folder.st_mode & 0o777), (0, 0o700), "owner and mode of its folder")
+    daemon.end()
+    expect(not os.path.exists(locks[0]), "the lock's file outlived hzd")
+
+
+@test
 def missing_capability_exits_7_with_its_name():
     """Every capability of the start set, one at a time."""
     here = rig()
@@ -321,6 +362,16 @@ def rig_down_ends_what_runs_inside():
     expect(not os.path.exists(here.pins), "pins outlived the rig")
     expect(not os.path.exists(f"/run/netns/{here.server}"), "namespace outlived the rig")
     expect(SERVER6 not in run("ip", "-6", "addr").stdout, "address left in the host's namespace")
+
+
+@test
+def rig_down_removes_the_lock_of_a_killed_hzd():
+    here = Rig("k")
+    namespace = os.stat(f"/run/netns/{here.server}").st_ino
+    here.start().kill()
+    expect_equal(len(glob.glob(f"/run/hz-lock/hz-{namespace}-*")), 1, "locks after kill -9")
+    here.close()
+    expect_equal(glob.glob(f"/run/hz-lock/hz-{namespace}-*"), [], "locks outlived the rig")
 
 
 if __name__ == "__main__":

@@ -132,6 +132,35 @@ def second_hzd_is_refused_with_the_pid_of_the_first():
 
 
 @test
+def request_its_asker_gave_up_is_not_carried_out():
+    daemon = running()
+    before = ctl_json("status")["generation"]
+    daemon.signal(signal.SIGSTOP)
+    ctl("reload", code=6)  # five seconds, then it tells its user that nothing happened
+    daemon.signal(signal.SIGCONT)
+    expect_equal(ctl_json("status")["generation"], before, "generation")
+
+
+@test
+def end_of_the_logs_reader_does_not_end_hzd():
+    for process in daemons():
+        process.end()
+    reader, writer = os.pipe()
+    words = [BIN + "/hzd", "-i", NAME, "-c", BENCH_SITE, "-l", f"lo,127.0.0.1:{PORT}", "-o",
+             "boot/io=socket", "-o", "timeouts/lame_duck_ms=0"]
+    daemon = Process("sh", "-c", 'exec "$@" >&"$0" 2>&1', str(writer), *words, env=env(),
+                     pass_fds=[writer], **NOBODY)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as log:
+        wait_until(lambda: log.readline() in (b"ready\n", b""), 10, "not ready")
+    ctl("reload")
+    daemon.signal(signal.SIGHUP)
+    wait_until(lambda: ctl_json("status")["generation"] == 3, 3, "SIGHUP changed nothing")
+    daemon.end()
+    expect_equal(daemon.process.returncode, 0, "exit code")
+
+
+@test
 def clients_beyond_the_seats_wait_for_their_turn():
     running()
     results = []
@@ -208,6 +237,8 @@ def drain_finishes_the_slow_download_and_ends_with_0():
     got = len(sock.recv(4096))
     ctl("drain")
     ctl("drain")  # asking again does not cut it short
+    for process in daemons():
+        process.signal(signal.SIGTERM)  # nor does one signal, as a service manager sends it then
     expect_equal(ctl_json("status", code=1)["state"], "draining", "state")
     time.sleep(2.5)  # longer than the linger time
     started = time.monotonic()

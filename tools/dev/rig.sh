@@ -195,9 +195,15 @@ pins_remove() {
 	rm -rf "$pins"
 }
 
-# What an hzd that was killed could not remove itself.
+# What an hzd that was killed could not remove itself: its directories, and the locks of interfaces, which
+# carry the number of their namespace.
 run_directories_remove() {
+	local namespace
 	rm -rf "/run/hz-$name" "/run/dpdk/hz-$name"
+	for namespace in "$client" "$server"; do
+		[ ! -e "/run/netns/$namespace" ] ||
+			rm -f "/run/hz-lock/hz-$(stat -Lc %i "/run/netns/$namespace")"-*.lock
+	done
 }
 
 down() {

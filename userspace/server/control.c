@@ -4,6 +4,7 @@
 #include "server/server_priv.h"
 #include <errno.h>
 #include <grp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -160,6 +161,15 @@ static void client_request(struct hz_control *control, struct control_client *cl
 		client_close(client);
 }
 
+/* Closed on both sides: who asked has given up, after a timeout of its own, and tells its user that
+ * nothing happened. A client that only ended its writing side waits for the answer. */
+static bool client_is_gone(const struct control_client *client)
+{
+	struct pollfd peer = { .fd = client->fd };
+
+	return poll(&peer, 1, 0) == 1 && (peer.revents & (POLLHUP | POLLERR)) != 0;
+}
+
 static void client_read(struct hz_control *control, struct control_client *client, uint64_t now_ns)
 {
 	size_t room = HZ_LIMIT_control_request_bytes_max - client->used;
@@ -175,6 +185,10 @@ static void client_read(struct hz_control *control, struct control_client *clien
 	while (client->fd != -1 && (end = memchr(client->line, '\n', client->used)) != NULL) {
 		size_t line_bytes = (size_t)(end - client->line);
 
+		if (client_is_gone(client)) {
+			client_close(client);
+			return;
+		}
 		client_request(control, client, line_bytes);
 		client->deadline_ns = now_ns + CLIENT_TIMEOUT_NS;
 		client->used -= line_bytes + 1;

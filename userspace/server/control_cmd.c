@@ -156,8 +156,6 @@ json_t *hz_control_cmd_run(struct hz_server *server, const json_t *request, bool
 	}
 	if (strcmp(cmd, "reload") == 0)
 		return cmd_reload(server);
-	if (server->drain_ns ==
-	    0) /* asking again must not skip the wait, as a second SIGTERM does */
-		hz_server_drain(server);
+	hz_server_drain(server);
 	return answer_ok(json_pack("{s:s}", "state", state_names[server->state]));
 }

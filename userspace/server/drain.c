@@ -18,15 +18,21 @@ void hz_server_state_set(struct hz_server *server, enum hz_state state)
 
 void hz_server_drain(struct hz_server *server)
 {
-	if (server->drain_ns != 0) {
-		server->is_done = true; /* asked twice: skip the wait */
+	if (server->drain_ns != 0)
 		return;
-	}
 	server->drain_ns = hz_clock_monotonic_ns();
 	hz_log(HZ_LOG_INFO,
 	       "draining: health answers 503 for %u ms, connections may finish for %u ms",
 	       server->conf->tune.timeout_lame_duck_ms, server->conf->tune.timeout_drain_ms);
 	hz_server_state_set(server, HZ_STATE_DRAINING);
+}
+
+void hz_server_terminate(struct hz_server *server)
+{
+	if (server->is_terminated)
+		server->is_done = true; /* the second signal: skip the wait */
+	server->is_terminated = true;
+	hz_server_drain(server);
 }
 
 /* Those that may still have something to send or to be told. Not FIN_WAIT_2 and TIME_WAIT: the peer has

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -222,6 +223,7 @@ int main(int argc, char **argv)
 	char default_site[128];
 	int status;
 
+	signal(SIGPIPE, SIG_IGN); /* the reader of our log may end before we do */
 	hz_log_open("hzd", HZ_LOG_INFO);
 	hz_xdp_chatter_divert();
 	hz_tune_defaults(&args.conf.tune);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define INTERFACE_LOCK_MAX 64
+#define LOCK_DIR           "/run/hz-lock" /* not /run/lock: anybody may hold a lock there */
 
 /* Without root rights the instance lives below the user's own run directory. */
 static int rundir_path(const char *instance, bool needs_root, char *out, size_t bytes)
@@ -118,10 +119,27 @@ void hz_rundir_close(struct hz_rundir *rundir)
 	rundir->lock_fd = -1;
 }
 
+/* One for all instances, which only its owner can enter: a lock that others could take would let them
+ * keep hzd from starting. */
+static int lock_dir_open(void)
+{
+	struct stat info;
+
+	if (mkdir(LOCK_DIR, 0700) != 0 && errno != EEXIST)
+		return -errno;
+	if (lstat(LOCK_DIR, &info) != 0)
+		return -errno;
+	if (!S_ISDIR(info.st_mode))
+		return -ENOTDIR;
+	if ((info.st_uid != 0 && info.st_uid != geteuid()) || (info.st_mode & 077) != 0)
+		return -EPERM;
+	return 0;
+}
+
 static void interface_lock_path(uint64_t namespace_inode, uint32_t ifindex,
                                 char out[INTERFACE_LOCK_MAX])
 {
-	snprintf(out, INTERFACE_LOCK_MAX, "/run/lock/hz-%llu-%u.lock",
+	snprintf(out, INTERFACE_LOCK_MAX, LOCK_DIR "/hz-%llu-%u.lock",
 	         (unsigned long long)namespace_inode, ifindex);
 }
 
@@ -139,8 +157,12 @@ int hz_rundir_lock_interface(uint64_t namespace_inode, uint32_t ifindex, const c
 {
 	char path[INTERFACE_LOCK_MAX];
 	long owner = 0;
-	int status;
+	int status = lock_dir_open();
 
+	if (status != 0)
+		return hz_err_set(err, status, 7, "lock", "as root: chmod 0700 " LOCK_DIR,
+		                  LOCK_DIR " is no directory of its owner alone: %s",
+		                  strerror(-status));
 	interface_lock_path(namespace_inode, ifindex, path);
 	status = lock_take(path, &owner);
 	if (status == -EBUSY)

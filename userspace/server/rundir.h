@@ -18,7 +18,7 @@ int hz_rundir_open(const char *instance, bool needs_root, struct hz_rundir *out,
                    struct hz_err *err);
 void hz_rundir_close(struct hz_rundir *rundir);
 
-/* Locks an interface for all instances and namespaces of this machine. Returns the descriptor that holds
+/* Locks an interface for all instances and namespaces of this machine, in /run/hz-lock. Returns the descriptor that holds
  * it, or -EBUSY with exit code 3, or -errno. */
 int hz_rundir_lock_interface(uint64_t namespace_inode, uint32_t ifindex, const char *ifname,
                              struct hz_err *err);

@@ -28,8 +28,12 @@ static int worker_count(const struct hz_server *server, uint32_t *out, struct hz
 		queues += server->port[i].queue_count;
 	if (server->conf->tune.boot_io != HZ_IO_AF_XDP)
 		queues = 1;
+	else if (asked > queues) /* told before a slot of telemetry is taken for it */
+		return hz_err_set(err, -EINVAL, 2, "too_few_queues",
+		                  "lower boot/workers, or ethtool -L IF rx N tx N",
+		                  "%u workers but only %u receive queues", asked, queues);
 	if (asked > 0 && asked < queues)
-		return hz_err_set(err, -EINVAL, 5, "queues",
+		return hz_err_set(err, -EINVAL, 2, "queues",
 		                  "ethtool -L IF combined N (veth: rx N tx N)",
 		                  "boot/workers is %u but the interfaces have %u receive queues",
 		                  asked, queues);
@@ -174,8 +178,10 @@ static int server_open(struct hz_server *server, struct hz_err *err)
 
 	server->started_ns = server->reloaded_ns = hz_clock_monotonic_ns();
 	status = hz_server_ports_open(server, err);
-	if (status == 0)
+	if (status == 0) {
+		hz_err_what(err, "cannot start"); /* the ports have words of their own */
 		status = hz_rundir_open(server->conf->instance, needs_root, &server->rundir, err);
+	}
 	if (status == 0 && !needs_root)
 		status = hz_rundir_share(&server->rundir, &server->shared, err);
 	if (status == 0)
@@ -231,7 +237,7 @@ static void signal_handle(struct hz_server *server, int signal_fd)
 	if (info.ssi_signo == SIGHUP)
 		reload_by_signal(server);
 	else
-		hz_server_drain(server);
+		hz_server_terminate(server);
 }
 
 static int housekeep(struct hz_server *server, int signal_fd, struct hz_err *err)
@@ -260,31 +266,47 @@ static int housekeep(struct hz_server *server, int signal_fd, struct hz_err *err
 	return failed;
 }
 
-/* Blocked in every thread, read by housekeeping alone. */
+/* Blocked in every thread, read by housekeeping alone. Returns the descriptor or -errno. */
 static int signals_open(sigset_t *before)
 {
 	sigset_t set;
+	int fd;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
-	if (pthread_sigmask(SIG_BLOCK, &set, before) != 0)
-		return -1;
-	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	pthread_sigmask(SIG_BLOCK, &set, before); /* fails only for a wrong first argument */
+	fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (fd == -1) {
+		int status = -errno;
+
+		pthread_sigmask(SIG_SETMASK, before, NULL);
+		return status;
+	}
+	return fd;
 }
 
 int hz_server_run(struct hz_server_conf *conf, struct hz_err *err)
 {
-	struct hz_server *server = calloc(1, sizeof(*server));
+	struct hz_server *server;
 	sigset_t before;
 	int signal_fd = signals_open(&before);
 	int exit_code = 70;
 
 	hz_err_what(err, "cannot start");
-	if (server == NULL || signal_fd == -1) {
-		free(server);
+	if (signal_fd < 0) {
+		hz_err_set(err, signal_fd, 70, "signalfd", "ulimit -n", "cannot take signals: %s",
+		           strerror(-signal_fd));
+		hz_site_free(conf->site);
+		return 70;
+	}
+	server = calloc(1, sizeof(*server));
+	if (server == NULL) {
 		hz_err_set(err, -ENOMEM, 5, "memory", "", "Cannot allocate memory");
+		hz_site_free(conf->site);
+		close(signal_fd);
+		pthread_sigmask(SIG_SETMASK, &before, NULL);
 		return 5;
 	}
 	server->conf = conf;

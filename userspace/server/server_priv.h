@@ -44,8 +44,9 @@ struct hz_server {
 	/* state */
 	enum hz_state state;
 	uint64_t started_ns;
-	uint64_t drain_ns; /* when the drain began; 0: not draining */
-	bool is_refusing;  /* lame duck over: no new connections */
+	uint64_t drain_ns;  /* when the drain began; 0: not draining */
+	bool is_terminated; /* by a signal, which `hzctl drain` is not */
+	bool is_refusing;   /* lame duck over: no new connections */
 	bool is_done;
 };
 
@@ -58,7 +59,8 @@ int hz_server_reload(struct hz_server *server, json_t **result, struct hz_err *e
 void hz_server_reclaim(struct hz_server *server); /* frees retired snapshots no request holds */
 
 /* drain.c: health answers 503, then no new connections, then the end. */
-void hz_server_drain(struct hz_server *server);
+void hz_server_drain(struct hz_server *server);     /* asking again changes nothing */
+void hz_server_terminate(struct hz_server *server); /* a signal drains; the second one ends */
 void hz_server_drain_step(struct hz_server *server, uint64_t now_ns);
 void hz_server_state_set(struct hz_server *server, enum hz_state state);
 

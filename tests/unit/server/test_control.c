@@ -525,6 +525,32 @@ static void control_stranger_may_read_but_not_change(void)
 	world_close(&world);
 }
 
+/* A client whose own timeout has run tells its user that nothing happened. */
+static void control_request_of_a_client_that_has_gone_is_not_carried_out(void)
+{
+	static const char lines[] = "{\"cmd\":\"reload\"}\n{\"cmd\":\"drain\"}\n";
+	struct world world;
+	char code[32];
+	int fd;
+
+	CU_ASSERT_TRUE_FATAL(world_open(&world));
+	fd = client_open(&world);
+	CU_ASSERT_EQUAL(send(fd, lines, sizeof(lines) - 1, MSG_NOSIGNAL), sizeof(lines) - 1);
+	close(fd);
+	turns(&world);
+	CU_ASSERT_EQUAL(world.rig->server.generation, 1);
+	CU_ASSERT_EQUAL(world.rig->server.drain_ns, 0);
+	fd = client_open(&world); /* one that only ended its writing side still listens */
+	CU_ASSERT_EQUAL(send(fd, lines, sizeof(lines) - 1, MSG_NOSIGNAL), sizeof(lines) - 1);
+	CU_ASSERT_EQUAL(shutdown(fd, SHUT_WR), 0);
+	turns(&world);
+	CU_ASSERT_EQUAL(world.rig->server.generation, 2);
+	CU_ASSERT_NOT_EQUAL(world.rig->server.drain_ns, 0);
+	CU_ASSERT_TRUE(recv(fd, code, sizeof(code), 0) > 0);
+	close(fd);
+	world_close(&world);
+}
+
 HZ_SUITE(control, CASE(control_status_names_what_runs), CASE(control_line_in_pieces_is_one_request),
          CASE(control_lines_in_one_piece_are_answered_in_order),
          CASE(control_malformed_line_is_answered_and_the_next_is_served),
@@ -537,4 +563,5 @@ HZ_SUITE(control, CASE(control_status_names_what_runs), CASE(control_line_in_pie
          CASE(control_out_of_descriptors_rests_instead_of_spinning),
          CASE(control_socket_replaces_a_stale_file_and_is_closed_to_strangers),
          CASE(control_drain_asked_twice_does_not_skip_the_wait),
-         CASE(control_stranger_may_read_but_not_change));
+         CASE(control_stranger_may_read_but_not_change),
+         CASE(control_request_of_a_client_that_has_gone_is_not_carried_out));

@@ -242,13 +242,17 @@ static void interface_served_twice_is_refused_by_name_until_it_is_given_back(voi
 {
 	const uint64_t namespace_inode = 0x7fffffffffffff00u + (uint64_t)getpid() % 256;
 	struct hz_err err = { 0 };
+	struct stat info;
 	char name[64];
 	int fd, again;
 
 	if (geteuid() != 0)
-		HZ_SKIP("needs root: /run/lock");
+		HZ_SKIP("needs root: /run/hz-lock");
 	fd = hz_rundir_lock_interface(namespace_inode, 7, "eth7", &err);
 	CU_ASSERT_TRUE_FATAL(fd >= 0);
+	CU_ASSERT_EQUAL(stat("/run/hz-lock", &info), 0);
+	CU_ASSERT_EQUAL(info.st_mode & 077, 0); /* nobody else can hold a lock against us */
+	CU_ASSERT_EQUAL(info.st_uid, 0);
 	CU_ASSERT_EQUAL(hz_rundir_lock_interface(namespace_inode, 7, "eth7", &err), -EBUSY);
 	CU_ASSERT_EQUAL(err.exit_code, 3);
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.why, "eth7 is served by pid"));
@@ -257,7 +261,7 @@ static void interface_served_twice_is_refused_by_name_until_it_is_given_back(voi
 	hz_rundir_unlock_interface(namespace_inode + 1, 7, again);
 	hz_rundir_unlock_interface(namespace_inode, 7, fd);
 	snprintf(name, sizeof(name), "hz-%llu-7.lock", (unsigned long long)namespace_inode);
-	CU_ASSERT_FALSE(file_is("/run/lock", name)); /* nothing is left */
+	CU_ASSERT_FALSE(file_is("/run/hz-lock", name)); /* nothing is left */
 	fd = hz_rundir_lock_interface(namespace_inode, 7, "eth7", &err);
 	CU_ASSERT_TRUE(fd >= 0);
 	hz_rundir_unlock_interface(namespace_inode, 7, fd);
