@@ -41,6 +41,15 @@ def cubic_or_skip():
             raise Skip("the kernel has no CUBIC (try: modprobe tcp_cubic)")
 
 
+def prefer(pid):
+    """A server has its cores to itself where goodput matters. Here client, servers and whatever else runs
+    share two: these go first, so that neither side waits for time slices. Children are as others."""
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with contextlib.suppress(PermissionError):
+            os.sched_setscheduler(int(thread), os.SCHED_FIFO | os.SCHED_RESET_ON_FORK,
+                                  os.sched_param(1))
+
+
 class RelayRig(Rig):
     """hz, the Linux server, and the namespace of the relay between them and the client."""
 
@@ -59,18 +68,11 @@ class RelayRig(Rig):
         self.hzd = self.serve(site, listens=[f"eth1,{SERVER4}:{PORT}"],
                               options=["health/beat_timeout_ms=10000", "timeouts/drain_ms=500",
                                        "workers/spin_us=20"])
-        self.prefer(self.hzd)
         self.linux = Process(sys.executable, ROOT + "/tests/e2e/echo_server.py", SERVER4, LINUX_PORT,
                              netns=self.server)
         self.linux.wait_line("ready")
-
-    @staticmethod
-    def prefer(process):
-        """A worker has a core of its own where it matters. Here it shares two with all that runs, while
-        the kernel's TCP works in interrupts, which wait for nobody: it goes before other processes."""
-        for thread in os.listdir(f"/proc/{process.pid}/task"):
-            with contextlib.suppress(PermissionError):
-                os.sched_setscheduler(int(thread), os.SCHED_FIFO, os.sched_param(1))
+        for pid in (self.hzd.pid, self.linux.pid, os.getpid()):
+            prefer(pid)
 
     @contextlib.contextmanager
     def relay(self, words, seed, time_s=600):

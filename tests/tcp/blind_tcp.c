@@ -44,12 +44,12 @@ static const struct {
 	uint8_t flags;
 	bool is_acked; /* RFC 9293 3.10.7.4: outside the window, an ACK for each */
 } kinds[KIND_COUNT] = {
-	[KIND_RST] = { "rst", HZ_TCP_RST },
-	[KIND_RST_ACK] = { "rst_ack", HZ_TCP_RST | HZ_TCP_ACK },
-	[KIND_SYN] = { "syn", HZ_TCP_SYN },
-	[KIND_SYN_ACK] = { "syn_ack", HZ_TCP_SYN | HZ_TCP_ACK },
+	[KIND_RST] = { "rst", HZ_TCP_RST, false },
+	[KIND_RST_ACK] = { "rst_ack", HZ_TCP_RST | HZ_TCP_ACK, false },
+	[KIND_SYN] = { "syn", HZ_TCP_SYN, false },
+	[KIND_SYN_ACK] = { "syn_ack", HZ_TCP_SYN | HZ_TCP_ACK, false },
 	[KIND_DATA] = { "data", HZ_TCP_ACK | HZ_TCP_PSH, true },
-	[KIND_ACK] = { "ack", HZ_TCP_ACK },
+	[KIND_ACK] = { "ack", HZ_TCP_ACK, false },
 	[KIND_FIN] = { "fin", HZ_TCP_FIN | HZ_TCP_ACK, true },
 };
 
