@@ -1,6 +1,7 @@
 /* Runs scripts of segments against the real stack; the language is in README.md of this folder.
  *   run_seg [FILE.seg...]     default: all of tests/tcp
  * Prints ok or not ok per script. */
+#include "seg_direct.h"
 #include "seg_parse.h"
 
 #include <glob.h>
@@ -212,6 +213,7 @@ static bool check_gauge(struct script *script, const char *text)
 		{ "closing", conns->closing },
 		{ "last_ack", conns->last_ack },
 		{ "time_wait", conns->time_wait },
+		{ "connecting", script->world.fake.worker.connecting },
 		{ "connections", hz_tcp_connection_count(script->world.tcp) },
 	};
 	char name[64];
@@ -249,7 +251,7 @@ static bool configure(struct script *script, const char *text)
 		world->time_wait_max = n;
 	else if (sscanf(text, "isn %u", &n) == 1)
 		world->isn_peer = n;
-	else
+	else if (!seg_direct_conf(world, text))
 		return fail(script, "unknown words after conf");
 	return true;
 }
@@ -363,7 +365,7 @@ static bool line_run(struct script *script, char *line)
 		hz_tcp_drain(script->world.tcp);
 		return true;
 	}
-	return fail(script, "unknown line");
+	return seg_direct(&script->world, line, script->why, sizeof(script->why));
 }
 
 /* Without comment and blanks around; NULL: empty. */

@@ -55,9 +55,22 @@ static void app_output(struct app *app)
 		hz_stream_shutdown(app->stream);
 }
 
+/* True once for each of our own opens: when it is told how it went. */
+static bool opening_end(struct app *app, const struct hz_stream *s)
+{
+	for (size_t i = 0; i < WORLD_OPENS_MAX; i++) {
+		if (app->opening[i] == s) {
+			app->opening[i] = NULL;
+			return true;
+		}
+	}
+	return false;
+}
+
 static int app_open(void *proto_ctx, struct hz_stream *s)
 {
 	struct app *app = proto_ctx;
+	bool is_ours = opening_end(app, s);
 
 	if (app->refuses || (app->is_single && app->stream != NULL))
 		return -ECONNREFUSED;
@@ -65,6 +78,8 @@ static int app_open(void *proto_ctx, struct hz_stream *s)
 	app->stream = s;
 	app->open_count++;
 	event_add(app, APP_OPEN, 0);
+	if (is_ours)
+		app_output(app);
 	return 0;
 }
 
@@ -120,7 +135,8 @@ static void app_close(struct hz_stream *s, enum hz_close_why why)
 	struct app *app = s->owner;
 
 	event_add(app, APP_CLOSE, (uint32_t)why);
-	app->close_count++;
+	if (!opening_end(app, s))
+		app->close_count++;
 	app->stream = NULL;
 }
 
@@ -147,6 +163,7 @@ static void world_default(struct world *world)
 	world->connections_max = 16;
 	world->time_wait_max = 8;
 	world->peer_mac = 1;
+	world->our_port = OUR_PORT;
 	world->isn_peer = 0xfffffe00u; /* wraps within the first segments of every script */
 	world->app.consume_max = UINT32_MAX;
 }
@@ -165,6 +182,16 @@ static void address(const struct world *world, uint8_t last, struct hz_addr *add
 		*addr = (struct hz_addr){ { 0x20, 1, 0x0d, 0xb8, [15] = last } };
 }
 
+static bool is_ours(void *ctx, const struct hz_port *port, uint32_t flow_hash)
+{
+	const struct world *world = ctx;
+
+	if (port != &world->fake.port)
+		return false;
+	return world->worker_count == 0 ||
+	       ((uint64_t)flow_hash * world->worker_count) >> 32 == world->worker_index;
+}
+
 int world_start(struct world *world)
 {
 	struct hz_endpoint listen = { .port = OUR_PORT };
@@ -178,13 +205,18 @@ int world_start(struct world *world)
 		.proto_ctx = &world->app,
 		.listen_count = 1,
 		.listens = &listen,
+		.net = { { 0x1122334455667788u, 0x99aabbccddeeff00u } },
+		.is_ours = is_ours,
+		.is_ours_ctx = world,
+		.lport_first = world->lport_first,
+		.lport_last = world->lport_last,
 	};
 
 	address(world, 2, &listen.addr);
 	world->start_ns = 5 * HZ_NS_PER_S + 12345;
 	world->env.now_ns = world->start_ns;
 	hz_rng_seed(&world->env.rng, 1);
-	world->net = (struct hz_net){ { 0x1122334455667788u, 0x99aabbccddeeff00u } };
+	world->net = conf.net;
 	return hz_tcp_open(&conf, &world->tcp);
 }
 
@@ -288,7 +320,8 @@ static uint8_t *put_tcp(const struct world *world, uint8_t *tcp, const struct se
 	uint8_t *at = tcp;
 	uint32_t header_bytes;
 
-	at = put16(put16(at, seg->source_port != 0 ? seg->source_port : PEER_PORT), OUR_PORT);
+	at = put16(put16(at, seg->source_port != 0 ? seg->source_port : PEER_PORT),
+	           world->our_port);
 	at = put32(at, world->isn_peer + seg->seq);
 	at = put32(at, seg->flags & HZ_TCP_ACK ? world->isn_us + seg->ack : 0);
 	at = put16(put16(put16(put16(at, seg->flags), seg->window), 0), 0);
@@ -296,7 +329,8 @@ static uint8_t *put_tcp(const struct world *world, uint8_t *tcp, const struct se
 	header_bytes = (uint32_t)(at - tcp);
 	tcp[12] = (uint8_t)((seg->data_offset != 0 ? seg->data_offset : header_bytes / 4) << 4);
 	for (uint32_t i = 0; i < seg->bytes; i++)
-		*at++ = world_peer_byte(seg->seq - 1 + i) ^ invert;
+		*at++ = world_peer_byte(seg->seq - 1 + ((seg->flags & HZ_TCP_SYN) != 0) + i) ^
+		        invert;
 	return at;
 }
 
@@ -329,8 +363,40 @@ void world_inject_frame(struct world *world, const uint8_t *frame, size_t bytes)
 	struct rte_mbuf *mbuf = fake_port_frame(&world->fake, frame, bytes);
 	struct hz_packet packet;
 
-	if (hz_net_in(&world->net, &world->fake.port, mbuf, &packet) == HZ_NET_TCP)
+	if (hz_net_in(&world->net, &world->fake.port, mbuf, &packet) != HZ_NET_TCP)
+		return;
+	if (is_ours(world, &world->fake.port, packet.flow_hash))
 		hz_tcp_in(world->tcp, &packet);
+	else
+		rte_pktmbuf_free(packet.mbuf); /* another worker's */
+}
+
+int world_connect(struct world *world, uint16_t local_port, uint16_t peer_port)
+{
+	const uint8_t macs[12] = { 2, 0, 0, 0, 0, world->peer_mac, 2, 0, 0, 0, 0, 2 };
+	struct hz_tcp_target to = {
+		.local_port = local_port,
+		.remote_port = peer_port != 0 ? peer_port : PEER_PORT,
+		.port = &world->fake.port,
+		.proto = &app_ops,
+		.owner = &world->app,
+	};
+	struct app *app = &world->app;
+	size_t i = 0;
+	int err;
+
+	address(world, 1, &to.remote);
+	address(world, 2, &to.local);
+	to.l2_bytes = (uint8_t)(put_link(world, to.l2) - to.l2);
+	memcpy(to.l2, macs, sizeof(macs));
+	while (i < WORLD_OPENS_MAX && app->opening[i] != NULL)
+		i++;
+	if (i == WORLD_OPENS_MAX)
+		return -ENFILE;
+	err = hz_tcp_connect(world->tcp, &to, &app->opening[i]);
+	if (err == 0)
+		app->stream = app->opening[i];
+	return err;
 }
 
 void world_inject(struct world *world, const struct seg *seg)
@@ -450,8 +516,12 @@ static const char *read_tcp(struct world *world, const uint8_t *tcp, uint32_t l4
 	sum = hz_csum_pseudo(&src, &dst, world->is_v6, 6) + __builtin_bswap16((uint16_t)l4_bytes);
 	if (hz_csum_finish(hz_csum_add(sum, tcp, l4_bytes)) != 0)
 		return "wrong TCP checksum sent";
-	if (header_bytes < 20 || header_bytes > l4_bytes || get16(tcp) != OUR_PORT)
+	if (header_bytes < 20 || header_bytes > l4_bytes)
 		return "malformed TCP header sent";
+	if ((tcp[13] & (HZ_TCP_SYN | HZ_TCP_ACK)) == HZ_TCP_SYN)
+		world->our_port = get16(tcp);
+	if (get16(tcp) != world->our_port)
+		return "sent from another port";
 	memset(seg, 0, sizeof(*seg));
 	seg->source_port = get16(tcp + 2); /* of the peer */
 	seg->flags = tcp[13];
@@ -461,7 +531,7 @@ static const char *read_tcp(struct world *world, const uint8_t *tcp, uint32_t l4
 		world->has_isn_us = true;
 	}
 	seg->seq = get32(tcp + 4) - world->isn_us;
-	seg->ack = get32(tcp + 8) - world->isn_peer;
+	seg->ack = seg->flags & HZ_TCP_ACK ? get32(tcp + 8) - world->isn_peer : 0;
 	seg->window = get16(tcp + 14);
 	seg->bytes = l4_bytes - header_bytes;
 	why = read_options(world, tcp + 20, header_bytes - 20, seg);

@@ -50,16 +50,19 @@ struct app_event {
 	uint32_t value; /* DATA: bytes shown; CLOSE: enum hz_close_why */
 };
 
+#define WORLD_OPENS_MAX 32
+
 struct app {
-	struct hz_stream *stream; /* NULL: no connection */
-	uint32_t consume_max;     /* per on_data call; UINT32_MAX: all */
-	uint32_t read_offset;     /* consumed so far */
-	uint32_t write_offset;    /* written so far */
-	uint32_t write_left;      /* to write as room comes */
-	uint32_t reserve_bytes;   /* 0: write(); else reserve/commit in pieces of this size */
-	bool refuses;             /* on_open fails */
-	bool is_single;           /* or fails while there is a connection */
-	bool echo;                /* writes as many bytes as it consumes */
+	struct hz_stream *stream; /* NULL: no connection; our own opens from the start */
+	struct hz_stream *opening[WORLD_OPENS_MAX]; /* on_open or on_close is due */
+	uint32_t consume_max;                       /* per on_data call; UINT32_MAX: all */
+	uint32_t read_offset;                       /* consumed so far */
+	uint32_t write_offset;                      /* written so far */
+	uint32_t write_left;                        /* to write as room comes */
+	uint32_t reserve_bytes; /* 0: write(); else reserve/commit in pieces of this size */
+	bool refuses;           /* on_open fails */
+	bool is_single;         /* or fails while there is a connection */
+	bool echo;              /* writes as many bytes as it consumes */
 	bool shutdown_on_eof, shutdown_on_data, abort_on_data, shutdown_when_written;
 	bool has_bad_data;
 	uint32_t open_count, close_count;
@@ -83,6 +86,9 @@ struct world {
 	uint32_t ts_last_us;       /* newest one seen, absolute */
 	bool has_isn_us;
 	uint32_t connections_max, time_wait_max;
+	uint32_t our_port;                /* of the newest SYN that is ours, else the listener's */
+	uint16_t lport_first, lport_last; /* struct hz_tcp_conf */
+	uint32_t worker_index, worker_count; /* we are one of several; 0: the only one */
 };
 
 /* Fill in is_v6, tags, connections_max and port fields before start. 0 or -errno. */
@@ -105,6 +111,9 @@ void world_turn(struct world *world);
 
 /* Runs timers up to now + ns, in order. */
 void world_advance(struct world *world, uint64_t ns);
+
+/* Opens a connection from local_port (0: chosen) to the peer's port. 0 or -errno of hz_tcp_connect. */
+int world_connect(struct world *world, uint16_t local_port, uint16_t peer_port);
 
 /* The next captured segment. 1: *seg is filled; 0: none; -1: malformed, *why says it. */
 int world_capture(struct world *world, struct seg *seg, const char **why);

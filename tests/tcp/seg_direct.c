@@ -1,0 +1,69 @@
+#include "seg_direct.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+bool seg_direct_conf(struct world *world, const char *text)
+{
+	unsigned a, b;
+
+	if (sscanf(text, "lports %u-%u", &a, &b) == 2) {
+		world->lport_first = (uint16_t)a;
+		world->lport_last = (uint16_t)b;
+	} else if (sscanf(text, "worker %u of %u", &a, &b) == 2) {
+		world->worker_index = a;
+		world->worker_count = b;
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static const char *errno_name(int err)
+{
+	switch (err) {
+	case 0:
+		return "";
+	case -EINVAL:
+		return "EINVAL";
+	case -EADDRINUSE:
+		return "EADDRINUSE";
+	case -EADDRNOTAVAIL:
+		return "EADDRNOTAVAIL";
+	case -ENOBUFS:
+		return "ENOBUFS";
+	default:
+		return "another error";
+	}
+}
+
+/* open [from N] [to N] [fails ERRNO] */
+static bool direct_open(struct world *world, const char *text, char *why, size_t room)
+{
+	const char *from = strstr(text, "from "), *to = strstr(text, "to ");
+	const char *fails = strstr(text, "fails ");
+	unsigned local = 0, remote = 0;
+	char want[32] = "";
+	const char *got;
+
+	if ((from != NULL && sscanf(from, "from %u", &local) != 1) ||
+	    (to != NULL && sscanf(to, "to %u", &remote) != 1) ||
+	    (fails != NULL && sscanf(fails, "fails %31s", want) != 1)) {
+		snprintf(why, room, "open [from N] [to N] [fails ERRNO]");
+		return false;
+	}
+	got = errno_name(world_connect(world, (uint16_t)local, (uint16_t)remote));
+	if (strcmp(got, want) == 0)
+		return true;
+	snprintf(why, room, "open: want '%s', got '%s'", want, got);
+	return false;
+}
+
+bool seg_direct(struct world *world, const char *line, char *why, size_t room)
+{
+	if (strcmp(line, "open") == 0 || strncmp(line, "open ", 5) == 0)
+		return direct_open(world, line + 4, why, room);
+	snprintf(why, room, "unknown line");
+	return false;
+}
