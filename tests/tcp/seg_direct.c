@@ -6,7 +6,7 @@
 
 bool seg_direct_conf(struct world *world, const char *text)
 {
-	unsigned a, b;
+	unsigned a, b, c;
 
 	if (sscanf(text, "lports %u-%u", &a, &b) == 2) {
 		world->lport_first = (uint16_t)a;
@@ -14,6 +14,8 @@ bool seg_direct_conf(struct world *world, const char *text)
 	} else if (sscanf(text, "worker %u of %u", &a, &b) == 2) {
 		world->worker_index = a;
 		world->worker_count = b;
+	} else if (sscanf(text, "keepalive %u %u %u", &a, &b, &c) == 3) {
+		world->keepalive = (struct hz_tcp_keepalive){ a, b, c };
 	} else {
 		return false;
 	}
@@ -64,6 +66,14 @@ bool seg_direct(struct world *world, const char *line, char *why, size_t room)
 {
 	if (strcmp(line, "open") == 0 || strncmp(line, "open ", 5) == 0)
 		return direct_open(world, line + 4, why, room);
+	if (strcmp(line, "keepalive on") == 0 || strcmp(line, "keepalive off") == 0) {
+		if (world->app.stream == NULL) {
+			snprintf(why, room, "no connection");
+			return false;
+		}
+		hz_tcp_keepalive(world->app.stream, line[11] == 'n');
+		return true;
+	}
 	snprintf(why, room, "unknown line");
 	return false;
 }

@@ -208,6 +208,7 @@ int world_start(struct world *world)
 		.net = { { 0x1122334455667788u, 0x99aabbccddeeff00u } },
 		.is_ours = is_ours,
 		.is_ours_ctx = world,
+		.keepalive = world->keepalive,
 		.lport_first = world->lport_first,
 		.lport_last = world->lport_last,
 	};
