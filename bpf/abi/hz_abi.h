@@ -116,11 +116,12 @@ struct hz_worker {
 	__u64 longest_gap_ns; /* longest time between two turns */
 	__u64 steered;        /* frames handed to another worker */
 	__u64 retransmits;
-	__u64 dropped;      /* frames refused by this worker, all reasons of counters.def */
-	__u64 counters[64]; /* telemetry/counters.def, in that order */
-	__u64 connecting;   /* gauge: our own opens that are not answered yet, SYN_SENT */
-	__u64 pressure;     /* gauge, 0..100: how full the fullest of TCP's tables and pools is */
-	__u64 reserved[11];
+	__u64 dropped;            /* frames refused by this worker, all reasons of counters.def */
+	__u64 counters[64];       /* telemetry/counters.def, in that order */
+	__u64 connecting;         /* gauge: our own opens that are not answered yet, SYN_SENT */
+	__u64 pressure;           /* gauge, 0..100: connections or TCP's buffers, the fuller */
+	__u64 pressure_half_open; /* gauge, 0..100: alone it is a flood of SYNs, which cookies answer */
+	__u64 reserved[10];
 };
 
 /* Map `connections`: mmapable ARRAY, index = worker; gauges by RFC 9293 state. */

@@ -50,6 +50,13 @@ struct hz_tcp_target {
 	void *owner; /* stream->owner from the start, and on_open's proto_ctx */
 };
 
+/* How full the stack is, 0..100 each. buffers: of what queued output, out-of-order input and unread input
+ * may hold, the fullest. A full half_open alone is a flood of SYNs, which cookies answer; the others mean
+ * that good peers will be turned away. */
+struct hz_tcp_pressure {
+	uint8_t connections, half_open, buffers;
+};
+
 int hz_tcp_open(const struct hz_tcp_conf *conf, struct hz_tcp **out); /* 0 or -errno */
 void hz_tcp_close(struct hz_tcp *tcp); /* resets every connection; accepts NULL */
 
@@ -79,8 +86,9 @@ void hz_tcp_flush(struct hz_tcp *tcp);
 /* Fires due timers, at most budget; returns the number fired. */
 unsigned hz_tcp_timers(struct hz_tcp *tcp, unsigned budget);
 
-uint64_t hz_tcp_next_timer_ns(const struct hz_tcp *tcp);    /* UINT64_MAX: none */
-void hz_tcp_drain(struct hz_tcp *tcp);                      /* refuse new connections from now on */
+uint64_t hz_tcp_next_timer_ns(const struct hz_tcp *tcp); /* UINT64_MAX: none */
+void hz_tcp_drain(struct hz_tcp *tcp);                   /* refuse new connections from now on */
+struct hz_tcp_pressure hz_tcp_pressure(const struct hz_tcp *tcp);
 uint32_t hz_tcp_connection_count(const struct hz_tcp *tcp); /* all states but TIME_WAIT */
 
 #endif

@@ -5,6 +5,7 @@
 #include "tcp/tcp_idle.h"
 #include "tcp/tcp_listen.h"
 #include "tcp/tcp_out.h"
+#include "tcp/tcp_pressure.h"
 #include "tcp/tcp_rec.h"
 #include "tcp/tcp_rto.h"
 #include "tcp/tcp_stack.h"
@@ -174,6 +175,8 @@ bool hz_tcp_in_establish(struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *se
 	pcb->flags &= ~(uint32_t)(HZ_TCP_F_HALF_OPEN | HZ_TCP_F_RTX_HEAD);
 	hz_tcp_pcb_set_state(pcb, HZ_TCP_ESTABLISHED);
 	tcp->conf.slot->worker->connections_opened++;
+	if (hz_tcp_pressure_is_scarce(tcp))
+		hz_tcp_pressure_evict(tcp);
 	hz_tcp_idle_start(pcb);
 	hz_tcp_stream_open(pcb);
 	return !(pcb->flags & HZ_TCP_F_ABORT);

@@ -3,6 +3,7 @@
 #include "tcp/tcp_cookie.h"
 #include "tcp/tcp_isn.h"
 #include "tcp/tcp_out.h"
+#include "tcp/tcp_pressure.h"
 #include "tcp/tcp_rto.h"
 #include "tcp/tcp_syn.h"
 #include "tcp/tcp_timer.h"
@@ -77,8 +78,22 @@ static void cookie_send(struct hz_tcp *tcp, const struct hz_tcp_segment *seg,
 	}
 }
 
-/* The third segment of a handshake of which nothing was kept; or data, when it was lost. */
-static struct hz_tcp_pcb *cookie_in(struct hz_tcp *tcp, const struct hz_tcp_segment *seg)
+/* NULL: no room, counted. Nothing is said then, so that the peer tries again: by that time an idle
+ * connection has left. */
+static struct hz_tcp_pcb *passive_open(struct hz_tcp *tcp, const struct hz_tcp_segment *seg)
+{
+	struct hz_tcp_pcb *pcb = hz_tcp_pcb_open(tcp, seg->packet, HZ_TCP_SYN_RCVD);
+
+	if (pcb == NULL) {
+		hz_tcp_count_drop(tcp, HZ_COUNTER_drop_syn_full);
+		hz_tcp_pressure_evict(tcp);
+	}
+	return pcb;
+}
+
+/* The third segment of a handshake of which nothing was kept; or data, when it was lost. False: no cookie
+ * of ours. *out is NULL where there is no room; the cookie stays good for another try. */
+static bool cookie_in(struct hz_tcp *tcp, const struct hz_tcp_segment *seg, struct hz_tcp_pcb **out)
 {
 	struct hz_tcp_opts syn = { .has_ts = seg->opts.has_ts, .ts_val = seg->opts.ts_val };
 	struct hz_tcp_key key;
@@ -88,20 +103,18 @@ static struct hz_tcp_pcb *cookie_in(struct hz_tcp *tcp, const struct hz_tcp_segm
 	syn.mss = hz_tcp_cookie_check(tcp->conf.secret, &key, seg->seq - 1, seg->ack - 1,
 	                              hz_tcp_now(tcp));
 	if (syn.mss == 0)
-		return NULL;
+		return false;
 	if (syn.has_ts)
 		hz_tcp_cookie_ts_read(seg->opts.ts_ecr, &syn);
-	pcb = hz_tcp_pcb_open(tcp, seg->packet, HZ_TCP_SYN_RCVD);
-	if (pcb == NULL) {
-		hz_tcp_count_drop(tcp, HZ_COUNTER_drop_syn_full);
-		return NULL;
-	}
+	*out = pcb = passive_open(tcp, seg);
+	if (pcb == NULL)
+		return true;
 	pcb->ts_offset = hz_tcp_isn_make(tcp->conf.secret, &key, hz_tcp_now(tcp)).ts_offset;
 	pcb_fill(pcb, seg->packet, &syn, seg->seq - 1, seg->ack - 1);
 	pcb->snd_max = pcb->snd_una + 1;
 	pcb->rcv_adv = pcb->rcv_nxt + HZ_TCP_SYN_WINDOW; /* what the SYN-ACK offered */
 	hz_tcp_count(tcp, HZ_COUNTER_syn_cookie_accepted);
-	return pcb;
+	return true;
 }
 
 static void syn_in(struct hz_tcp *tcp, const struct hz_tcp_segment *seg, const uint32_t *iss_min)
@@ -110,15 +123,14 @@ static void syn_in(struct hz_tcp *tcp, const struct hz_tcp_segment *seg, const u
 	struct hz_tcp_key key;
 	struct hz_tcp_isn isn;
 
-	if (tcp->half_open_count >= tcp->half_open_max) {
+	if (tcp->half_open_count >= tcp->half_open_max ||
+	    (hz_tcp_pressure_is_scarce(tcp) && tcp->pcbs.in_use < tcp->pcbs.capacity)) {
 		cookie_send(tcp, seg, iss_min);
 		return;
 	}
-	pcb = hz_tcp_pcb_open(tcp, seg->packet, HZ_TCP_SYN_RCVD);
-	if (pcb == NULL) {
-		hz_tcp_count_drop(tcp, HZ_COUNTER_drop_syn_full);
+	pcb = passive_open(tcp, seg);
+	if (pcb == NULL)
 		return;
-	}
 	hz_tcp_key_of(seg->packet, &key);
 	isn = hz_tcp_isn_make(tcp->conf.secret, &key, hz_tcp_now(tcp));
 	if (iss_min != NULL && hz_seq_leq(isn.iss, *iss_min))
@@ -140,11 +152,8 @@ struct hz_tcp_pcb *hz_tcp_listen_in(struct hz_tcp *tcp, const struct hz_tcp_segm
 		return NULL;
 	}
 	if (kind == HZ_TCP_ACK && !tcp->is_draining && hz_tcp_now(tcp) < tcp->cookies_until_ns &&
-	    is_listening(tcp, seg->packet)) {
-		pcb = cookie_in(tcp, seg);
-		if (pcb != NULL)
-			return pcb;
-	}
+	    is_listening(tcp, seg->packet) && cookie_in(tcp, seg, &pcb))
+		return pcb;
 	hz_tcp_count_drop(tcp, HZ_COUNTER_drop_not_ours);
 	hz_tcp_out_reply_reset(tcp, seg);
 	return NULL;

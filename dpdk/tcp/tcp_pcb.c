@@ -72,6 +72,7 @@ struct hz_tcp_pcb *hz_tcp_pcb_open(struct hz_tcp *tcp, const struct hz_packet *p
 	pcb->remote = packet->src;
 	memcpy(&pcb->ports, packet->l4, sizeof(pcb->ports));
 	pcb->hash = packet->flow_hash;
+	tcp->mbufs = packet->port->pool->size;
 	pcb->stream.ops = &hz_tcp_stream_ops;
 	if (state == HZ_TCP_SYN_RCVD) {
 		pcb->flags = HZ_TCP_F_HALF_OPEN;

@@ -48,6 +48,8 @@ struct hz_tcp {
 
 	uint32_t half_open_count;
 	uint32_t half_open_max;
+	uint32_t evict_at; /* slot of the flow table where the next search begins */
+	uint32_t mbufs;    /* in the packet pool of the port that opened a connection last */
 	uint64_t
 		cookies_until_ns; /* some that we sent may come back until then, 0: never sent one */
 	uint32_t reasm_total;     /* packet buffers in all out-of-order queues */

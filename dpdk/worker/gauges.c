@@ -65,6 +65,16 @@ void hz_gauges_turn(struct hz_worker_loop *w)
 		second_turn(w);
 }
 
+static void pressure_write(struct hz_worker_loop *w)
+{
+	struct hz_tcp_pressure pressure = { 0 };
+
+	if (w->tcp != NULL)
+		pressure = hz_tcp_pressure(w->tcp);
+	w->slot->worker->pressure = HZ_MAX(pressure.connections, pressure.buffers);
+	w->slot->worker->pressure_half_open = pressure.half_open;
+}
+
 static void gauges_write(struct hz_worker_loop *w)
 {
 	struct hz_worker *gauge = w->slot->worker;
@@ -88,6 +98,7 @@ static void gauges_write(struct hz_worker_loop *w)
 	gauge->retransmits = gauge->counters[HZ_COUNTER_retransmit_rto] +
 	                     gauge->counters[HZ_COUNTER_retransmit_fast];
 	gauge->connections = w->tcp != NULL ? hz_tcp_connection_count(w->tcp) : 0;
+	pressure_write(w);
 	gauge->state = w->state;
 }
 

@@ -146,6 +146,10 @@ static bool direct_app(struct script *script, const char *text)
 		world_app_write(world, n);
 	else if (strcmp(text, "refuse") == 0)
 		app->refuses = true;
+	else if (strcmp(text, "idle") == 0)
+		app->is_idle = true;
+	else if (strcmp(text, "busy") == 0)
+		app->is_idle = false;
 	else if (strcmp(text, "echo") == 0)
 		app->echo = true;
 	else if (strcmp(text, "shutdown on eof") == 0)
@@ -201,6 +205,7 @@ static bool check_count(struct script *script, const char *text)
 static bool check_gauge(struct script *script, const char *text)
 {
 	const struct hz_connections *conns = &script->world.fake.conns;
+	struct hz_tcp_pressure pressure = hz_tcp_pressure(script->world.tcp);
 	const struct {
 		const char *name;
 		uint64_t value;
@@ -214,12 +219,14 @@ static bool check_gauge(struct script *script, const char *text)
 		{ "last_ack", conns->last_ack },
 		{ "time_wait", conns->time_wait },
 		{ "connecting", script->world.fake.worker.connecting },
+		{ "pressure_connections", pressure.connections },
+		{ "pressure_half_open", pressure.half_open },
+		{ "pressure_buffers", pressure.buffers },
 		{ "connections", hz_tcp_connection_count(script->world.tcp) },
 	};
 	char name[64];
 	unsigned want;
 
-	world_turn(&script->world);
 	if (sscanf(text, "%63s %u", name, &want) != 2)
 		return fail(script, "gauge NAME N");
 	for (size_t i = 0; i < HZ_ARRAY_LEN(gauge); i++) {
@@ -345,8 +352,10 @@ static bool line_run(struct script *script, char *line)
 		return expect_event(script, line + 7);
 	if (strncmp(line, "count ", 6) == 0)
 		return check_count(script, line + 6);
-	if (strncmp(line, "gauge ", 6) == 0)
+	if (strncmp(line, "gauge ", 6) == 0) {
+		world_turn(&script->world);
 		return check_gauge(script, line + 6);
+	}
 	if (strncmp(line, "driver ", 7) == 0)
 		return direct_driver(script, line + 7);
 	if (sscanf(line, "mac %u", &n) == 1) {

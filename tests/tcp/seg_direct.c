@@ -62,8 +62,38 @@ static bool direct_open(struct world *world, const char *text, char *why, size_t
 	return false;
 }
 
+/* count connections from ports of their own, the first 42000, and their events forgotten. */
+static bool direct_peers(struct world *world, unsigned count, char *why, size_t room)
+{
+	for (unsigned i = 0; i < count; i++) {
+		struct seg syn = { .flags = HZ_TCP_SYN, .window = 65535, .source_port = 42000 + i };
+		struct seg ack = { .flags = HZ_TCP_ACK,
+			           .seq = 1,
+			           .ack = 1,
+			           .window = 65535,
+			           .source_port = 42000 + i };
+		struct seg got;
+		const char *wrong = "no answer";
+
+		world_inject(world, &syn);
+		world_turn(world);
+		if (world_capture(world, &got, &wrong) != 1) {
+			snprintf(why, room, "peer %u: %s", i, wrong);
+			return false;
+		}
+		world_inject(world, &ack);
+		world_turn(world);
+	}
+	world->app.event_count = 0;
+	return true;
+}
+
 bool seg_direct(struct world *world, const char *line, char *why, size_t room)
 {
+	unsigned n;
+
+	if (sscanf(line, "peers %u", &n) == 1)
+		return direct_peers(world, n, why, room);
 	if (strcmp(line, "open") == 0 || strncmp(line, "open ", 5) == 0)
 		return direct_open(world, line + 4, why, room);
 	if (strcmp(line, "keepalive on") == 0 || strcmp(line, "keepalive off") == 0) {

@@ -140,6 +140,13 @@ static void app_close(struct hz_stream *s, enum hz_close_why why)
 	app->stream = NULL;
 }
 
+static bool app_idle(const struct hz_stream *s)
+{
+	const struct app *app = s->owner;
+
+	return app->is_idle;
+}
+
 static const struct hz_proto_ops app_ops = {
 	.on_open = app_open,
 	.on_data = app_data,
@@ -147,6 +154,7 @@ static const struct hz_proto_ops app_ops = {
 	.on_writable = app_writable,
 	.on_timer = app_timer,
 	.on_close = app_close,
+	.is_idle = app_idle,
 };
 
 void world_app_write(struct world *world, uint32_t bytes)

@@ -61,6 +61,7 @@ struct app {
 	uint32_t write_left;                        /* to write as room comes */
 	uint32_t reserve_bytes; /* 0: write(); else reserve/commit in pieces of this size */
 	bool refuses;           /* on_open fails */
+	bool is_idle;           /* says so when asked: may be evicted */
 	bool is_single;         /* or fails while there is a connection */
 	bool echo;              /* writes as many bytes as it consumes */
 	bool shutdown_on_eof, shutdown_on_data, abort_on_data, shutdown_when_written;

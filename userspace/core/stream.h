@@ -43,6 +43,9 @@ struct hz_proto_ops {
 	/* The deadline set with timer() passed. */
 	void (*on_timer)(struct hz_stream *s);
 	void (*on_close)(struct hz_stream *s, enum hz_close_why why);
+	/* Nothing is lost if the connection ends now, between two requests: the transport may abort it to make
+	 * room. NULL: never. Changes nothing and calls nothing. */
+	bool (*is_idle)(const struct hz_stream *s);
 };
 
 /* Down: implemented by the transport. */

@@ -555,6 +555,13 @@ static void on_close(struct hz_stream *s, enum hz_close_why why)
 	s->owner = NULL;
 }
 
+static bool is_idle(const struct hz_stream *s)
+{
+	const struct hz_h1_conn *conn = s->owner;
+
+	return conn->state == HZ_H1_HEAD && !conn->in_head && !conn->has_unread;
+}
+
 const struct hz_proto_ops hz_h1_proto_ops = {
 	.on_open = on_open,
 	.on_data = on_data,
@@ -562,4 +569,5 @@ const struct hz_proto_ops hz_h1_proto_ops = {
 	.on_writable = on_writable,
 	.on_timer = on_timer,
 	.on_close = on_close,
+	.is_idle = is_idle,
 };

@@ -61,8 +61,8 @@ static void quiet_close(struct hz_stream *s, enum hz_close_why why)
 		__atomic_fetch_add(&aborted, 1, __ATOMIC_RELAXED);
 }
 
-static const struct hz_proto_ops quiet_ops = { quiet_open, quiet_data, quiet,
-	                                       quiet,      quiet,      quiet_close };
+static const struct hz_proto_ops quiet_ops = { quiet_open, quiet_data,  quiet, quiet,
+	                                       quiet,      quiet_close, NULL };
 
 static struct hz_fastpath_conf *parts_init(enum hz_io io, uint32_t workers)
 {
