@@ -3,6 +3,7 @@
 #include "core/base.h"
 
 #define LINK_HEADER_BYTES 14u
+#define BURST_GAP_NS      (50 * HZ_NS_PER_MS)
 
 void impair_init(struct impair *link, const struct impair_conf *conf, uint64_t seed)
 {
@@ -11,14 +12,17 @@ void impair_init(struct impair *link, const struct impair_conf *conf, uint64_t s
 }
 
 /* Gilbert's model: in a burst all is lost. It ends after a frame with probability 1 / burst_frames and
- * begins with the one that makes loss_ppm of all frames lost in the long run. */
-static bool is_lost(struct impair *link, uint64_t draw)
+ * begins with the one that makes loss_ppm of all frames lost in the long run. What disturbs a link passes
+ * with time as well, or a burst would swallow a sender's timeouts one by one, for minutes. */
+static bool is_lost(struct impair *link, uint64_t now_ns, uint64_t draw)
 {
 	const struct impair_conf *conf = &link->conf;
 	uint64_t ends, begins;
 
 	if (conf->burst_frames == 0 || conf->loss_ppm == 0 || conf->loss_ppm >= IMPAIR_PPM)
 		return draw < conf->loss_ppm;
+	link->is_in_burst &= now_ns - link->last_ns < BURST_GAP_NS;
+	link->last_ns = now_ns;
 	ends = IMPAIR_PPM / conf->burst_frames;
 	begins = ends * conf->loss_ppm / (IMPAIR_PPM - conf->loss_ppm);
 	link->is_in_burst = link->is_in_burst ? draw >= ends : draw < begins;
@@ -60,7 +64,7 @@ void impair_decide(struct impair *link, uint64_t now_ns, size_t bytes, struct im
 	*fate = (struct impair_fate){ .flip_bit = SIZE_MAX };
 	counts->frames++;
 	counts->bytes += bytes;
-	if (is_lost(link, lost)) {
+	if (is_lost(link, now_ns, lost)) {
 		counts->lost++;
 		return;
 	}

@@ -37,6 +37,7 @@ struct impair {
 	struct hz_rng rng;
 	uint64_t idle_at_ns; /* the bottleneck has sent all it took by then */
 	bool is_in_burst;
+	uint64_t last_ns; /* when the last frame came */
 };
 
 struct impair_fate {

@@ -77,6 +77,28 @@ static const char *bursts_keep_share_and_mean_length(void)
 	                                                          : "bursts are not 5 frames long";
 }
 
+static const char *burst_ends_in_a_pause(void)
+{
+	struct impair_conf conf = { .loss_ppm = 20000, .burst_frames = 100 };
+	unsigned lost = 0, lost_after = 0;
+	struct impair_fate fate;
+	struct impair link;
+	uint64_t now_ns = 0;
+
+	impair_init(&link, &conf, 5);
+	for (unsigned i = 0; i < FRAMES; i++) {
+		bool was_in_burst = link.is_in_burst;
+
+		now_ns += was_in_burst ? 60 * HZ_NS_PER_MS : 1000;
+		impair_decide(&link, now_ns, 100, &fate);
+		lost += fate.copies == 0;
+		lost_after += was_in_burst && fate.copies == 0;
+	}
+	if (lost < 10)
+		return "hardly a burst";
+	return lost_after * 100 <= lost ? NULL : "bursts outlive pauses";
+}
+
 static const char *same_seed_repeats_and_other_differs(void)
 {
 	struct impair_conf conf = { .loss_ppm = 100000,
@@ -190,6 +212,7 @@ int main(int argc, char **argv)
 		ROW(clean_link_changes_nothing),
 		ROW(shares_are_those_asked_for),
 		ROW(bursts_keep_share_and_mean_length),
+		ROW(burst_ends_in_a_pause),
 		ROW(same_seed_repeats_and_other_differs),
 		ROW(rate_spaces_frames_and_full_queue_drops_the_tail),
 		ROW(corruption_spares_the_link_header),
