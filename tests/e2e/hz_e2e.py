@@ -372,6 +372,27 @@ class Rig:
         return sum(int(worker["requests"]) for worker in self.workers())
 
 
+PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH = 0x4206, 0x4207, 17
+WALL = 0x40000000
+
+
+@contextlib.contextmanager
+def thread_stopped(pid, name):
+    """The one thread of this name stands still meanwhile, all others go on. Only for the main thread."""
+    tids = [tid for tid in os.listdir(f"/proc/{pid}/task")
+            if _read(f"/proc/{pid}/task/{tid}/comm").strip() == name]
+    expect_equal(len(tids), 1, f"threads {name}")
+    tid = int(tids[0])
+    for request in (PTRACE_SEIZE, PTRACE_INTERRUPT):
+        if libc.ptrace(request, tid, None, None) != 0:
+            raise Skip(f"ptrace: {os.strerror(ctypes.get_errno())}")
+    os.waitpid(tid, WALL)
+    try:
+        yield
+    finally:
+        libc.ptrace(PTRACE_DETACH, tid, None, None)
+
+
 UNITS = {"us": 1e3, "ms": 1e6, "s": 1e9, "m": 60e9}
 
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """How hzd starts, refuses to start, drains and ends: exit codes, three-line errors, nothing left."""
 import glob
+import json
 import os
 import signal
 import threading
@@ -8,7 +9,7 @@ import time
 
 from hz_e2e import (BENCH_SITE, BIN, PORT, ROOT, SERVER4, SERVER6, Process, Rig, Skip, expect,
                     expect_equal, main, note, run, tcp_connect, temporary_directory,
-                    test, wait_until, write_file)
+                    test, thread_stopped, wait_until, write_file)
 
 rigs = {}
 
@@ -163,6 +164,113 @@ def hzctl_status_follows_the_life_of_hzd():
     expect_equal(here.ctl("status", check=False).returncode, 3, "after kill -9")
     daemon = here.serve()  # a stale socket file is no obstacle
     expect_equal(here.ctl("status", check=False).returncode, 0, "restarted")
+    daemon.end()
+
+
+def not_ready(here, why):
+    """Within the second of its look hzctl status says so, with this reason."""
+    wait_until(lambda: here.ctl("status", check=False).returncode == 1, 3, "status says ready", 0.1)
+    status = json.loads(here.ctl("-j", "status", check=False).stdout)
+    expect_equal(status["state"], "not_ready", "state")
+    expect(why in status["problem"], f"no {why!r} in {status['problem']!r}")
+    expect(why in here.ctl("status", check=False).stdout, "text without the reason")
+
+
+@test
+def detach_and_attach_under_a_live_hzd_are_not_ready():
+    here = Rig("x")
+    daemon = here.start()
+    done = here.detach()
+    expect("hzd still runs" in done.stdout, f"no warning: {done.stdout}")
+    not_ready(here, "not attached")
+    here.attach()
+    time.sleep(1.2)
+    not_ready(here, "anew")
+    expect_equal(here.health(), 503, "health of what nobody serves")
+    expect_equal(daemon.output().count("eth1 is cut off"), 1, "lines of the log")
+    daemon.end()
+    daemon = here.serve()
+    expect_equal(here.ctl("status", check=False).returncode, 0, "after the restart")
+    expect("hzd still runs" in here.ctl("xdp", "detach", "all").stdout, "detach all says nothing")
+    daemon.end()
+    expect_equal(here.ctl("xdp", "detach", "all").stdout,
+                 "nothing of this instance was attached\n", "detach all with nothing attached")
+    here.close()
+
+
+@test
+def claims_taken_away_from_a_live_hzd_are_not_ready_until_they_are_back():
+    here = Rig("y")
+    daemon = here.start()
+    wait_until(lambda: here.health() == 200, 3, "not healthy")
+    here.ctl("xdp", "attach", "dev", "eth1", "claim", f"tcp:{SERVER4}:81", "health",
+             f"tcp:{SERVER4}:8081", "ensure")
+    not_ready(here, f"{SERVER4}:{PORT} is not claimed")
+    wait_until(lambda: here.health() == 503, 1, "healthy without its claims")
+    here.attach("ensure")
+    wait_until(lambda: here.ctl("status", check=False).returncode == 0, 3, "never ready again", 0.1)
+    expect_equal(here.http().get("/")[0], 200, "GET")
+    daemon.end()
+    here.close()
+
+
+@test
+def stopped_worker_is_not_ready():
+    here = rig()
+    daemon = here.serve()
+    with thread_stopped(daemon.pid, "hz-worker-0"):
+        time.sleep(0.7)
+        not_ready(here, "worker 0 does not turn")
+    wait_until(lambda: here.ctl("status", check=False).returncode == 0, 3, "never ready again")
+    daemon.end()
+
+
+@test
+def generic_mode_is_what_status_says():
+    here = Rig("g")
+    here.attach("mode", "generic")
+    here.serve()
+    expect_equal(here.ctl_json("status")["interfaces"][0]["mode"], "generic", "mode")
+    here.close()
+
+
+@test
+def health_of_the_site_must_be_claimed():
+    here = rig()
+    path = temporary_directory() + "/site.yaml"
+    text = ("listen:\n  - { interface: eth1, address: 10.7.0.2, port: 80 }\n"
+            "health:\n  - { port: PORT, path: /healthz, body: ok }\n"
+            "routes:\n  - { name: r, match: GET /, respond: { body: x } }\n")
+    write_file(path, text.replace("PORT", "8082"))
+    daemon = here.serve(site=path, listens=[], ready=False)
+    three_lines(daemon, 6, "10.7.0.2:8082", f"site {path} ensure")
+    daemon = here.serve(site=path, listens=[f"eth1,{SERVER4}:{PORT}"])  # -l: the site's do not count
+    expect(any("health" in word for word in here.ctl_json("status")["degraded"]), "status is silent")
+    daemon.end()
+    write_file(path, text.replace("PORT", "8081"))
+    daemon = here.serve(site=path, listens=[])
+    expect(not any("health" in word for word in here.ctl_json("status")["degraded"]), "degraded")
+    for change in (("PORT", "8082"), ("body: ok", "body: fine"), ("/healthz", "/health")):
+        write_file(path, text.replace(*change).replace("PORT", "8081"))
+        done = here.ctl("reload", check=False)
+        expect(done.returncode == 1 and "health cannot change" in done.stderr, done.stderr)
+    daemon.end()
+    three_lines(here.serve(site=path, listens=[], ready=False), 6, "another path or body")
+
+
+@test
+def stopped_hzd_is_not_called_ended():
+    here = rig()
+    daemon = here.serve()
+    here.http().get("/")
+    daemon.signal(signal.SIGSTOP)
+    time.sleep(0.6)
+    done = here.ctl("health", check=False)
+    expect(f"pid {daemon.pid}) does not move" in done.stderr, done.stderr)
+    done = here.ctl("status", check=False)  # after its five seconds, from the maps
+    expect_equal(done.returncode, 6, "exit code")
+    expect("served" in done.stdout and "not_answering" in done.stdout, done.stdout + done.stderr)
+    daemon.signal(signal.SIGCONT)
     daemon.end()
 
 

@@ -250,6 +250,8 @@ def drain_finishes_the_slow_download_and_ends_with_0():
         expect_equal(process.wait(10), 0, "exit code")
     note(f"ended {time.monotonic() - started:.1f} s after the download went on")
     wait_until(lambda: not os.path.exists(run_directory()), 1, "run directory is left")
+    told = ctl("status", code=3).stderr
+    expect(run_directory() in told, f"where it was is not named: {told}")
 
 
 main()

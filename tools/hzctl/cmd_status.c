@@ -1,5 +1,6 @@
-/* hzctl status: one screen. hzd's own answer, with latency and rates from the maps; when hzd is down, what
- * the maps still say. Exit 0 when it serves, 1 when it runs but is not ready, 3 when it does not run. */
+/* hzctl status: one screen. hzd's own answer, with latency and rates from the maps; when hzd does not answer,
+ * what the maps still say. Exit 0 when it serves, 1 when it runs but is not ready, 3 when it does not run, 6
+ * when it does not answer in time. */
 #include "commands.h"
 #include "core/clock.h"
 #include "ctl_client.h"
@@ -116,9 +117,9 @@ static int status_up(const struct hz_opts *opts, json_t *result, struct hz_err *
 }
 
 /* The keys of hzd's answer, as far as the maps know them. */
-static json_t *down_json(const struct hz_opts *opts)
+static json_t *down_json(const struct hz_opts *opts, const char *state)
 {
-	json_t *result = json_pack("{s:s, s:[], s:[]}", "state", "down", "interfaces", "workers");
+	json_t *result = json_pack("{s:s, s:[], s:[]}", "state", state, "interfaces", "workers");
 	json_t *interfaces = NULL, *workers = NULL;
 	struct hz_telemetry_view view;
 	struct hz_err ignored = { 0 };
@@ -141,7 +142,8 @@ static json_t *down_json(const struct hz_opts *opts)
 
 static int status_down(const struct hz_opts *opts, struct hz_err *err)
 {
-	json_t *result = down_json(opts);
+	int exit_code = err->exit_code;
+	json_t *result = down_json(opts, exit_code == 6 ? "not_answering" : "down");
 	struct hz_err write_err = { 0 };
 
 	if (opts->out.is_json)
@@ -152,7 +154,7 @@ static int status_down(const struct hz_opts *opts, struct hz_err *err)
 		hz_out_error(&opts->out, err, NULL);
 	if (hz_out_result(&opts->out, result, hz_status_text, &write_err) != 0)
 		return 1;
-	return 3;
+	return exit_code;
 }
 
 int hz_cmd_status(const struct hz_opts *opts, struct hz_words *words, struct hz_err *err)
@@ -166,5 +168,5 @@ int hz_cmd_status(const struct hz_opts *opts, struct hz_words *words, struct hz_
 	status = hz_ctl_client_call(opts->instance, "status", &result, err);
 	if (status == 0)
 		return status_up(opts, result, err);
-	return err->exit_code == 3 ? status_down(opts, err) : status;
+	return err->exit_code == 3 || err->exit_code == 6 ? status_down(opts, err) : status;
 }

@@ -3,6 +3,7 @@
 #include "commands.h"
 #include "core/endpoint.h"
 #include "netwait.h"
+#include "telemetry_view.h"
 #include "xdp_json.h"
 #include <errno.h>
 #include <net/if.h>
@@ -214,13 +215,61 @@ int hz_cmd_xdp_attach(const struct hz_opts *opts, struct hz_words *words, struct
 
 static void detach_text(FILE *to, const json_t *result)
 {
-	fprintf(to, "%s  detached: the kernel has all traffic\n",
-	        hz_out_string(result, "detached"));
+	const json_t *ifname;
+	size_t i;
+
+	if (json_array_size(json_object_get(result, "interfaces")) == 0)
+		fputs("nothing of this instance was attached\n", to);
+	json_array_foreach(json_object_get(result, "interfaces"), i, ifname) fprintf(
+		to, "%s  detached: the kernel has all its traffic\n", json_string_value(ifname));
+	if (json_is_true(json_object_get(result, "hzd_runs")))
+		fputs("hzd still runs and gets nothing there any more: attach, then restart it\n",
+		      to);
+}
+
+/* Names of what is attached and will not be. */
+static json_t *detach_names(const char *instance, const char *ifname)
+{
+	json_t *interfaces = NULL, *names = json_array();
+	struct hz_err ignored = { 0 };
+	const json_t *interface;
+	size_t i;
+
+	if (hz_xdp_json_interfaces(instance, ifname, &interfaces, &ignored) != 0)
+		return names;
+	json_array_foreach(interfaces, i, interface)
+		json_array_append(names, json_object_get(interface, "ifname"));
+	json_decref(interfaces);
+	return names;
+}
+
+/* Does hzd serve by the maps of this instance now? */
+static bool is_hzd_live(const char *instance)
+{
+	struct hz_telemetry_view view;
+	struct hz_err ignored = { 0 };
+	bool is_live;
+
+	if (hz_telemetry_view_open(instance, &view, &ignored) != 0)
+		return false;
+	is_live = !view.is_shared && hz_telemetry_view_is_live(&view);
+	hz_telemetry_view_close(&view);
+	return is_live;
+}
+
+static json_t *detach_json(const char *ifname, json_t *names, bool was_live)
+{
+	if (ifname != NULL && json_array_size(names) == 0)
+		json_array_append_new(names, json_string(ifname));
+	return json_pack("{s:s, s:b, s:o}", "detached", ifname ? ifname : "all", "hzd_runs",
+	                 was_live && json_array_size(names) > 0, "interfaces", names);
 }
 
 int hz_cmd_xdp_detach(const struct hz_opts *opts, struct hz_words *words, struct hz_err *err)
 {
 	const char *ifname = NULL;
+	json_t *names;
+	bool was_live;
 	int status = 0;
 
 	if (hz_words_take(words, "dev"))
@@ -232,11 +281,14 @@ int hz_cmd_xdp_detach(const struct hz_opts *opts, struct hz_words *words, struct
 	if (status != 0)
 		return status;
 	hz_err_what(err, "xdp detach %s%s failed", ifname ? "dev " : "", ifname ? ifname : "all");
+	names = detach_names(opts->instance, ifname);
+	was_live = is_hzd_live(opts->instance);
 	status = hz_xdp_detach(opts->instance, ifname, err);
-	if (status != 0)
+	if (status != 0) {
+		json_decref(names);
 		return status;
-	return hz_out_result(&opts->out, json_pack("{s:s}", "detached", ifname ? ifname : "all"),
-	                     detach_text, err);
+	}
+	return hz_out_result(&opts->out, detach_json(ifname, names, was_live), detach_text, err);
 }
 
 int hz_cmd_xdp_show(const struct hz_opts *opts, struct hz_words *words, struct hz_err *err)

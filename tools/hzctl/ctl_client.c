@@ -203,7 +203,7 @@ static int transport_error(const char *path, int status, struct hz_err *err)
 	case -ENOENT:
 	case -ECONNREFUSED:
 	case -ENOTDIR:
-		return hz_err_set(err, status, 3, "hzd_down", "hzd -c SITE, or systemctl start hzd",
+		return hz_err_set(err, status, 3, "hzd_down", "hzd -c SITE",
 		                  "%s: %s: hzd is not running", path, strerror(-status));
 	case -EACCES:
 	case -EPERM:
@@ -254,8 +254,12 @@ static int call_either(const char *instance, const char *cmd, json_t **result, s
 		return status;
 	snprintf(path, sizeof(path), "%s/ctl.sock", dir);
 	second = hz_ctl_client_call_at(path, cmd, result, &second_err);
-	if (second == -ENOENT || second == -ECONNREFUSED)
-		return status; /* neither is there: the usual place is the better story */
+	if (second == -ENOENT || (second == -ECONNREFUSED && status != -ENOENT)) {
+		if (status == -ENOENT) /* it was at neither place */
+			hz_err_set(err, status, err->exit_code, "hzd_down", err->hint,
+			           "no control socket in /run or %s: hzd is not running", dir);
+		return status;
+	}
 	*err = second_err;
 	return second;
 }
@@ -265,7 +269,6 @@ int hz_ctl_client_call(const char *instance, const char *cmd, json_t **result, s
 	int status = call_either(instance, cmd, result, err);
 
 	if (status != 0 && instance != NULL && strcmp(err->code, "hzd_down") == 0)
-		snprintf(err->hint, sizeof(err->hint),
-		         "hzd -i %s -c SITE, or systemctl start hzd@%s", instance, instance);
+		snprintf(err->hint, sizeof(err->hint), "hzd -i %s -c SITE", instance);
 	return status;
 }

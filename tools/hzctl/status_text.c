@@ -108,6 +108,8 @@ void hz_status_text(FILE *to, const json_t *result)
 	size_t i;
 
 	head_print(to, result);
+	if (json_string_length(json_object_get(result, "problem")) > 0)
+		fprintf(to, "problem: %s\n", hz_out_string(result, "problem"));
 	words_print(to, "degraded: ", json_object_get(result, "degraded"));
 	words_print(to, "listening on ", json_object_get(result, "listens"));
 	json_array_foreach(interfaces, i, interface) interface_print(to, interface, workers);

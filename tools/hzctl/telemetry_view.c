@@ -198,24 +198,67 @@ int hz_telemetry_view_workers(const struct hz_telemetry_view *view,
 	return map_result(hz_xdp_workers_read(&view->maps, out->worker), "workers", err);
 }
 
-void hz_telemetry_view_note(const struct hz_telemetry_view *view)
+enum life { LIFE_NEVER, LIFE_ENDED, LIFE_BEATS };
+
+/* *pid is that of the youngest beat, also when it beats no more. */
+static enum life life_find(const struct hz_telemetry_view *view, uint32_t *pid)
 {
 	uint64_t timeout_ns = hz_telemetry_view_beat_timeout_ns(view);
-	uint64_t now_ns = hz_clock_monotonic_ns();
+	uint64_t now_ns = hz_clock_monotonic_ns(), youngest_ns = 0;
 	struct hz_beat beats[HZ_WORKERS_MAX];
+	enum life life = LIFE_NEVER;
 	struct hz_err ignored;
-	bool ever_ran = false;
 
+	*pid = 0;
 	if (beats_read(view, beats, &ignored) != 0)
-		return;
+		return LIFE_NEVER;
 	for (unsigned i = 0; i < HZ_WORKERS_MAX; i++) {
 		if (beats[i].state == HZ_STATE_NONE)
 			continue;
-		ever_ran = true;
 		if (beats[i].state != HZ_STATE_DOWN && now_ns < beats[i].beat_ns + timeout_ns)
-			return;
+			return LIFE_BEATS;
+		life = LIFE_ENDED;
+		if (beats[i].state != HZ_STATE_DOWN && beats[i].beat_ns >= youngest_ns) {
+			youngest_ns = beats[i].beat_ns;
+			*pid = beats[i].pid;
+		}
 	}
-	if (ever_ran)
+	return life;
+}
+
+bool hz_telemetry_view_is_live(const struct hz_telemetry_view *view)
+{
+	uint32_t pid;
+
+	return life_find(view, &pid) == LIFE_BEATS;
+}
+
+/* A process id may be somebody else's by now. */
+static bool is_hzd(uint32_t pid)
+{
+	char path[32], name[16] = "";
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%u/comm", pid);
+	file = pid != 0 ? fopen(path, "re") : NULL;
+	if (file == NULL)
+		return false;
+	if (fgets(name, sizeof(name), file) == NULL)
+		name[0] = '\0';
+	fclose(file);
+	return strcmp(name, "hzd\n") == 0;
+}
+
+void hz_telemetry_view_note(const struct hz_telemetry_view *view)
+{
+	uint32_t pid;
+
+	if (life_find(view, &pid) != LIFE_ENDED)
+		return;
+	if (is_hzd(pid))
+		fprintf(stderr, "hzctl: hzd (pid %u) does not move; these are its last figures\n",
+		        pid);
+	else
 		fputs("hzctl: hzd is not running; these are the figures it left\n", stderr);
 }
 

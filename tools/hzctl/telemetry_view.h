@@ -30,6 +30,9 @@ struct hz_telemetry_view_workers {
 int hz_telemetry_view_workers(const struct hz_telemetry_view *view,
                               struct hz_telemetry_view_workers *out, struct hz_err *err);
 
+/* Does a worker of it beat? Then hzd runs, and serves. */
+bool hz_telemetry_view_is_live(const struct hz_telemetry_view *view);
+
 /* One line on stderr when no worker of it beats any more: what follows is old. */
 void hz_telemetry_view_note(const struct hz_telemetry_view *view);
 

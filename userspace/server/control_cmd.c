@@ -42,6 +42,28 @@ static uint64_t load(const __u64 *counter)
 	return __atomic_load_n(counter, __ATOMIC_RELAXED);
 }
 
+/* Does worker i turn no more? One that never turned has not started yet. */
+static bool is_stale(const struct hz_server *server, uint32_t i, uint64_t now_ns)
+{
+	uint64_t beat_ns = load(&server->seats.seat[i].slot.beat->beat_ns);
+
+	return beat_ns != 0 &&
+	       now_ns > beat_ns + server->conf->tune.health_beat_timeout_ms * HZ_NS_PER_MS;
+}
+
+/* "" when all is well; else why requests may find nobody. */
+static void problem_find(const struct hz_server *server, uint64_t now_ns, char *out, size_t bytes)
+{
+	const struct hz_err *cut_off = &server->cut_off;
+
+	out[0] = '\0';
+	if (cut_off->code[0] != '\0')
+		snprintf(out, bytes, "%s: %s; try: %s", cut_off->what, cut_off->why, cut_off->hint);
+	for (uint32_t i = 0; i < server->seats.count && out[0] == '\0'; i++)
+		if (is_stale(server, i, now_ns))
+			snprintf(out, bytes, "worker %u does not turn", i);
+}
+
 static json_t *status_workers(const struct hz_server *server, uint64_t now_ns)
 {
 	json_t *workers = json_array();
@@ -53,16 +75,25 @@ static json_t *status_workers(const struct hz_server *server, uint64_t now_ns)
 
 		json_array_append_new(
 			workers,
-			json_pack("{s:i, s:i, s:s, s:I, s:I, s:I}", "id", (int)i, "cpu",
+			json_pack("{s:i, s:i, s:s, s:b, s:I, s:I, s:I}", "id", (int)i, "cpu",
 		                  server->seats.conf[i].cpu, "state",
 		                  state < HZ_ARRAY_LEN(state_names) ? state_names[state] : "?",
-		                  "requests", (json_int_t)load(&slot->worker->requests),
-		                  "connections", (json_int_t)load(&slot->worker->connections),
-		                  "beat_age_ms",
+		                  "is_stale", is_stale(server, i, now_ns), "requests",
+		                  (json_int_t)load(&slot->worker->requests), "connections",
+		                  (json_int_t)load(&slot->worker->connections), "beat_age_ms",
 		                  (json_int_t)(now_ns > beat_ns ? (now_ns - beat_ns) / HZ_NS_PER_MS
 		                                                : 0)));
 	}
 	return workers;
+}
+
+static const char *mode_name(const struct hz_server *server, uint32_t port)
+{
+	enum hz_xdp_mode mode;
+
+	if (hz_xdp_served_mode(server->conf->instance, server->port[port].ifname, &mode) != 0)
+		return "detached";
+	return mode == HZ_XDP_NATIVE ? "native" : "generic";
 }
 
 static json_t *status_interfaces(const struct hz_server *server)
@@ -73,7 +104,7 @@ static json_t *status_interfaces(const struct hz_server *server)
 		json_array_append_new(interfaces,
 		                      json_pack("{s:s, s:i, s:s}", "ifname", server->port[i].ifname,
 		                                "queues", (int)server->port[i].queue_count, "mode",
-		                                "native"));
+		                                mode_name(server, i)));
 	return interfaces;
 }
 
@@ -102,7 +133,12 @@ static json_t *cmd_status(struct hz_server *server)
 {
 	uint64_t now_ns = hz_clock_monotonic_ns();
 	uint64_t requests = 0, connections = 0, errors = 0;
+	const char *state = state_names[server->state];
+	char problem[sizeof(server->cut_off)];
 
+	problem_find(server, now_ns, problem, sizeof(problem));
+	if (problem[0] != '\0' && server->state == HZ_STATE_READY)
+		state = "not_ready";
 	for (uint32_t i = 0; i < server->seats.count; i++) {
 		const struct hz_worker *worker = server->seats.seat[i].slot.worker;
 
@@ -111,9 +147,9 @@ static json_t *cmd_status(struct hz_server *server)
 		errors += load(&worker->responses_5xx) + load(&worker->bad_requests);
 	}
 	return json_pack(
-		"{s:s, s:s, s:i, s:I, s:I, s:I, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:I}", "version",
-		HZ_VERSION, "state", state_names[server->state], "pid", (int)getpid(), "uptime_s",
-		(json_int_t)((now_ns - server->started_ns) / HZ_NS_PER_S), "generation",
+		"{s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:I}",
+		"version", HZ_VERSION, "state", state, "problem", problem, "pid", (int)getpid(),
+		"uptime_s", (json_int_t)((now_ns - server->started_ns) / HZ_NS_PER_S), "generation",
 		(json_int_t)server->generation, "reloaded_s_ago",
 		(json_int_t)((now_ns - server->reloaded_ns) / HZ_NS_PER_S), "io",
 		io_names[server->conf->tune.boot_io], "degraded", status_degraded(server),

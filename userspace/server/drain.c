@@ -9,7 +9,9 @@ void hz_server_state_set(struct hz_server *server, enum hz_state state)
 	server->state = state;
 	if (server->maps.beat == NULL || hz_xdp_cfg_read(&server->maps, &cfg) != 0)
 		return;
-	cfg.state = (uint32_t)state;
+	/* Cut off, it serves nobody: probes shall look elsewhere. */
+	cfg.state = state == HZ_STATE_READY && server->cut_off.code[0] != '\0' ? HZ_STATE_STARTING
+	                                                                       : (uint32_t)state;
 	cfg.workers = server->seats.count;
 	cfg.generation = server->generation;
 	if (hz_xdp_cfg_write(&server->maps, &cfg) != 0)

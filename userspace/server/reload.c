@@ -64,6 +64,26 @@ static const struct hz_snapshot *snapshot_of(const struct hz_server *server)
 	return snapshot;
 }
 
+/* Probes are answered by the claims, which only `hzctl xdp attach` changes. */
+static int healths_unchanged(const struct hz_server *server, const struct hz_site *site,
+                             struct hz_err *err)
+{
+	const struct hz_site *now = snapshot_of(server)->site;
+	bool same = site->health_count == now->health_count;
+
+	if (server->conf->tune.boot_io != HZ_IO_AF_XDP)
+		return 0; /* nobody answers probes there */
+	for (uint32_t i = 0; same && i < site->health_count; i++)
+		same = site->health[i].port == now->health[i].port &&
+		       strcmp(site->health[i].path, now->health[i].path) == 0 &&
+		       strcmp(site->health[i].body, now->health[i].body) == 0;
+	if (same)
+		return 0;
+	return hz_err_set(err, -EBUSY, 1, "needs_restart",
+	                  "hzctl xdp attach dev IF site FILE ensure, then restart hzd",
+	                  "health cannot change while running");
+}
+
 /* What cannot change while running is refused by name, never half applied. */
 static int listens_unchanged(const struct hz_server *server, const struct hz_site *site,
                              struct hz_err *err)
@@ -81,7 +101,7 @@ static int listens_unchanged(const struct hz_server *server, const struct hz_sit
 		              sizeof(struct hz_endpoint)) == 0;
 	if (same)
 		return 0;
-	return hz_err_set(err, -EBUSY, 1, "needs_restart", "systemctl restart hzd",
+	return hz_err_set(err, -EBUSY, 1, "needs_restart", "restart hzd",
 	                  "listen cannot change while running");
 }
 
@@ -195,6 +215,8 @@ int hz_server_reload(struct hz_server *server, json_t **result, struct hz_err *e
 		status = site_read(server, &site, err);
 	if (status == 0)
 		status = listens_unchanged(server, site, err);
+	if (status == 0)
+		status = healths_unchanged(server, site, err);
 	if (status == 0)
 		status = hz_snapshot_build(site, &server->conf->tune, server->generation + 1,
 		                           &fresh, err);

@@ -12,7 +12,7 @@
 
 #define HOUSEKEEPING_TICK_MS 50
 
-static void degrade(struct hz_server *server, const char *what)
+void hz_server_degrade(struct hz_server *server, const char *what)
 {
 	hz_log(HZ_LOG_WARN, "degraded: %s", what);
 	if (server->degraded_count < HZ_SERVER_DEGRADED_MAX)
@@ -92,7 +92,8 @@ static int fastpath_open(struct hz_server *server, struct hz_err *err)
 	if (status != 0)
 		hz_xdp_chatter_explain(&chatter, err);
 	if (status == 0 && hz_fastpath_is_degraded(server->fp))
-		degrade(server, "no hugepages: small pages, slower memory (boot/hugepages)");
+		hz_server_degrade(server,
+		                  "no hugepages: small pages, slower memory (boot/hugepages)");
 	return status;
 }
 
@@ -106,7 +107,8 @@ static int sock_open(struct hz_server *server, struct hz_err *err)
 		.connections_max = server->conf->tune.boot_connections_max / server->seats.count,
 	};
 
-	degrade(server, "boot/io=socket: the kernel's TCP, no health answers or shedding in XDP");
+	hz_server_degrade(server,
+	                  "boot/io=socket: the kernel's TCP, no health answers or shedding in XDP");
 	return hz_sock_open(&conf, &server->sock, err);
 }
 
@@ -258,6 +260,7 @@ static int housekeep(struct hz_server *server, int signal_fd, struct hz_err *err
 			signal_handle(server, signal_fd);
 		hz_control_turn(server->control, now_ns);
 		hz_publish_turn(server->publish, server, now_ns);
+		hz_server_ports_watch(server, now_ns);
 		hz_server_reclaim(server);
 		hz_server_drain_step(server, now_ns);
 		if (server->fp != NULL)

@@ -43,19 +43,91 @@ static int port_add(struct hz_server *server, const char *ifname, struct hz_err 
 }
 
 /* Every listen of one interface must be claimed by the program that sits on it. */
-static int port_check(const struct hz_server *server, const char *ifname, struct hz_err *err)
+static int port_check(const struct hz_server *server, uint32_t port, struct hz_err *err)
 {
 	struct hz_endpoint claims[HZ_SITE_LISTENS_MAX];
-	const struct hz_site_listen *listen;
 	uint32_t count = 0;
 
-	for (uint32_t i = 0; i < server->listen_count; i++) {
-		listen = server->conf->listen_count > 0 ? &server->conf->listen[i]
-		                                        : &server->conf->site->listen[i];
-		if (strcmp(listen->interface, ifname) == 0)
-			claims[count++] = listen->endpoint;
+	for (uint32_t i = 0; i < server->listen_count; i++)
+		if (server->listen_port[i] == port)
+			claims[count++] = server->listen[i];
+	return hz_xdp_check(server->conf->instance, server->port[port].ifname, claims, count, err);
+}
+
+/* A health port of the site at one listen address, as XDP would answer it now. */
+static int health_check(const struct hz_server *server, uint32_t listen,
+                        const struct hz_site_health *health, struct hz_err *err)
+{
+	const char *instance = server->conf->instance;
+	const char *ifname = server->port[server->listen_port[listen]].ifname;
+	struct hz_xdp_health claim = {
+		.endpoint = { .addr = server->listen[listen].addr, .port = health->port },
+		.path = health->path,
+		.body = health->body,
+	};
+	char text[HZ_ENDPOINT_TEXT_MAX], hint[sizeof(err->hint)];
+	int status = hz_xdp_served_health(instance, ifname, &claim);
+
+	if (status == 0)
+		return 0;
+	hz_endpoint_print(&claim.endpoint, text);
+	snprintf(hint, sizeof(hint), "hzctl%s%s xdp attach dev %s site %s ensure",
+	         instance ? " -i " : "", instance ? instance : "", ifname, server->conf->site_path);
+	return hz_err_set(err, status, 6, "health_not_claimed", hint, "health %s %s of the site %s",
+	                  text, health->path,
+	                  status == -ENOENT   ? "is not claimed"
+	                  : status == -ESTALE ? "is claimed with another path or body"
+	                                      : strerror(-status));
+}
+
+/* XDP answers probes by the claims, not by the site: both must say the same. With -l the site's
+ * addresses do not count, so its health ports are only missed by name. */
+static int healths_check(struct hz_server *server, struct hz_err *err)
+{
+	const struct hz_site *site = server->conf->site;
+	int status = 0;
+
+	for (uint32_t i = 0; i < server->listen_count && status == 0; i++)
+		for (uint32_t k = 0; k < site->health_count && status == 0; k++)
+			status = health_check(server, i, &site->health[k], err);
+	if (status == 0 || server->conf->listen_count == 0)
+		return status;
+	hz_log(HZ_LOG_WARN, "%s; try: %s", err->why, err->hint);
+	hz_server_degrade(server, "health ports are not claimed as the site says");
+	return 0;
+}
+
+static int ports_add(struct hz_server *server, const struct hz_site_listen *listen,
+                     struct hz_err *err)
+{
+	int port, status = 0;
+
+	for (uint32_t i = 0; i < server->listen_count && status == 0; i++) {
+		port = port_index(server, listen[i].interface);
+		server->listen_port[i] = port >= 0 ? (uint32_t)port : server->port_count;
+		if (port < 0)
+			status = port_add(server, listen[i].interface, err);
 	}
-	return hz_xdp_check(server->conf->instance, ifname, claims, count, err);
+	return status;
+}
+
+/* By the program that sits there: its claims, and which maps it uses, for the watch. */
+static int ports_check(struct hz_server *server, struct hz_err *err)
+{
+	const char *instance = server->conf->instance;
+	int status = 0;
+
+	for (uint32_t i = 0; i < server->port_count && status == 0; i++) {
+		status = hz_xdp_served_read(instance, server->port[i].ifname, &server->served[i]);
+		if (status != 0 && status != -ENOENT) /* which port_check explains */
+			return hz_err_set(err, status, 6, "xdp_pins", "hzctl doctor",
+			                  "the pins of %s: %s", server->port[i].ifname,
+			                  strerror(-status));
+		status = port_check(server, i, err);
+	}
+	if (status == 0)
+		status = healths_check(server, err);
+	return status;
 }
 
 int hz_server_ports_open(struct hz_server *server, struct hz_err *err)
@@ -80,16 +152,56 @@ int hz_server_ports_open(struct hz_server *server, struct hz_err *err)
 	if (conf->tune.boot_io != HZ_IO_AF_XDP)
 		return 0;
 	status = hz_rights_check(err);
-	for (uint32_t i = 0; i < server->listen_count && status == 0; i++)
-		if (port_index(server, listen[i].interface) < 0)
-			status = port_add(server, listen[i].interface, err);
+	if (status == 0)
+		status = ports_add(server, listen, err);
 	if (status == 0)
 		status = hz_xdp_maps_open(conf->instance, true, &server->maps, err);
-	for (uint32_t i = 0; i < server->port_count && status == 0; i++)
-		status = port_check(server, server->port[i].ifname, err);
+	if (status == 0)
+		status = ports_check(server, err);
 	if (status != 0)
 		hz_server_ports_close(server);
 	return status;
+}
+
+static int port_look(const struct hz_server *server, uint32_t port, struct hz_err *err)
+{
+	const char *instance = server->conf->instance, *ifname = server->port[port].ifname;
+	struct hz_xdp_served now;
+	int status = port_check(server, port, err);
+
+	if (status != 0)
+		return status;
+	if (hz_xdp_served_read(instance, ifname, &now) == 0 &&
+	    memcmp(&now, &server->served[port], sizeof(now)) == 0)
+		return 0;
+	return hz_err_set(err, -ESTALE, 6, "xdp_replaced", "restart hzd",
+	                  "the program was attached to %s anew, without our sockets", ifname);
+}
+
+void hz_server_ports_watch(struct hz_server *server, uint64_t now_ns)
+{
+	bool was_cut_off = server->cut_off.code[0] != '\0';
+	struct hz_err err = { 0 };
+	int status = 0;
+
+	if (now_ns - server->ports_look_ns < HZ_NS_PER_S)
+		return;
+	server->ports_look_ns = now_ns;
+	for (uint32_t i = 0; i < server->port_count && status == 0; i++) {
+		status = port_look(server, i, &err);
+		if (status != 0)
+			hz_err_what(&err, "%s is cut off", server->port[i].ifname);
+	}
+	if (status == 0)
+		err = (struct hz_err){ 0 };
+	server->cut_off = err;
+	if ((status != 0) == was_cut_off)
+		return;
+	if (status != 0)
+		hz_log(HZ_LOG_ERROR, "%s: %s; try: %s", err.what, err.why, err.hint);
+	else
+		hz_log(HZ_LOG_INFO, "all interfaces serve again");
+	hz_server_state_set(server, server->state);
 }
 
 void hz_server_ports_close(struct hz_server *server)

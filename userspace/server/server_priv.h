@@ -5,6 +5,7 @@
 #include "hz_fastpath.h"
 #include "io_sock/sock.h"
 #include "loader/xdp_maps.h"
+#include "loader/xdp_served.h"
 #include "server/rundir.h"
 #include "server/seats.h"
 #include "server/server.h"
@@ -27,9 +28,13 @@ struct hz_server {
 	/* where it serves */
 	uint32_t listen_count;
 	struct hz_endpoint listen[HZ_SITE_LISTENS_MAX];
+	uint32_t listen_port[HZ_SITE_LISTENS_MAX]; /* index in port, with boot/io=af_xdp */
 	uint32_t port_count;
 	struct hz_fastpath_port port[HZ_SERVER_PORTS_MAX];
 	int port_lock_fd[HZ_SERVER_PORTS_MAX];
+	struct hz_xdp_served served[HZ_SERVER_PORTS_MAX]; /* as it was attached at start */
+	uint64_t ports_look_ns;                           /* when they were last looked at */
+	struct hz_err cut_off; /* why an interface gives us nothing any more; no code: all do */
 	/* with what */
 	struct hz_rundir rundir;
 	struct hz_rundir_shared shared; /* boot/io=socket */
@@ -52,7 +57,12 @@ struct hz_server {
 
 /* server_ports.c: where packets come from, by the site's listen list. */
 int hz_server_ports_open(struct hz_server *server, struct hz_err *err);
+/* Once per second: an interface that was detached or attached anew gives us nothing any more. */
+void hz_server_ports_watch(struct hz_server *server, uint64_t now_ns);
 void hz_server_ports_close(struct hz_server *server);
+
+/* server.c: one line now, and in `hzctl status` from now on. what is kept. */
+void hz_server_degrade(struct hz_server *server, const char *what);
 
 /* reload.c: all or nothing, synchronous. *result is a new reference for the control socket. */
 int hz_server_reload(struct hz_server *server, json_t **result, struct hz_err *err);
