@@ -4,15 +4,16 @@
 
 #include <stdint.h>
 
-#define HZ_ETHERTYPE_IP4  0x0800u
-#define HZ_ETHERTYPE_IP6  0x86ddu
-#define HZ_ETHERTYPE_VLAN 0x8100u /* IEEE 802.1Q */
-#define HZ_ETHERTYPE_QINQ 0x88a8u /* IEEE 802.1ad */
-#define HZ_ETH_BYTES      14u
-#define HZ_VLAN_BYTES     4u
-#define HZ_VLAN_TAGS_MAX  2u
+#define HZ_ETHERTYPE_IP4     0x0800u
+#define HZ_ETHERTYPE_IP6     0x86ddu
+#define HZ_ETHERTYPE_VLAN    0x8100u /* IEEE 802.1Q */
+#define HZ_ETHERTYPE_QINQ    0x88a8u /* IEEE 802.1ad */
+#define HZ_ETH_BYTES         14u
+#define HZ_VLAN_BYTES        4u
+#define HZ_VLAN_TAGS_MAX     2u
 
-#define HZ_IPPROTO_TCP    6u
+#define HZ_IPPROTO_TCP       6u
+#define HZ_IP4_DONT_FRAGMENT 0x4000u
 
 struct hz_ip4_hdr {
 	uint8_t version_ihl;

@@ -1,5 +1,6 @@
 #include "tcp/tcp.h"
 
+#include "tcp/tcp_frame.h"
 #include "tcp/tcp_idle.h"
 #include "tcp/tcp_lport.h"
 #include "tcp/tcp_out.h"
@@ -58,7 +59,7 @@ int hz_tcp_open(const struct hz_tcp_conf *conf, struct hz_tcp **out)
 	/* The table takes 2^28 entries; one record must be there to be evicted. */
 	if (conf->connections_max == 0 || conf->connections_max > 1u << 27 ||
 	    conf->time_wait_max > 1u << 27 || conf->lport_first > conf->lport_last ||
-	    !hz_tcp_idle_conf(&keepalive))
+	    conf->dscp > 63 || !hz_tcp_idle_conf(&keepalive))
 		return -EINVAL;
 	tcp = calloc(1, sizeof(*tcp));
 	listens = calloc(HZ_MAX(conf->listen_count, 1u), sizeof(*listens));
@@ -72,6 +73,7 @@ int hz_tcp_open(const struct hz_tcp_conf *conf, struct hz_tcp **out)
 	tcp->conf = *conf;
 	tcp->conf.listens = listens;
 	tcp->conf.keepalive = keepalive;
+	tcp->conf.hop_limit = conf->hop_limit != 0 ? conf->hop_limit : HZ_TCP_HOP_LIMIT;
 	tcp->conf.time_wait_max = HZ_MAX(conf->time_wait_max, 1u);
 	tcp->half_open_max = HZ_MIN((conf->connections_max + 1) / 2, HZ_TCP_HALF_OPEN_MAX);
 	tcp->protos[0] = conf->proto;

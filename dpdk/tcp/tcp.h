@@ -33,6 +33,8 @@ struct hz_tcp_conf {
 	bool (*is_ours)(void *ctx, const struct hz_port *port, uint32_t flow_hash);
 	void *is_ours_ctx;
 	struct hz_tcp_keepalive keepalive;
+	uint8_t hop_limit;                /* of what is sent, RFC 9293 3.9.2: TTL of IPv4; 0: 64 */
+	uint8_t dscp;                     /* 0..63, RFC 2474 */
 	uint16_t lport_first, lport_last; /* local ports to choose from; both 0: 49152..65535 */
 };
 
@@ -75,6 +77,27 @@ int hz_tcp_connect(struct hz_tcp *tcp, const struct hz_tcp_target *to, struct hz
  * a connection ends after an hour without a segment; with it a peer that answers may be silent for ever.
  * s is a stream of this stack. */
 void hz_tcp_keepalive(struct hz_stream *s, bool is_on);
+
+/* What an ICMP error says about a segment of ours. */
+enum hz_tcp_icmp_kind {
+	HZ_TCP_ICMP_SOFT, /* unreachable network or host, time exceeded, source quench: may pass */
+	HZ_TCP_ICMP_HARD, /* unreachable protocol or port, prohibited */
+	HZ_TCP_ICMP_TOO_BIG, /* fragmentation needed, or packet too big */
+};
+
+struct hz_tcp_icmp {
+	enum hz_tcp_icmp_kind kind;
+	bool is_v6;
+	struct hz_addr remote, local;     /* of the quoted segment: its destination, its source */
+	uint16_t remote_port, local_port; /* host order */
+	uint32_t seq;                     /* host order */
+	uint32_t mtu;                     /* of TOO_BIG; 0: the router did not say */
+};
+
+/* An ICMP error, its checksum verified, that came in on a port without kernel netdev; on others the kernel
+ * gets them. Only the worker that owns the quoted flow knows its connection. True: it was acted on; false:
+ * it fits no segment under way (RFC 5927), or nothing follows from it, and is counted as icmp_refused. */
+bool hz_tcp_icmp_in(struct hz_tcp *tcp, const struct hz_tcp_icmp *icmp);
 
 /* Takes over packet->mbuf. Output goes to packet->port's batch. */
 void hz_tcp_in(struct hz_tcp *tcp, struct hz_packet *packet);

@@ -5,8 +5,7 @@
 #include "port/mbuf_span.h"
 #include <string.h>
 
-#define HOP_LIMIT 64u
-#define TS_WORD   __builtin_bswap32(0x0101080au) /* NOP, NOP, timestamp, 10 bytes */
+#define TS_WORD __builtin_bswap32(0x0101080au) /* NOP, NOP, timestamp, 10 bytes */
 
 static void put64(uint8_t *to, uint32_t first, uint32_t second)
 {
@@ -25,11 +24,13 @@ static uint64_t put_ip4(uint8_t *ip, const struct hz_tcp_path *path, const struc
 	uint32_t length, id, protocol, csum, src, dst;
 	uint64_t addresses;
 
-	/* No "don't fragment": ICMP goes to the kernel, so that we would never learn of a smaller
-	 * path MTU (RFC 1191 3 forbids the bit without discovery). */
-	length = __builtin_bswap32(0x45000000u | (uint32_t)emit->ecn << 16 | total);
-	id = __builtin_bswap32((uint32_t)emit->ip_id << 16);
-	protocol = __builtin_bswap32(HOP_LIMIT << 24 | (uint32_t)HZ_IPPROTO_TCP << 16);
+	/* "Don't fragment" only where ICMP comes to us and not to the kernel: RFC 1191 3 forbids the bit
+	 * without discovery. */
+	length = __builtin_bswap32(0x45000000u | (uint32_t)emit->tos << 16 | total);
+	id = __builtin_bswap32((uint32_t)emit->ip_id << 16 |
+	                       (path->port->ifindex == 0 ? HZ_IP4_DONT_FRAGMENT : 0));
+	protocol =
+		__builtin_bswap32((uint32_t)emit->hop_limit << 24 | (uint32_t)HZ_IPPROTO_TCP << 16);
 	memcpy(&src, path->local.byte + 12, 4);
 	memcpy(&dst, remote->byte + 12, 4);
 	addresses = (uint64_t)src + dst;
@@ -44,8 +45,8 @@ static uint64_t put_ip6(uint8_t *ip, const struct hz_tcp_path *path, const struc
                         uint32_t ip_payload, const struct hz_tcp_emit *emit)
 {
 	uint32_t word[2] = {
-		__builtin_bswap32(0x60000000u | (uint32_t)emit->ecn << 20),
-		__builtin_bswap32(ip_payload << 16 | HZ_IPPROTO_TCP << 8 | HOP_LIMIT),
+		__builtin_bswap32(0x60000000u | (uint32_t)emit->tos << 20),
+		__builtin_bswap32(ip_payload << 16 | HZ_IPPROTO_TCP << 8 | emit->hop_limit),
 	};
 
 	memcpy(ip, word, sizeof(word));

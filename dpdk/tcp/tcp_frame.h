@@ -9,6 +9,8 @@
 _Static_assert(HZ_L2_BYTES_MAX + 40 + 20 + HZ_TCP_OPTIONS_MAX <= HZ_PORT_HEADROOM,
                "headers must stay inside the buffer");
 
+#define HZ_TCP_HOP_LIMIT 64u /* unless told otherwise, RFC 1700 */
+
 /* What differs from segment to segment. */
 struct hz_tcp_emit {
 	uint32_t ports; /* remote then local, as in the header of the peer's segments */
@@ -16,7 +18,8 @@ struct hz_tcp_emit {
 	uint16_t window; /* as on the wire, host order */
 	uint16_t ip_id;
 	uint8_t flags;
-	uint8_t ecn;          /* of the IP header, RFC 3168 5 */
+	uint8_t tos; /* of the IP header: DSCP, and ECN of RFC 3168 5 */
+	uint8_t hop_limit;
 	uint8_t option_bytes; /* options after the timestamps, at the start of the data; multiple of 4 */
 	bool has_ts;
 	uint16_t data_csum; /* folded sum of the mbuf's data: extra options and payload */

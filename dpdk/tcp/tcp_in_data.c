@@ -5,6 +5,7 @@
 #include "tcp/tcp_seg.h"
 #include "tcp/tcp_stack.h"
 #include "tcp/tcp_stream.h"
+#include "tcp/tcp_window.h"
 
 /* What waited for the gap that was just filled. */
 static void reasm_deliver(struct hz_tcp_pcb *pcb)
@@ -71,6 +72,7 @@ void hz_tcp_in_data(struct hz_tcp_pcb *pcb, struct hz_tcp_segment *seg)
 	if (seg->seq == pcb->rcv_nxt) {
 		pcb->rcv_nxt += seg->bytes;
 		hz_tcp_stream_deliver(pcb, seg->payload, seg->bytes);
+		hz_tcp_window_moved(pcb, seg->seq);
 		if (pcb->rec != NULL && pcb->rec->reasm != NULL)
 			reasm_deliver(pcb);
 	} else {

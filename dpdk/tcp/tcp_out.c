@@ -9,15 +9,10 @@
 #include "tcp/tcp_seg.h"
 #include "tcp/tcp_stack.h"
 #include "tcp/tcp_timer.h"
+#include "tcp/tcp_window.h"
 #include <string.h>
 
 #define DUP_ACKS_PER_TURN 8 /* for peers without SACK, which count them */
-
-/* What the buffer and the scale would let us offer. */
-static uint32_t window_free(const struct hz_tcp_pcb *pcb)
-{
-	return HZ_MIN(HZ_LIMIT_hold_bytes_max - hz_tcp_rec_held(pcb), 65535u << pcb->rcv_wscale);
-}
 
 /* What is left of our last offer. */
 static uint32_t window_left(const struct hz_tcp_pcb *pcb)
@@ -29,7 +24,7 @@ static uint32_t window_left(const struct hz_tcp_pcb *pcb)
  * forward in small steps: RFC 9293 3.8.6.2.2. */
 static uint16_t window_take(struct hz_tcp_pcb *pcb)
 {
-	uint32_t wnd = window_free(pcb), left = window_left(pcb);
+	uint32_t wnd = hz_tcp_window_free(pcb), left = window_left(pcb);
 
 	if (wnd < left + pcb->rcv_mss)
 		wnd = left;
@@ -41,7 +36,7 @@ static uint16_t window_take(struct hz_tcp_pcb *pcb)
 /* The peer may be waiting for room that has come back. */
 static bool is_window_update_due(const struct hz_tcp_pcb *pcb)
 {
-	uint32_t wnd = window_free(pcb), left = window_left(pcb);
+	uint32_t wnd = hz_tcp_window_free(pcb), left = window_left(pcb);
 
 	return left < wnd / 4 && wnd - left >= 2u * pcb->rcv_mss;
 }
@@ -59,6 +54,8 @@ static void transmit(struct hz_tcp_pcb *pcb, struct rte_mbuf *mbuf, uint32_t seq
 		.window = window_take(pcb),
 		.ip_id = tcp->ip_id++,
 		.flags = flags,
+		.tos = (uint8_t)(tcp->conf.dscp << 2),
+		.hop_limit = tcp->conf.hop_limit,
 		.option_bytes = option_bytes,
 		.has_ts = (pcb->flags & HZ_TCP_F_TS) != 0,
 		.data_csum = data_csum,
@@ -425,6 +422,8 @@ static bool reply_send(struct hz_tcp *tcp, const struct hz_packet *packet, struc
 	data_set(mbuf, emit->option_bytes);
 	emit->data_csum = hz_csum_fold(hz_csum_add(0, options, emit->option_bytes));
 	emit->ip_id = tcp->ip_id++;
+	emit->tos = (uint8_t)(tcp->conf.dscp << 2);
+	emit->hop_limit = tcp->conf.hop_limit;
 	memcpy(&emit->ports, packet->l4, sizeof(emit->ports));
 	hz_tcp_path_fill(&path, packet);
 	hz_tcp_frame_put(&path, &packet->src, mbuf, emit);

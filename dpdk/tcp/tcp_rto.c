@@ -1,6 +1,7 @@
 #include "tcp/tcp_rto.h"
 
 #include "tcp/cc_newreno.h"
+#include "tcp/tcp_pmtu.h"
 #include "tcp/tcp_rec.h"
 #include "tcp/tcp_timer.h"
 
@@ -64,9 +65,7 @@ static void probe(struct hz_tcp_pcb *pcb)
 	hz_tcp_pcb_touch(pcb);
 }
 
-/* Everything from snd_una on is sent again, as the window allows; ACKs of what did arrive move snd_nxt
- * past it. */
-static void go_back(struct hz_tcp_pcb *pcb)
+void hz_tcp_rto_go_back(struct hz_tcp_pcb *pcb)
 {
 	struct hz_tcp_rec *rec = pcb->rec;
 
@@ -97,8 +96,10 @@ void hz_tcp_rto_fire(struct hz_tcp_pcb *pcb)
 		give_up(pcb);
 		return;
 	}
-	if (!is_opening)
+	if (!is_opening) {
+		hz_tcp_pmtu_timeout(pcb);
 		hz_cc_newreno_timeout(pcb, flight, pcb->retries == 0);
+	}
 	pcb->retries++;
 	if (pcb->rto_shift < RTO_SHIFT_MAX)
 		pcb->rto_shift++;
@@ -106,6 +107,6 @@ void hz_tcp_rto_fire(struct hz_tcp_pcb *pcb)
 	if (pcb->rec == NULL)
 		pcb->flags |= HZ_TCP_F_RTX_HEAD; /* the SYN */
 	else
-		go_back(pcb);
+		hz_tcp_rto_go_back(pcb);
 	hz_tcp_pcb_touch(pcb);
 }

@@ -22,6 +22,15 @@
 #define HZ_TCP_PROTOS_MAX       8u /* kinds of connections: what listens, and what opens by itself */
 #define HZ_TCP_CHALLENGES_PER_S 500u /* plus a random number below it, RFC 5961 7 */
 
+/* When a connection's receive window was last filled, tcp_window.c. */
+#define HZ_TCP_MARKS 256u
+
+struct hz_tcp_mark {
+	uint32_t ref; /* pool index + 1, 0: none */
+	uint32_t tick;
+	uint32_t seq; /* rcv_nxt then */
+};
+
 /* Connections with something to do, in the order in which they got it. */
 struct hz_tcp_turn {
 	struct hz_tcp_pcb **pcb; /* owned; each connection once at most */
@@ -48,6 +57,7 @@ struct hz_tcp {
 
 	uint32_t half_open_count;
 	uint32_t half_open_max;
+	struct hz_tcp_mark mark[HZ_TCP_MARKS];
 	uint32_t evict_at; /* slot of the flow table where the next search begins */
 	uint32_t mbufs;    /* in the packet pool of the port that opened a connection last */
 	uint64_t

@@ -12,7 +12,7 @@ FUZZ_REPLAY_OBJS = $(patsubst %.c,$(O)/obj/%.o,tests/fuzz/fuzz_replay.c tests/fu
 	$(foreach t,$(FUZZ_TARGETS),tests/fuzz/fuzz_$(t).c) $(FUZZ_RIG) $(FUZZ_TCP_RIG))
 FUZZ_MODULES := tcp net http config router telemetry core
 FUZZ_INCLUDES = -Itests/support -Itests/tcp $(call pkg_cflags,cunit libdpdk)
-FUZZ_TCP_RIG := tests/tcp/tcp_world.c tests/tcp/frame_bend.c tests/support/fake_port.c
+FUZZ_TCP_RIG := tests/tcp/tcp_world.c tests/tcp/world_open.c tests/tcp/frame_bend.c tests/support/fake_port.c
 # What each target is built from, beside its own file.
 FUZZ_SRCS_h1 = $(FUZZ_RIG) $(wildcard userspace/http/*.c) \
 	$(addprefix userspace/core/,clock.c pool.c rng.c source_table.c)

@@ -290,6 +290,8 @@ static bool inject(struct script *script, char *text)
 
 	if (why != NULL)
 		return fail(script, why);
+	if (seg.bytes > 2000)
+		return fail(script, "len is more than a frame holds");
 	if (!(has & SEG_HAS_WIN))
 		seg.window = 65535;
 	world_inject(&script->world, &seg);

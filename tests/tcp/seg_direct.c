@@ -14,6 +14,8 @@ bool seg_direct_conf(struct world *world, const char *text)
 	} else if (sscanf(text, "worker %u of %u", &a, &b) == 2) {
 		world->worker_index = a;
 		world->worker_count = b;
+	} else if (strcmp(text, "kernel") == 0) {
+		world->fake.port.ifindex = 7;
 	} else if (sscanf(text, "keepalive %u %u %u", &a, &b, &c) == 3) {
 		world->keepalive = (struct hz_tcp_keepalive){ a, b, c };
 	} else {
@@ -88,12 +90,57 @@ static bool direct_peers(struct world *world, unsigned count, char *why, size_t 
 	return true;
 }
 
+/* bulk seq N len TOTAL by BYTES: as many segments as it takes, all in one turn. */
+static bool direct_bulk(struct world *world, const char *text, char *why, size_t room)
+{
+	unsigned seq, total, by;
+
+	if (sscanf(text, "seq %u len %u by %u", &seq, &total, &by) != 3 || by == 0 || by > 1460) {
+		snprintf(why, room, "bulk seq N len TOTAL by BYTES");
+		return false;
+	}
+	for (unsigned at = 0; at < total; at += by) {
+		struct seg seg = { .flags = HZ_TCP_ACK,
+			           .seq = seq + at,
+			           .ack = 1,
+			           .window = 65535,
+			           .bytes = HZ_MIN(by, total - at) };
+
+		world_inject(world, &seg);
+	}
+	return true;
+}
+
+/* icmp big MTU seq N [taken], icmp soft/hard seq N [taken] */
+static bool direct_icmp(struct world *world, const char *text, char *why, size_t room)
+{
+	enum hz_tcp_icmp_kind kind = HZ_TCP_ICMP_TOO_BIG;
+	bool is_wanted = strstr(text, " taken") != NULL, is_taken;
+	unsigned mtu = 0, seq = 0;
+
+	if (sscanf(text, "soft seq %u", &seq) == 1)
+		kind = HZ_TCP_ICMP_SOFT;
+	else if (sscanf(text, "hard seq %u", &seq) == 1)
+		kind = HZ_TCP_ICMP_HARD;
+	else if (sscanf(text, "big %u seq %u", &mtu, &seq) != 2) {
+		snprintf(why, room, "icmp big MTU/soft/hard seq N [taken]");
+		return false;
+	}
+	is_taken = world_icmp(world, kind, seq, mtu);
+	snprintf(why, room, "the ICMP error was %s", is_taken ? "taken" : "refused");
+	return is_taken == is_wanted;
+}
+
 bool seg_direct(struct world *world, const char *line, char *why, size_t room)
 {
 	unsigned n;
 
 	if (sscanf(line, "peers %u", &n) == 1)
 		return direct_peers(world, n, why, room);
+	if (strncmp(line, "bulk ", 5) == 0)
+		return direct_bulk(world, line + 5, why, room);
+	if (strncmp(line, "icmp ", 5) == 0)
+		return direct_icmp(world, line + 5, why, room);
 	if (strcmp(line, "open") == 0 || strncmp(line, "open ", 5) == 0)
 		return direct_open(world, line + 4, why, room);
 	if (strcmp(line, "keepalive on") == 0 || strcmp(line, "keepalive off") == 0) {

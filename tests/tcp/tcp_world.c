@@ -55,22 +55,10 @@ static void app_output(struct app *app)
 		hz_stream_shutdown(app->stream);
 }
 
-/* True once for each of our own opens: when it is told how it went. */
-static bool opening_end(struct app *app, const struct hz_stream *s)
-{
-	for (size_t i = 0; i < WORLD_OPENS_MAX; i++) {
-		if (app->opening[i] == s) {
-			app->opening[i] = NULL;
-			return true;
-		}
-	}
-	return false;
-}
-
 static int app_open(void *proto_ctx, struct hz_stream *s)
 {
 	struct app *app = proto_ctx;
-	bool is_ours = opening_end(app, s);
+	bool is_ours = world_opening_end(app, s);
 
 	if (app->refuses || (app->is_single && app->stream != NULL))
 		return -ECONNREFUSED;
@@ -135,7 +123,7 @@ static void app_close(struct hz_stream *s, enum hz_close_why why)
 	struct app *app = s->owner;
 
 	event_add(app, APP_CLOSE, (uint32_t)why);
-	if (!opening_end(app, s))
+	if (!world_opening_end(app, s))
 		app->close_count++;
 	app->stream = NULL;
 }
@@ -147,7 +135,7 @@ static bool app_idle(const struct hz_stream *s)
 	return app->is_idle;
 }
 
-static const struct hz_proto_ops app_ops = {
+const struct hz_proto_ops world_app_ops = {
 	.on_open = app_open,
 	.on_data = app_data,
 	.on_eof = app_eof,
@@ -183,7 +171,7 @@ int world_open(struct world *world)
 	return fake_port_open(&world->fake, 2048);
 }
 
-static void address(const struct world *world, uint8_t last, struct hz_addr *addr)
+void world_address(const struct world *world, uint8_t last, struct hz_addr *addr)
 {
 	*addr = (struct hz_addr){ { [10] = 0xff, [11] = 0xff, [12] = 10, [13] = 7, [15] = last } };
 	if (world->is_v6)
@@ -209,7 +197,7 @@ int world_start(struct world *world)
 		.connections_max = world->connections_max,
 		.time_wait_max = world->time_wait_max,
 		.secret = "0123456789abcde",
-		.proto = &app_ops,
+		.proto = &world_app_ops,
 		.proto_ctx = &world->app,
 		.listen_count = 1,
 		.listens = &listen,
@@ -221,7 +209,7 @@ int world_start(struct world *world)
 		.lport_last = world->lport_last,
 	};
 
-	address(world, 2, &listen.addr);
+	world_address(world, 2, &listen.addr);
 	world->start_ns = 5 * HZ_NS_PER_S + 12345;
 	world->env.now_ns = world->start_ns;
 	hz_rng_seed(&world->env.rng, 1);
@@ -288,7 +276,7 @@ static uint8_t *put_options(const struct world *world, uint8_t *at, const struct
 	return at;
 }
 
-static uint8_t *put_link(const struct world *world, uint8_t *at)
+uint8_t *world_link(const struct world *world, uint8_t *at)
 {
 	const uint8_t macs[12] = { 2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, world->peer_mac };
 
@@ -351,15 +339,15 @@ size_t world_frame(const struct world *world, const struct seg *seg, uint8_t *fr
 	uint64_t sum;
 	uint16_t csum;
 
-	address(world, 1, &src);
-	address(world, 2, &dst);
+	world_address(world, 1, &src);
+	world_address(world, 2, &dst);
 	l4_bytes = (uint32_t)(put_tcp(world, tcp, seg) - tcp);
 	sum = hz_csum_pseudo(&src, &dst, world->is_v6, 6) + __builtin_bswap16((uint16_t)l4_bytes);
 	csum = hz_csum_finish(hz_csum_add(sum, tcp, l4_bytes));
 	if (seg->has_bad_checksum)
 		csum ^= 0x5555;
 	memcpy(tcp + 16, &csum, 2);
-	end = put_ip(world, put_link(world, frame), &src, &dst, l4_bytes);
+	end = put_ip(world, world_link(world, frame), &src, &dst, l4_bytes);
 	memcpy(end, tcp, l4_bytes);
 	end += l4_bytes;
 	while (end - frame < 60)
@@ -378,34 +366,6 @@ void world_inject_frame(struct world *world, const uint8_t *frame, size_t bytes)
 		hz_tcp_in(world->tcp, &packet);
 	else
 		rte_pktmbuf_free(packet.mbuf); /* another worker's */
-}
-
-int world_connect(struct world *world, uint16_t local_port, uint16_t peer_port)
-{
-	const uint8_t macs[12] = { 2, 0, 0, 0, 0, world->peer_mac, 2, 0, 0, 0, 0, 2 };
-	struct hz_tcp_target to = {
-		.local_port = local_port,
-		.remote_port = peer_port != 0 ? peer_port : PEER_PORT,
-		.port = &world->fake.port,
-		.proto = &app_ops,
-		.owner = &world->app,
-	};
-	struct app *app = &world->app;
-	size_t i = 0;
-	int err;
-
-	address(world, 1, &to.remote);
-	address(world, 2, &to.local);
-	to.l2_bytes = (uint8_t)(put_link(world, to.l2) - to.l2);
-	memcpy(to.l2, macs, sizeof(macs));
-	while (i < WORLD_OPENS_MAX && app->opening[i] != NULL)
-		i++;
-	if (i == WORLD_OPENS_MAX)
-		return -ENFILE;
-	err = hz_tcp_connect(world->tcp, &to, &app->opening[i]);
-	if (err == 0)
-		app->stream = app->opening[i];
-	return err;
 }
 
 void world_inject(struct world *world, const struct seg *seg)
@@ -520,8 +480,8 @@ static const char *read_tcp(struct world *world, const uint8_t *tcp, uint32_t l4
 	const char *why;
 	uint64_t sum;
 
-	address(world, 2, &src);
-	address(world, 1, &dst);
+	world_address(world, 2, &src);
+	world_address(world, 1, &dst);
 	sum = hz_csum_pseudo(&src, &dst, world->is_v6, 6) + __builtin_bswap16((uint16_t)l4_bytes);
 	if (hz_csum_finish(hz_csum_add(sum, tcp, l4_bytes)) != 0)
 		return "wrong TCP checksum sent";
@@ -567,7 +527,8 @@ static const char *read_ip(struct world *world, const uint8_t *ip, size_t bytes,
 			return "wrong IPv6 header sent";
 		return read_tcp(world, ip + 40, (uint32_t)bytes - 40, seg);
 	}
-	if (bytes < 40 || ip[0] != 0x45 || get16(ip + 2) != bytes || ip[8] != 64 || ip[9] != 6)
+	if (bytes < 40 || ip[0] != 0x45 || get16(ip + 2) != bytes || ip[8] != 64 || ip[9] != 6 ||
+	    get16(ip + 6) != (world->fake.port.ifindex == 0 ? 0x4000u : 0u))
 		return "wrong IPv4 header sent";
 	if (hz_csum_finish(hz_csum_add(0, ip, 20)) != 0)
 		return "wrong IPv4 checksum sent";
@@ -578,7 +539,7 @@ int world_capture(struct world *world, struct seg *seg, const char **why)
 {
 	uint8_t frame[WORLD_FRAME_MAX], link[32];
 	size_t bytes = fake_port_take(&world->fake, frame, sizeof(frame));
-	size_t link_bytes = (size_t)(put_link(world, link) - link);
+	size_t link_bytes = (size_t)(world_link(world, link) - link);
 
 	if (bytes == 0)
 		return 0;

@@ -114,8 +114,20 @@ void world_turn(struct world *world);
 /* Runs timers up to now + ns, in order. */
 void world_advance(struct world *world, uint64_t ns);
 
+/* Shared by the files of the world: its application, addresses (2: ours, 1: the peer's), and the link header
+ * of the peer's frames, returned is its end. */
+extern const struct hz_proto_ops world_app_ops;
+void world_address(const struct world *world, uint8_t last, struct hz_addr *addr);
+uint8_t *world_link(const struct world *world, uint8_t *at);
+
+/* True once for each of our own opens: when it is told how it went. */
+bool world_opening_end(struct app *app, const struct hz_stream *s);
+
 /* Opens a connection from local_port (0: chosen) to the peer's port. 0 or -errno of hz_tcp_connect. */
 int world_connect(struct world *world, uint16_t local_port, uint16_t peer_port);
+
+/* An ICMP error about a segment of ours with this relative number. What hz_tcp_icmp_in returned. */
+bool world_icmp(struct world *world, enum hz_tcp_icmp_kind kind, uint32_t seq, uint32_t mtu);
 
 /* The next captured segment. 1: *seg is filled; 0: none; -1: malformed, *why says it. */
 int world_capture(struct world *world, struct seg *seg, const char **why);
