@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """How hzd starts, refuses to start, drains and ends: exit codes, three-line errors, nothing left."""
 import glob
+import grp
 import json
 import os
 import signal
@@ -377,6 +378,19 @@ def settings_the_machine_cannot_serve_exit_2_and_start_no_worker():
     expect_equal([w["id"] for w in here.ctl_json("worker")["workers"] if w["id"] == 2], [],
                  "a worker that never ran")
     here.close()
+
+
+@test
+def missing_group_of_readers_is_told_once_at_start():
+    try:
+        grp.getgrnam("hz")
+        count = 0
+    except KeyError:
+        count = 1
+    here = rig()
+    daemon = here.serve()
+    expect_equal(daemon.output().count("warning: no group hz"), count, daemon.output())
+    daemon.end()
 
 
 @test

@@ -225,6 +225,79 @@ def reload_tells_what_changed_and_keeps_the_old_on_an_error():
     expect_equal(result["changes"], ["- route extra    /extra"], "changes")
 
 
+def told(text, *needles):
+    """An error of at least what, why and try, with these words."""
+    lines = text.splitlines()
+    expect(any(line.startswith("  why:  ") and len(line) > 8 for line in lines) and
+           any(line.startswith("  try:  ") and len(line) > 8 for line in lines),
+           f"no why or no try: {text!r}")
+    for needle in needles:
+        expect(needle in text, f"no {needle!r} in {text!r}")
+
+
+@test
+def file_that_is_no_good_site_is_told_with_its_reason():
+    for process in daemons():
+        process.end()
+    folder = temporary_directory()
+    path = folder + "/site.yaml"
+    with open(BENCH_SITE, encoding="utf-8") as file:
+        good = file.read()
+    write_file(path, good)
+    daemon = serve(path)
+
+    def replaced_by(make, *needles):
+        os.unlink(path)
+        make()
+        told(ctl("reload", code=2).stderr, *needles)
+        told(ctl("conf", "check", path, code=2).stderr, *needles)
+        (os.rmdir if os.path.isdir(path) else os.unlink)(path)
+        write_file(path, good)
+
+    def writable():
+        write_file(path, good)
+        os.chmod(path, 0o664)
+
+    def of_a_stranger():
+        write_file(path, good)
+        os.chown(path, 1, 1)
+
+    write_file(folder + "/other.yaml", good)
+    replaced_by(lambda: os.mkdir(path), "not a regular file", f"ls -l {path}")
+    replaced_by(lambda: os.mkfifo(path), "not a regular file")
+    replaced_by(writable, "others than its owner may write it", f"chmod go-w {path}")
+    replaced_by(of_a_stranger, "belongs to another user")
+    replaced_by(lambda: os.symlink("other.yaml", path), "symbolic link", "readlink -f")
+    os.unlink(path)
+    told(ctl("reload", code=2).stderr, "No such file", f"ls -l {path}")
+    write_file(path, good.replace("name: json", "nmae: json"))
+    told(ctl("reload", code=2).stderr, "1 error", "nmae")
+    daemon.signal(signal.SIGHUP)
+    wait_until(lambda: "nmae" in daemon.output(), 3, "the log says nothing")
+    log = [line for line in daemon.output().splitlines() if line.startswith("hzd: error: ")]
+    expect_equal((len(log), log[-1]), (6, f"hzd: error: try: hzctl conf check {path}"),
+                 f"lines of the log, each of its own: {log}")
+    write_file(path, good)
+    ctl("reload")
+    daemon.end()
+
+
+@test
+def wrong_words_to_hzd_and_the_collector_are_told_with_a_try():
+    done = run(BIN + "/hzd", "-i", "", check=False)
+    told(done.stderr, "instance names", "hzd -i")
+    for words in (["foo"], ["-x"], ["-i"]):
+        done = run(BIN + "/hz-collector", *words, check=False)
+        expect_equal(done.returncode, 2, f"exit code of {words}")
+        told(done.stderr, "hz-collector: wrong usage", words[-1])
+    for directory in ("/nonexistent", ""):
+        done = run(BIN + "/hzd", "-i", NAME, "-c", BENCH_SITE, "-l", f"lo,127.0.0.1:{PORT}", "-o",
+                   "boot/io=socket", env={**os.environ, "XDG_RUNTIME_DIR": directory}, check=False,
+                   **NOBODY)
+        expect_equal(done.returncode, 7, f"exit code with {directory!r}: {done.stderr}")
+        told(done.stderr, "export XDG_RUNTIME_DIR=$(mktemp -d)")
+
+
 @test
 def drain_finishes_the_slow_download_and_ends_with_0():
     running()

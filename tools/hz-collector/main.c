@@ -105,6 +105,14 @@ static int collect(const char *instance, struct hz_err *err)
 	return status;
 }
 
+static int usage_fail(struct hz_err *err, const char *problem, const char *word)
+{
+	hz_err_what(err, "wrong usage");
+	(void)hz_err_set(err, -EINVAL, 2, "usage", "hz-collector -h", "%s '%.40s'", problem, word);
+	hz_err_print(stderr, "hz-collector", err);
+	return err->exit_code;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = { { "instance", required_argument, NULL, 'i' },
@@ -115,7 +123,7 @@ int main(int argc, char **argv)
 	const char *instance = NULL;
 	int option;
 
-	while ((option = getopt_long(argc, argv, "i:Vh", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, ":i:Vh", options, NULL)) != -1) {
 		switch (option) {
 		case 'i':
 			instance = optarg;
@@ -126,15 +134,14 @@ int main(int argc, char **argv)
 		case 'h':
 			fputs(usage_text, stdout);
 			return 0;
+		case ':':
+			return usage_fail(&err, "a value is missing behind", argv[optind - 1]);
 		default:
-			fputs(usage_text, stderr);
-			return 2;
+			return usage_fail(&err, "unknown option", argv[optind - 1]);
 		}
 	}
-	if (optind != argc) {
-		fputs(usage_text, stderr);
-		return 2;
-	}
+	if (optind != argc)
+		return usage_fail(&err, "unexpected", argv[optind]);
 	hz_err_what(&err, "reading events failed");
 	if (collect(instance, &err) != 0) {
 		hz_err_print(stderr, "hz-collector", &err);

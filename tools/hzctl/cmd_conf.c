@@ -120,8 +120,7 @@ int hz_cmd_conf_check(const struct hz_opts *opts, struct hz_words *words, struct
 			errors_report(opts, path, text, errors, err);
 			status = 2;
 		} else {
-			(void)hz_err_set(err, status, 2, "bad_config", "", "%s: %s", path,
-			                 strerror(-status));
+			(void)hz_site_load_explain(path, status, 2, err);
 		}
 	}
 	hz_site_free(site);

@@ -102,6 +102,16 @@ static int args_parse(struct hz_words *words, struct attach_args *args, struct h
 	return 0;
 }
 
+/* Without site and claim it is the usual file, and that there is none says that one of them was meant. */
+static void site_missing(const struct attach_args *args, int status, struct hz_err *err)
+{
+	(void)hz_site_load_explain(args->site_path, status, status == -EACCES ? 4 : 2, err);
+	if (!args->has_site)
+		snprintf(err->hint, sizeof(err->hint),
+		         "hzctl xdp attach dev %s site FILE, or claim tcp:ADDR:PORT",
+		         args->opts.ifname);
+}
+
 static int site_claims(struct attach_args *args, struct hz_err *err)
 {
 	struct hz_site_errors *errors = calloc(1, sizeof(*errors));
@@ -121,9 +131,7 @@ static int site_claims(struct attach_args *args, struct hz_err *err)
 		                 args->site_path, errors->error[0].line, errors->error[0].column,
 		                 errors->error[0].text);
 	else
-		(void)hz_err_set(err, status, status == -EACCES ? 4 : 2, "bad_config",
-		                 "hzctl xdp attach dev IF site FILE, or claim tcp:ADDR:PORT",
-		                 "%s: %s", args->site_path, strerror(-status));
+		site_missing(args, status, err);
 	free((void *)(uintptr_t)text.data);
 	free(errors);
 	return status;

@@ -30,10 +30,11 @@ int hz_out_result(const struct hz_out *out, json_t *result, hz_out_text_fn *text
 	return stdout_flush(err);
 }
 
-/* A `why` of several lines is a report of its own, as of a configuration file: it keeps its lines. */
+/* A `why` of several lines is one of ours with a report behind it, as of a configuration file: it keeps
+ * its lines. */
 static void report_print(const struct hz_err *err)
 {
-	fprintf(stderr, "hzctl: %s\n", err->what);
+	fprintf(stderr, "hzctl: %s\n  why:  ", err->what);
 	for (const char *at = err->why; *at != '\0'; at++)
 		fputc(*at == '\n' || (unsigned char)*at >= 0x20 ? *at : '?', stderr);
 	if (err->hint[0] != '\0')

@@ -3,6 +3,7 @@
 #define HZ_SITE_H
 
 #include "core/base.h"
+#include "core/err.h"
 #include "core/limits.h"
 #include <hz/hz.h>
 
@@ -94,6 +95,10 @@ int hz_site_parse(struct hz_span text, struct hz_site **out, struct hz_site_erro
  * caller (free), also on failure; empty when there was none. */
 int hz_site_load(const char *path, struct hz_site **out, struct hz_span *text,
                  struct hz_site_errors *errors);
+
+/* Why hz_site_load returned status for the file itself (errors->count == 0), in err: what is wrong with
+ * the file, and what to type. Returns status. */
+int hz_site_load_explain(const char *path, int status, int exit_code, struct hz_err *err);
 
 /* "FILE:14:5: error: ..." with the source line and a caret, as UX of compilers. to may be a memstream. */
 void hz_site_errors_print(void *file_stream, const char *name, struct hz_span text,

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -79,4 +80,48 @@ int hz_site_load(const char *path, struct hz_site **out, struct hz_span *text,
 	*text = (struct hz_span){ NULL, 0 };
 	err = text_load(path, text);
 	return err == 0 ? hz_site_parse(*text, out, errors) : err;
+}
+
+/* -EPERM has two causes; which one it is, the file tells. */
+static int owner_explain(const char *path, int status, int exit_code, struct hz_err *err)
+{
+	char hint[sizeof(err->hint)];
+	struct stat st;
+
+	if (stat(path, &st) == 0 && (st.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+		snprintf(hint, sizeof(hint), "chmod go-w %.200s", path);
+		return hz_err_set(err, status, exit_code, "bad_config", hint,
+		                  "%s: others than its owner may write it (mode %04o)", path,
+		                  (unsigned)st.st_mode & 07777);
+	}
+	snprintf(hint, sizeof(hint), "chown root %.200s", path);
+	return hz_err_set(err, status, exit_code, "bad_config", hint,
+	                  "%s: it belongs to another user, neither root nor this one", path);
+}
+
+int hz_site_load_explain(const char *path, int status, int exit_code, struct hz_err *err)
+{
+	char hint[sizeof(err->hint)];
+
+	snprintf(hint, sizeof(hint), "ls -l %.200s", path);
+	switch (status) {
+	case -EPERM:
+		return owner_explain(path, status, exit_code, err);
+	case -ELOOP:
+		snprintf(hint, sizeof(hint), "name the file itself: readlink -f %.200s", path);
+		return hz_err_set(err, status, exit_code, "bad_config", hint,
+		                  "%s: a symbolic link, which could lead elsewhere at the next "
+		                  "reload",
+		                  path);
+	case -EISDIR:
+	case -EINVAL:
+		return hz_err_set(err, status, exit_code, "bad_config", hint,
+		                  "%s: not a regular file", path);
+	case -EFBIG:
+		return hz_err_set(err, status, exit_code, "bad_config", hint,
+		                  "%s: larger than %d bytes", path, HZ_LIMIT_site_bytes_max);
+	default:
+		return hz_err_set(err, status, exit_code, "bad_config", hint, "%s: %s", path,
+		                  strerror(-status));
+	}
 }

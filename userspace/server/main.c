@@ -156,7 +156,7 @@ static int arguments_parse(int argc, char **argv, struct arguments *args, struct
 		return hz_err_set(err, -EINVAL, 2, "usage", "hzd -h", "unexpected '%s'",
 		                  argv[optind]);
 	if (status == 0 && args->instance != NULL && !instance_is_valid(args->instance))
-		return hz_err_set(err, -EINVAL, 2, "usage", "",
+		return hz_err_set(err, -EINVAL, 2, "usage", "hzd -i NAME",
 		                  "instance names are 1..32 letters, digits, - and _");
 	return status;
 }
@@ -194,8 +194,7 @@ static int site_load(struct arguments *args, struct hz_err *err)
 		hz_err_set(err, status, 2, "bad_config", "hzctl conf check FILE", "%s: %u error%s",
 		           args->site_path, errors->count, errors->count == 1 ? "" : "s");
 	} else if (status != 0) {
-		hz_err_set(err, status, 2, "bad_config", "hzd -c FILE", "%s: %s", args->site_path,
-		           strerror(-status));
+		(void)hz_site_load_explain(args->site_path, status, 2, err);
 	}
 	free(errors);
 	free((void *)(uintptr_t)text.data);

@@ -11,7 +11,7 @@
 
 #define CHANGES_BYTES_MAX 16384 /* an answer must fit the socket's buffer */
 
-/* The errors of a site file for one `why`: as many whole lines as it holds. */
+/* The errors of a site file for one `why`: their number, and as many of their lines as it holds. */
 static void errors_to_why(const char *path, struct hz_span text,
                           const struct hz_site_errors *errors, struct hz_err *err)
 {
@@ -26,6 +26,7 @@ static void errors_to_why(const char *path, struct hz_span text,
 		           errors->count);
 		return;
 	}
+	fprintf(stream, "%s: %u error%s\n", path, errors->count, errors->count == 1 ? "" : "s");
 	hz_site_errors_print(stream, path, text, errors);
 	fclose(stream);
 	if (bytes >= sizeof(err->why)) {
@@ -50,7 +51,7 @@ static int site_read(const struct hz_server *server, struct hz_site **out, struc
 	if (status != 0 && errors->count > 0)
 		errors_to_why(path, text, errors, err);
 	else if (status != 0)
-		hz_err_set(err, status, 2, "bad_config", "", "%s: %s", path, strerror(-status));
+		(void)hz_site_load_explain(path, status, 2, err);
 	free(errors);
 	free((void *)(uintptr_t)text.data);
 	return status;

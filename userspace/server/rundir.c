@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* /run/user/UID need not exist. hzctl looks there too. */
+#define XDG_HINT           "export XDG_RUNTIME_DIR=$(mktemp -d)"
 #define INTERFACE_LOCK_MAX 64
 #define LOCK_DIR           "/run/hz-lock" /* not /run/lock: anybody may hold a lock there */
 
@@ -81,16 +83,15 @@ int hz_rundir_open(const char *instance, bool needs_root, struct hz_rundir *out,
 
 	status = rundir_path(instance, needs_root, rundir.path, sizeof(rundir.path));
 	if (status == -ENAMETOOLONG)
-		return hz_err_set(err, status, 7, "rundir",
-		                  "export XDG_RUNTIME_DIR=/run/user/$(id -u)",
+		return hz_err_set(err, status, 7, "rundir", XDG_HINT,
 		                  "the path in XDG_RUNTIME_DIR is too long for a socket");
 	if (status != 0)
-		return hz_err_set(err, status, 7, "rundir",
-		                  "export XDG_RUNTIME_DIR=/run/user/$(id -u)",
+		return hz_err_set(err, status, 7, "rundir", XDG_HINT,
 		                  "no run directory: not root and XDG_RUNTIME_DIR is not set");
 	if (mkdir(rundir.path, 0755) != 0 && errno != EEXIST)
-		return hz_err_set(err, -errno, 7, "rundir", "", "cannot create %s: %s", rundir.path,
-		                  strerror(errno));
+		return hz_err_set(err, -errno, 7, "rundir",
+		                  needs_root || geteuid() == 0 ? "ls -ld /run" : XDG_HINT,
+		                  "cannot create %s: %s", rundir.path, strerror(errno));
 	snprintf(lock_path, sizeof(lock_path), "%s/lock", rundir.path);
 	status = lock_take(lock_path, &owner);
 	if (status == -EBUSY)

@@ -220,13 +220,27 @@ static void server_close(struct hz_server *server)
 	hz_site_free(server->conf->site);
 }
 
+/* An error whose why has lines, each as one of the log. */
+static void error_log(const struct hz_err *err)
+{
+	const char *line = err->why, *end;
+
+	hz_log(HZ_LOG_ERROR, "%s", err->what);
+	for (; *line != '\0'; line = *end != '\0' ? end + 1 : end) {
+		end = strchrnul(line, '\n');
+		hz_log(HZ_LOG_ERROR, "%.*s", (int)(end - line), line);
+	}
+	if (err->hint[0] != '\0')
+		hz_log(HZ_LOG_ERROR, "try: %s", err->hint);
+}
+
 static void reload_by_signal(struct hz_server *server)
 {
 	struct hz_err err = { 0 };
 	json_t *result = NULL;
 
 	if (hz_server_reload(server, &result, &err) != 0)
-		hz_log(HZ_LOG_ERROR, "%s: %s", err.what, err.why);
+		error_log(&err);
 	json_decref(result);
 }
 

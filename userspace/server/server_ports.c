@@ -5,6 +5,7 @@
 #include "server/rights.h"
 #include "server/server_priv.h"
 #include <errno.h>
+#include <grp.h>
 #include <string.h>
 
 static int port_index(const struct hz_server *server, const char *ifname)
@@ -160,6 +161,9 @@ int hz_server_ports_open(struct hz_server *server, struct hz_err *err)
 		status = ports_check(server, err);
 	if (status != 0)
 		hz_server_ports_close(server);
+	else if (getgrnam("hz") == NULL)
+		hz_log(HZ_LOG_WARN, "no group hz: only root reads the figures; "
+		                    "try: groupadd --system hz, then attach again");
 	return status;
 }
 
