@@ -205,6 +205,8 @@ int world_start(struct world *world)
 		.is_ours = is_ours,
 		.is_ours_ctx = world,
 		.keepalive = world->keepalive,
+		.hop_limit = world->hop_limit,
+		.dscp = world->dscp,
 		.lport_first = world->lport_first,
 		.lport_last = world->lport_last,
 	};
@@ -521,14 +523,22 @@ static const char *read_tcp(struct world *world, const uint8_t *tcp, uint32_t l4
 
 static const char *read_ip(struct world *world, const uint8_t *ip, size_t bytes, struct seg *seg)
 {
+	uint32_t hops = world->hop_limit != 0 ? world->hop_limit : 64;
+	struct hz_addr ours, peer;
+
+	world_address(world, 2, &ours);
+	world_address(world, 1, &peer);
 	if (world->is_v6) {
-		if (bytes < 60 || ip[0] != 0x60 || get16(ip + 4) != bytes - 40 || ip[6] != 6 ||
-		    ip[7] != 64)
+		if (bytes < 60 || get32(ip) != (0x60000000u | (uint32_t)world->dscp << 22) ||
+		    get16(ip + 4) != bytes - 40 || ip[6] != 6 || ip[7] != hops ||
+		    memcmp(ip + 8, ours.byte, 16) != 0 || memcmp(ip + 24, peer.byte, 16) != 0)
 			return "wrong IPv6 header sent";
 		return read_tcp(world, ip + 40, (uint32_t)bytes - 40, seg);
 	}
-	if (bytes < 40 || ip[0] != 0x45 || get16(ip + 2) != bytes || ip[8] != 64 || ip[9] != 6 ||
-	    get16(ip + 6) != (world->fake.port.ifindex == 0 ? 0x4000u : 0u))
+	if (bytes < 40 || ip[0] != 0x45 || ip[1] != world->dscp << 2 || get16(ip + 2) != bytes ||
+	    get16(ip + 6) != (world->fake.port.ifindex == 0 ? 0x4000u : 0u) || ip[8] != hops ||
+	    ip[9] != 6 || memcmp(ip + 12, ours.byte + 12, 4) != 0 ||
+	    memcmp(ip + 16, peer.byte + 12, 4) != 0)
 		return "wrong IPv4 header sent";
 	if (hz_csum_finish(hz_csum_add(0, ip, 20)) != 0)
 		return "wrong IPv4 checksum sent";

@@ -89,6 +89,7 @@ struct world {
 	uint32_t connections_max, time_wait_max;
 	uint32_t our_port;                /* of the newest SYN that is ours, else the listener's */
 	uint16_t lport_first, lport_last; /* struct hz_tcp_conf */
+	uint8_t hop_limit, dscp;          /* struct hz_tcp_conf; checked in every frame */
 	struct hz_tcp_keepalive keepalive;
 	uint32_t worker_index, worker_count; /* we are one of several; 0: the only one */
 };
