@@ -57,6 +57,13 @@ class RelayRig(Rig):
         cubic_or_skip()
         super().__init__(suffix, with_relay=True)
         self.middle = f"hz-{self.name}-r"
+        try:
+            self.furnish()
+        except BaseException:
+            self.close()  # or every test that follows would report the name as taken
+            raise
+
+    def furnish(self):
         site = temporary_directory() + "/relay.yaml"
         write_file(site, SITE)
         self.attach("ensure", health=False)
