@@ -1,6 +1,5 @@
 #include "net/net_in.h"
 
-#include "net/ip_hdr.h"
 #include "net/sw_csum.h"
 #include "port/mbuf_span.h"
 #include <string.h>
@@ -11,6 +10,20 @@ enum hz_net_verdict hz_net_drop(const struct hz_net_frame *frame, enum hz_counte
 
 	hz_slot_count(slot, reason);
 	slot->worker->dropped++;
+	rte_pktmbuf_free(frame->mbuf);
+	return HZ_NET_DONE;
+}
+
+enum hz_net_verdict hz_net_unanswered(const struct hz_net_frame *frame)
+{
+	frame->port->slot->worker->dropped++;
+	rte_pktmbuf_free(frame->mbuf);
+	return HZ_NET_DONE;
+}
+
+enum hz_net_verdict hz_net_done(const struct hz_net_frame *frame, enum hz_counter what)
+{
+	hz_slot_count(frame->port->slot, what);
 	rte_pktmbuf_free(frame->mbuf);
 	return HZ_NET_DONE;
 }
@@ -43,6 +56,14 @@ static void l2_reply_fill(struct hz_packet *out, const uint8_t *l2, uint32_t l2_
 	out->l2_bytes = (uint8_t)l2_bytes;
 }
 
+/* A station sends, RFC 894 and IEEE 802.3 3.2.4: what a group seems to send, an answer would go to all of. */
+static bool is_station(const uint8_t mac[6])
+{
+	static const uint8_t none[6];
+
+	return (mac[0] & 1u) == 0 && memcmp(mac, none, sizeof(none)) != 0;
+}
+
 enum hz_net_verdict hz_net_in(const struct hz_net *net, struct hz_port *port, struct rte_mbuf *mbuf,
                               struct hz_packet *out)
 {
@@ -54,9 +75,13 @@ enum hz_net_verdict hz_net_in(const struct hz_net *net, struct hz_port *port, st
 	/* A chain never comes from our drivers at our MTU; its later segments would go unread. */
 	if (bytes.len < HZ_ETH_BYTES || mbuf->nb_segs != 1)
 		return hz_net_drop(&frame, HZ_COUNTER_drop_short);
-	/* TCP never answers what was sent to a group, RFC 9293 3.9.2.3. */
-	if ((bytes.data[0] & 1u) != 0)
+	frame.is_group = (bytes.data[0] & 1u) != 0;
+	/* TCP never answers what was sent to a group, RFC 9293 3.9.2.3; only a host listens to some. */
+	if (port->host == NULL ? frame.is_group
+	                       : !frame.is_group && memcmp(bytes.data, port->mac, 6) != 0)
 		return hz_net_drop(&frame, HZ_COUNTER_drop_not_ours);
+	if (!is_station(bytes.data + 6))
+		return hz_net_drop(&frame, HZ_COUNTER_drop_source);
 	type = ethertype_at(bytes.data + 12);
 	for (uint32_t tags = 0; type == HZ_ETHERTYPE_VLAN || type == HZ_ETHERTYPE_QINQ; tags++) {
 		if (tags == HZ_VLAN_TAGS_MAX)
@@ -66,6 +91,8 @@ enum hz_net_verdict hz_net_in(const struct hz_net *net, struct hz_port *port, st
 			return hz_net_drop(&frame, HZ_COUNTER_drop_short);
 		type = ethertype_at(bytes.data + l2_bytes - 2);
 	}
+	frame.l2 = bytes.data;
+	frame.l2_bytes = l2_bytes;
 	frame.l3 = bytes.data + l2_bytes;
 	frame.l3_bytes = (uint32_t)bytes.len - l2_bytes;
 	out->mbuf = mbuf;
@@ -75,5 +102,7 @@ enum hz_net_verdict hz_net_in(const struct hz_net *net, struct hz_port *port, st
 		return hz_ip4_in(&frame, out);
 	if (type == HZ_ETHERTYPE_IP6)
 		return hz_ip6_in(&frame, out);
+	if (type == HZ_ETHERTYPE_ARP && port->host != NULL)
+		return hz_arp_in(&frame);
 	return hz_net_drop(&frame, HZ_COUNTER_drop_l4);
 }

@@ -1,6 +1,5 @@
 /* The batch in front of a DPDK port: receive, transmit, completions, the control reserve. */
 #include "port/port.h"
-#include <assert.h>
 #include <errno.h>
 #include <rte_bus_vdev.h>
 #include <rte_ethdev.h>
@@ -15,10 +14,24 @@
 _Static_assert(HZ_PORT_HEADROOM == RTE_PKTMBUF_HEADROOM, "rte_pktmbuf_alloc leaves our headroom");
 _Static_assert(HZ_PORT_TX_SLOTS <= UINT16_MAX, "a batch is one tx_burst");
 
+static bool is_held(const struct hz_port *port)
+{
+	return __atomic_load_n(&port->is_held, __ATOMIC_ACQUIRE);
+}
+
+void hz_port_hold(struct hz_port *port, bool is_held_now)
+{
+	__atomic_store_n(&port->is_held, is_held_now, __ATOMIC_RELEASE);
+}
+
 uint16_t hz_port_rx(struct hz_port *port, struct rte_mbuf **out, uint16_t count)
 {
-	uint16_t got = rte_eth_rx_burst(port->port_id, 0, out, count);
 	uint64_t bytes = 0;
+	uint16_t got;
+
+	if (HZ_UNLIKELY(is_held(port)))
+		return 0;
+	got = rte_eth_rx_burst(port->port_id, 0, out, count);
 
 	for (uint16_t i = 0; i < got; i++) {
 		rte_prefetch0(rte_pktmbuf_mtod(out[i], const void *));
@@ -29,13 +42,41 @@ uint16_t hz_port_rx(struct hz_port *port, struct rte_mbuf **out, uint16_t count)
 	return got;
 }
 
+/* A copy of mbuf, which is given up, as one direct segment. NULL: dropped and counted. */
+static struct rte_mbuf *flattened(struct hz_port *port, struct rte_mbuf *mbuf)
+{
+	struct rte_mbuf *flat = hz_port_alloc(port, false);
+	char *to = flat != NULL ? rte_pktmbuf_append(flat, (uint16_t)mbuf->pkt_len) : NULL;
+
+	if (flat != NULL && (to == NULL || mbuf->pkt_len > UINT16_MAX)) {
+		hz_slot_count(port->slot, HZ_COUNTER_drop_tx_full);
+		rte_pktmbuf_free(flat);
+		flat = NULL;
+	}
+	for (const struct rte_mbuf *seg = mbuf; flat != NULL && seg != NULL; seg = seg->next) {
+		memcpy(to, rte_pktmbuf_mtod(seg, const void *), seg->data_len);
+		to += seg->data_len;
+	}
+	rte_pktmbuf_free(mbuf);
+	return flat;
+}
+
 void hz_port_tx(struct hz_port *port, struct rte_mbuf *mbuf)
 {
-	/* The driver sends stale memory behind the first segment of a chain, and loses indirect
-	 * buffers of its own pool without a word. */
-	assert(port->multi_segs || (mbuf->nb_segs == 1 && RTE_MBUF_DIRECT(mbuf)));
+	/* Without MULTI_SEGS a driver sends stale memory behind the first segment of a chain, and
+	 * loses indirect buffers of its own pool without a word (net_af_xdp, 22.11). */
+	if (HZ_UNLIKELY(!port->multi_segs && (mbuf->nb_segs != 1 || !RTE_MBUF_DIRECT(mbuf)))) {
+		mbuf = flattened(port, mbuf);
+		if (mbuf == NULL)
+			return;
+	}
 	if (HZ_UNLIKELY(port->tx_count == HZ_PORT_TX_SLOTS))
 		hz_port_flush(port);
+	if (HZ_UNLIKELY(port->tx_count == HZ_PORT_TX_SLOTS)) { /* held, and for too long */
+		hz_slot_count(port->slot, HZ_COUNTER_drop_tx_full);
+		rte_pktmbuf_free(mbuf);
+		return;
+	}
 	port->tx[port->tx_count++] = mbuf;
 	port->tx_bytes += rte_pktmbuf_pkt_len(mbuf);
 }
@@ -70,7 +111,7 @@ static void batch_drop(struct hz_port *port, uint32_t first)
 
 void hz_port_reap(struct hz_port *port)
 {
-	if (!__atomic_load_n(&port->is_gone, __ATOMIC_RELAXED))
+	if (!is_held(port) && !__atomic_load_n(&port->is_gone, __ATOMIC_RELAXED))
 		(void)rte_eth_tx_burst(port->port_id, 0, port->tx, 0);
 	if (port->reserve != NULL && port->reserve_count < HZ_LIMIT_tx_reserve_mbufs)
 		reserve_fill(port);
@@ -95,6 +136,8 @@ void hz_port_flush(struct hz_port *port)
 		flush_nothing(port);
 		return;
 	}
+	if (HZ_UNLIKELY(is_held(port)))
+		return;
 	port->idle_flushes = 0;
 	if (can_send(port)) {
 		sent = rte_eth_tx_burst(port->port_id, 0, port->tx, count);
@@ -150,7 +193,7 @@ void hz_port_close(struct hz_port *port)
 	if (port->has_driver) {
 		(void)rte_eth_dev_stop(port->port_id);
 		(void)rte_eth_dev_close(port->port_id);
-		(void)rte_vdev_uninit(port->name);
+		(void)rte_vdev_uninit(port->name); /* of what is on a bus there is nothing more */
 	}
 	/* The device is closed, so the driver touches no buffer any more and the pool can go, with
 	 * every buffer of it that still was in a ring, in the batch or in the reserve. */

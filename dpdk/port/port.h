@@ -13,6 +13,8 @@
 #define HZ_PORT_TX_SLOTS (HZ_LIMIT_burst_max * 4u)
 #define HZ_PORT_NAME_MAX 32
 
+struct hz_host; /* net/host.h */
+
 struct hz_port {
 	struct rte_mempool *pool; /* receive and transmit buffers of this worker */
 	struct rte_mbuf **tx;     /* batch being gathered, HZ_PORT_TX_SLOTS slots */
@@ -24,7 +26,10 @@ struct hz_port {
 	bool verify_checksum; /* verify L4 checksums in software */
 	bool link_up;         /* nothing is sent while down; set by hz_link_watch, another thread */
 	bool is_gone;         /* the device was deleted: ENXIO; likewise */
-	uint32_t ifindex;     /* 0: no kernel netdev */
+	bool is_held;     /* the driver is being changed, keep out; likewise, see hz_port_hold */
+	uint32_t ifindex; /* 0: no kernel netdev */
+	struct hz_host
+		*host; /* our own addresses here, not owned; NULL: the kernel answers for them */
 	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
 	const struct hz_slot *slot;
 	struct rte_mbuf **reserve; /* kept back for control segments; NULL: no reserve */
@@ -41,12 +46,17 @@ struct hz_port {
 uint16_t hz_port_rx(struct hz_port *port, struct rte_mbuf **out, uint16_t count);
 
 /* Takes over one reference of mbuf. Never fails: when the batch is full it is flushed, what the ring
- * refuses is freed and counted (drop_tx_full). The frame must be one segment unless multi_segs. */
+ * refuses is freed and counted (drop_tx_full). Where the driver is not multi_segs, what is not one direct
+ * segment is copied into one. */
 void hz_port_tx(struct hz_port *port, struct rte_mbuf *mbuf);
 
 /* One tx_burst and so one kick for all that hz_port_tx gathered; with nothing gathered it only reaps
  * completions, and only now and then. */
 void hz_port_flush(struct hz_port *port);
+
+/* Any thread but the worker's: from the worker's next turn on nothing enters the driver, received frames
+ * wait in it and sent ones in the batch. */
+void hz_port_hold(struct hz_port *port, bool is_held);
 
 /* Reaps transmit completions now: before the caller sleeps, or when buffers ran out. */
 void hz_port_reap(struct hz_port *port);

@@ -170,6 +170,7 @@ int hz_port_af_xdp_open(const struct hz_port_af_xdp_conf *conf, struct hz_port *
                         struct hz_err *err)
 {
 	struct hz_port port = { .poll_fd = -1,
+		                .port_id = RTE_MAX_ETHPORTS, /* none yet */
 		                .ifindex = conf->ifindex,
 		                .queue = conf->queue,
 		                .verify_checksum = conf->verify_checksum,

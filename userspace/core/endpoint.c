@@ -12,6 +12,21 @@ bool hz_addr_is_v4(const struct hz_addr *addr)
 	return memcmp(addr->byte, v4_mapped, sizeof(v4_mapped)) == 0;
 }
 
+bool hz_addr_is_within(const struct hz_addr *addr, const struct hz_addr *prefix, uint32_t bits)
+{
+	uint32_t whole, rest;
+
+	if (hz_addr_is_v4(addr) != hz_addr_is_v4(prefix))
+		return false;
+	if (hz_addr_is_v4(addr))
+		bits += 8 * (uint32_t)sizeof(v4_mapped);
+	whole = bits / 8;
+	rest = bits % 8;
+	if (memcmp(addr->byte, prefix->byte, whole) != 0)
+		return false;
+	return rest == 0 || (addr->byte[whole] ^ prefix->byte[whole]) >> (8 - rest) == 0;
+}
+
 int hz_addr_parse(const char *text, struct hz_addr *out)
 {
 	struct hz_addr addr;

@@ -195,10 +195,10 @@ static void frame_with_bad_ip_field_is_dropped_by_reason(void)
 		{ false, 7, 0x01, HZ_COUNTER_drop_fragment },
 		{ false, 9, 17, HZ_COUNTER_drop_l4 },
 		{ false, 9, 1, HZ_COUNTER_drop_l4 },
-		{ false, 12, 0, HZ_COUNTER_drop_not_ours },
-		{ false, 12, 127, HZ_COUNTER_drop_not_ours },
-		{ false, 12, 224, HZ_COUNTER_drop_not_ours },
-		{ false, 12, 255, HZ_COUNTER_drop_not_ours },
+		{ false, 12, 0, HZ_COUNTER_drop_source },
+		{ false, 12, 127, HZ_COUNTER_drop_source },
+		{ false, 12, 224, HZ_COUNTER_drop_source },
+		{ false, 12, 255, HZ_COUNTER_drop_source },
 		{ false, 16, 0, HZ_COUNTER_drop_not_ours },
 		{ false, 16, 127, HZ_COUNTER_drop_not_ours },
 		{ false, 16, 224, HZ_COUNTER_drop_not_ours },
@@ -210,7 +210,7 @@ static void frame_with_bad_ip_field_is_dropped_by_reason(void)
 		{ true, 6, 60, HZ_COUNTER_drop_options },
 		{ true, 6, 51, HZ_COUNTER_drop_options },
 		{ true, 6, 58, HZ_COUNTER_drop_l4 },
-		{ true, 8, 0xff, HZ_COUNTER_drop_not_ours },
+		{ true, 8, 0xff, HZ_COUNTER_drop_source },
 		{ true, 24, 0xff, HZ_COUNTER_drop_not_ours },
 	};
 
@@ -226,18 +226,18 @@ static void frame_with_bad_ip_field_is_dropped_by_reason(void)
 	CU_ASSERT_EQUAL(fake_port_close(&port), 0);
 }
 
-static void frame_with_mapped_or_loopback_v6_is_not_ours(void)
+static void frame_with_mapped_or_loopback_v6_source_is_dropped(void)
 {
 	struct frame frame = frame_of(true, 0);
 	uint8_t *src = frame.bytes + frame.l3 + 8;
 
 	opened(&port);
 	memset(src, 0, 16);
-	expect_drop(&port, &frame, HZ_COUNTER_drop_not_ours);
+	expect_drop(&port, &frame, HZ_COUNTER_drop_source);
 	src[15] = 1;
-	expect_drop(&port, &frame, HZ_COUNTER_drop_not_ours);
+	expect_drop(&port, &frame, HZ_COUNTER_drop_source);
 	memcpy(src, "\0\0\0\0\0\0\0\0\0\0\xff\xff\x0a\x07\x00\x01", 16);
-	expect_drop(&port, &frame, HZ_COUNTER_drop_not_ours);
+	expect_drop(&port, &frame, HZ_COUNTER_drop_source);
 	CU_ASSERT_EQUAL(fake_port_close(&port), 0);
 }
 
@@ -338,7 +338,7 @@ static void random_frames_never_leave_the_buffer(void)
 HZ_SUITE(net_in, CASE(frame_with_tags_fills_packet), CASE(frame_with_padding_is_trimmed),
          CASE(frame_cut_anywhere_is_drop_short), CASE(frame_with_lying_ip_length_is_drop_short),
          CASE(frame_with_bad_ip_field_is_dropped_by_reason),
-         CASE(frame_with_mapped_or_loopback_v6_is_not_ours),
+         CASE(frame_with_mapped_or_loopback_v6_source_is_dropped),
          CASE(frame_of_other_kind_is_dropped_by_reason),
          CASE(checksum_with_any_flipped_bit_is_dropped),
          CASE(flow_hash_depends_on_tuple_and_key_only), CASE(random_frames_never_leave_the_buffer));
