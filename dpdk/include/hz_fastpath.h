@@ -4,11 +4,13 @@
 #define HZ_FASTPATH_H
 
 #include "core/err.h"
+#include "core/host_conf.h"
 #include "core/limits.h"
 #include "telemetry/slot.h"
 #include <hz/hz.h>
 
-enum hz_io { HZ_IO_AF_XDP, HZ_IO_RING, HZ_IO_SOCKET };
+/* MEMIF and EAL ports have no kernel interface: they answer for their own addresses. */
+enum hz_io { HZ_IO_AF_XDP, HZ_IO_RING, HZ_IO_SOCKET, HZ_IO_MEMIF, HZ_IO_EAL };
 enum hz_hugepages { HZ_HUGEPAGES_AUTO, HZ_HUGEPAGES_ON, HZ_HUGEPAGES_OFF };
 
 struct hz_fastpath_port {
@@ -16,11 +18,14 @@ struct hz_fastpath_port {
 	uint32_t ifindex;
 	uint32_t queue_count; /* workers take queues round robin, one port device each */
 	bool verify_checksum; /* L4 checksum of received frames; off where the peer is a local veth */
+	/* MEMIF and EAL, copied by open: the driver's "KEY=VALUE,...", and the port's addresses. */
+	const char *device_args;
+	const struct hz_host_conf *host;
 };
 
 struct hz_fastpath_conf {
 	const char *file_prefix; /* "hz-INSTANCE": DPDK's runtime name */
-	enum hz_io io;           /* AF_XDP or RING */
+	enum hz_io io;           /* any but SOCKET */
 	enum hz_hugepages hugepages;
 	uint32_t mbufs;           /* packet buffers per worker */
 	uint32_t ring_slots;      /* per queue, power of two */
@@ -54,6 +59,10 @@ void hz_fastpath_drain(struct hz_fastpath *fp);
 /* A device disappeared (ENXIO) or another fatal condition a worker met: 0, or the exit code. Polled by
  * housekeeping. */
 int hz_fastpath_failed(const struct hz_fastpath *fp, struct hz_err *err);
+
+/* Housekeeping's share, every tick: what the kernel and the peers of memif ports have to say. Not the
+ * thread of a worker; workers pause for some microseconds. */
+void hz_fastpath_turn(struct hz_fastpath *fp);
 
 /* True without huge pages: boot/hugepages is off, or auto and there were none. */
 bool hz_fastpath_is_degraded(const struct hz_fastpath *fp);

@@ -140,8 +140,8 @@ static bool is_alive(const struct sockaddr_un *at)
 
 	if (fd == -1)
 		return true; /* not known: better refused than taken from somebody */
-	is_dead = connect(fd, (const struct sockaddr *)at, sizeof(*at)) != 0 &&
-	          errno == ECONNREFUSED;
+	is_dead =
+		connect(fd, (const struct sockaddr *)at, sizeof(*at)) != 0 && errno == ECONNREFUSED;
 	close(fd);
 	return !is_dead;
 }

@@ -3,7 +3,9 @@
 #include "core/log.h"
 #include "core/rcu.h"
 #include "hz_fastpath.h"
+#include "port/intr_gate.h"
 #include "port/link_watch.h"
+#include "port/port_eal.h"
 #include "worker/eal_log.h"
 #include "worker/fastpath_ports.h"
 #include "worker/launch.h"
@@ -36,6 +38,7 @@ struct hz_fastpath {
 	struct hz_fastpath_ports ports;
 	struct hz_steer steer;
 	struct hz_link_watch *watch;
+	struct hz_intr_gate *gate; /* boot/io=memif; else NULL */
 	uint32_t worker_count;
 	struct hz_worker_loop *loop[HZ_WORKERS_MAX];
 	struct hz_fastpath_thread thread[HZ_WORKERS_MAX];
@@ -128,6 +131,27 @@ static int watch_open(struct hz_fastpath *fp, struct hz_err *err)
 	return 0;
 }
 
+/* Before EAL starts; no more than HZ_LAUNCH_DEVICES_MAX. */
+static void bus_devices(const struct hz_fastpath_conf *conf, struct hz_launch_conf *launch)
+{
+	for (uint32_t i = 0; i < conf->port_count && conf->io == HZ_IO_EAL; i++) {
+		if (launch->device_count < HZ_LAUNCH_DEVICES_MAX &&
+		    hz_port_eal_is_bus_address(conf->ports[i].ifname))
+			launch->device[launch->device_count++] = conf->ports[i].ifname;
+	}
+}
+
+static int gate_open(struct hz_fastpath *fp, const struct hz_fastpath_conf *conf,
+                     struct hz_err *err)
+{
+	int status = conf->io == HZ_IO_MEMIF ? hz_intr_gate_open(&fp->gate) : 0;
+
+	if (status != 0)
+		return hz_err_set(err, status, 70, "interrupts", "", "DPDK's interrupt thread: %s",
+		                  strerror(-status));
+	return 0;
+}
+
 int hz_fastpath_open(const struct hz_fastpath_conf *conf, struct hz_fastpath **out,
                      struct hz_err *err)
 {
@@ -142,6 +166,7 @@ int hz_fastpath_open(const struct hz_fastpath_conf *conf, struct hz_fastpath **o
 	if (fp == NULL)
 		return hz_err_set(err, -ENOMEM, 5, "no_memory", "", "no memory for the fast path");
 	fp->worker_count = conf->worker_count;
+	bus_devices(conf, &launch);
 	status = hz_fastpath_ports_plan(&fp->ports, conf, &launch.memory_bytes, err);
 	if (status != 0)
 		goto fail;
@@ -158,6 +183,8 @@ int hz_fastpath_open(const struct hz_fastpath_conf *conf, struct hz_fastpath **o
 	if (status != 0)
 		goto explain;
 	status = watch_open(fp, err);
+	if (status == 0)
+		status = gate_open(fp, conf, err);
 	if (status == 0)
 		status = workers_open(fp, conf, err);
 	if (status != 0)
@@ -277,6 +304,18 @@ int hz_fastpath_failed(const struct hz_fastpath *fp, struct hz_err *err)
 	hz_err_set(err, -ENXIO, 4, "device_gone", "ip -br link",
 	           "%s (queue %u) was deleted or moved away", gone->ifname, gone->queue);
 	return err->exit_code;
+}
+
+void hz_fastpath_turn(struct hz_fastpath *fp)
+{
+	if (fp->gate == NULL)
+		return;
+	for (uint32_t i = 0; i < fp->ports.count; i++)
+		hz_port_hold(fp->ports.port[i], true);
+	hz_rcu_synchronize(); /* every worker is past the turn in which it could have looked before */
+	hz_intr_gate_round(fp->gate);
+	for (uint32_t i = 0; i < fp->ports.count; i++)
+		hz_port_hold(fp->ports.port[i], false);
 }
 
 bool hz_fastpath_is_degraded(const struct hz_fastpath *fp)

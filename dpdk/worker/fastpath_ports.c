@@ -2,6 +2,8 @@
 #include "worker/fastpath_ports.h"
 #include "port/mempool.h"
 #include "port/port_af_xdp.h"
+#include "port/port_eal.h"
+#include "port/port_memif.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,8 +49,8 @@ static int pool_bytes(const struct hz_fastpath_conf *conf, const struct hz_fastp
 
 	if (conf->io == HZ_IO_AF_XDP)
 		status = hz_port_af_xdp_mtu(port->ifname, &mtu);
-	else
-		pools *= 2; /* both ends of a ring */
+	else if (conf->io == HZ_IO_RING)
+		pools *= 2; /* both ends of it */
 	if (status != 0)
 		return hz_err_set(err, status, 4, "no_interface", "ip -br link",
 		                  "there is no interface %s: %s", port->ifname, strerror(-status));
@@ -136,6 +138,96 @@ static int open_ring(const struct hz_fastpath_conf *conf, const struct hz_fastpa
 	return hz_port_ring_open(&open, out, err);
 }
 
+/* Several interfaces may share a path, told apart by id: only what was there before us is in the way. */
+static int memif_path_clear(const struct hz_fastpath_conf *conf, uint32_t index, struct hz_err *err)
+{
+	char ours[HZ_PORT_MEMIF_PATH_MAX], other[HZ_PORT_MEMIF_PATH_MAX];
+	int status = hz_port_memif_path(conf->ports[index].device_args, ours, err);
+
+	for (uint32_t i = 0; i < index && status == 0; i++) {
+		status = hz_port_memif_path(conf->ports[i].device_args, other, err);
+		if (status == 0 && strcmp(ours, other) == 0)
+			return 0;
+	}
+	return status != 0 ? status : hz_port_memif_path_clear(conf->ports[index].device_args, err);
+}
+
+/* All devices of an interface have one MAC. */
+static int host_open(const struct hz_host_conf *conf, struct hz_port *port, struct hz_host **out,
+                     struct hz_err *err)
+{
+	int status = hz_host_open(conf, out);
+
+	if (status != 0)
+		return hz_err_set(err, status, 5, "no_memory", "", "addresses of %s: %s",
+		                  port->ifname, strerror(-status));
+	memcpy((*out)->conf.mac, port->mac, sizeof(port->mac));
+	port->host = *out;
+	return 0;
+}
+
+static int open_eal(const struct hz_fastpath_conf *conf, const struct hz_fastpath_port *from,
+                    const uint8_t mac[6], uint32_t index, uint16_t queue, struct hz_port **out,
+                    struct hz_err *err)
+{
+	char device[HZ_PORT_NAME_MAX], args[HZ_PORT_MEMIF_ARGS_MAX];
+	struct hz_port_eal_conf open = {
+		.ifname = from->ifname,
+		.device = device,
+		.args = args,
+		.queue = queue,
+		.index = (uint16_t)index,
+		.mbufs = conf->mbufs,
+		.ring_slots = conf->ring_slots,
+		.verify_checksum = from->verify_checksum,
+		.slot = conf->workers[index % conf->worker_count].slot,
+	};
+	struct hz_port *port;
+	int status = 0;
+
+	memcpy(open.mac, mac, sizeof(open.mac));
+	snprintf(device, sizeof(device), "%s", from->ifname);
+	snprintf(args, sizeof(args), "%s", from->device_args);
+	if (conf->io == HZ_IO_MEMIF) {
+		snprintf(device, sizeof(device), "net_memif%u", index);
+		status = hz_port_memif_args(from->device_args, queue, conf->ring_slots, args, err);
+	}
+	port = status == 0 ? calloc(1, sizeof(*port)) : NULL;
+	if (status == 0 && port == NULL)
+		return hz_err_set(err, -ENOMEM, 5, "no_memory", "", "no memory for a port");
+	if (status == 0)
+		status = hz_port_eal_open(&open, port, err);
+	if (status != 0) {
+		free(port);
+		return status;
+	}
+	*out = port;
+	return 0;
+}
+
+/* The port of global queue number index. */
+static int port_open(struct hz_fastpath_ports *ports, const struct hz_fastpath_conf *conf,
+                     const struct hz_fastpath_port *from, uint32_t index, uint16_t queue,
+                     struct hz_err *err)
+{
+	const uint8_t *mac;
+	int status;
+
+	if (conf->io == HZ_IO_AF_XDP)
+		return open_af_xdp(conf, from, index, queue, &ports->port[index], err);
+	if (conf->io == HZ_IO_RING) {
+		status = open_ring(conf, from, index, queue, &ports->ring[index], err);
+		if (status == 0)
+			ports->port[index] = hz_port_ring_near(ports->ring[index]);
+		return status;
+	}
+	mac = queue == 0 ? from->host->mac : ports->port[index - 1]->mac;
+	status = open_eal(conf, from, mac, index, queue, &ports->port[index], err);
+	if (status == 0)
+		status = host_open(from->host, ports->port[index], &ports->host[index], err);
+	return status;
+}
+
 int hz_fastpath_ports_open(struct hz_fastpath_ports *ports, const struct hz_fastpath_conf *conf,
                            struct hz_err *err)
 {
@@ -143,24 +235,17 @@ int hz_fastpath_ports_open(struct hz_fastpath_ports *ports, const struct hz_fast
 	const struct hz_fastpath_port *wanted;
 	uint32_t count = ports_wanted(conf, &nameless, &wanted);
 	uint32_t index = 0;
+	int status = 0;
 
 	for (uint32_t i = 0; i < count; i++) {
 		const struct hz_fastpath_port *from = &wanted[i];
 
-		for (uint16_t queue = 0; queue < from->queue_count; queue++, index++) {
-			int status;
-
-			if (conf->io == HZ_IO_AF_XDP)
-				status = open_af_xdp(conf, from, index, queue, &ports->port[index],
-				                     err);
-			else
-				status = open_ring(conf, from, index, queue, &ports->ring[index],
-				                   err);
-			if (status != 0)
-				return status;
-			if (ports->ring[index] != NULL)
-				ports->port[index] = hz_port_ring_near(ports->ring[index]);
-		}
+		if (conf->io == HZ_IO_MEMIF)
+			status = memif_path_clear(conf, i, err);
+		for (uint16_t queue = 0; queue < from->queue_count && status == 0; queue++, index++)
+			status = port_open(ports, conf, from, index, queue, err);
+		if (status != 0)
+			return status;
 	}
 	return 0;
 }
@@ -174,6 +259,8 @@ void hz_fastpath_ports_close(struct hz_fastpath_ports *ports)
 			hz_port_close(ports->port[i]);
 			free(ports->port[i]);
 		}
+		hz_host_close(ports->host[i]);
+		ports->host[i] = NULL;
 		ports->ring[i] = NULL;
 		ports->port[i] = NULL;
 	}

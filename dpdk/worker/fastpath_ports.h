@@ -4,6 +4,7 @@
 #define HZ_FASTPATH_PORTS_H
 
 #include "hz_fastpath.h"
+#include "net/host.h"
 #include "port/port_ring.h"
 #include "worker/worker.h"
 
@@ -15,6 +16,7 @@ struct hz_fastpath_ports {
 	struct hz_port *port[HZ_QUEUES_MAX];      /* by global queue number; NULL: not open */
 	uint8_t iface_of[HZ_QUEUES_MAX];          /* index into iface */
 	struct hz_port_ring *ring[HZ_QUEUES_MAX]; /* boot/io=ring: owns port; else NULL */
+	struct hz_host *host[HZ_QUEUES_MAX];      /* boot/io=memif and eal: port's; else NULL */
 };
 
 /* Before EAL starts: shares the queues out and adds up the memory of all pools. 0 or -errno with err

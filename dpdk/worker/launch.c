@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define ARGS_MAX      16
+#define ARGS_MAX      32
 #define ARG_BYTES_MAX 1024          /* --lcores names every cpu in the worst case */
 #define EAL_OWN_BYTES (48ULL << 20) /* heaps, device and queue structures, alignment */
 #define HUGE_2M_BYTES ((uint64_t)2 << 20)
@@ -148,7 +148,12 @@ int hz_launch_eal(const struct hz_launch_conf *conf, bool *is_degraded, struct h
 	arg_add(args, "hzd");
 	arg_add(args, "--file-prefix=%s", conf->file_prefix);
 	arg_add(args, "--no-telemetry");
-	arg_add(args, "--no-pci");
+	if (conf->device_count == 0)
+		arg_add(args, "--no-pci");
+	for (uint32_t i = 0; i < conf->device_count; i++) {
+		arg_add(args, "-a");
+		arg_add(args, "%s", conf->device[i]);
+	}
 	arg_add(args, "--iova-mode=va");
 	arg_lcore(args);
 	if (has_huge) {

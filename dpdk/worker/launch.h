@@ -6,10 +6,14 @@
 #include "core/err.h"
 #include "hz_fastpath.h"
 
+#define HZ_LAUNCH_DEVICES_MAX 8u
+
 struct hz_launch_conf {
 	const char *file_prefix;
 	enum hz_hugepages hugepages;
-	uint64_t memory_bytes; /* all pools and rings */
+	uint64_t memory_bytes;                     /* all pools and rings */
+	const char *device[HZ_LAUNCH_DEVICES_MAX]; /* on a bus: EAL opens these and no others */
+	uint32_t device_count;
 };
 
 /* Decides between huge pages and --no-huge, starts EAL. *is_degraded: it is --no-huge, asked for

@@ -2,6 +2,7 @@
  * protocol behind core/stream.h → tcp → port. */
 #include "worker/worker.h"
 #include "core/rcu.h"
+#include "net/host.h"
 #include "worker/gauges.h"
 #include <errno.h>
 #include <string.h>
@@ -25,6 +26,17 @@ static void frame_hand_over(struct hz_worker_loop *w, uint8_t iface, uint8_t own
 	w->slot->worker->steered++;
 }
 
+/* Takes over packet->mbuf. */
+static void packet_in(struct hz_worker_loop *w, struct hz_packet *packet,
+                      enum hz_net_verdict verdict)
+{
+	if (HZ_LIKELY(verdict == HZ_NET_TCP)) {
+		hz_tcp_in(w->tcp, packet);
+		return;
+	}
+	rte_pktmbuf_free(packet->mbuf);
+}
+
 /* Takes over count frames that wp's queue received. */
 static void frames_in(struct hz_worker_loop *w, const struct hz_worker_port *wp,
                       struct rte_mbuf **frame, uint32_t count)
@@ -33,13 +45,14 @@ static void frames_in(struct hz_worker_loop *w, const struct hz_worker_port *wp,
 	struct hz_packet packet;
 
 	for (uint32_t i = 0; i < count; i++) {
+		enum hz_net_verdict verdict = hz_net_in(&w->net, wp->port, frame[i], &packet);
 		uint8_t owner;
 
-		if (hz_net_in(&w->net, wp->port, frame[i], &packet) != HZ_NET_TCP)
+		if (HZ_UNLIKELY(verdict == HZ_NET_DONE))
 			continue;
 		owner = hz_worker_owner(iface, packet.flow_hash);
 		if (HZ_LIKELY(owner == w->index))
-			hz_tcp_in(w->tcp, &packet);
+			packet_in(w, &packet, verdict);
 		else
 			frame_hand_over(w, wp->iface, owner, packet.mbuf);
 	}
@@ -194,6 +207,10 @@ int hz_worker_open(struct hz_worker_loop *w, const struct hz_worker_open_conf *c
 	w->peers = conf->peers;
 	memcpy(w->port, conf->port, sizeof(w->port));
 	w->port_count = conf->port_count;
+	for (uint32_t i = 0; i < w->port_count; i++) {
+		if (w->port[i].port->host != NULL)
+			w->port[i].port->host->env = w->env;
+	}
 	w->index = conf->index;
 	w->burst = (uint16_t)conf->burst;
 	w->spin_ns =

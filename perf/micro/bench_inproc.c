@@ -259,7 +259,9 @@ static bool parse(int argc, char **argv, struct options *options)
 int main(int argc, char **argv)
 {
 	struct options options = { 64, 9, 200000, 32, "configs/site/bench.yaml" };
-	struct hz_launch_conf launch = { "hz-bench", HZ_HUGEPAGES_AUTO, 128u << 20 };
+	struct hz_launch_conf launch = { .file_prefix = "hz-bench",
+		                         .hugepages = HZ_HUGEPAGES_AUTO,
+		                         .memory_bytes = 128u << 20 };
 	struct server *server = aligned_alloc(_Alignof(struct server), sizeof(*server));
 	struct hz_eal_log *log = NULL;
 	struct hz_err err = { 0 };

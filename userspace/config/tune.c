@@ -159,6 +159,25 @@ static int cpus_set(const struct hz_tune_attr *attr, struct hz_span text, struct
 	return 0;
 }
 
+static int device_add(const struct hz_tune_attr *attr, const char *value, size_t bytes,
+                      struct hz_tune *tune, const struct why *why)
+{
+	char text[HZ_DEVICE_TEXT_MAX], cause[160] = "";
+	struct hz_device device;
+
+	if (tune->boot_device == HZ_TUNE_DEVICES_MAX)
+		return fail(why, -ERANGE, "%s: at most %u", attr->path, HZ_TUNE_DEVICES_MAX);
+	if (bytes >= sizeof(text))
+		return fail(why, -ERANGE, "%s has at most %zu characters", attr->path,
+		            sizeof(text) - 1);
+	memcpy(text, value, bytes);
+	text[bytes] = '\0';
+	if (hz_device_text_parse(text, &device, cause, sizeof(cause)) != 0)
+		return fail(why, -EINVAL, "%s: %s", attr->path, cause);
+	memcpy(tune->device[tune->boot_device++], text, bytes + 1);
+	return 0;
+}
+
 int hz_tune_set(struct hz_tune *tune, const char *path, const char *value, char *why_text,
                 size_t why_bytes)
 {
@@ -180,6 +199,8 @@ int hz_tune_set(struct hz_tune *tune, const char *path, const char *value, char 
 		return enum_set(attr, text, field_of(tune, attr), &why);
 	case HZ_TUNE_CPUS:
 		return cpus_set(attr, text, tune, &why);
+	case HZ_TUNE_DEVICES:
+		return device_add(attr, value, text.len, tune, &why);
 	}
 	return fail(&why, -EINVAL, "%s cannot be set", attr->path);
 }

@@ -3,18 +3,23 @@
 #ifndef HZ_TUNE_H
 #define HZ_TUNE_H
 
+#include "config/device_text.h"
 #include "core/base.h"
 
-enum hz_tune_kind { HZ_TUNE_U32, HZ_TUNE_BOOL, HZ_TUNE_ENUM, HZ_TUNE_CPUS };
+enum hz_tune_kind { HZ_TUNE_U32, HZ_TUNE_BOOL, HZ_TUNE_ENUM, HZ_TUNE_CPUS, HZ_TUNE_DEVICES };
 
 /* Every setting: field of struct hz_tune, path, kind, unit, min, max, default, words of an enum, help.
  * config/tune.def: HZ_TUNE(field, path, kind, unit, min, max, default, words, help) */
+#define HZ_TUNE_DEVICES_MAX 8u
+
 struct hz_tune {
 #define HZ_TUNE(field, path, kind, unit, min, max, value, words, help) uint32_t field;
 #include "config/tune.def"
 #undef HZ_TUNE
 	int16_t cpu[64]; /* boot/cpus: list, cpu_count of them */
 	uint32_t cpu_count;
+	/* boot/device: the field counts them; each value adds one, checked by hz_device_text_parse. */
+	char device[HZ_TUNE_DEVICES_MAX][HZ_DEVICE_TEXT_MAX];
 };
 
 struct hz_tune_attr {

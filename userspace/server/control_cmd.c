@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 static const char *const state_names[] = HZ_STATE_NAMES;
-static const char *const io_names[] = { "af_xdp", "ring", "socket" };
+static const char *const io_names[] = { "af_xdp", "ring", "socket", "memif", "eal" };
 
 /* Messages quote requests and files, and are cut to length: what is not UTF-8 then becomes '?', as JSON
  * could not carry it and the asker would get no answer at all. */

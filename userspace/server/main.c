@@ -96,7 +96,7 @@ static void help_print(void)
 
 		if (attr->kind == HZ_TUNE_ENUM)
 			snprintf(values, sizeof(values), "%s", attr->words);
-		else if (attr->kind != HZ_TUNE_CPUS)
+		else if (attr->kind != HZ_TUNE_CPUS && attr->kind != HZ_TUNE_DEVICES)
 			snprintf(values, sizeof(values), "%u..%u, %u%s%s", attr->min, attr->max,
 			         attr->value, attr->unit[0] != '\0' ? " " : "", attr->unit);
 		printf("  %-24s %-26s  %s\n", attr->path, values, attr->help);

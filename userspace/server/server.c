@@ -26,7 +26,7 @@ static int worker_count(const struct hz_server *server, uint32_t *out, struct hz
 
 	for (uint32_t i = 0; i < server->port_count; i++)
 		queues += server->port[i].queue_count;
-	if (server->conf->tune.boot_io != HZ_IO_AF_XDP)
+	if (server->conf->tune.boot_io == HZ_IO_SOCKET)
 		queues = 1;
 	else if (asked > queues) /* told before a slot of telemetry is taken for it */
 		return hz_err_set(err, -EINVAL, 2, "too_few_queues",
@@ -116,6 +116,9 @@ static int transport_open(struct hz_server *server, struct hz_err *err)
 {
 	if (server->conf->tune.boot_io == HZ_IO_SOCKET)
 		return sock_open(server, err);
+	if (server->conf->tune.boot_io != HZ_IO_AF_XDP)
+		hz_server_degrade(server,
+		                  "no kernel interface: no health answers or shedding in XDP");
 	return fastpath_open(server, err);
 }
 
@@ -277,6 +280,8 @@ static int housekeep(struct hz_server *server, int signal_fd, struct hz_err *err
 		hz_server_ports_watch(server, now_ns);
 		hz_server_reclaim(server);
 		hz_server_drain_step(server, now_ns);
+		if (server->fp != NULL)
+			hz_fastpath_turn(server->fp);
 		if (server->fp != NULL)
 			failed = hz_fastpath_failed(server->fp, err);
 	}

@@ -150,6 +150,12 @@ int hz_server_ports_open(struct hz_server *server, struct hz_err *err)
 			err, -EINVAL, 2, "io_ring", "hzd -o boot/io=socket",
 			"boot/io=ring is for tests inside one process: nobody could reach "
 			"the listen addresses");
+	if (hz_server_has_devices(server)) {
+		status = hz_server_devices_open(server, listen, err);
+		if (status != 0)
+			hz_server_ports_close(server);
+		return status;
+	}
 	if (conf->tune.boot_io != HZ_IO_AF_XDP)
 		return 0;
 	status = hz_rights_check(err);
@@ -188,7 +194,7 @@ void hz_server_ports_watch(struct hz_server *server, uint64_t now_ns)
 	struct hz_err err = { 0 };
 	int status = 0;
 
-	if (now_ns - server->ports_look_ns < HZ_NS_PER_S)
+	if (hz_server_has_devices(server) || now_ns - server->ports_look_ns < HZ_NS_PER_S)
 		return;
 	server->ports_look_ns = now_ns;
 	for (uint32_t i = 0; i < server->port_count && status == 0; i++) {
@@ -211,7 +217,7 @@ void hz_server_ports_watch(struct hz_server *server, uint64_t now_ns)
 void hz_server_ports_close(struct hz_server *server)
 {
 	hz_xdp_maps_close(&server->maps);
-	for (uint32_t i = 0; i < server->port_count; i++)
+	for (uint32_t i = 0; i < server->port_count && !hz_server_has_devices(server); i++)
 		hz_rundir_unlock_interface(hz_netdev_namespace(), server->port[i].ifindex,
 		                           server->port_lock_fd[i]);
 	server->port_count = 0;

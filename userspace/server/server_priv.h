@@ -35,6 +35,8 @@ struct hz_server {
 	struct hz_xdp_served served[HZ_SERVER_PORTS_MAX]; /* as it was attached at start */
 	uint64_t ports_look_ns;                           /* when they were last looked at */
 	struct hz_err cut_off; /* why an interface gives us nothing any more; no code: all do */
+	struct hz_device
+		device[HZ_TUNE_DEVICES_MAX]; /* boot/io=memif and eal: what port[] points into */
 	/* with what */
 	struct hz_rundir rundir;
 	struct hz_rundir_shared shared; /* boot/io=socket */
@@ -63,6 +65,12 @@ void hz_server_ports_close(struct hz_server *server);
 
 /* server.c: one line now, and in `hzctl status` from now on. what is kept. */
 void hz_server_degrade(struct hz_server *server, const char *what);
+
+/* server_devices.c: the same where boot/device says what a listen's port is. On failure the caller closes
+ * the ports. */
+bool hz_server_has_devices(const struct hz_server *server);
+int hz_server_devices_open(struct hz_server *server, const struct hz_site_listen *listen,
+                           struct hz_err *err);
 
 /* reload.c: all or nothing, synchronous. *result is a new reference for the control socket. */
 int hz_server_reload(struct hz_server *server, json_t **result, struct hz_err *err);
