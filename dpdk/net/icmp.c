@@ -26,7 +26,8 @@ static void ip4_write(uint8_t *l3, const struct hz_net_icmp *request)
 	struct hz_ip4_hdr ip = {
 		.version_ihl = 0x45,
 		.total_bytes = __builtin_bswap16((uint16_t)(sizeof(ip) + request->bytes)),
-		.fragment = __builtin_bswap16(0x4000), /* so that the id may be 0, RFC 6864 4.1 */
+		.fragment = __builtin_bswap16(
+			HZ_IP4_DONT_FRAGMENT), /* so that the id may be 0, RFC 6864 4.1 */
 		.ttl = TTL,
 		.protocol = HZ_IPPROTO_ICMP,
 	};

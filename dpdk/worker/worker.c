@@ -26,6 +26,25 @@ static void frame_hand_over(struct hz_worker_loop *w, uint8_t iface, uint8_t own
 	w->slot->worker->steered++;
 }
 
+static void path_error_in(struct hz_worker_loop *w, const struct hz_path_error *error)
+{
+	static const enum hz_tcp_icmp_kind kinds[] = {
+		[HZ_PATH_TOO_BIG] = HZ_TCP_ICMP_TOO_BIG,
+		[HZ_PATH_UNREACHABLE] = HZ_TCP_ICMP_SOFT,
+		[HZ_PATH_REFUSED] = HZ_TCP_ICMP_HARD,
+	};
+	const struct hz_tcp_icmp icmp = { .kind = kinds[error->kind],
+		                          .is_v6 = error->is_v6,
+		                          .remote = error->remote,
+		                          .local = error->local,
+		                          .remote_port = error->remote_port,
+		                          .local_port = error->local_port,
+		                          .seq = error->seq,
+		                          .mtu = error->mtu };
+
+	(void)hz_tcp_icmp_in(w->tcp, &icmp); /* which counts those it refuses */
+}
+
 /* Takes over packet->mbuf. */
 static void packet_in(struct hz_worker_loop *w, struct hz_packet *packet,
                       enum hz_net_verdict verdict)
@@ -34,6 +53,7 @@ static void packet_in(struct hz_worker_loop *w, struct hz_packet *packet,
 		hz_tcp_in(w->tcp, packet);
 		return;
 	}
+	path_error_in(w, &packet->error);
 	rte_pktmbuf_free(packet->mbuf);
 }
 
