@@ -66,13 +66,14 @@ int hz_tcp_connect(struct hz_tcp *tcp, const struct hz_tcp_target *to, struct hz
 		                    .src = to->remote,
 		                    .dst = to->local,
 		                    .port = to->port };
-	int err, proto = proto_index(tcp, to->proto);
+	int err, proto;
 	struct hz_tcp_pcb *pcb;
 	struct hz_tcp_key key;
 	struct hz_tcp_isn isn;
 
 	if (!is_good(to))
 		return -EINVAL;
+	proto = proto_index(tcp, to->proto);
 	if (proto < 0)
 		return proto;
 	packet.l2_bytes = to->l2_bytes;
