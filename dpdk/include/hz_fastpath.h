@@ -56,6 +56,10 @@ int hz_fastpath_start(struct hz_fastpath *fp, struct hz_err *err);
  * is in hz_connections. Any thread. */
 void hz_fastpath_drain(struct hz_fastpath *fp);
 
+/* A worker's census (struct hz_worker_conf) holds a question: the worker answers within its next turns. Any
+ * thread. */
+void hz_fastpath_census(struct hz_fastpath *fp, uint32_t worker);
+
 /* A device disappeared (ENXIO) or another fatal condition a worker met: 0, or the exit code. Polled by
  * housekeeping. */
 int hz_fastpath_failed(const struct hz_fastpath *fp, struct hz_err *err);

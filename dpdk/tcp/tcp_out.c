@@ -143,6 +143,8 @@ static void sent_note(struct hz_tcp_pcb *pcb, uint32_t seq, uint32_t end)
 		hz_tcp_count(tcp, pcb->flags & HZ_TCP_F_RECOVERY ? HZ_COUNTER_retransmit_fast
 		                                                 : HZ_COUNTER_retransmit_rto);
 		tcp->conf.slot->worker->retransmits++;
+		if (pcb->retransmits < UINT16_MAX)
+			pcb->retransmits++;
 		rec->rtt_start_ns = 0; /* Karn */
 	} else if (rec->rtt_start_ns == 0) {
 		rec->rtt_start_ns = hz_tcp_now(tcp);

@@ -73,6 +73,7 @@ struct hz_tcp_pcb *hz_tcp_pcb_open(struct hz_tcp *tcp, const struct hz_packet *p
 	memcpy(&pcb->ports, packet->l4, sizeof(pcb->ports));
 	pcb->hash = packet->flow_hash;
 	tcp->mbufs = packet->port->pool->size;
+	pcb->opened_tick = (uint32_t)(hz_tcp_now(tcp) >> HZ_TCP_OPENED_SHIFT);
 	pcb->stream.ops = &hz_tcp_stream_ops;
 	if (state == HZ_TCP_SYN_RCVD) {
 		pcb->flags = HZ_TCP_F_HALF_OPEN;

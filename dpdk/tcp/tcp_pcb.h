@@ -53,6 +53,8 @@ enum hz_tcp_flag {
 		1u << 31, /* opened by us, and the protocol does not know how it went yet */
 };
 
+#define HZ_TCP_OPENED_SHIFT 24 /* 16.8 ms: precise enough for an age, good for two years */
+
 struct hz_tcp_key {
 	struct hz_addr remote, local;
 	uint32_t ports; /* remote then local, as in the header of the peer's segments */
@@ -91,7 +93,8 @@ struct hz_tcp_pcb {
 	uint16_t rcv_mss;
 	uint8_t state; /* enum hz_tcp_state */
 	uint8_t snd_wscale, rcv_wscale;
-	uint8_t proto; /* whose connection it is: index into the stack's protocols */
+	uint8_t proto;        /* whose connection it is: index into the stack's protocols */
+	uint32_t opened_tick; /* time >> HZ_TCP_OPENED_SHIFT */
 
 	struct hz_timer timer; /* armed at or before the earliest deadline */
 	uint32_t hash;
@@ -104,7 +107,8 @@ struct hz_tcp_pcb {
 	uint8_t retries;                     /* timeouts since the last progress */
 	uint8_t rto_shift;
 	uint8_t dup_acks_owed;
-	uint8_t close_why; /* enum hz_close_why, once CLOSED */
+	uint8_t close_why;    /* enum hz_close_why, once CLOSED */
+	uint16_t retransmits; /* segments sent again, stops at its maximum */
 };
 _Static_assert(offsetof(struct hz_tcp_pcb, snd_wnd) == 64, "identity and input: one line");
 _Static_assert(offsetof(struct hz_tcp_pcb, timer) <= 128, "an in-order segment: two lines");

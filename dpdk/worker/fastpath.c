@@ -10,6 +10,7 @@
 #include "worker/fastpath_ports.h"
 #include "worker/launch.h"
 #include "worker/worker.h"
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <rte_errno.h>
@@ -293,6 +294,12 @@ void hz_fastpath_drain(struct hz_fastpath *fp)
 {
 	for (uint32_t i = 0; i < fp->worker_count; i++)
 		hz_mailbox_post(&fp->loop[i]->mailbox, HZ_MAIL_DRAIN);
+}
+
+void hz_fastpath_census(struct hz_fastpath *fp, uint32_t worker)
+{
+	assert(worker < fp->worker_count);
+	hz_mailbox_post(&fp->loop[worker]->mailbox, HZ_MAIL_CENSUS);
 }
 
 int hz_fastpath_failed(const struct hz_fastpath *fp, struct hz_err *err)

@@ -6,8 +6,9 @@
 #include "core/base.h"
 
 enum hz_mail {
-	HZ_MAIL_DRAIN = 1u << 0, /* no new connections */
-	HZ_MAIL_STOP = 1u << 1,  /* reset what is open and leave the loop */
+	HZ_MAIL_DRAIN = 1u << 0,  /* no new connections */
+	HZ_MAIL_STOP = 1u << 1,   /* reset what is open and leave the loop */
+	HZ_MAIL_CENSUS = 1u << 2, /* the census holds a question */
 };
 
 struct hz_mailbox {

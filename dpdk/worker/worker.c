@@ -3,11 +3,13 @@
 #include "worker/worker.h"
 #include "core/rcu.h"
 #include "net/host.h"
+#include "tcp/tcp_info.h"
 #include "worker/gauges.h"
 #include <errno.h>
 #include <string.h>
 
 #define TIMERS_PER_TURN 64u
+#define CENSUS_PER_TURN 128u /* about 5 us: a turn must stay short */
 
 /* Takes over mbuf, a frame of interface iface that another worker's queue received. */
 static void frame_hand_over(struct hz_worker_loop *w, uint8_t iface, uint8_t owner,
@@ -146,8 +148,21 @@ static void mail_turn(struct hz_worker_loop *w)
 		w->state = HZ_STATE_DRAINING;
 		hz_gauges_beat(w); /* probes must see it before the peer does */
 	}
+	if ((mail & HZ_MAIL_CENSUS) != 0 && w->census != NULL)
+		w->is_counting = hz_conn_census_is_asked(w->census);
 	if ((mail & HZ_MAIL_STOP) != 0)
 		w->is_stopped = true;
+}
+
+/* A part of the answer to a question about connections. */
+static void census_turn(struct hz_worker_loop *w)
+{
+	bool is_withdrawn = hz_conn_census_is_withdrawn(w->census);
+
+	if (!is_withdrawn && !hz_tcp_info_walk(w->tcp, w->census, CENSUS_PER_TURN))
+		return;
+	hz_conn_census_finish(w->census, is_withdrawn);
+	w->is_counting = false;
 }
 
 unsigned hz_worker_turn(struct hz_worker_loop *w)
@@ -172,6 +187,10 @@ unsigned hz_worker_turn(struct hz_worker_loop *w)
 	}
 	if (HZ_UNLIKELY(hz_mailbox_has_mail(&w->mailbox)))
 		mail_turn(w);
+	if (HZ_UNLIKELY(w->is_counting)) {
+		census_turn(w);
+		found++; /* no sleep in the middle of it */
+	}
 	if (w->env->now_ns >= w->next_beat_ns)
 		hz_gauges_beat(w);
 	hz_rcu_quiescent();
@@ -221,6 +240,7 @@ int hz_worker_open(struct hz_worker_loop *w, const struct hz_worker_open_conf *c
 	memset(w, 0, sizeof(*w));
 	w->env = conf->worker->env;
 	w->slot = conf->worker->slot;
+	w->census = conf->worker->census;
 	memcpy(w->net.key, conf->net_key, sizeof(w->net.key));
 	w->ifaces = conf->ifaces;
 	w->steer = conf->steer;

@@ -15,6 +15,10 @@ static const struct hz_command commands[] = {
 	{ "latency", "show", "[stage NAME] [worker N] [last SEC]", "histogram and percentiles",
 	  hz_cmd_latency_show },
 	{ "conf", "check", "FILE", "explain it", hz_cmd_conf_check },
+	{ "conn", "show",
+	  "[state S] [peer ADDR[/LEN]] [worker N]\n"
+	  "[sort age|cwnd|rtt|retransmits] [limit N]",
+	  "connections of hzd", hz_cmd_conn_show },
 	{ "health", "show", "", "what probes see right now", hz_cmd_health_show },
 	{ "status", NULL, "", "one screen", hz_cmd_status },
 	{ "doctor", NULL, "", "check this machine", hz_cmd_doctor },

@@ -129,19 +129,19 @@ static int line_receive(int fd, uint64_t deadline_ns, char **line, size_t *line_
 	return 0;
 }
 
-static int exchange_once(const char *path, const char *cmd, uint64_t deadline_ns, json_t **answer)
+static int exchange_once(const char *path, const char *request, uint64_t deadline_ns,
+                         json_t **answer)
 {
-	char request[64], *line = NULL;
+	char *line = NULL;
 	size_t line_bytes;
-	int fd, len, status;
+	int fd, status;
 
-	len = snprintf(request, sizeof(request), "{\"cmd\":\"%s\"}\n", cmd);
-	if (len < 0 || (size_t)len >= sizeof(request))
-		return -EINVAL;
 	fd = socket_open(path, deadline_ns);
 	if (fd < 0)
 		return fd;
-	status = line_send(fd, request, (size_t)len, deadline_ns);
+	status = line_send(fd, request, strlen(request), deadline_ns);
+	if (status == 0)
+		status = line_send(fd, "\n", 1, deadline_ns);
 	/* EPIPE: sent away before asking; a line may say why. */
 	if (status == 0 || status == -EPIPE)
 		status = line_receive(fd, deadline_ns, &line, &line_bytes);
@@ -162,17 +162,22 @@ static bool is_full(const json_t *answer)
 }
 
 /* hzd serves a few clients at once, each for milliseconds: the next one waits for its turn. */
-static int exchange(const char *path, const char *cmd, json_t **answer)
+static int exchange(const char *path, const json_t *message, json_t **answer)
 {
+	char *request = json_dumps(message, JSON_COMPACT);
 	uint64_t deadline_ns = hz_clock_monotonic_ns() + HZ_CTL_CLIENT_TIMEOUT_MS * HZ_NS_PER_MS;
-	int status = exchange_once(path, cmd, deadline_ns, answer);
+	int status;
 
+	if (request == NULL)
+		return -ENOMEM;
+	status = exchange_once(path, request, deadline_ns, answer);
 	while (status == 0 && is_full(*answer) && ms_left(deadline_ns) > RETRY_MS) {
 		json_decref(*answer);
 		*answer = NULL;
 		usleep(RETRY_MS * 1000);
-		status = exchange_once(path, cmd, deadline_ns, answer);
+		status = exchange_once(path, request, deadline_ns, answer);
 	}
+	free(request);
 	return status;
 }
 
@@ -219,12 +224,13 @@ static int transport_error(const char *path, int status, struct hz_err *err)
 	}
 }
 
-int hz_ctl_client_call_at(const char *path, const char *cmd, json_t **result, struct hz_err *err)
+int hz_ctl_client_ask_at(const char *path, const json_t *request, json_t **result,
+                         struct hz_err *err)
 {
 	json_t *answer = NULL;
 	int status;
 
-	status = exchange(path, cmd, &answer);
+	status = exchange(path, request, &answer);
 	if (status != 0)
 		status = transport_error(path, status, err);
 	else if (!json_is_true(json_object_get(answer, "ok")))
@@ -238,7 +244,8 @@ int hz_ctl_client_call_at(const char *path, const char *cmd, json_t **result, st
 }
 
 /* At the usual place, or at the user's own. */
-static int call_either(const char *instance, const char *cmd, json_t **result, struct hz_err *err)
+static int ask_either(const char *instance, const json_t *request, json_t **result,
+                      struct hz_err *err)
 {
 	struct hz_err second_err = *err;
 	char dir[96], path[112];
@@ -246,14 +253,14 @@ static int call_either(const char *instance, const char *cmd, json_t **result, s
 
 	hz_ctl_client_rundir(instance, 0, dir, sizeof(dir));
 	snprintf(path, sizeof(path), "%s/ctl.sock", dir);
-	status = hz_ctl_client_call_at(path, cmd, result, err);
+	status = hz_ctl_client_ask_at(path, request, result, err);
 	if (status != -ENOENT && status != -ECONNREFUSED && status != -EACCES)
 		return status;
 	hz_ctl_client_rundir(instance, 1, dir, sizeof(dir));
 	if (dir[0] == '\0')
 		return status;
 	snprintf(path, sizeof(path), "%s/ctl.sock", dir);
-	second = hz_ctl_client_call_at(path, cmd, result, &second_err);
+	second = hz_ctl_client_ask_at(path, request, result, &second_err);
 	if (second == -ENOENT || (second == -ECONNREFUSED && status != -ENOENT)) {
 		if (status == -ENOENT) /* it was at neither place */
 			hz_err_set(err, status, err->exit_code, "hzd_down", err->hint,
@@ -264,11 +271,30 @@ static int call_either(const char *instance, const char *cmd, json_t **result, s
 	return second;
 }
 
-int hz_ctl_client_call(const char *instance, const char *cmd, json_t **result, struct hz_err *err)
+int hz_ctl_client_ask(const char *instance, const json_t *request, json_t **result,
+                      struct hz_err *err)
 {
-	int status = call_either(instance, cmd, result, err);
+	int status = ask_either(instance, request, result, err);
 
 	if (status != 0 && instance != NULL && strcmp(err->code, "hzd_down") == 0)
 		snprintf(err->hint, sizeof(err->hint), "hzd -i %s -c SITE", instance);
+	return status;
+}
+
+int hz_ctl_client_call(const char *instance, const char *cmd, json_t **result, struct hz_err *err)
+{
+	json_t *request = json_pack("{s:s}", "cmd", cmd);
+	int status = hz_ctl_client_ask(instance, request, result, err);
+
+	json_decref(request);
+	return status;
+}
+
+int hz_ctl_client_call_at(const char *path, const char *cmd, json_t **result, struct hz_err *err)
+{
+	json_t *request = json_pack("{s:s}", "cmd", cmd);
+	int status = hz_ctl_client_ask_at(path, request, result, err);
+
+	json_decref(request);
 	return status;
 }

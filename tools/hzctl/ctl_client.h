@@ -13,8 +13,14 @@
  * codes 3 no hzd there, 4 not permitted, 6 no answer in time, 1 or hzd's own refusal. */
 int hz_ctl_client_call(const char *instance, const char *cmd, json_t **result, struct hz_err *err);
 
+/* The same with a whole request {"cmd":..., ...}, which stays the caller's. */
+int hz_ctl_client_ask(const char *instance, const json_t *request, json_t **result,
+                      struct hz_err *err);
+
 /* The same on a socket given by path. */
 int hz_ctl_client_call_at(const char *path, const char *cmd, json_t **result, struct hz_err *err);
+int hz_ctl_client_ask_at(const char *path, const json_t *request, json_t **result,
+                         struct hz_err *err);
 
 /* Directory index of the places an instance may run in: 0 is /run/hz[-INSTANCE], 1 below
  * $XDG_RUNTIME_DIR. "" when there is no such place. */

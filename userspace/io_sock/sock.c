@@ -1,5 +1,6 @@
 #include "io_sock/sock.h"
 #include "io_sock/sock_priv.h"
+#include <assert.h>
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
@@ -141,6 +142,15 @@ static void flag_raise(struct hz_sock *sock, bool *flag)
 void hz_sock_drain(struct hz_sock *sock)
 {
 	flag_raise(sock, &sock->is_draining);
+}
+
+void hz_sock_census(struct hz_sock *sock, uint32_t worker)
+{
+	uint64_t one = 1;
+
+	assert(worker < sock->worker_count);
+	/* The worker looks at its census after each wake; fails only when one is pending already. */
+	(void)!write(sock->worker[worker].wake.fd, &one, sizeof(one));
 }
 
 void hz_sock_close(struct hz_sock *sock)

@@ -33,6 +33,10 @@ int hz_sock_start(struct hz_sock *sock, struct hz_err *err);
  * is in each worker's slot. Any thread. */
 void hz_sock_drain(struct hz_sock *sock);
 
+/* A worker's census (struct hz_worker_conf) holds a question: the worker answers within its next turns. Any
+ * thread. */
+void hz_sock_census(struct hz_sock *sock, uint32_t worker);
+
 /* Stops workers; open connections are reset and their on_close called. Accepts NULL. */
 void hz_sock_close(struct hz_sock *sock);
 

@@ -97,12 +97,14 @@ void hz_sock_conn_open(struct sock_worker *worker, int fd, const struct sockaddr
 	conn->source = (struct sock_source){ SOCK_SOURCE_CONN, fd };
 	conn->worker = worker;
 	peer_set(conn, peer);
+	conn->opened_ns = worker->conf.env->now_ns;
 	conn->timer.kind = SOCK_TIMER_PROTO;
 	conn->linger.kind = SOCK_TIMER_LINGER;
 	conn->events = EPOLLIN;
 	event.data.ptr = &conn->source;
 	if (epoll_ctl(worker->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
 		sock_counter(worker, HZ_COUNTER_drop_syn_full);
+		conn->worker = NULL;
 		hz_pool_put(&worker->conns, conn);
 		close_hard(fd);
 		return;
@@ -142,6 +144,7 @@ void hz_sock_conn_close(struct sock_conn *conn, enum hz_close_why why)
 		close_hard(conn->source.fd);
 	}
 	gauge_move(conn, NULL);
+	conn->worker = NULL;
 	hz_pool_put(&worker->conns, conn);
 	sock_set(&worker->conf.slot->worker->connections, worker->conns.in_use);
 }

@@ -29,6 +29,7 @@
 #define SOCK_LINGER_NS      (2 * HZ_NS_PER_S)    /* after the ACK of our FIN, for the peer's */
 #define SOCK_FIN_LOOK_NS    (100 * HZ_NS_PER_MS) /* how often that ACK is looked for */
 #define SOCK_STALL_NS       (30 * HZ_NS_PER_S)   /* after shutdown, output that nobody takes */
+#define SOCK_CENSUS_PLACES  64                   /* per turn: three system calls each */
 #define SOCK_ACCEPT_REST_NS (100 * HZ_NS_PER_MS) /* out of descriptors or memory */
 
 _Static_assert(SOCK_RX_BYTES <= SOCK_HOLD_LARGE, "one read can be kept whole");
@@ -55,10 +56,10 @@ struct sock_conn {
 	struct hz_stream stream;
 	const struct hz_proto_ops *proto; /* NULL: it refused, no further call */
 	struct sock_source source;
-	struct sock_worker *worker;
-	struct hz_list all;     /* worker->all */
-	struct hz_list pending; /* worker->pending or worker->starved */
-	struct hz_timer timer;  /* the protocol's */
+	struct sock_worker *worker; /* NULL: the place is free */
+	struct hz_list all;         /* worker->all */
+	struct hz_list pending;     /* worker->pending or worker->starved */
+	struct hz_timer timer;      /* the protocol's */
 	struct hz_timer linger;
 	/* input: in is what the protocol has not consumed, in the worker's rx buffer during a turn and in
 	 * hold between turns */
@@ -71,6 +72,7 @@ struct sock_conn {
 	__u64 *gauge; /* the state's counter in struct hz_connections */
 	uint8_t peer_addr[16];
 	uint16_t peer_port;
+	uint64_t opened_ns;
 	uint64_t give_up_ns; /* after our FIN */
 	uint32_t unacked;    /* after our FIN: bytes the kernel still kept for the peer */
 	uint32_t events;     /* epoll interest */
@@ -114,6 +116,7 @@ struct sock_worker {
 	struct hz_list starved;    /* waiting for a free output block */
 	struct sock_conn *current; /* whose turn it is; NULL between turns */
 	uint64_t beat_due_ns, anchor_due_ns;
+	bool is_counting; /* a question of the census is being answered */
 	bool timers_left; /* more were due than one turn fires */
 	bool is_draining; /* the worker has seen sock->is_draining */
 } HZ_LINE_ALIGNED;
@@ -183,6 +186,11 @@ void hz_sock_hold_added(struct sock_conn *conn, size_t bytes);
  * pool. 0 or -ENOBUFS: no buffer, the connection cannot go on. */
 int hz_sock_hold_keep(struct sock_conn *conn);
 void hz_sock_hold_free(struct sock_conn *conn);
+
+/* --- sock_info.c -------------------------------------------------------------------------------- */
+
+/* A part of the answer to a question of the census. False: that was the end of it, or there is none. */
+bool hz_sock_info_turn(struct sock_worker *worker);
 
 /* --- sock_tx.c ---------------------------------------------------------------------------------- */
 

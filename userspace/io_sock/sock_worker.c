@@ -125,6 +125,7 @@ static void event_take(struct sock_worker *worker, const struct epoll_event *eve
 	switch (source->kind) {
 	case SOCK_SOURCE_WAKE:
 		(void)!read(source->fd, &count, sizeof(count)); /* the flags say what for */
+		worker->is_counting = worker->conf.census != NULL;
 		break;
 	case SOCK_SOURCE_LISTEN:
 		(void)hz_sock_listen_accept(worker,
@@ -191,7 +192,7 @@ static uint64_t sleep_ns(const struct sock_worker *worker)
 	uint64_t due_ns = now_ns + SOCK_SLEEP_NS;
 	uint64_t timer_ns;
 
-	if (!hz_list_is_empty(&worker->pending) || worker->timers_left)
+	if (!hz_list_is_empty(&worker->pending) || worker->timers_left || worker->is_counting)
 		return 0;
 	if (!hz_list_is_empty(&worker->starved) && worker->blocks.in_use < worker->blocks.capacity)
 		return 0;
@@ -237,6 +238,8 @@ static void turn(struct sock_worker *worker, uint64_t wait_ns)
 	pending_run(worker);
 	hz_sock_listen_wake(worker);
 	drain_check(worker);
+	if (worker->is_counting)
+		worker->is_counting = hz_sock_info_turn(worker);
 	beat(worker, worker->is_draining ? HZ_STATE_DRAINING : HZ_STATE_READY);
 	if (count == 0 && fired == 0)
 		return;

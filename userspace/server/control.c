@@ -21,6 +21,9 @@ struct control_client {
 	bool may_change;
 	size_t used;
 	uint64_t deadline_ns;
+	json_t *asked; /* a request whose answer takes several turns; owned */
+	char *out;     /* owned; what of an answer the socket has not taken */
+	size_t out_bytes, out_sent;
 	char line[HZ_LIMIT_control_request_bytes_max + 1];
 };
 
@@ -30,6 +33,8 @@ struct hz_control { /* owned by the server */
 	int listen_fd;
 	uint64_t accept_rest_ns; /* the listener is not looked at until then; 0: it is */
 	char path[HZ_RUNDIR_PATH_MAX];
+	struct control_client
+		*round_of; /* whose question the workers have; NULL: nobody's any more */
 	struct control_client client[HZ_LIMIT_control_clients_max];
 };
 
@@ -63,10 +68,34 @@ static bool peer_may_change(int fd)
 	return peer.uid == 0 || peer.uid == geteuid() || peer_is_in_group(fd, peer.gid, "hz-admin");
 }
 
-static void client_close(struct control_client *client)
+static void client_close(struct hz_control *control, struct control_client *client)
 {
 	close(client->fd); /* leaves the epoll set with it */
 	client->fd = -1;
+	json_decref(client->asked);
+	client->asked = NULL;
+	free(client->out);
+	client->out = NULL;
+	if (control->round_of == client)
+		control->round_of = NULL;
+}
+
+/* Its next line has to wait. */
+static bool client_is_busy(const struct control_client *client)
+{
+	return client->asked != NULL || client->out != NULL;
+}
+
+/* Listens for what the client may do next: read on, or take more. */
+static void client_watch(struct hz_control *control, struct control_client *client)
+{
+	struct epoll_event event = { .data.ptr = client };
+
+	if (client->fd == -1)
+		return;
+	event.events = client->out != NULL ? EPOLLOUT : client->asked != NULL ? 0 : EPOLLIN;
+	if (epoll_ctl(control->epoll_fd, EPOLL_CTL_MOD, client->fd, &event) != 0)
+		client_close(control, client);
 }
 
 static int listener_watch(struct hz_control *control, uint32_t events)
@@ -85,31 +114,60 @@ static void accept_rest(struct hz_control *control, uint64_t now_ns)
 		control->accept_rest_ns = now_ns + ACCEPT_REST_NS;
 }
 
-/* Takes the reference. Answers are small against a socket buffer; a client that does not read loses its
- * connection: false. */
-static bool answer_send(int fd, json_t *answer)
+/* The answer as a line of *bytes, the caller's to free; NULL without memory. Takes the reference. */
+static char *answer_line(json_t *answer, size_t *bytes)
 {
 	char *text = json_dumps(answer, JSON_COMPACT);
-	size_t bytes = text != NULL ? strlen(text) : 0;
-	bool is_sent = false;
 
 	json_decref(answer);
 	if (text == NULL)
-		return false;
-	text[bytes] = '\n'; /* takes the place of the terminator */
-	is_sent = send(fd, text, bytes + 1, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)(bytes + 1);
-	free(text);
-	return is_sent;
+		return NULL;
+	*bytes = strlen(text) + 1;
+	text[*bytes - 1] = '\n'; /* takes the place of the terminator */
+	return text;
+}
+
+/* As much as the socket takes; the rest when it has room, within the client's deadline. */
+static void out_flush(struct hz_control *control, struct control_client *client)
+{
+	ssize_t sent = send(client->fd, client->out + client->out_sent,
+	                    client->out_bytes - client->out_sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	if (sent < 0 && errno != EAGAIN && errno != EINTR) {
+		client_close(control, client);
+		return;
+	}
+	client->out_sent += sent > 0 ? (size_t)sent : 0;
+	if (client->out_sent < client->out_bytes)
+		return;
+	free(client->out);
+	client->out = NULL;
+}
+
+/* Takes the reference. */
+static void client_answer(struct hz_control *control, struct control_client *client, json_t *answer)
+{
+	client->out = answer_line(answer, &client->out_bytes);
+	client->out_sent = 0;
+	if (client->out == NULL)
+		client_close(control, client);
+	else
+		out_flush(control, client);
 }
 
 /* A last word to who is sent away. */
 static void refuse(int fd, const char *code, const char *why, const char *hint)
 {
 	struct hz_err err = { 0 };
+	size_t bytes;
+	char *line;
 
 	hz_err_what(&err, "request refused");
 	(void)hz_err_set(&err, -EBUSY, 1, code, hint, "%s", why);
-	(void)answer_send(fd, hz_control_cmd_error(&err));
+	line = answer_line(hz_control_cmd_error(&err), &bytes);
+	if (line != NULL)
+		(void)!send(fd, line, bytes, MSG_NOSIGNAL | MSG_DONTWAIT);
+	free(line);
 }
 
 static void client_accept(struct hz_control *control, uint64_t now_ns)
@@ -140,6 +198,13 @@ static void client_accept(struct hz_control *control, uint64_t now_ns)
 	close(fd);
 }
 
+static bool is_round(const json_t *request)
+{
+	const char *cmd = json_string_value(json_object_get(request, "cmd"));
+
+	return cmd != NULL && strcmp(cmd, "conn") == 0;
+}
+
 static void client_request(struct hz_control *control, struct control_client *client,
                            size_t line_bytes)
 {
@@ -148,6 +213,10 @@ static void client_request(struct hz_control *control, struct control_client *cl
 	struct hz_err err = { 0 };
 	json_t *answer;
 
+	if (is_round(request)) {
+		client->asked = request;
+		return;
+	}
 	if (json_is_object(request)) {
 		answer = hz_control_cmd_run(control->server, request, client->may_change);
 	} else {
@@ -157,8 +226,7 @@ static void client_request(struct hz_control *control, struct control_client *cl
 		answer = hz_control_cmd_error(&err);
 	}
 	json_decref(request);
-	if (!answer_send(client->fd, answer))
-		client_close(client);
+	client_answer(control, client, answer);
 }
 
 /* Closed on both sides: who asked has given up, after a timeout of its own, and tells its user that
@@ -170,23 +238,17 @@ static bool client_is_gone(const struct control_client *client)
 	return poll(&peer, 1, 0) == 1 && (peer.revents & (POLLHUP | POLLERR)) != 0;
 }
 
-static void client_read(struct hz_control *control, struct control_client *client, uint64_t now_ns)
+/* Whole lines, one after the other, as long as each is answered at once. */
+static void client_lines(struct hz_control *control, struct control_client *client, uint64_t now_ns)
 {
-	size_t room = HZ_LIMIT_control_request_bytes_max - client->used;
-	ssize_t got = recv(client->fd, client->line + client->used, room, 0);
 	char *end;
 
-	if (got <= 0) {
-		if (got == 0 || (errno != EAGAIN && errno != EINTR))
-			client_close(client);
-		return;
-	}
-	client->used += (size_t)got;
-	while (client->fd != -1 && (end = memchr(client->line, '\n', client->used)) != NULL) {
+	while (client->fd != -1 && !client_is_busy(client) &&
+	       (end = memchr(client->line, '\n', client->used)) != NULL) {
 		size_t line_bytes = (size_t)(end - client->line);
 
 		if (client_is_gone(client)) {
-			client_close(client);
+			client_close(control, client);
 			return;
 		}
 		client_request(control, client, line_bytes);
@@ -194,11 +256,101 @@ static void client_read(struct hz_control *control, struct control_client *clien
 		client->used -= line_bytes + 1;
 		memmove(client->line, end + 1, client->used);
 	}
-	if (client->fd != -1 && client->used == HZ_LIMIT_control_request_bytes_max) {
+	if (client->fd != -1 && !client_is_busy(client) &&
+	    client->used == HZ_LIMIT_control_request_bytes_max) {
 		refuse(client->fd, "too_long", "a request is one line of at most 4 KiB",
 		       "hzctl help");
-		client_close(client);
+		client_close(control, client);
 	}
+	client_watch(control, client);
+}
+
+static void client_read(struct hz_control *control, struct control_client *client, uint64_t now_ns)
+{
+	size_t room = HZ_LIMIT_control_request_bytes_max - client->used;
+	ssize_t got = recv(client->fd, client->line + client->used, room, 0);
+
+	if (got <= 0) {
+		if (got == 0 || (errno != EAGAIN && errno != EINTR))
+			client_close(control, client);
+		return;
+	}
+	client->used += (size_t)got;
+	client_lines(control, client, now_ns);
+}
+
+static void client_event(struct hz_control *control, struct control_client *client, uint32_t events,
+                         uint64_t now_ns)
+{
+	if (!client_is_busy(client)) {
+		client_read(control, client, now_ns);
+		return;
+	}
+	if ((events & (EPOLLHUP | EPOLLERR)) != 0) {
+		client_close(control, client); /* gone before its answer */
+		return;
+	}
+	if (client->out == NULL)
+		return;
+	out_flush(control, client);
+	if (client->fd != -1 && client->out == NULL)
+		client_lines(control, client, now_ns);
+}
+
+/* The end of a question that took several turns; lines behind it are next. */
+static void client_settle(struct hz_control *control, struct control_client *client, json_t *answer,
+                          uint64_t now_ns)
+{
+	json_decref(client->asked);
+	client->asked = NULL;
+	client_answer(control, client, answer);
+	client_lines(control, client, now_ns);
+}
+
+/* Puts the next question to the workers, one round at a time. */
+static void round_begin(struct hz_control *control, uint64_t now_ns)
+{
+	for (size_t i = 0; i < HZ_ARRAY_LEN(control->client); i++) {
+		struct control_client *client = &control->client[i];
+		struct hz_err err = { 0 };
+
+		if (client->fd == -1 || client->asked == NULL)
+			continue;
+		hz_err_what(&err, "conn show failed");
+		if (hz_control_conn_begin(control->server, client->asked, now_ns, &err) == 0) {
+			control->round_of = client;
+			return;
+		}
+		client_settle(control, client, hz_control_cmd_error(&err), now_ns);
+	}
+}
+
+static void rounds_step(struct hz_control *control, uint64_t now_ns)
+{
+	struct control_client *client;
+	json_t *result;
+
+	if (!control->server->round.is_running)
+		round_begin(control, now_ns);
+	if (!control->server->round.is_running ||
+	    !hz_control_conn_turn(control->server, now_ns, &result))
+		return;
+	client = control->round_of;
+	control->round_of = NULL;
+	if (client != NULL)
+		client_settle(control, client, hz_control_cmd_ok(result), now_ns);
+	else
+		json_decref(result); /* who asked is gone */
+}
+
+bool hz_control_is_waiting(const struct hz_control *control)
+{
+	if (control->server->round.is_running)
+		return true;
+	for (size_t i = 0; i < HZ_ARRAY_LEN(control->client); i++)
+		if (control->client[i].fd != -1 && control->client[i].asked != NULL)
+			return true;
+	return false;
 }
 
 int hz_control_poll_fd(const struct hz_control *control)
@@ -221,11 +373,12 @@ void hz_control_turn(struct hz_control *control, uint64_t now_ns)
 		if (client == NULL)
 			client_accept(control, now_ns);
 		else if (client->fd != -1)
-			client_read(control, client, now_ns);
+			client_event(control, client, events[i].events, now_ns);
 	}
+	rounds_step(control, now_ns);
 	for (size_t i = 0; i < HZ_ARRAY_LEN(control->client); i++)
 		if (control->client[i].fd != -1 && now_ns > control->client[i].deadline_ns)
-			client_close(&control->client[i]);
+			client_close(control, &control->client[i]);
 }
 
 static int listen_open(struct hz_control *control)
@@ -275,7 +428,7 @@ void hz_control_close(struct hz_control *control)
 		return;
 	for (size_t i = 0; i < HZ_ARRAY_LEN(control->client); i++)
 		if (control->client[i].fd != -1)
-			client_close(&control->client[i]);
+			client_close(control, &control->client[i]);
 	if (control->listen_fd != -1) {
 		close(control->listen_fd);
 		unlink(control->path);

@@ -31,7 +31,7 @@ json_t *hz_control_cmd_error(const struct hz_err *err)
 	                 text_json(err->hint), "exit", err->exit_code);
 }
 
-static json_t *answer_ok(json_t *result)
+json_t *hz_control_cmd_ok(json_t *result)
 {
 	return json_pack("{s:b, s:o}", "ok", 1, "result", result);
 }
@@ -165,7 +165,7 @@ static json_t *cmd_reload(struct hz_server *server)
 
 	if (hz_server_reload(server, &result, &err) != 0)
 		return hz_control_cmd_error(&err);
-	return answer_ok(result);
+	return hz_control_cmd_ok(result);
 }
 
 json_t *hz_control_cmd_run(struct hz_server *server, const json_t *request, bool may_change)
@@ -177,9 +177,9 @@ json_t *hz_control_cmd_run(struct hz_server *server, const json_t *request, bool
 		cmd = "";
 	hz_err_what(&err, "'%.32s' failed", cmd);
 	if (strcmp(cmd, "ping") == 0)
-		return answer_ok(json_object());
+		return hz_control_cmd_ok(json_object());
 	if (strcmp(cmd, "status") == 0)
-		return answer_ok(cmd_status(server));
+		return hz_control_cmd_ok(cmd_status(server));
 	if (strcmp(cmd, "reload") != 0 && strcmp(cmd, "drain") != 0) {
 		hz_err_set(&err, -EINVAL, 2, "unknown_command", "hzctl help", "no command '%.32s'",
 		           cmd);
@@ -193,5 +193,5 @@ json_t *hz_control_cmd_run(struct hz_server *server, const json_t *request, bool
 	if (strcmp(cmd, "reload") == 0)
 		return cmd_reload(server);
 	hz_server_drain(server);
-	return answer_ok(json_pack("{s:s}", "state", state_names[server->state]));
+	return hz_control_cmd_ok(json_pack("{s:s}", "state", state_names[server->state]));
 }

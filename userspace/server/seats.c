@@ -55,6 +55,7 @@ static int seat_open(struct hz_seats *seats, uint32_t index, const struct hz_sea
 		.env = &seat->env,
 		.slot = &seat->slot,
 		.proto = &hz_h1_proto_ops,
+		.census = &seat->census,
 		.cpu = seat_cpu(conf->tune, index),
 	};
 	struct hz_http_worker_conf http = {
@@ -64,7 +65,9 @@ static int seat_open(struct hz_seats *seats, uint32_t index, const struct hz_sea
 		.app = conf->app,
 		.connections_max = conf->tune->boot_connections_max / conf->count,
 	};
-	err = hz_http_worker_open(&http, &seat->http);
+	err = hz_conn_census_open(&seat->census);
+	if (err == 0)
+		err = hz_http_worker_open(&http, &seat->http);
 	seats->conf[index].proto_ctx = seat->http;
 	return err;
 }
@@ -96,8 +99,10 @@ int hz_seats_open(struct hz_seats *seats, const struct hz_seats_conf *conf, stru
 
 void hz_seats_close(struct hz_seats *seats)
 {
-	for (uint32_t i = 0; i < seats->count; i++)
+	for (uint32_t i = 0; i < seats->count; i++) {
 		hz_http_worker_close(seats->seat[i].http);
+		hz_conn_census_close(&seats->seat[i].census);
+	}
 	free(seats->seat);
 	*seats = (struct hz_seats){ 0 };
 }

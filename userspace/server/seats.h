@@ -11,6 +11,7 @@ struct hz_seat {
 	struct hz_env env;
 	struct hz_clock clock;
 	struct hz_slot slot;
+	struct hz_conn_census census;
 	struct hz_http_worker *http;
 } HZ_LINE_ALIGNED;
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define HOUSEKEEPING_TICK_MS 50
+#define WAITING_TICK_MS      1 /* while workers answer somebody */
 
 void hz_server_degrade(struct hz_server *server, const char *what)
 {
@@ -268,9 +269,12 @@ static int housekeep(struct hz_server *server, int signal_fd, struct hz_err *err
 	int failed = 0;
 
 	while (!server->is_done && failed == 0) {
+		bool is_waiting = hz_control_is_waiting(server->control);
 		uint64_t now_ns;
 
-		if (poll(fds, HZ_ARRAY_LEN(fds), HOUSEKEEPING_TICK_MS) < 0 && errno != EINTR)
+		if (poll(fds, HZ_ARRAY_LEN(fds),
+		         is_waiting ? WAITING_TICK_MS : HOUSEKEEPING_TICK_MS) < 0 &&
+		    errno != EINTR)
 			return hz_err_set(err, 70, 70, "poll", "", "poll: %s", strerror(errno));
 		now_ns = hz_clock_monotonic_ns();
 		if (fds[0].revents & POLLIN)

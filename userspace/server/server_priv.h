@@ -18,6 +18,15 @@
 struct hz_control; /* control.c */
 struct hz_publish; /* telemetry_pub.c */
 
+/* A question about connections that went to the workers, control_conn.c. One at a time. */
+struct hz_server_round {
+	bool is_running;
+	struct hz_conn_query query;
+	uint64_t until_ns;
+	uint64_t asked;  /* bit per worker */
+	uint64_t silent; /* bit per worker that answered too late or not at all */
+};
+
 struct hz_server {
 	struct hz_server_conf *conf;
 	/* what it serves */
@@ -46,6 +55,7 @@ struct hz_server {
 	struct hz_sock *sock;
 	struct hz_control *control;
 	struct hz_publish *publish;
+	struct hz_server_round round;
 	const char *degraded[HZ_SERVER_DEGRADED_MAX];
 	uint32_t degraded_count;
 	/* state */
@@ -87,10 +97,19 @@ int hz_control_open(struct hz_server *server, struct hz_control **out, struct hz
 void hz_control_close(struct hz_control *control);
 int hz_control_poll_fd(const struct hz_control *control);
 void hz_control_turn(struct hz_control *control, uint64_t now_ns);
+bool hz_control_is_waiting(const struct hz_control *control); /* for workers: turn it soon */
 
 /* control_cmd.c: one request object in, one answer object out (a new reference). */
 json_t *hz_control_cmd_run(struct hz_server *server, const json_t *request, bool may_change);
 json_t *hz_control_cmd_error(const struct hz_err *err); /* the answer that says err */
+
+json_t *hz_control_cmd_ok(json_t *result); /* takes over result */
+
+/* control_conn.c: a round of questions to the workers. begin: 0, or -errno with err filled and no round. turn,
+ * while a round is running: true when it is over, *result is a new reference or NULL without memory. */
+int hz_control_conn_begin(struct hz_server *server, const json_t *request, uint64_t now_ns,
+                          struct hz_err *err);
+bool hz_control_conn_turn(struct hz_server *server, uint64_t now_ns, json_t **result);
 
 /* telemetry_pub.c: percentiles at 1 Hz and histogram deltas into the ring. */
 int hz_publish_open(struct hz_server *server, struct hz_publish **out);

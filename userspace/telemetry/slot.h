@@ -5,6 +5,7 @@
 
 #include "core/env.h"
 #include "core/stream.h"
+#include "telemetry/conn_census.h"
 #include "telemetry/hist.h"
 
 /* Named counters of struct hz_worker.counters, telemetry/counters.def. */
@@ -43,7 +44,9 @@ struct hz_worker_conf {
 	const struct hz_slot *slot;
 	const struct hz_proto_ops *proto;
 	void *proto_ctx;
-	int cpu; /* to pin to, -1: not pinned */
+	struct hz_conn_census
+		*census; /* where questions about connections lie; NULL: nobody asks */
+	int cpu;         /* to pin to, -1: not pinned */
 };
 
 #endif

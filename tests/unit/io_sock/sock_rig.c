@@ -282,6 +282,7 @@ struct rig *rig_open_at(uint32_t workers, uint32_t connections_max, const char *
 	rig->worker_count = workers;
 	for (uint32_t i = 0; i < workers; i++) {
 		rig->env[i].worker_index = i;
+		CU_ASSERT_EQUAL_FATAL(hz_conn_census_open(&rig->census[i]), 0);
 		rig->slot[i] = (struct hz_slot){ .beat = &rig->beat[i],
 			                         .worker = &rig->worker[i],
 			                         .conns = &rig->conns[i] };
@@ -289,11 +290,14 @@ struct rig *rig_open_at(uint32_t workers, uint32_t connections_max, const char *
 			                                .slot = &rig->slot[i],
 			                                .proto = &rig_ops,
 			                                .proto_ctx = rig,
+			                                .census = &rig->census[i],
 			                                .cpu = -1 };
 	}
 	conf.workers = rig->conf;
 	if (hz_sock_open(&conf, &rig->sock, &err) != 0 || hz_sock_start(rig->sock, &err) != 0) {
 		hz_err_print(stderr, "rig", &err);
+		for (uint32_t i = 0; i < workers; i++)
+			hz_conn_census_close(&rig->census[i]);
 		free(rig);
 		return NULL;
 	}
@@ -322,6 +326,7 @@ void rig_close(struct rig *rig)
 		                        rig->conns[i].fin_wait_2 + rig->conns[i].last_ack,
 		                0);
 		CU_ASSERT_EQUAL(rig->beat[i].state, HZ_STATE_DOWN);
+		hz_conn_census_close(&rig->census[i]);
 	}
 	free(rig);
 }

@@ -43,6 +43,7 @@ struct rig {
 	struct hz_worker worker[RIG_WORKERS_MAX];
 	struct hz_beat beat[RIG_WORKERS_MAX];
 	struct hz_connections conns[RIG_WORKERS_MAX];
+	struct hz_conn_census census[RIG_WORKERS_MAX];
 	struct hz_stream *_Atomic last; /* spoke first last; for tests with one worker */
 	struct rig_seen seen;
 };

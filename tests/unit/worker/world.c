@@ -70,10 +70,13 @@ static bool worker_open(struct world *world, uint32_t index, bool is_live, uint3
 	w->env = (struct hz_env){ .now_ns = HZ_NS_PER_S, .worker_index = index };
 	w->env.clock = is_live ? &world->clock : NULL;
 	hz_rng_seed(&w->env.rng, index);
+	if (hz_conn_census_open(&w->census) != 0)
+		return false;
 	w->conf = (struct hz_worker_conf){ .env = &w->env,
 		                           .slot = &w->slot.slot,
 		                           .proto = &echo_ops,
 		                           .proto_ctx = world,
+		                           .census = &w->census,
 		                           .cpu = -1 };
 	conf.port[0] = (struct hz_worker_port){ hz_port_ring_near(w->ring), 0 };
 	world->peers[index] = &w->loop;
@@ -103,6 +106,8 @@ void world_close(struct world *world)
 {
 	for (uint32_t i = 0; i < world->count; i++)
 		hz_worker_close(&world->worker[i].loop);
+	for (uint32_t i = 0; i < world->count; i++)
+		hz_conn_census_close(&world->worker[i].census);
 	hz_steer_close(&world->steer);
 	for (uint32_t i = 0; i < world->count; i++)
 		hz_port_ring_close(world->worker[i].ring);

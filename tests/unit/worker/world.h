@@ -15,6 +15,7 @@ struct world_worker {
 	struct hz_env env;
 	struct hz_worker_conf conf;
 	struct hz_port_ring *ring;
+	struct hz_conn_census census;
 	struct hz_worker_loop loop;
 };
 
