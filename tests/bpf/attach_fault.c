@@ -5,11 +5,13 @@
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <net/if.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -17,15 +19,25 @@
 
 /* Which call from now on fails; 0: none. The wrappers have no argument to find it by. */
 static unsigned fault_in;
-static bool fault_fired;
+static bool fault_fired, fault_kills;
 
 static bool fault_is_now(void)
 {
 	if (fault_in == 0 || --fault_in > 0)
 		return false;
+	if (fault_kills)
+		(void)raise(SIGKILL);
 	fault_fired = true;
 	errno = EIO;
 	return true;
+}
+
+/* Calls that clean up count only where the process is killed: failing, they would leave what they were
+ * to remove. */
+static void kill_is_now(void)
+{
+	if (fault_kills)
+		(void)fault_is_now();
 }
 
 /* A wrapper: the real call, or EIO. failed is what it returns then. */
@@ -55,6 +67,20 @@ WRAP(rename, (const char *from, const char *to), (from, to), -1)
 WRAP(mkdir, (const char *path, mode_t mode), (path, mode), -1)
 WRAP(chmod, (const char *path, mode_t mode), (path, mode), -1)
 WRAP(chown, (const char *path, uid_t uid, gid_t gid), (path, uid, gid), -1)
+
+#define WRAP_KILL(call, params, args)                                                              \
+	int __real_##call params;                                                                  \
+	int __wrap_##call params;                                                                  \
+	int __wrap_##call params                                                                   \
+	{                                                                                          \
+		kill_is_now();                                                                     \
+		return __real_##call args;                                                         \
+	}
+
+WRAP_KILL(bpf_link_detach, (int fd), (fd))
+WRAP_KILL(unlink, (const char *path), (path))
+WRAP_KILL(unlinkat, (int at, const char *path, int flags), (at, path, flags))
+WRAP_KILL(rmdir, (const char *path), (path))
 
 #define CALLS_MAX 1000 /* more than any attachment makes */
 
@@ -152,7 +178,157 @@ static const char *replacement_is_old_or_repaired(void)
 	return swapped == 4 ? NULL : "not one for each pin that is renamed";
 }
 
-/* The same with too few descriptors, for the calls that are not wrapped. */
+/* --- killed in the middle ---------------------------------------------------------------------------- */
+
+enum killed_what { KILLED_ATTACH, KILLED_REPLACE, KILLED_DETACH };
+
+/* In a process of its own, killed before its Nth call; false when it made fewer and ended. */
+static bool was_killed(enum killed_what what, unsigned nth)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		fault_kills = true;
+		fault_in = nth;
+		if (what == KILLED_DETACH)
+			_exit(world_detach(WORLD_A, NULL) != 0);
+		_exit(world_attach(WORLD_A,
+		                   what == KILLED_ATTACH ? 0 : WORLD_ENSURE | WORLD_OTHER_CLAIMS,
+		                   NULL, NULL) != 0);
+	}
+	return pid > 0 && waitpid(pid, &status, 0) == pid && WIFSIGNALED(status);
+}
+
+static bool is_listed(void)
+{
+	struct hz_xdp_info info;
+	struct hz_err err = { 0 };
+
+	return hz_xdp_list(WORLD_INSTANCE, &info, 1, &err) == 1 &&
+	       strcmp(info.ifname, WORLD_A) == 0 && info.program_id == world_program(WORLD_A);
+}
+
+/* Names of pins, without their ids: these are of each attachment. */
+static bool are_complete(const struct world_pins *complete)
+{
+	struct world_pins now;
+	size_t same = 0;
+
+	world_pins(&now);
+	for (size_t i = 0; i < now.count; i++)
+		for (size_t k = 0; k < complete->count; k++)
+			same += strcmp(now.seen[i].path, complete->seen[k].path) == 0 &&
+			        now.seen[i].mode == complete->seen[k].mode;
+	return now.count == complete->count && same == now.count;
+}
+
+/* What one can do next, each on its own: attach, attach ensure, detach dev, detach all. */
+static const char *goes_on(unsigned next, const struct world_pins *complete)
+{
+	const struct world_pins none = { 0 };
+	struct hz_err err = { 0 };
+	int status;
+
+	if (next >= 2) {
+		status = world_detach(next == 2 ? WORLD_A : NULL, &err);
+		if (status != 0 && status != -ENOENT)
+			return "detach refuses";
+		if (world_program(WORLD_A) != 0)
+			return "detach leaves the program on the device";
+		/* nothing was attached: what is pinned without a device goes with the instance */
+		if (status == -ENOENT && world_detach(NULL, &err) != 0)
+			return "detach all refuses";
+		return world_pins_are(&none) ? NULL : "detach leaves pins";
+	}
+	status = world_attach(WORLD_A, next == 0 ? 0 : WORLD_ENSURE, NULL, &err);
+	if (status == -EEXIST && next == 0)
+		return world_told(&err, "xdp_attached", 1, "") ? NULL : "attach refuses";
+	if (status != 0)
+		return "attach refuses";
+	if (world_id("link_" WORLD_A) == 0 ||
+	    world_program(WORLD_A) != world_id("prog_xdp_" WORLD_A))
+		return "attach is not pinned";
+	return are_complete(complete) ? NULL : "attach leaves too much or too little pinned";
+}
+
+/* Killed before its Nth call, then one of the things above; *killed is false when it made fewer. */
+static const char *killed_once(enum killed_what what, unsigned nth, unsigned next,
+                               const struct world_pins *complete, bool *killed)
+{
+	const char *why;
+
+	(void)world_detach(NULL, NULL);
+	if (what != KILLED_ATTACH && world_attach(WORLD_A, 0, NULL, NULL) != 0)
+		return "attach failed";
+	*killed = was_killed(what, nth);
+	if (!*killed)
+		return NULL;
+	why = world_program(WORLD_A) != 0 && !is_listed() ? "attached, and not listed" : NULL;
+	if (why == NULL)
+		why = goes_on(next, complete);
+	if (why != NULL)
+		printf("# killed before call %u, next %u\n", nth, next);
+	return why;
+}
+
+/* Killed before every call in turn: what holds the device can be seen, and all that one does next works.
+ * From all_from on all of it is tried, before that one thing after each call. */
+static const char *killed_leaves_nothing_in_the_way(enum killed_what what, unsigned all_from,
+                                                    unsigned calls_least)
+{
+	struct world_pins complete;
+	const char *why = NULL;
+	bool killed = true;
+	unsigned nth = 0;
+
+	if (world_attach(WORLD_A, 0, NULL, NULL) != 0)
+		return "attach failed";
+	world_pins(&complete);
+	while (killed && why == NULL && ++nth < CALLS_MAX)
+		for (unsigned i = 0; i < (nth < all_from ? 1 : 4) && killed && why == NULL; i++)
+			why = killed_once(what, nth, (nth + i) % 4, &complete, &killed);
+	printf("# killed before each of %u calls\n", nth - 1);
+	if (why != NULL)
+		return why;
+	return nth > calls_least ? NULL : "hardly a call was wrapped";
+}
+
+static const char *killed_attach_is_undone_or_shown(void)
+{
+	return killed_leaves_nothing_in_the_way(KILLED_ATTACH, 104, 60);
+}
+
+static const char *killed_replacement_is_undone_or_shown(void)
+{
+	return killed_leaves_nothing_in_the_way(KILLED_REPLACE, CALLS_MAX, 12);
+}
+
+static const char *killed_detach_is_done_again(void)
+{
+	return killed_leaves_nothing_in_the_way(KILLED_DETACH, CALLS_MAX, 20);
+}
+
+/* A dry run says that it would attach, and leaves what it found. */
+static const char *killed_attach_survives_a_dry_run(void)
+{
+	struct world_pins before;
+	unsigned nth = 1;
+
+	do {
+		(void)world_detach(NULL, NULL);
+		if (!was_killed(KILLED_ATTACH, nth++))
+			return "never left half attached";
+	} while (world_program(WORLD_A) == 0);
+	world_pins(&before);
+	if (world_attach(WORLD_A, WORLD_DRY, NULL, NULL) != 0)
+		return "refused";
+	return world_program(WORLD_A) != 0 && world_pins_are(&before) ? NULL : "something changed";
+}
+
+/* --- too little of what it needs --------------------------------------------------------------------- */
+
+/* With too few descriptors, for the calls that are not wrapped. */
 static const char *few_descriptors_leave_nothing(void)
 {
 	struct rlimit all, few;
@@ -225,6 +401,10 @@ const struct world_test attach_fault_tests[] = {
 	{ "fault.first_attachment_leaves_nothing", first_attachment_leaves_nothing },
 	{ "fault.second_attachment_leaves_the_first", second_attachment_leaves_the_first },
 	{ "fault.replacement_is_old_or_repaired", replacement_is_old_or_repaired },
+	{ "fault.killed_attach_is_undone_or_shown", killed_attach_is_undone_or_shown },
+	{ "fault.killed_replacement_is_undone_or_shown", killed_replacement_is_undone_or_shown },
+	{ "fault.killed_detach_is_done_again", killed_detach_is_done_again },
+	{ "fault.killed_attach_survives_a_dry_run", killed_attach_survives_a_dry_run },
 	{ "fault.few_descriptors_leave_nothing", few_descriptors_leave_nothing },
 	{ "chatter.complaint_of_libbpf_is_told_in_error", complaint_of_libbpf_is_told_in_error },
 	{ NULL, NULL },

@@ -62,6 +62,6 @@ int world_open(const char *name); /* fd or -1 */
 int world_foreign(void);
 
 extern const struct world_test attach_life_tests[], attach_refuse_tests[], attach_fault_tests[],
-	attach_maps_tests[];
+	attach_maps_tests[], attach_lock_tests[];
 
 #endif

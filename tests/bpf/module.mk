@@ -21,7 +21,8 @@ $(O)/tests/bpf_attach: $(BPF_ATTACH_OBJS) $(BPF_TEST_LIBS)
 # attach_fault.c makes these calls of the loader fail.
 $(O)/tests/bpf_attach: BPF_TEST_WRAP := $(patsubst %,-Wl$(comma)--wrap=%,bpf_obj_pin bpf_map_update_elem \
 	bpf_map_freeze bpf_link_create bpf_link_update bpf_object__open_skeleton \
-	bpf_object__load_skeleton rename mkdir chmod chown)
+	bpf_object__load_skeleton rename mkdir chmod chown \
+	bpf_link_detach unlink unlinkat rmdir)
 $(O)/tests/bpf_prog_run $(O)/tests/bpf_attach:
 	$(call say,LD,$@)
 	@mkdir -p $(@D)

@@ -42,7 +42,7 @@ mounts_take() {
 mounts_release() {
 	compgen -G '/run/netns/hz-*' >/dev/null && return 0
 	# The kernel's own two files are in every bpffs.
-	if [ -e "$bpffs_mark" ] && [ -z "$(ls -A -I '*.debug' /sys/fs/bpf)" ]; then
+	if [ -e "$bpffs_mark" ] && [ -z "$(ls -A -I '*.debug' -I 'lock~hz' /sys/fs/bpf)" ]; then
 		umount /sys/fs/bpf 2>/dev/null && rm -f "$bpffs_mark"
 	fi
 	if [ -e "$netns_mark" ] && [ -z "$(ls -A /run/netns 2>/dev/null)" ]; then

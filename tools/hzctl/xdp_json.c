@@ -23,12 +23,12 @@ _Static_assert(sizeof(struct hz_verdicts) == HZ_REASON_COUNT * sizeof(__u64), "i
 
 json_t *hz_xdp_json_interface(const struct hz_xdp_info *info)
 {
-	return json_pack("{s:s, s:I, s:I, s:s, s:b, s:s, s:s, s:I}", "ifname", info->ifname,
-	                 "ifindex", (json_int_t)info->ifindex, "program_id",
-	                 (json_int_t)info->program_id, "mode",
-	                 info->mode == HZ_XDP_NATIVE ? "native" : "generic", "is_ours",
-	                 info->is_ours, "link", info->ifindex != 0 ? "up" : "gone", "version",
-	                 info->meta.version, "attached_unix", (json_int_t)info->meta.attached_unix);
+	return json_pack(
+		"{s:s, s:I, s:I, s:s, s:b, s:s, s:s, s:I}", "ifname", info->ifname, "ifindex",
+		(json_int_t)info->ifindex, "program_id", (json_int_t)info->program_id, "mode",
+		info->mode == HZ_XDP_NATIVE ? "native" : "generic", "is_ours", info->is_ours,
+		"link", info->is_half ? "half" : (info->ifindex != 0 ? "up" : "gone"), "version",
+		info->meta.version, "attached_unix", (json_int_t)info->meta.attached_unix);
 }
 
 int hz_xdp_json_interfaces(const char *instance, const char *ifname, json_t **out,
@@ -97,6 +97,13 @@ static void interface_print(FILE *to, const json_t *interface)
 
 	if (attached != 0 && localtime_r(&attached, &local) != NULL)
 		strftime(when, sizeof(when), "%F %T", &local);
+	if (strcmp(hz_out_string(interface, "link"), "half") == 0) {
+		fprintf(to,
+		        "%s  half attached, by a run that was killed; attach again, or "
+		        "hzctl xdp detach dev %s\n",
+		        hz_out_string(interface, "ifname"), hz_out_string(interface, "ifname"));
+		return;
+	}
 	if (hz_out_u64(interface, "ifindex") == 0) {
 		fprintf(to, "%s  the interface is gone; hzctl xdp detach dev %s removes its pins\n",
 		        hz_out_string(interface, "ifname"), hz_out_string(interface, "ifname"));

@@ -152,6 +152,8 @@ static int attach_existing(struct attach *job)
 	if (job->meta.mode != mode_flag(opts->mode))
 		return hz_err_set(job->err, -EEXIST, 1, "xdp_mode", hint,
 		                  "it is attached in the other mode, which cannot be swapped live");
+	if (!opts->dry_run)
+		hz_xdp_pins_sweep(opts->instance, opts->ifname);
 	return runs_the_same(job) ? 0 : attach_replace(job);
 }
 
@@ -183,10 +185,31 @@ static int attach_and_pin(struct attach *job)
 	return 0;
 }
 
+/* Half an attachment, of a run that was killed, is undone; any other program on the device is in the
+ * way. A dry run leaves the half where it is. */
+static int device_clear(const struct attach *job)
+{
+	const struct hz_xdp_attach_opts *opts = job->opts;
+	struct hz_xdp_link half;
+	int status = hz_xdp_link_open_half(opts->instance, opts->ifname, &half);
+
+	if (status == 0 && opts->dry_run) {
+		close(half.fd);
+		if (half.ifindex == job->ifindex)
+			return 0;
+	} else if (status == 0) {
+		status = hz_xdp_link_detach(opts->instance, opts->ifname, &half);
+	}
+	if (status != 0 && status != -ENOENT && status != -EPROTO)
+		return hz_xdp_fail(job->err, status, "xdp_pins",
+		                   "cannot undo an attach that was killed", NULL);
+	return hz_xdp_link_refuse_foreign(job->ifindex, opts->ifname, job->err);
+}
+
 static int attach_fresh(struct attach *job)
 {
 	const struct hz_xdp_attach_opts *opts = job->opts;
-	int status = hz_xdp_link_refuse_foreign(job->ifindex, opts->ifname, job->err);
+	int status = device_clear(job);
 
 	if (status != 0)
 		return status;

@@ -36,6 +36,7 @@ struct hz_xdp_info {
 	uint32_t program_id;
 	enum hz_xdp_mode mode;
 	bool is_ours; /* the attached program is the pinned link's */
+	bool is_half; /* left by an attach that was killed; attach and detach both clear it away */
 	struct hz_meta meta;
 };
 

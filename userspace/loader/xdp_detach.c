@@ -11,24 +11,20 @@
 
 #include <bpf/bpf.h>
 
-/* Detached at once, whoever else holds the link. What is pinned under the name but is no link of ours
- * (-EPROTO) only loses its pins. */
+/* What is pinned under the name but is no link of ours (-EPROTO) only loses its pins. */
 static int detach_one(const char *instance, const char *ifname)
 {
 	struct hz_xdp_link link;
 	int status = hz_xdp_link_open(instance, ifname, &link);
 
-	if (status == 0) {
-		/* ENOLINK: the device is gone, there is nothing left to detach */
-		if (bpf_link_detach(link.fd) != 0 && errno != ENOLINK)
-			status = -errno;
-		close(link.fd);
-	}
-	if (status == 0 || status == -EPROTO) {
-		hz_xdp_pins_forget(instance, ifname);
-		status = 0;
-	}
-	return status;
+	if (status == -ENOENT)
+		status = hz_xdp_link_open_half(instance, ifname, &link);
+	if (status == 0)
+		return hz_xdp_link_detach(instance, ifname, &link);
+	if (status != -EPROTO)
+		return status;
+	hz_xdp_pins_forget(instance, ifname);
+	return 0;
 }
 
 static int first_ifname(const char *ifname, void *ctx)
@@ -104,6 +100,14 @@ struct listing {
 	uint32_t count;
 };
 
+static bool is_listed(const struct listing *listing, const char *ifname)
+{
+	for (uint32_t i = 0; i < listing->count && i < listing->max; i++)
+		if (strcmp(listing->out[i].ifname, ifname) == 0)
+			return true;
+	return false;
+}
+
 static int list_add(const char *ifname, void *ctx)
 {
 	struct listing *listing = ctx;
@@ -112,9 +116,15 @@ static int list_add(const char *ifname, void *ctx)
 	uint32_t attached = 0;
 	int status = hz_xdp_link_open(listing->instance, ifname, &link);
 
+	if (status == -ENOENT) {
+		status = hz_xdp_link_open_half(listing->instance, ifname, &link);
+		info.is_half = status == 0;
+	}
 	if (status != 0)
 		return status == -ENOENT ? 0 : status; /* detached since the folder was read */
 	close(link.fd);
+	if (is_listed(listing, ifname))
+		return 0;
 	snprintf(info.ifname, sizeof(info.ifname), "%s", ifname);
 	info.ifindex = link.ifindex;
 	info.program_id = link.program_id;

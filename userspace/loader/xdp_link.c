@@ -11,11 +11,12 @@
 
 #define PROGRAM_MAPS_MAX 64
 
-int hz_xdp_link_open(const char *instance, const char *ifname, struct hz_xdp_link *out)
+/* Takes fd, which may be an error already. */
+static int link_look(int fd, struct hz_xdp_link *out)
 {
 	struct bpf_link_info info = { 0 };
 	uint32_t info_bytes = sizeof(info);
-	int status, fd = hz_xdp_pins_open(instance, "link", ifname, false);
+	int status;
 
 	if (fd < 0)
 		return fd;
@@ -30,6 +31,28 @@ int hz_xdp_link_open(const char *instance, const char *ifname, struct hz_xdp_lin
 	}
 	*out = (struct hz_xdp_link){ fd, info.xdp.ifindex, info.prog_id };
 	return 0;
+}
+
+int hz_xdp_link_open(const char *instance, const char *ifname, struct hz_xdp_link *out)
+{
+	return link_look(hz_xdp_pins_open(instance, "link", ifname, false), out);
+}
+
+int hz_xdp_link_open_half(const char *instance, const char *ifname, struct hz_xdp_link *out)
+{
+	return link_look(hz_xdp_pins_open_staged(instance, "link", ifname), out);
+}
+
+int hz_xdp_link_detach(const char *instance, const char *ifname, struct hz_xdp_link *link)
+{
+	/* ENOLINK: the device is gone, there is nothing left to detach */
+	int status = bpf_link_detach(link->fd) != 0 && errno != ENOLINK ? -errno : 0;
+
+	close(link->fd);
+	link->fd = -1;
+	if (status == 0)
+		hz_xdp_pins_forget(instance, ifname);
+	return status;
 }
 
 int hz_xdp_link_meta(const char *instance, const char *ifname, struct hz_meta *out)

@@ -12,6 +12,12 @@ struct hz_xdp_link { /* close fd */
 
 /* The pinned link of an interface. -ENOENT: there is none. */
 int hz_xdp_link_open(const char *instance, const char *ifname, struct hz_xdp_link *out);
+/* The link of an attach that was killed before its last rename: it holds the program on the device
+ * under the name of a staged pin. -ENOENT: there is none. */
+int hz_xdp_link_open_half(const char *instance, const char *ifname, struct hz_xdp_link *out);
+/* Off the device at once, whoever else holds the link; then all pins of the interface go. Closes link.
+ * 0 or -errno. */
+int hz_xdp_link_detach(const char *instance, const char *ifname, struct hz_xdp_link *link);
 
 /* Who attached it, and where. 0 or -errno. */
 int hz_xdp_link_meta(const char *instance, const char *ifname, struct hz_meta *out);

@@ -1,4 +1,5 @@
 #include "loader/xdp_pins.h"
+#include "loader/xdp_fail.h"
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -11,12 +12,17 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
 
-#define STAGED      "~" /* the BPF file system allows it, an instance's name does not */
-#define LINK_PREFIX "link_"
+#define STAGED        "~" /* the BPF file system allows it, an instance's name does not */
+#define LINK_PREFIX   "link_"
+#define LOCK_FOLDER   HZ_BPFFS "/lock" STAGED "hz"
+#define LOCK_WAIT_S   5
+#define LOCK_RETRY_NS 10000000
+#define LOCK_RETRIES  (LOCK_WAIT_S * 100)
 
 static bool instance_is_valid(const char *instance)
 {
@@ -92,18 +98,60 @@ int hz_xdp_pins_mount(bool may_mount, struct hz_err *err)
 	                  strerror(-status));
 }
 
+/* A folder that only root can open, or any user could hold the lock for ever. */
+static int lock_open(void)
+{
+	struct stat st;
+	int fd, status = 0;
+
+	if (mkdir(LOCK_FOLDER, 0700) != 0 && errno != EEXIST)
+		return -errno;
+	fd = open(LOCK_FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) != 0)
+		status = -errno;
+	else if (st.st_uid != geteuid() || (st.st_mode & 077) != 0)
+		status = -EPERM; /* somebody made it before us, in a file system open to all */
+	if (status == 0)
+		return fd;
+	close(fd);
+	return status == -EPERM ? -EEXIST : status;
+}
+
+/* Another one needs milliseconds; one that was stopped in the middle must not stop all others. */
+static int lock_take(int fd)
+{
+	const struct timespec pause = { .tv_nsec = LOCK_RETRY_NS };
+
+	for (int i = 0; i < LOCK_RETRIES; i++) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			return 0;
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return -errno;
+		(void)nanosleep(&pause, NULL);
+	}
+	return -ETIMEDOUT;
+}
+
 int hz_xdp_pins_lock(struct hz_err *err)
 {
-	int fd = open(HZ_BPFFS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int status;
+	int fd = lock_open(), status = fd;
 
-	if (fd >= 0 && flock(fd, LOCK_EX) == 0)
-		return fd;
-	status = -errno;
-	if (fd >= 0)
+	if (fd >= 0) {
+		status = lock_take(fd);
+		if (status == 0)
+			return fd;
 		close(fd);
-	return hz_err_set(err, status, status == -EACCES ? 4 : 1, "bpffs_lock", "",
-	                  "cannot lock " HZ_BPFFS ": %s", strerror(-status));
+	}
+	if (status == -EEXIST)
+		return hz_err_set(err, status, 1, "bpffs_lock", "rmdir " LOCK_FOLDER,
+		                  LOCK_FOLDER " was made by another user");
+	if (status == -ETIMEDOUT)
+		return hz_err_set(err, status, 6, "bpffs_lock", "fuser -v " LOCK_FOLDER,
+		                  "another attach or detach has held the lock for %d s",
+		                  LOCK_WAIT_S);
+	return hz_xdp_fail(err, status, "bpffs_lock", "cannot lock " LOCK_FOLDER, NULL);
 }
 
 /* The group that may read; root's own when setup made none. */
@@ -215,20 +263,38 @@ int hz_xdp_pins_open(const char *instance, const char *name, const char *ifname,
 	return fd >= 0 ? fd : -errno;
 }
 
+int hz_xdp_pins_open_staged(const char *instance, const char *name, const char *ifname)
+{
+	char path[HZ_PIN_PATH_MAX];
+	int status = staged_path(path, instance, name, ifname);
+	int fd;
+
+	if (status != 0)
+		return status;
+	fd = bpf_obj_get(path);
+	return fd >= 0 ? fd : -errno;
+}
+
 /* The link goes first: without it nothing is attached any more, whatever else stays behind. */
+static const char *const ifname_pins[] = { "link", "prog_xdp", "meta", "vips", "resp", "xsks_map" };
+
 void hz_xdp_pins_forget(const char *instance, const char *ifname)
 {
-	static const char *const names[] = {
-		"link", "prog_xdp", "meta", "vips", "resp", "xsks_map"
-	};
 	char path[HZ_PIN_PATH_MAX];
 
-	for (size_t i = 0; i < HZ_ARRAY_LEN(names); i++) {
-		if (hz_xdp_pin_path(path, instance, names[i], ifname) == 0)
+	for (size_t i = 0; i < HZ_ARRAY_LEN(ifname_pins); i++)
+		if (hz_xdp_pin_path(path, instance, ifname_pins[i], ifname) == 0)
 			unlink(path);
-		if (staged_path(path, instance, names[i], ifname) == 0)
+	hz_xdp_pins_sweep(instance, ifname);
+}
+
+void hz_xdp_pins_sweep(const char *instance, const char *ifname)
+{
+	char path[HZ_PIN_PATH_MAX];
+
+	for (size_t i = 0; i < HZ_ARRAY_LEN(ifname_pins); i++)
+		if (staged_path(path, instance, ifname_pins[i], ifname) == 0)
 			unlink(path);
-	}
 }
 
 /* Files of one folder; folders only when it may hold some. */
@@ -270,7 +336,7 @@ int hz_xdp_pins_remove(const char *path)
 	return status;
 }
 
-/* The interface of the pin "link_eth0%2E100"; false: another pin. */
+/* The interface of the pin "link_eth0%2E100", staged or not; false: another pin. */
 static bool ifname_of_link(char out[IF_NAMESIZE], const char *pin)
 {
 	size_t used = 0;
@@ -278,6 +344,8 @@ static bool ifname_of_link(char out[IF_NAMESIZE], const char *pin)
 	if (strncmp(pin, LINK_PREFIX, strlen(LINK_PREFIX)) != 0)
 		return false;
 	for (pin += strlen(LINK_PREFIX); *pin != '\0'; pin++) {
+		if (strcmp(pin, STAGED) == 0)
+			break;
 		if (used + 1 >= IF_NAMESIZE || *pin == '~')
 			return false;
 		if (strncmp(pin, "%2E", 3) == 0) {

@@ -19,7 +19,8 @@ struct hz_xdp_pin {
 /* Is a BPF file system at HZ_BPFFS? With may_mount one is mounted there when not. */
 int hz_xdp_pins_mount(bool may_mount, struct hz_err *err);
 
-/* Attaching and detaching, of any instance, one at a time. Returns an fd to close, or -errno. */
+/* Attaching and detaching, of any instance, one at a time: waits 5 s at most (-ETIMEDOUT, exit 6).
+ * Returns an fd to close, or -errno. */
 int hz_xdp_pins_lock(struct hz_err *err);
 
 /* Makes path a folder of this mode, owned root:hz when there is a group hz. */
@@ -38,14 +39,19 @@ void hz_xdp_pins_drop(const char *instance, const char *ifname, const struct hz_
 
 /* Opens a pin; -ENOENT when there is none. is_reader: an fd that cannot write (maps only). */
 int hz_xdp_pins_open(const char *instance, const char *name, const char *ifname, bool is_reader);
+/* The same of a pin that was staged and never committed. */
+int hz_xdp_pins_open_staged(const char *instance, const char *name, const char *ifname);
 
 /* Removes everything an interface has pinned. */
 void hz_xdp_pins_forget(const char *instance, const char *ifname);
+/* Only what was staged, by a run that was killed: with the lock held nobody else is at it. */
+void hz_xdp_pins_sweep(const char *instance, const char *ifname);
 /* Removes a folder of pins with its folders, which have none. Absent is fine. */
 int hz_xdp_pins_remove(const char *path);
 
-/* Calls back with the name of each interface that has a link pinned, until it returns other than 0.
- * Returns that, 0, or -errno; no folder is no interface. */
+/* Calls back with the name of each interface that has a link pinned or staged, until it returns other
+ * than 0; twice with one whose link is renamed meanwhile. Returns that, 0, or -errno; no folder is no
+ * interface. */
 int hz_xdp_pins_each(const char *instance, int (*on_ifname)(const char *ifname, void *ctx),
                      void *ctx);
 

@@ -166,17 +166,26 @@ static int all_pin(const struct hz_latency *skel, const char *folder)
 	return status;
 }
 
-/* Built beside and renamed into place: an instance's folder is complete or is not there. */
+/* An instance's folder is complete or is not there: it is built, and emptied, beside its place. */
+static int folder_paths(const char *instance, char folder[HZ_PIN_PATH_MAX],
+                        char staged[HZ_PIN_PATH_MAX + 1])
+{
+	int status = hz_xdp_pin_path(folder, instance, NULL, NULL);
+
+	if (status == 0)
+		snprintf(staged, HZ_PIN_PATH_MAX + 1, "%s~", folder);
+	return status;
+}
+
 static int shared_make(const char *instance, struct hz_err *err)
 {
 	struct hz_xdp_chatter chatter = { 0 };
 	char folder[HZ_PIN_PATH_MAX], staged[HZ_PIN_PATH_MAX + 1];
 	struct hz_latency *skel;
-	int status = hz_xdp_pin_path(folder, instance, NULL, NULL);
+	int status = folder_paths(instance, folder, staged);
 
 	if (status != 0)
 		return hz_xdp_fail(err, status, "instance", "bad name of an instance", NULL);
-	snprintf(staged, sizeof(staged), "%s~", folder);
 	hz_xdp_chatter_listen(&chatter);
 	skel = hz_latency__open_and_load();
 	status = skel == NULL ? -errno : values_fill(skel);
@@ -268,10 +277,15 @@ void hz_xdp_shared_close(struct hz_xdp_shared *shared)
 	*shared = (struct hz_xdp_shared)HZ_XDP_SHARED_NONE;
 }
 
+/* Renamed before it is emptied, or a run that is killed leaves a folder that looks complete. */
 int hz_xdp_shared_remove(const char *instance)
 {
-	char folder[HZ_PIN_PATH_MAX];
-	int status = hz_xdp_pin_path(folder, instance, NULL, NULL);
+	char folder[HZ_PIN_PATH_MAX], staged[HZ_PIN_PATH_MAX + 1];
+	int status = folder_paths(instance, folder, staged);
 
-	return status == 0 ? hz_xdp_pins_remove(folder) : status;
+	if (status == 0)
+		status = hz_xdp_pins_remove(staged);
+	if (status == 0 && rename(folder, staged) != 0)
+		return errno == ENOENT ? 0 : -errno;
+	return status == 0 ? hz_xdp_pins_remove(staged) : status;
 }
