@@ -167,6 +167,15 @@ static __always_inline enum hz_reason pkt_parse_fragment6(struct hz_pkt *pkt, co
 	return pkt_parse_ports(pkt, fragment + 1, frame_end, fragment->next);
 }
 
+/* ::ffff:0:0/96 names an IPv4 node inside of a host and must not appear on a wire (RFC 4291 2.5.5.2,
+ * RFC 6890 2.2.3): here it would be taken for the IPv4 address it holds. */
+static __always_inline bool pkt_is_mapped(const struct hz_addr *addr)
+{
+	const __be32 *word = (const __be32 *)addr->byte;
+
+	return (word[0] | word[1]) == 0 && word[2] == bpf_htonl(0xffff);
+}
+
 static __always_inline enum hz_reason pkt_parse_ip6(struct hz_pkt *pkt, const void *p,
                                                     const void *frame_end)
 {
@@ -183,6 +192,8 @@ static __always_inline enum hz_reason pkt_parse_ip6(struct hz_pkt *pkt, const vo
 	pkt->end = pkt->l3 + total;
 	pkt_addr6(&pkt->source, &ip->saddr);
 	pkt_addr6(&pkt->key.addr, &ip->daddr);
+	if (pkt_is_mapped(&pkt->key.addr))
+		return HZ_REASON_pass_not_ours;
 	if (pkt_is_extension6(ip->nexthdr)) {
 		pkt->shape = HZ_SHAPE_OPTIONS;
 		pkt_key_address(pkt);
@@ -233,7 +244,8 @@ static __always_inline bool hz_pkt_source_is_bogus(const struct hz_pkt *pkt)
 
 	if (pkt->version == 4)
 		return first == 0 || first == 127 || first >= 224;
-	return first == 0xff || (word[0] | word[1] | word[2]) == 0 /* ::, ::1 */;
+	return first == 0xff || (word[0] | word[1] | word[2]) == 0 /* ::, ::1 */ ||
+	       pkt_is_mapped(&pkt->source);
 }
 
 #endif

@@ -38,6 +38,7 @@ struct prog_row {
 	const char *text;
 	uint8_t flags;
 	bool is_flow; /* spec.ack counts from the cookie, as progress does */
+	bool is_v6;   /* says something of IPv6 only */
 	bool is_echo; /* spec.port is 0: request, 1: reply of the version, 2: request of code 1 */
 };
 

@@ -233,7 +233,7 @@ void table_tests(struct tap *tap, struct rig *rig)
 	static const uint8_t not4[] = { 0x08, 0x00, 0x65 }, not6[] = { 0x86, 0xdd, 0x45 };
 
 	for (size_t i = 0; i < prog_row_count; i++)
-		for (int version = 4; version <= 6; version += 2)
+		for (int version = prog_rows[i].is_v6 ? 6 : 4; version <= 6; version += 2)
 			for (int tags = 0; tags <= 2; tags++)
 				row_run(tap, rig, &prog_rows[i], version, tags);
 	other_frame(tap, rig, "arp_passes", arp, sizeof(arp), HZ_REASON_pass_not_ip);

@@ -10,6 +10,9 @@ static const uint8_t other4[16] = { 10, 7, 0, 3 }, loop4[16] = { 127, 0, 0, 1 };
 static const uint8_t client6[16] = { 0xfd, 7, [15] = 1 }, server6[16] = { 0xfd, 7, [15] = 2 };
 static const uint8_t other6[16] = { 0xfd, 7, [15] = 3 }, group6[16] = { 0xff, 2, [15] = 1 };
 
+static const uint8_t mapped_server6[16] = { [10] = 0xff, 0xff, 10, 7, 0, 2 };
+static const uint8_t mapped_client6[16] = { [10] = 0xff, 0xff, 10, 7, 0, 1 };
+
 static void put16(uint8_t *at, uint32_t value)
 {
 	at[0] = (uint8_t)(value >> 8);
@@ -75,6 +78,8 @@ static uint8_t protocol_of(const struct wire_spec *spec)
 
 static const uint8_t *server_of(const struct wire_spec *spec)
 {
+	if (spec->version == 6 && spec->mapped_server)
+		return mapped_server6;
 	if (spec->version == 6)
 		return spec->other_server ? other6 : server6;
 	return spec->other_server ? other4 : server4;
@@ -82,6 +87,8 @@ static const uint8_t *server_of(const struct wire_spec *spec)
 
 static const uint8_t *client_of(const struct wire_spec *spec)
 {
+	if (spec->version == 6 && spec->mapped_source)
+		return mapped_client6;
 	if (spec->version == 6)
 		return spec->bad_source ? group6 : client6;
 	return spec->bad_source ? loop4 : client4;

@@ -19,9 +19,11 @@ struct wire_spec {
 	int version; /* 4 or 6 */
 	int tags;    /* 0..3 */
 	uint8_t protocol;
-	bool to_group;     /* destination MAC */
-	bool other_server; /* an address that nobody claimed */
-	bool bad_source;   /* 127.0.0.1, ff02::1 */
+	bool to_group;      /* destination MAC */
+	bool other_server;  /* an address that nobody claimed */
+	bool bad_source;    /* 127.0.0.1, ff02::1 */
+	bool mapped_server; /* version 6 only: ::ffff:10.7.0.2 */
+	bool mapped_source; /* version 6 only: ::ffff:10.7.0.1 */
 	uint16_t source_port;
 	uint16_t port;
 	uint32_t seq;
