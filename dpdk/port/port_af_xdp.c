@@ -1,5 +1,6 @@
 /* Opening a net_af_xdp device for one queue. */
 #include "port/port_af_xdp.h"
+#include "core/hint.h"
 #include "port/mempool.h"
 #include "port/xsk_fds.h"
 #include <errno.h>
@@ -118,6 +119,7 @@ static int device_start(const struct hz_port_af_xdp_conf *conf, struct hz_port *
 {
 	struct hz_xsk_fds before, now;
 	struct rte_eth_conf none;
+	char hint[sizeof(err->hint)];
 	const char *step = "configure";
 	bool is_seen = hz_xsk_fds_read(&before) == 0;
 	int status;
@@ -138,9 +140,10 @@ static int device_start(const struct hz_port_af_xdp_conf *conf, struct hz_port *
 		step = "start";
 		status = rte_eth_dev_start(port->port_id);
 	}
+	hz_hint_write(hint, sizeof(hint), NULL, "xdp show dev %s", conf->ifname);
 	if (status != 0)
 		return hz_err_set(
-			err, status, 6, "port_socket", "hzctl xdp show",
+			err, status, 6, "port_socket", hint,
 			"no AF_XDP socket on queue %u of %s (%s: %s): is it taken, is the "
 			"program attached?",
 			conf->queue, conf->ifname, step, rte_strerror(-status));

@@ -221,9 +221,28 @@ static const char *ensure_other_mode_is_refused(void)
 		return "attach failed";
 	world_pins(&before);
 	if (world_attach(WORLD_A, WORLD_ENSURE | WORLD_GENERIC, NULL, &err) != -EEXIST ||
-	    !world_told(&err, "xdp_mode", 1, "hzctl xdp detach dev " WORLD_A))
+	    !world_told(&err, "xdp_mode", 1, "hzctl -i " WORLD_INSTANCE) ||
+	    !world_told(&err, "xdp_mode", 1, " xdp detach dev " WORLD_A))
 		return "not refused";
 	return world_pins_are(&before) ? NULL : "something changed";
+}
+
+static const char *hint_names_the_network_namespace(void)
+{
+	struct hz_err err;
+	bool is_told;
+
+	/* a folder of names that only this mount namespace sees */
+	if (!world_run("mkdir -p /run/netns && mount -t tmpfs none /run/netns &&"
+	               " touch /run/netns/other /run/netns/bpft-ns &&"
+	               " mount --bind /proc/self/ns/net /run/netns/bpft-ns"))
+		return "no name to be had";
+	is_told = world_detach(WORLD_A, &err) == -ENOENT &&
+	          world_told(&err, "xdp_not_attached", 1,
+	                     "hzctl -i " WORLD_INSTANCE " -n bpft-ns xdp show");
+	if (!world_run("umount /run/netns/bpft-ns && umount /run/netns"))
+		return "the folder stays";
+	return is_told ? NULL : "not by its name";
 }
 
 static const char *generic_mode_is_listed(void)
@@ -366,6 +385,7 @@ static const char *list_counts_beyond_its_room(void)
 
 const struct world_test attach_life_tests[] = {
 	{ "attach.pins_all_with_modes", attach_pins_all_with_modes },
+	{ "hint.names_the_network_namespace", hint_names_the_network_namespace },
 	{ "attach.tells_what_runs", attach_tells_what_runs },
 	{ "attach.freezes_claims_and_key", attach_freezes_claims_and_key },
 	{ "attach.key_differs_each_time", attach_key_differs_each_time },

@@ -2,6 +2,7 @@
 """hzctl xdp: attach, ensure, refuse, detach; and hzd where nothing, or somebody else, is attached."""
 import json
 import os
+import shlex
 
 from hz_e2e import (BIN, OUT, PORT, SERVER4, SERVER6, Rig, expect, expect_equal, main, run,
                     tcp_connect, test, wait_until)
@@ -44,6 +45,13 @@ def three_lines(done, code, *needles):
         expect(needle in done.stderr, f"no {needle!r} in {done.stderr!r}")
 
 
+def typed(text, check=True):
+    """Types what the last `try:` line says, as it stands there."""
+    words = shlex.split([line for line in text.splitlines() if line.startswith("  try:  ")][-1][8:])
+    expect_equal(words[0], "hzctl", f"command of {text!r}")
+    return run(BIN + "/hzctl", *words[1:], check=check)
+
+
 @test
 def attach_pins_link_maps_and_views():
     here = rig()
@@ -71,6 +79,24 @@ def attach_twice_without_ensure_is_refused():
     done = here.attach(check=False)
     expect(done.returncode == 1, f"exit {done.returncode}: {done.stderr}")
     expect_equal(program_id(here), before, "program")
+    typed(done.stderr)
+    expect_equal(program_id(here), 0, "program after what the error said to type")
+
+
+@test
+def show_of_a_missing_interface_is_an_error():
+    here = rig()
+    three_lines(here.ctl("xdp", "show", "dev", "eth9", check=False), 1, "eth9")
+    expect_equal(here.ctl("xdp", "show", "dev", "eth1").stdout, "nothing is attached\n", "eth1")
+
+
+@test
+def hint_of_a_command_without_hzd_names_instance_and_namespace():
+    here = rig()
+    here.attach()
+    done = here.ctl("xdp", "detach", "dev", "eth2", check=False)
+    three_lines(done, 1, f"hzctl -i {here.name} -n {here.server} xdp show")
+    expect("eth1" in typed(done.stderr).stdout, "show")
 
 
 @test
@@ -106,8 +132,14 @@ def foreign_program_is_refused_by_name_and_left_alone():
         f"{OUT}/tests-bpf/xdp_pass.bpf.o", "sec", "xdp")
     foreign = program_id(here)
     for word in ([], ["ensure"]):
-        three_lines(here.attach(*word, check=False), 1, "xdp_pass", "eth1")
+        done = here.attach(*word, check=False)
+        three_lines(done, 1, "xdp_pass", "eth1")
         expect_equal(program_id(here), foreign, "the foreign program")
+        shown = typed(done.stderr)
+        expect("xdp_pass" in shown.stdout and f"program {foreign} " in shown.stdout,
+               f"show of a foreign program: {shown.stdout!r}")
+    one = here.ctl_json("xdp", "show", "dev", "eth1")["interfaces"][0]
+    expect_equal((one["link"], one["is_ours"], one["program_id"]), ("foreign", False, foreign), "")
     done = here.ctl("xdp", "detach", "dev", "eth1", check=False)
     expect(done.returncode != 0, "detach of somebody else's program succeeded")
     expect_equal(program_id(here), foreign, "the foreign program after detach")
@@ -179,6 +211,8 @@ def hzd_without_attachment_says_what_to_type():
     expect("hzctl" in daemon.output() and "xdp attach dev" in daemon.output(),
            f"no command to type: {daemon.output()}")
     expect_equal((program_id(here), pins(here)), (0, []), "hzd attached something itself")
+    typed(daemon.output().replace("dev IF claim tcp:ADDR:PORT", f"dev eth1 claim tcp:{SERVER4}:80"))
+    expect(program_id(here) != 0, "not attached by what it said to type")
 
 
 @test
@@ -199,6 +233,8 @@ def hzd_with_unclaimed_listen_says_so():
     daemon = here.serve(listens=[f"eth1,{SERVER4}:81"], ready=False)
     expect_equal(daemon.wait(10), 6, f"exit code: {daemon.output()}")
     expect("81" in daemon.output(), f"does not name the port: {daemon.output()}")
+    typed(daemon.output())
+    rigs["hzd"] = here.serve(listens=[f"eth1,{SERVER4}:81"])
 
 
 @test

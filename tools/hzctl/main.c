@@ -1,7 +1,9 @@
 /* hzctl: the command line of hz. Options, then one command of the table, then its words. */
 #include "commands.h"
+#include "core/hint.h"
 #include "loader/xdp_chatter.h"
 #include <hz/hz.h>
+#include <string.h>
 
 static void version_print(const struct hz_opts *opts)
 {
@@ -30,6 +32,20 @@ static int run(const struct hz_opts *opts, int argc, char **argv, struct hz_err 
 	return command->run(opts, &words, err);
 }
 
+/* "hzctl status" of a function that knows neither instance nor namespace. Usage stays as it is: that is
+ * about the words, not about this machine. */
+static void hint_complete(const struct hz_opts *opts, struct hz_err *err)
+{
+	static const char bare[] = "hzctl ";
+	char command[sizeof(err->hint)];
+
+	if (err->exit_code == 2 || strncmp(err->hint, bare, strlen(bare)) != 0 ||
+	    err->hint[strlen(bare)] == '-')
+		return;
+	snprintf(command, sizeof(command), "%s", err->hint + strlen(bare));
+	hz_hint_write(err->hint, sizeof(err->hint), opts->instance, "%s", command);
+}
+
 int main(int argc, char **argv)
 {
 	struct hz_err err = { 0 };
@@ -50,6 +66,7 @@ int main(int argc, char **argv)
 		status = run(&opts, argc - first, argv + first, &err);
 	if (status >= 0)
 		return status;
+	hint_complete(&opts, &err);
 	hz_out_error(&opts.out, &err, NULL);
 	return err.exit_code != 0 ? err.exit_code : 1;
 }

@@ -1,4 +1,5 @@
 #include "xdp_json.h"
+#include "core/hint.h"
 #include "figures.h"
 #include "loader/xdp_maps.h"
 #include "out.h"
@@ -76,6 +77,21 @@ static json_t *verdicts_json(const char *instance)
 	return object;
 }
 
+/* What sits on an interface that this instance is not attached to. */
+static int foreign_add(const char *ifname, json_t *list, struct hz_err *err)
+{
+	struct hz_xdp_found found;
+	int status = hz_xdp_find(ifname, &found, err);
+
+	if (status == 0 && found.program_id != 0)
+		json_array_append_new(list,
+		                      json_pack("{s:s, s:I, s:I, s:b, s:s, s:s}", "ifname", ifname,
+		                                "ifindex", (json_int_t)found.ifindex, "program_id",
+		                                (json_int_t)found.program_id, "is_ours", 0, "link",
+		                                "foreign", "program", found.text));
+	return status;
+}
+
 int hz_xdp_json_show(const char *instance, const char *ifname, json_t **out, struct hz_err *err)
 {
 	json_t *interfaces = NULL, *verdicts;
@@ -85,28 +101,41 @@ int hz_xdp_json_show(const char *instance, const char *ifname, json_t **out, str
 	if (status != 0)
 		return status;
 	verdicts = json_array_size(interfaces) > 0 ? verdicts_json(instance) : json_object();
-	*out = json_pack("{s:o, s:o}", "interfaces", interfaces, "verdicts", verdicts);
+	if (ifname != NULL && json_array_size(interfaces) == 0)
+		status = foreign_add(ifname, interfaces, err);
+	if (status != 0) {
+		json_decref(interfaces);
+		json_decref(verdicts);
+		return status;
+	}
+	*out = json_pack("{s:s?, s:o, s:o}", "instance", instance, "interfaces", interfaces,
+	                 "verdicts", verdicts);
 	return *out != NULL ? 0 : hz_err_set(err, -ENOMEM, 1, "memory", "", "out of memory");
 }
 
-static void interface_print(FILE *to, const json_t *interface)
+static void interface_print(FILE *to, const json_t *interface, const char *instance)
 {
+	char detach[128];
 	time_t attached = (time_t)hz_out_u64(interface, "attached_unix");
+	const char *ifname = hz_out_string(interface, "ifname");
 	char when[32] = "-";
 	struct tm local;
 
+	hz_hint_write(detach, sizeof(detach), instance, "xdp detach dev %s", ifname);
 	if (attached != 0 && localtime_r(&attached, &local) != NULL)
 		strftime(when, sizeof(when), "%F %T", &local);
+	if (strcmp(hz_out_string(interface, "link"), "foreign") == 0) {
+		fprintf(to, "%s  %s, not attached by this instance\n", ifname,
+		        hz_out_string(interface, "program"));
+		return;
+	}
 	if (strcmp(hz_out_string(interface, "link"), "half") == 0) {
-		fprintf(to,
-		        "%s  half attached, by a run that was killed; attach again, or "
-		        "hzctl xdp detach dev %s\n",
-		        hz_out_string(interface, "ifname"), hz_out_string(interface, "ifname"));
+		fprintf(to, "%s  half attached, by a run that was killed; attach again, or %s\n",
+		        ifname, detach);
 		return;
 	}
 	if (hz_out_u64(interface, "ifindex") == 0) {
-		fprintf(to, "%s  the interface is gone; hzctl xdp detach dev %s removes its pins\n",
-		        hz_out_string(interface, "ifname"), hz_out_string(interface, "ifname"));
+		fprintf(to, "%s  the interface is gone; %s removes its pins\n", ifname, detach);
 		return;
 	}
 	fprintf(to, "%s  xdp %s, program %llu, %s, by version %s on %s\n",
@@ -129,7 +158,8 @@ void hz_xdp_json_text(FILE *to, const json_t *result)
 		fputs("nothing is attached\n", to);
 		return;
 	}
-	json_array_foreach(interfaces, i, interface) interface_print(to, interface);
+	json_array_foreach(interfaces, i, interface) interface_print(
+		to, interface, json_string_value(json_object_get(result, "instance")));
 	for (i = 0; i < HZ_REASON_COUNT; i++) {
 		if (hz_out_u64(verdicts, reasons[i].name) == 0)
 			continue;

@@ -13,7 +13,9 @@ json_t *hz_xdp_json_interface(const struct hz_xdp_info *info);
 int hz_xdp_json_interfaces(const char *instance, const char *ifname, json_t **out,
                            struct hz_err *err);
 
-/* {"interfaces":[...], "verdicts":{reason: count...}}; nothing attached gives both empty. */
+/* {"instance", "interfaces":[...], "verdicts":{reason: count...}}; nothing attached gives both empty. Asked for one
+ * interface, a program that is not ours stands there too, as {..., "link":"foreign", "program"}; no such
+ * interface is -ENODEV. */
 int hz_xdp_json_show(const char *instance, const char *ifname, json_t **out, struct hz_err *err);
 void hz_xdp_json_text(FILE *to, const json_t *result);
 

@@ -1,5 +1,6 @@
 #include "collector/ringbuf.h"
 #include "abi/hz_abi.h"
+#include "core/hint.h"
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <ctype.h>
@@ -7,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define AGAIN        "xdp detach all, then attach with this version"
 
 #define PIN_PATH_MAX 128
 
@@ -32,7 +35,7 @@ static int pin_open(const char *instance, const char *name, bool is_read_only, s
 {
 	LIBBPF_OPTS(bpf_obj_get_opts, opts, .file_flags = is_read_only ? BPF_F_RDONLY : 0);
 	char path[PIN_PATH_MAX];
-	char hint[64];
+	char hint[sizeof(err->hint)];
 	int fd;
 
 	snprintf(path, sizeof(path), "/sys/fs/bpf/hz%s%s/%s", instance ? "-" : "",
@@ -46,30 +49,33 @@ static int pin_open(const char *instance, const char *name, bool is_read_only, s
 		                  "%s: %s", path, strerror(-fd));
 	if (fd != -ENOENT)
 		return hz_err_set(err, fd, 1, "pin", "hzctl doctor", "%s: %s", path, strerror(-fd));
-	snprintf(hint, sizeof(hint), "hzctl %s%s%sxdp attach dev IF", instance ? "-i " : "",
-	         instance ? instance : "", instance ? " " : "");
+	hz_hint_write(hint, sizeof(hint), instance, "xdp attach dev IF");
 	return hz_err_set(err, fd, 3, "not_attached", hint, "%s: %s: nothing is attached", path,
 	                  strerror(-fd));
 }
 
 /* Does the pin hold what we are about to map or read? Names are no proof: anybody with root could have
  * pinned something else there. */
-static int map_check(int fd, uint32_t type, uint32_t value_bytes, struct hz_err *err)
+static int map_check(const char *instance, int fd, uint32_t type, uint32_t value_bytes,
+                     struct hz_err *err)
 {
 	struct bpf_map_info info = { 0 };
+	char hint[sizeof(err->hint)];
 	__u32 bytes = sizeof(info);
 
 	if (bpf_obj_get_info_by_fd(fd, &info, &bytes) != 0)
 		return hz_err_set(err, -errno, 1, "map", "hzctl doctor", "%s", strerror(errno));
-	if (info.type != type || (value_bytes != 0 && info.value_size != value_bytes))
-		return hz_err_set(err, -EPROTO, 1, "abi",
-		                  "hzctl xdp detach all, then attach with this version",
+	if (info.type != type || (value_bytes != 0 && info.value_size != value_bytes)) {
+		hz_hint_write(hint, sizeof(hint), instance, AGAIN);
+		return hz_err_set(err, -EPROTO, 1, "abi", hint,
 		                  "map '%s' is not laid out as this version expects", info.name);
+	}
 	return 0;
 }
 
 static int abi_check(const char *instance, struct hz_err *err)
 {
+	char hint[sizeof(err->hint)];
 	struct hz_cfg cfg = { 0 };
 	uint32_t key = 0;
 	int fd, status;
@@ -77,14 +83,14 @@ static int abi_check(const char *instance, struct hz_err *err)
 	fd = pin_open(instance, "cfg", true, err);
 	if (fd < 0)
 		return fd;
-	status = map_check(fd, BPF_MAP_TYPE_ARRAY, sizeof(cfg), err);
+	status = map_check(instance, fd, BPF_MAP_TYPE_ARRAY, sizeof(cfg), err);
 	if (status == 0 && bpf_map_lookup_elem(fd, &key, &cfg) != 0)
 		status = hz_err_set(err, -errno, 1, "map", "hzctl doctor", "cfg: %s",
 		                    strerror(errno));
 	close(fd);
+	hz_hint_write(hint, sizeof(hint), instance, AGAIN);
 	if (status == 0 && cfg.abi_major != HZ_ABI_MAJOR)
-		status = hz_err_set(err, -EPROTO, 1, "abi",
-		                    "hzctl xdp detach all, then attach with this version",
+		status = hz_err_set(err, -EPROTO, 1, "abi", hint,
 		                    "pinned maps have ABI %u, this program speaks %u",
 		                    cfg.abi_major, HZ_ABI_MAJOR);
 	return status;
@@ -117,7 +123,7 @@ int hz_ringbuf_open(const char *instance, hz_ringbuf_fn *fn, void *ctx, struct h
 	ring->ctx = ctx;
 	ring->map_fd = pin_open(instance, "events", false, err);
 	status = ring->map_fd < 0 ? ring->map_fd
-	                          : map_check(ring->map_fd, BPF_MAP_TYPE_RINGBUF, 0, err);
+	                          : map_check(instance, ring->map_fd, BPF_MAP_TYPE_RINGBUF, 0, err);
 	if (status == 0) {
 		ring->ring = ring_buffer__new(ring->map_fd, record_take, ring, NULL);
 		if (ring->ring == NULL)

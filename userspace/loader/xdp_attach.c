@@ -1,4 +1,5 @@
 #include "loader/xdp_attach.h"
+#include "core/hint.h"
 #include "loader/xdp_claims.h"
 #include "loader/xdp_fail.h"
 #include "loader/xdp_guard.h"
@@ -114,14 +115,24 @@ static int replace_and_pin(struct attach *job)
 	return 0;
 }
 
+static int refuse_detach_first(const struct attach *job, int status, const char *code,
+                               const char *why)
+{
+	char hint[sizeof(job->err->hint)];
+
+	hz_hint_write(hint, sizeof(hint), job->opts->instance, "xdp detach dev %s",
+	              job->opts->ifname);
+	return hz_err_set(job->err, status, 1, code, hint, "%s", why);
+}
+
 static int attach_replace(struct attach *job)
 {
 	int status, xsks_fd = xsks_reuse(job);
 
 	if (xsks_fd < 0)
-		return hz_err_set(job->err, xsks_fd, 1, "xdp_sockets", "hzctl xdp detach dev IF",
-		                  "the pinned xsks_map is not the one of the attached program: "
-		                  "hzd's sockets would be cut off");
+		return refuse_detach_first(job, xsks_fd, "xdp_sockets",
+		                           "the pinned xsks_map is not the one of the attached "
+		                           "program: hzd's sockets would be cut off");
 	meta_make(&job->meta, job->opts, job->ifindex);
 	status = hz_xdp_program_load(&job->shared, xsks_fd, job->claims, &job->meta, &job->program,
 	                             job->err);
@@ -134,24 +145,23 @@ static int attach_replace(struct attach *job)
 static int attach_existing(struct attach *job)
 {
 	const struct hz_xdp_attach_opts *opts = job->opts;
-	char hint[96];
+	char why[96];
 
 	job->program_id = job->link.program_id;
-	snprintf(hint, sizeof(hint), "add: ensure, or: hzctl xdp detach dev %s", opts->ifname);
+	snprintf(why, sizeof(why), "it is attached already, as program %u; ensure would replace it",
+	         job->link.program_id);
 	if (!opts->ensure)
-		return hz_err_set(job->err, -EEXIST, 1, "xdp_attached", hint,
-		                  "it is attached already, as program %u", job->link.program_id);
-	snprintf(hint, sizeof(hint), "hzctl xdp detach dev %s", opts->ifname);
+		return refuse_detach_first(job, -EEXIST, "xdp_attached", why);
 	if (hz_xdp_link_meta(opts->instance, opts->ifname, &job->meta) != 0)
-		return hz_err_set(job->err, -EPROTO, 1, "xdp_abi", hint, "its pins are incomplete");
+		return refuse_detach_first(job, -EPROTO, "xdp_abi", "its pins are incomplete");
 	if (job->meta.netns_inode != hz_xdp_link_netns() || job->link.ifindex != job->ifindex)
-		return hz_err_set(job->err, -EEXIST, 1, "xdp_elsewhere", hint,
-		                  "this instance is attached to another %s, in another network "
-		                  "namespace; use another instance",
-		                  opts->ifname);
+		return refuse_detach_first(job, -EEXIST, "xdp_elsewhere",
+		                           "this instance is attached to an interface of this name "
+		                           "in another network namespace; use another instance");
 	if (job->meta.mode != mode_flag(opts->mode))
-		return hz_err_set(job->err, -EEXIST, 1, "xdp_mode", hint,
-		                  "it is attached in the other mode, which cannot be swapped live");
+		return refuse_detach_first(job, -EEXIST, "xdp_mode",
+		                           "it is attached in the other mode, which cannot be "
+		                           "swapped live");
 	if (!opts->dry_run)
 		hz_xdp_pins_sweep(opts->instance, opts->ifname);
 	return runs_the_same(job) ? 0 : attach_replace(job);
@@ -203,7 +213,7 @@ static int device_clear(const struct attach *job)
 	if (status != 0 && status != -ENOENT && status != -EPROTO)
 		return hz_xdp_fail(job->err, status, "xdp_pins",
 		                   "cannot undo an attach that was killed", NULL);
-	return hz_xdp_link_refuse_foreign(job->ifindex, opts->ifname, job->err);
+	return hz_xdp_link_refuse_foreign(opts->instance, job->ifindex, opts->ifname, job->err);
 }
 
 static int attach_fresh(struct attach *job)

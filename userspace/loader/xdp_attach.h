@@ -50,4 +50,14 @@ int hz_xdp_detach(const char *instance, const char *ifname, struct hz_err *err);
 /* Number of interfaces of this instance, at most max filled; or -errno. */
 int hz_xdp_list(const char *instance, struct hz_xdp_info *out, uint32_t max, struct hz_err *err);
 
+/* Whatever program is attached to an interface of this network namespace, as the kernel tells it. */
+struct hz_xdp_found {
+	uint32_t ifindex;
+	uint32_t program_id; /* 0: none */
+	char text[96];       /* program 412 "xdp_lb" tag 3b185187f1855c4c */
+};
+
+/* 0, or -ENODEV without such an interface, or -errno. */
+int hz_xdp_find(const char *ifname, struct hz_xdp_found *out, struct hz_err *err);
+
 #endif

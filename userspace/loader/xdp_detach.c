@@ -1,4 +1,5 @@
 /* Taking the program off, and saying where it is on. */
+#include "core/hint.h"
 #include "loader/xdp_attach.h"
 #include "loader/xdp_fail.h"
 #include "loader/xdp_link.h"
@@ -62,7 +63,7 @@ static int detach_locked(const char *instance, const char *ifname)
 
 int hz_xdp_detach(const char *instance, const char *ifname, struct hz_err *err)
 {
-	char path[HZ_PIN_PATH_MAX], hint[96];
+	char path[HZ_PIN_PATH_MAX], hint[sizeof(err->hint)];
 	int lock_fd, status = hz_xdp_pin_path(path, instance, ifname == NULL ? NULL : "xsks_map",
 	                                      ifname);
 
@@ -81,8 +82,7 @@ int hz_xdp_detach(const char *instance, const char *ifname, struct hz_err *err)
 		return lock_fd;
 	status = detach_locked(instance, ifname);
 	close(lock_fd);
-	snprintf(hint, sizeof(hint), "hzctl%s%s xdp show", instance == NULL ? "" : " -i ",
-	         instance == NULL ? "" : instance);
+	hz_hint_write(hint, sizeof(hint), instance, "xdp show");
 	if (status == -ENOENT)
 		return hz_err_set(err, status, 1, "xdp_not_attached", hint,
 		                  "this instance is not attached to %s", ifname);
@@ -155,4 +155,22 @@ int hz_xdp_list(const char *instance, struct hz_xdp_info *out, uint32_t max, str
 		return hz_err_set(err, status, 2, "usage", "hzctl help",
 		                  "no such name of an instance");
 	return hz_xdp_fail(err, status, "xdp_pins", "cannot read what is pinned", NULL);
+}
+
+int hz_xdp_find(const char *ifname, struct hz_xdp_found *out, struct hz_err *err)
+{
+	struct hz_xdp_found found = { .ifindex = if_nametoindex(ifname) };
+	int status;
+
+	hz_err_what(err, "xdp show dev %s failed", ifname);
+	if (found.ifindex == 0)
+		return hz_err_set(err, -ENODEV, 1, "no_interface", "ip link",
+		                  "there is no interface %s in this network namespace", ifname);
+	status = hz_xdp_link_attached_id(found.ifindex, &found.program_id);
+	if (status != 0)
+		return hz_xdp_fail(err, status, "xdp_query", "cannot ask what is attached", NULL);
+	if (found.program_id != 0)
+		hz_xdp_link_program_name(found.program_id, found.text);
+	*out = found;
+	return 0;
 }

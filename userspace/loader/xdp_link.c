@@ -1,4 +1,5 @@
 #include "loader/xdp_link.h"
+#include "core/hint.h"
 #include "loader/xdp_fail.h"
 #include <errno.h>
 #include <linux/if_link.h>
@@ -103,23 +104,24 @@ static int program_info(uint32_t id, struct bpf_prog_info *info)
 	return status;
 }
 
-/* "program 412 "xdp_lb" tag 3b185187f1855c4c"; by its bare id where we may not look it up. */
-static void program_name(uint32_t id, char *out, size_t room)
+void hz_xdp_link_program_name(uint32_t id, char out[HZ_XDP_PROGRAM_TEXT_MAX])
 {
 	struct bpf_prog_info info = { 0 };
 
 	if (program_info(id, &info) != 0) {
-		snprintf(out, room, "program %u", id);
+		snprintf(out, HZ_XDP_PROGRAM_TEXT_MAX, "program %u", id);
 		return;
 	}
-	snprintf(out, room, "program %u \"%s\" tag %02x%02x%02x%02x%02x%02x%02x%02x", id, info.name,
+	snprintf(out, HZ_XDP_PROGRAM_TEXT_MAX,
+	         "program %u \"%s\" tag %02x%02x%02x%02x%02x%02x%02x%02x", id, info.name,
 	         info.tag[0], info.tag[1], info.tag[2], info.tag[3], info.tag[4], info.tag[5],
 	         info.tag[6], info.tag[7]);
 }
 
-int hz_xdp_link_refuse_foreign(uint32_t ifindex, const char *ifname, struct hz_err *err)
+int hz_xdp_link_refuse_foreign(const char *instance, uint32_t ifindex, const char *ifname,
+                               struct hz_err *err)
 {
-	char name[96], hint[64];
+	char name[HZ_XDP_PROGRAM_TEXT_MAX], hint[sizeof(err->hint)];
 	uint32_t id = 0;
 	int status = hz_xdp_link_attached_id(ifindex, &id);
 
@@ -127,8 +129,8 @@ int hz_xdp_link_refuse_foreign(uint32_t ifindex, const char *ifname, struct hz_e
 		return hz_xdp_fail(err, status, "xdp_query", "cannot ask what is attached", NULL);
 	if (id == 0)
 		return 0;
-	program_name(id, name, sizeof(name));
-	snprintf(hint, sizeof(hint), "hzctl xdp show dev %s", ifname);
+	hz_xdp_link_program_name(id, name);
+	hz_hint_write(hint, sizeof(hint), instance, "xdp show dev %s", ifname);
 	return hz_err_set(err, -EBUSY, 1, "xdp_busy", hint,
 	                  "Device or resource busy: %s is attached, and not by this instance",
 	                  name);

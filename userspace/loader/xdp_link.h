@@ -28,7 +28,12 @@ uint64_t hz_xdp_link_netns(void);
 int hz_xdp_link_attached_id(uint32_t ifindex, uint32_t *program_id);
 
 /* -EBUSY with name, tag and id in err when a program is attached. */
-int hz_xdp_link_refuse_foreign(uint32_t ifindex, const char *ifname, struct hz_err *err);
+int hz_xdp_link_refuse_foreign(const char *instance, uint32_t ifindex, const char *ifname,
+                               struct hz_err *err);
+
+/* "program 412 "xdp_lb" tag 3b185187f1855c4c"; by its bare id where we may not look it up. */
+#define HZ_XDP_PROGRAM_TEXT_MAX sizeof(((struct hz_xdp_found *)NULL)->text)
+void hz_xdp_link_program_name(uint32_t id, char out[HZ_XDP_PROGRAM_TEXT_MAX]);
 
 /* Attaches. Returns an fd: attached until it is closed, or for good once pinned. */
 int hz_xdp_link_create(int prog_fd, uint32_t ifindex, enum hz_xdp_mode mode, struct hz_err *err);

@@ -1,5 +1,6 @@
 #include "loader/xdp_maps.h"
 #include "core/endpoint.h"
+#include "core/hint.h"
 #include "loader/xdp_claims.h"
 #include "loader/xdp_fail.h"
 #include "loader/xdp_link.h"
@@ -16,24 +17,16 @@
 
 #define EXIT_BPF 6 /* of hzd */
 
-/* What to type so that an interface is attached: "hzctl -i a xdp attach dev IF". */
-static void attach_hint(char out[256], const char *instance, const char *ifname)
-{
-	snprintf(out, 256, "hzctl%s%s xdp attach dev %s", instance == NULL ? "" : " -i ",
-	         instance == NULL ? "" : instance, ifname == NULL ? "IF" : ifname);
-}
-
 static int open_fail(struct hz_err *err, const char *instance, int status)
 {
 	char hint[256];
 
-	attach_hint(hint, instance, NULL);
+	hz_hint_write(hint, sizeof(hint), instance, "xdp attach dev IF claim tcp:ADDR:PORT");
 	if (status == -ENOENT)
 		return hz_err_set(err, status, EXIT_BPF, "xdp_not_attached", hint,
 		                  "nothing is attached: no pinned maps of this instance");
 	if (status == -EPROTO) {
-		snprintf(hint, sizeof(hint), "hzctl%s%s xdp detach all, then attach again",
-		         instance == NULL ? "" : " -i ", instance == NULL ? "" : instance);
+		hz_hint_write(hint, sizeof(hint), instance, "xdp detach all, then attach again");
 		return hz_err_set(err, status, EXIT_BPF, "xdp_abi", hint,
 		                  "the pinned maps were made by another version of hz");
 	}
@@ -160,33 +153,50 @@ void hz_xdp_maps_close(struct hz_xdp_maps *maps)
 
 /* --- is it on this interface? ------------------------------------------------------------------------ */
 
-static int check_fail(struct hz_err *err, int status, const char *instance, const char *ifname,
-                      const char *why)
-{
-	char hint[256];
+struct check {
+	const char *instance;
+	const char *ifname;
+	const struct hz_endpoint *claims;
+	uint32_t claim_count;
+	struct hz_err *err;
+};
 
-	attach_hint(hint, instance, ifname);
-	return hz_err_set(err, status, EXIT_BPF, "xdp_not_attached", hint, "%s", why);
+/* The command that makes it right. ensure replaces all claims: it names every one that is served. */
+static int check_fail(const struct check *check, int status, const char *why)
+{
+	char hint[sizeof(check->err->hint)], list[sizeof(hint)] = "", text[HZ_ENDPOINT_TEXT_MAX];
+	size_t used = 0;
+
+	for (uint32_t i = 0; i < check->claim_count; i++) {
+		hz_endpoint_print(&check->claims[i], text);
+		used += (size_t)snprintf(list + used, sizeof(list) - used, " tcp:%s", text);
+		if (used > sizeof(list) / 2) { /* half a command is worse than a pattern of one */
+			snprintf(list, sizeof(list), " tcp:ADDR:PORT...");
+			break;
+		}
+	}
+	hz_hint_write(hint, sizeof(hint), check->instance, "xdp attach dev %s%s%s ensure",
+	              check->ifname, used > 0 ? " claim" : "", list);
+	return hz_err_set(check->err, status, EXIT_BPF, "xdp_not_attached", hint, "%s", why);
 }
 
-static int check_claims(const char *instance, const char *ifname, const struct hz_endpoint *claims,
-                        uint32_t claim_count, struct hz_err *err)
+static int check_claims(const struct check *check)
 {
 	char text[HZ_ENDPOINT_TEXT_MAX], why[128];
-	int status = 0, fd = hz_xdp_pins_open(instance, "vips", ifname, true);
+	int status = 0, fd = hz_xdp_pins_open(check->instance, "vips", check->ifname, true);
 
 	if (fd < 0)
-		return check_fail(err, fd, instance, ifname, "its claims are not pinned");
-	for (uint32_t i = 0; i < claim_count && status == 0; i++) {
+		return check_fail(check, fd, "its claims are not pinned");
+	for (uint32_t i = 0; i < check->claim_count && status == 0; i++) {
 		struct hz_claim_key key;
 		struct hz_claim claim;
 
-		hz_xdp_claims_key(&key, &claims[i]);
+		hz_xdp_claims_key(&key, &check->claims[i]);
 		if (bpf_map_lookup_elem(fd, &key, &claim) == 0 && claim.kind == HZ_CLAIM_SITE)
 			continue;
-		hz_endpoint_print(&claims[i], text);
-		snprintf(why, sizeof(why), "%s is not claimed on %s", text, ifname);
-		status = check_fail(err, -ENOENT, instance, ifname, why);
+		hz_endpoint_print(&check->claims[i], text);
+		snprintf(why, sizeof(why), "%s is not claimed on %s", text, check->ifname);
+		status = check_fail(check, -ENOENT, why);
 	}
 	close(fd);
 	return status;
@@ -195,28 +205,28 @@ static int check_claims(const char *instance, const char *ifname, const struct h
 int hz_xdp_check(const char *instance, const char *ifname, const struct hz_endpoint *claims,
                  uint32_t claim_count, struct hz_err *err)
 {
+	const struct check check = { instance, ifname, claims, claim_count, err };
 	struct hz_xdp_link link;
 	uint32_t ifindex = if_nametoindex(ifname), attached = 0;
 	int status = hz_xdp_link_open(instance, ifname, &link);
 
 	hz_err_what(err, "checking %s failed", ifname);
 	if (status != 0)
-		return check_fail(err, status, instance, ifname,
+		return check_fail(&check, status,
 		                  status == -ENOENT ? "the XDP program is not attached"
 		                                    : "the pinned link cannot be opened");
 	close(link.fd);
 	if (ifindex == 0)
-		return check_fail(err, -ENODEV, instance, ifname,
+		return check_fail(&check, -ENODEV,
 		                  "there is no such interface in this network namespace");
 	if (link.ifindex != ifindex)
-		return check_fail(err, -ENOLINK, instance, ifname,
+		return check_fail(&check, -ENOLINK,
 		                  "the program was attached to a device that is gone, or in "
 		                  "another network namespace");
 	status = hz_xdp_link_attached_id(ifindex, &attached);
 	if (status != 0 || attached != link.program_id)
-		return check_fail(err, -ENOLINK, instance, ifname,
-		                  "another program than ours is attached");
-	return check_claims(instance, ifname, claims, claim_count, err);
+		return check_fail(&check, -ENOLINK, "another program than ours is attached");
+	return check_claims(&check);
 }
 
 /* --- reading and writing ----------------------------------------------------------------------------- */

@@ -1,4 +1,5 @@
 #include "loader/xdp_shared.h"
+#include "core/hint.h"
 #include "loader/xdp_fail.h"
 #include "loader/xdp_skel.h"
 #include <errno.h>
@@ -36,8 +37,7 @@ static int hint_detach(struct hz_err *err, const char *instance, int status, con
 {
 	char hint[sizeof(err->hint)];
 
-	snprintf(hint, sizeof(hint), "hzctl%s%s xdp detach all, then attach again",
-	         instance == NULL ? "" : " -i ", instance == NULL ? "" : instance);
+	hz_hint_write(hint, sizeof(hint), instance, "xdp detach all, then attach again");
 	return hz_err_set(err, status, 1, "xdp_abi", hint, "%s", why);
 }
 

@@ -1,5 +1,6 @@
 /* A new site under traffic: read, parse, build, self-test, diff, publish with one pointer, reclaim. Any
  * error before the publish leaves everything as it was. */
+#include "core/hint.h"
 #include "core/log.h"
 #include "core/rcu.h"
 #include "core/span_ops.h"
@@ -90,6 +91,7 @@ static int listens_unchanged(const struct hz_server *server, const struct hz_sit
                              struct hz_err *err)
 {
 	const struct hz_site *now = snapshot_of(server)->site;
+	char hint[sizeof(err->hint)];
 	bool same;
 
 	assert(site != NULL);
@@ -102,7 +104,8 @@ static int listens_unchanged(const struct hz_server *server, const struct hz_sit
 		              sizeof(struct hz_endpoint)) == 0;
 	if (same)
 		return 0;
-	return hz_err_set(err, -EBUSY, 1, "needs_restart", "restart hzd",
+	hz_hint_write(hint, sizeof(hint), server->conf->instance, "drain, then start hzd again");
+	return hz_err_set(err, -EBUSY, 1, "needs_restart", hint,
 	                  "listen cannot change while running");
 }
 

@@ -1,4 +1,5 @@
 #include "server/rundir.h"
+#include "core/hint.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -77,7 +78,7 @@ static int lock_take(const char *path, long *owner)
 int hz_rundir_open(const char *instance, bool needs_root, struct hz_rundir *out, struct hz_err *err)
 {
 	struct hz_rundir rundir = { .lock_fd = -1 };
-	char lock_path[HZ_RUNDIR_PATH_MAX];
+	char lock_path[HZ_RUNDIR_PATH_MAX], hint[sizeof(err->hint)];
 	long owner = 0;
 	int status;
 
@@ -93,10 +94,10 @@ int hz_rundir_open(const char *instance, bool needs_root, struct hz_rundir *out,
 		                  needs_root || geteuid() == 0 ? "ls -ld /run" : XDG_HINT,
 		                  "cannot create %s: %s", rundir.path, strerror(errno));
 	snprintf(lock_path, sizeof(lock_path), "%s/lock", rundir.path);
+	hz_hint_write(hint, sizeof(hint), instance, "status, or another instance: hzd -i NAME");
 	status = lock_take(lock_path, &owner);
 	if (status == -EBUSY)
-		return hz_err_set(err, status, 3, "owned",
-		                  "hzctl status, or another instance: hzd -i NAME",
+		return hz_err_set(err, status, 3, "owned", hint,
 		                  "Device or resource busy: instance '%s' is run by pid %ld",
 		                  instance ? instance : "default", owner);
 	if (status < 0)
@@ -156,7 +157,7 @@ void hz_rundir_unlock_interface(uint64_t namespace_inode, uint32_t ifindex, int 
 int hz_rundir_lock_interface(uint64_t namespace_inode, uint32_t ifindex, const char *ifname,
                              struct hz_err *err)
 {
-	char path[INTERFACE_LOCK_MAX];
+	char path[INTERFACE_LOCK_MAX], hint[sizeof(err->hint)];
 	long owner = 0;
 	int status = lock_dir_open();
 
@@ -166,8 +167,9 @@ int hz_rundir_lock_interface(uint64_t namespace_inode, uint32_t ifindex, const c
 		                  strerror(-status));
 	interface_lock_path(namespace_inode, ifindex, path);
 	status = lock_take(path, &owner);
+	hz_hint_write(hint, sizeof(hint), NULL, "xdp show dev %s", ifname);
 	if (status == -EBUSY)
-		return hz_err_set(err, status, 3, "owned", "hzctl xdp show",
+		return hz_err_set(err, status, 3, "owned", hint,
 		                  "Device or resource busy: %s is served by pid %ld", ifname,
 		                  owner);
 	if (status < 0)

@@ -1,4 +1,5 @@
 #include "server/server.h"
+#include "core/hint.h"
 #include "core/log.h"
 #include "loader/xdp_chatter.h"
 #include "server/server_priv.h"
@@ -147,6 +148,7 @@ static int snapshot_open(struct hz_server *server, struct hz_err *err)
 static int cfg_write(struct hz_server *server, struct hz_err *err)
 {
 	const struct hz_tune *tune = &server->conf->tune;
+	char hint[sizeof(err->hint)];
 	struct hz_cfg cfg;
 	int status;
 
@@ -161,10 +163,10 @@ static int cfg_write(struct hz_server *server, struct hz_err *err)
 		cfg.state = HZ_STATE_STARTING;
 		status = hz_xdp_cfg_write(&server->maps, &cfg);
 	}
-	if (status != 0)
-		return hz_err_set(err, status, 6, "map", "hzctl xdp show", "map cfg: %s",
-		                  strerror(-status));
-	return 0;
+	if (status == 0)
+		return 0;
+	hz_hint_write(hint, sizeof(hint), server->conf->instance, "xdp show");
+	return hz_err_set(err, status, 6, "map", hint, "map cfg: %s", strerror(-status));
 }
 
 static int publish_open(struct hz_server *server, struct hz_err *err)

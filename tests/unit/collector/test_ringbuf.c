@@ -44,7 +44,8 @@ static void instance_never_attached_says_what_to_type(void)
 	CU_ASSERT_EQUAL(status, -ENOENT);
 	CU_ASSERT_EQUAL(err.exit_code, 3);
 	CU_ASSERT_STRING_EQUAL(err.code, "not_attached");
-	CU_ASSERT_STRING_EQUAL(err.hint, "hzctl -i unit-nowhere xdp attach dev IF");
+	CU_ASSERT_EQUAL(strncmp(err.hint, "hzctl -i unit-nowhere ", 22), 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.hint, " xdp attach dev IF"));
 	CU_ASSERT_PTR_NULL(ring);
 }
 
