@@ -35,8 +35,8 @@ if [ ! -e "$policy" ]; then
 	trap 'rm -f "$log" "$policy"' EXIT
 fi
 if ! { apt-get -q update && apt-get -q install -y --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
-	tail -n 5 "$log" >&2
-	echo "setup: apt-get could not install the packages; is a Debian mirror reachable?" >&2
+	[ "${V:-}" != 1 ] || cat "$log" >&2
+	echo "setup: apt-get could not install the packages; is a Debian mirror reachable? (V=1 shows why)" >&2
 	exit 1
 fi
 echo "setup: installed ${#missing[@]} packages"
