@@ -34,10 +34,12 @@ done | tar --null -T - -cf - | tar -xf - -C "$tree"
 git -C "$tree" init -q
 
 names=() wants=()
-# seed NAME CHECK FILE [WORD]: stdin becomes FILE; lint must complain of it in CHECK, with WORD.
+# seed NAME CHECK PLACE [WORD [FILE]]: stdin becomes FILE, which is PLACE when it is not given; lint must
+# complain of PLACE in CHECK, with WORD.
 seed() {
-	mkdir -p "$tree/$(dirname "$3")"
-	cat >"$tree/$3"
+	local file=${5:-$3}
+	mkdir -p "$tree/$(dirname "$file")"
+	cat >"$tree/$file"
 	names+=("$1")
 	wants+=("^not ok lint\\.$2: $3(:[0-9]+)?: .*${4:-}")
 }
@@ -78,7 +80,11 @@ seed script_without_suffix_is_looked_at shell tools/dev/zz-script 'SC2086' <<-'E
 END
 seed note_outside_the_tree_is_reported paths perf/zz.md 'outside' <<<"see ../shared/""design/notes"
 seed path_of_the_machine_is_reported paths perf/zz2.md 'outside' <<<"cd /wor""k/main"
+seed folder_without_readme_is_reported readme userspace/zz_bare 'without a README\.md' userspace/zz_bare/zz_bare.c <<<'int zz_bare;'
+seed empty_readme_is_reported readme tools/zz_empty 'without a README\.md' tools/zz_empty/zz-empty.sh <<<'#!/bin/sh'
 seed badly_formatted_source_is_reported format userspace/core/zz_format.c 'make fmt' <<<'int  zz_format ;'
+
+: >"$tree/tools/zz_empty/README.md"
 
 # What must not be reported although it comes near.
 {
@@ -120,11 +126,12 @@ clean=$work/clean
 mkdir -p "$clean/tools/dev" "$clean/userspace/core"
 cp tools/dev/{lint.sh,check-layers.sh,layers.txt} "$clean/tools/dev/"
 cp .clang-format "$clean/"
-cp userspace/core/base.h "$clean/userspace/core/"
+cp userspace/core/{base.h,README.md} "$clean/userspace/core/"
+cp tools/dev/README.md "$clean/tools/dev/"
 git -C "$clean" init -q
 said=$(cd "$clean" && tools/dev/lint.sh 2>&1)
 status=$?
-[ "$status" -eq 0 ] && [ "$(grep -c '^ok lint\.' <<<"$said")" -eq 8 ] && ! grep -q '^not ok' <<<"$said"
+[ "$status" -eq 0 ] && [ "$(grep -c '^ok lint\.' <<<"$said")" -eq 9 ] && ! grep -q '^not ok' <<<"$said"
 result $? clean_tree_passes "exit status $status: $(grep -m 1 '^not ok' <<<"$said")"
 
 said=$(cd "$clean" && CC=no-such-compiler tools/dev/lint.sh headers 2>&1)

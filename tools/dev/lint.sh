@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.." || exit 70
 O=${O:-build}
 : "${CC:=gcc}" "${BPF_CC:=clang-14}"
 export CC BPF_CC
-checks=(layers tokens stems functions headers shell paths format)
+checks=(layers tokens stems functions headers shell paths readme format)
 function_lines_max=70
 file_lines_max=600
 
@@ -165,6 +165,21 @@ check_shell() {
 check_paths() {
 	grep -InE 'shared/desig[n]|(^|[^[:alnum:]_.})/-])/wor[k](/|[^[:alnum:]_-]|$)' "${files[@]}" |
 		sed -E 's/^([^:]+:[0-9]+):/\1: names a place outside the repository: /' | cut -c1-160
+}
+
+# What a folder is for, said in it. Folders of tests by layer, and of benches, are rows of one table.
+check_readme() {
+	local file folder
+	for file in "${files[@]}"; do
+		case $file in
+		*/*.c | */*.h | */*.def | */*.py | */*.sh) folder=${file%/*} ;;
+		*) continue ;;
+		esac
+		case $folder in
+		tests/unit/* | perf/*) folder=${folder%/*} ;;
+		esac
+		[ -s "$folder/README.md" ] || echo "$folder: sources without a README.md"
+	done | sort -u
 }
 
 check_format() {
