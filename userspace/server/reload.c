@@ -72,6 +72,7 @@ static int healths_unchanged(const struct hz_server *server, const struct hz_sit
 {
 	const struct hz_site *now = snapshot_of(server)->site;
 	bool same = site->health_count == now->health_count;
+	char hint[sizeof(err->hint)];
 
 	if (server->conf->tune.boot_io != HZ_IO_AF_XDP)
 		return 0; /* nobody answers probes there */
@@ -81,8 +82,10 @@ static int healths_unchanged(const struct hz_server *server, const struct hz_sit
 		       strcmp(site->health[i].body, now->health[i].body) == 0;
 	if (same)
 		return 0;
-	return hz_err_set(err, -EBUSY, 1, "needs_restart",
-	                  "hzctl xdp attach dev IF site FILE ensure, then restart hzd",
+	hz_hint_write(hint, sizeof(hint), server->conf->instance,
+	              "xdp attach dev IF site %s ensure, then restart hzd",
+	              server->conf->site_path);
+	return hz_err_set(err, -EBUSY, 1, "needs_restart", hint,
 	                  "health cannot change while running");
 }
 

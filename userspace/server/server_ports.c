@@ -1,5 +1,6 @@
 /* From the site's listen list to interfaces: which ones, how many queues, claimed and attached by whom. */
 #include "core/endpoint.h"
+#include "core/hint.h"
 #include "core/log.h"
 #include "server/netdev.h"
 #include "server/rights.h"
@@ -72,8 +73,8 @@ static int health_check(const struct hz_server *server, uint32_t listen,
 	if (status == 0)
 		return 0;
 	hz_endpoint_print(&claim.endpoint, text);
-	snprintf(hint, sizeof(hint), "hzctl%s%s xdp attach dev %s site %s ensure",
-	         instance ? " -i " : "", instance ? instance : "", ifname, server->conf->site_path);
+	hz_hint_write(hint, sizeof(hint), instance, "xdp attach dev %s site %s ensure", ifname,
+	              server->conf->site_path);
 	return hz_err_set(err, status, 6, "health_not_claimed", hint, "health %s %s of the site %s",
 	                  text, health->path,
 	                  status == -ENOENT   ? "is not claimed"
