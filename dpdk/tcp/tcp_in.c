@@ -77,7 +77,9 @@ void hz_tcp_in_challenge(struct hz_tcp_pcb *pcb)
 }
 
 /* RFC 9293 3.10.7.4 first check, with overlap instead of two ends so that a segment around the whole
- * window passes. At the left edge ACK, RST and FIN count even when the window is closed. */
+ * window passes. At the left edge ACK, RST and FIN count even when the window is closed. At the
+ * right edge an empty one does too, as everywhere: so are numbered all ACKs of a peer that filled the
+ * window, while what filled it is lost. */
 static bool is_acceptable(const struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *seg)
 {
 	uint32_t length = hz_tcp_segment_length(seg);
@@ -85,7 +87,7 @@ static bool is_acceptable(const struct hz_tcp_pcb *pcb, const struct hz_tcp_segm
 	if (seg->seq == pcb->rcv_nxt)
 		return true;
 	if (length == 0)
-		return hz_seq_geq(seg->seq, pcb->rcv_nxt) && hz_seq_lt(seg->seq, pcb->rcv_adv);
+		return hz_seq_geq(seg->seq, pcb->rcv_nxt) && hz_seq_leq(seg->seq, pcb->rcv_adv);
 	return hz_seq_lt(seg->seq, pcb->rcv_adv) && hz_seq_gt(seg->seq + length, pcb->rcv_nxt);
 }
 

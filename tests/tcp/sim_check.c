@@ -45,6 +45,11 @@ uint16_t sim_check_local_port(const struct hz_stream *s)
 	return __builtin_bswap16((uint16_t)(hz_tcp_pcb_of(s)->ports >> 16));
 }
 
+uint32_t sim_check_rcv_nxt(const struct hz_stream *s)
+{
+	return hz_tcp_pcb_of(s)->rcv_nxt;
+}
+
 uint64_t sim_check_time_of_iss(const uint8_t secret[16], const struct hz_addr *remote,
                                const struct hz_addr *local, uint16_t remote_port,
                                uint16_t local_port, uint32_t iss)

@@ -19,8 +19,9 @@ const char *sim_check_stack(struct sim_check *check, const struct hz_tcp *tcp);
 /* After the last connection: NULL, or what was left behind. */
 const char *sim_check_empty(const struct hz_tcp *tcp);
 
-/* The local port of a connection, which only TCP knows. */
+/* What only TCP knows of a connection: its local port, and the number it expects next. */
 uint16_t sim_check_local_port(const struct hz_stream *s);
+uint32_t sim_check_rcv_nxt(const struct hz_stream *s);
 
 /* The time at which the initial sequence number of a flow would be iss. */
 uint64_t sim_check_time_of_iss(const uint8_t secret[16], const struct hz_addr *remote,

@@ -18,9 +18,9 @@
 #define CONNS_MAX    12u
 #define PROFILES_MAX 32u
 #define STEPS_MAX    2000000u
-#define RUN_NS       (3 * 3600 * HZ_NS_PER_S) /* an idle connection lives for an hour */
-#define FAIR_NS      (300 * HZ_NS_PER_S)      /* one that comes through needs less */
-#define TURN_NS      20000u                   /* a turn takes time, or retries would spin */
+#define RUN_NS       (48 * 3600 * HZ_NS_PER_S) /* idle ones live for an hour, one after another */
+#define FAIR_NS      (300 * HZ_NS_PER_S)       /* one that comes through needs less */
+#define TURN_NS      20000u                    /* a turn takes time, or retries would spin */
 #define PORT_FIRST   20000u
 #define NO_CONN      UINT32_MAX
 
@@ -177,27 +177,28 @@ static void frame_in(struct sim *sim)
 
 /* --- connections ------------------------------------------------------------------------------------------ */
 
-/* The server's listener: whose connection is it? */
+/* The server's listener: whose connection is it? By the number of its SYN, as a client that has given up
+ * may be at the next one. */
 static int server_open(void *proto_ctx, struct hz_stream *s)
 {
 	struct sim *sim = proto_ctx;
 	uint8_t addr[16];
 	uint16_t port;
-	uint32_t index;
-	struct sim_app *app;
 
 	s->ops->peer(s, addr, &port);
-	index = conn_of(sim, port, SIM_SERVER_PORT);
-	if (index == NO_CONN) {
-		fail(sim, "a connection that nobody opened");
-		return -ECONNREFUSED;
+	for (uint32_t i = 0; i < sim->conn_count; i++) {
+		struct conn *conn = &sim->conn[i];
+		struct sim_app *app = &conn->app[1];
+
+		if (conn->port != port || !conn->flow.half[0].has_syn ||
+		    conn->flow.half[0].iss + 1 != sim_check_rcv_nxt(s))
+			continue;
+		if (app->open_count > 0 || app->has_aborted)
+			break;
+		return sim_app_ops.on_open(app, s);
 	}
-	app = &sim->conn[index].app[1];
-	if (app->open_count > 0 || app->has_aborted) {
-		fail(sim, "a connection was established twice");
-		return -ECONNREFUSED;
-	}
-	return sim_app_ops.on_open(app, s);
+	fail(sim, "a connection that nobody opened, or twice");
+	return -ECONNREFUSED;
 }
 
 static bool is_over(const struct conn *conn)

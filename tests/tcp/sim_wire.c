@@ -266,11 +266,12 @@ void sim_flow_arrived(struct sim_flow *flow, unsigned from, const struct sim_seg
 	bytes_arrive(half, seq, seg->bytes);
 	if ((seg->flags & HZ_TCP_FIN) && seq + seg->bytes == half->stream_bytes + 1)
 		half->has_fin_arrived = true;
-	/* What is not acceptable is dropped with its ACK, RFC 9293 3.10.7.4. */
-	if (!(seg->flags & HZ_TCP_ACK) || (seq < next && end <= next))
+	if (!(seg->flags & HZ_TCP_ACK))
 		return;
-	other->una_seen = HZ_MAX(other->una_seen, ack);
 	other->edge_seen = HZ_MAX(other->edge_seen, ack + window_of(flow, from, seg));
+	/* What is not acceptable is dropped with its ACK, RFC 9293 3.10.7.4: count what surely is. */
+	if (end >= next && (seq >= next || end > next) && seq <= other->edge_max)
+		other->una_seen = HZ_MAX(other->una_seen, ack);
 }
 
 /* --- what is sent -------------------------------------------------------------------------------------- */
