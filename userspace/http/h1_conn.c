@@ -105,6 +105,9 @@ static void turn_end(struct hz_h1_turn *turn, bool is_input_over)
 	uint64_t at_ns = turn->now_ns + HZ_H1_CHECK_NS;
 
 	hz_h1_out_flush(turn);
+	/* To look at a million idle connections every second would cost more than their requests. */
+	if (conn->state == HZ_H1_HEAD)
+		at_ns += turn->http->conns.in_use / HZ_H1_CHECKS_PER_S * HZ_H1_CHECK_NS;
 	if (conn->state == HZ_H1_DISCARD)
 		return;
 	if (conn->state == HZ_H1_HEAD && is_input_over) {

@@ -23,7 +23,7 @@ void hz_http_worker_close(
 	struct hz_http_worker *http); /* accepts NULL; connections must be closed */
 
 /* From now on every answer says Connection: close, idle connections are closed at their next timer
- * check (within a second). Called on the worker's thread or before it starts; one aligned store. */
+ * check (within a second, and one more for every 65,536 connections). Called on the worker's thread or before it starts; one aligned store. */
 void hz_http_worker_drain(struct hz_http_worker *http);
 
 /* For hz_worker_conf: proto = &hz_h1_proto_ops, proto_ctx = the struct hz_http_worker. */

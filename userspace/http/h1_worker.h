@@ -19,6 +19,7 @@ enum {
 	HZ_H1_HEAD_INLINE = 2048,
 };
 #define HZ_H1_CHECK_NS         HZ_NS_PER_S       /* deadlines are looked at no less often */
+#define HZ_H1_CHECKS_PER_S     65536u            /* of all idle connections together, about */
 #define HZ_H1_RATE_GRACE_NS    (5 * HZ_NS_PER_S) /* then body and answer must move at least... */
 #define HZ_H1_RATE_BYTES_PER_S 500u
 #define HZ_H1_STALL_NS         (30 * HZ_NS_PER_S) /* what came faster buys no more than this */
