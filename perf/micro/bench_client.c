@@ -15,12 +15,13 @@ int bench_client_open(struct bench_client *client, struct hz_port *port, uint32_
 	if (conn == NULL)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < connections; i++)
-		conn[i].flow =
-			(struct tcp_wire_flow){ .client_ip = 0x0a070001,
-			                        .server_ip = 0x0a070002,
-			                        .client_port = (uint16_t)(BENCH_PORT_FIRST + i),
-			                        .server_port = 80,
-			                        .seq = i * 65537u };
+		conn[i].flow = (struct tcp_wire_flow){
+			.client_ip = BENCH_CLIENT_IP + i / BENCH_PORTS,
+			.server_ip = 0x0a070002,
+			.client_port = (uint16_t)(BENCH_PORT_FIRST + i % BENCH_PORTS),
+			.server_port = 80,
+			.seq = i * 65537u
+		};
 	*client = (struct bench_client){ .port = port, .count = connections, .conn = conn };
 	return 0;
 }
@@ -44,7 +45,7 @@ static void send_segment(struct bench_client *client, struct bench_conn *conn, u
 	                                          payload, bytes);
 	mbuf->pkt_len = mbuf->data_len;
 	hz_port_tx(client->port, mbuf);
-	conn->flow.seq += (uint32_t)bytes + ((flags & TCP_WIRE_SYN) != 0);
+	conn->flow.seq += (uint32_t)bytes + ((flags & (TCP_WIRE_SYN | TCP_WIRE_FIN)) != 0);
 }
 
 void bench_client_syn(struct bench_client *client, uint32_t first, uint32_t count)
@@ -54,12 +55,39 @@ void bench_client_syn(struct bench_client *client, uint32_t first, uint32_t coun
 	hz_port_flush(client->port);
 }
 
+static struct bench_conn *conn_at(struct bench_client *client, uint32_t i)
+{
+	if (client->stride != 0)
+		i = (uint32_t)((uint64_t)i * client->stride % client->count);
+	return &client->conn[i];
+}
+
 void bench_client_ask(struct bench_client *client, uint32_t first, uint32_t count)
 {
 	for (uint32_t i = first; i < first + count; i++) {
-		send_segment(client, &client->conn[i], TCP_WIRE_ACK | TCP_WIRE_PSH, request,
+		struct bench_conn *conn = conn_at(client, i);
+
+		send_segment(client, conn, TCP_WIRE_ACK | TCP_WIRE_PSH, request,
 		             sizeof(request) - 1);
-		client->conn[i].is_waiting = true;
+		conn->is_waiting = true;
+	}
+	hz_port_flush(client->port);
+}
+
+void bench_client_ack(struct bench_client *client, uint32_t first, uint32_t count)
+{
+	for (uint32_t i = first; i < first + count; i++)
+		send_segment(client, conn_at(client, i), TCP_WIRE_ACK, NULL, 0);
+	hz_port_flush(client->port);
+}
+
+void bench_client_fin(struct bench_client *client, uint32_t first, uint32_t count)
+{
+	for (uint32_t i = first; i < first + count; i++) {
+		struct bench_conn *conn = conn_at(client, i);
+
+		send_segment(client, conn, TCP_WIRE_ACK | TCP_WIRE_FIN, NULL, 0);
+		conn->is_closing = true;
 	}
 	hz_port_flush(client->port);
 }
@@ -72,19 +100,49 @@ static bool is_answer(const struct tcp_wire_seg *seg)
 	       memcmp(seg->payload + seg->payload_bytes - end, tail, end) == 0;
 }
 
+static void take_syn_ack(struct bench_client *client, struct bench_conn *conn,
+                         const struct tcp_wire_seg *seg)
+{
+	client->syn_acks++;
+	if (conn->is_open)
+		return;
+	conn->is_open = true;
+	client->opened++;
+	conn->flow.ack = seg->seq + 1;
+	if (!client->is_silent)
+		send_segment(client, conn, TCP_WIRE_ACK, NULL, 0);
+}
+
+static void take_fin(struct bench_client *client, struct bench_conn *conn,
+                     const struct tcp_wire_seg *seg)
+{
+	if (!conn->is_closing || seg->seq != conn->flow.ack || seg->ack != conn->flow.seq) {
+		client->errors++;
+		return;
+	}
+	conn->flow.ack++;
+	client->closed++;
+	if (!client->is_silent)
+		send_segment(client, conn, TCP_WIRE_ACK, NULL, 0);
+}
+
 static void take_segment(struct bench_client *client, const struct tcp_wire_seg *seg)
 {
-	uint32_t index = seg->client_port - BENCH_PORT_FIRST;
+	uint32_t index = (seg->client_ip - BENCH_CLIENT_IP) * BENCH_PORTS + seg->client_port -
+	                 BENCH_PORT_FIRST;
 	struct bench_conn *conn;
 
-	if (index >= client->count || (seg->flags & (TCP_WIRE_RST | TCP_WIRE_FIN)) != 0) {
+	if (index >= client->count || (seg->flags & TCP_WIRE_RST) != 0) {
 		client->errors++;
 		return;
 	}
 	conn = &client->conn[index];
 	if ((seg->flags & TCP_WIRE_SYN) != 0) {
-		conn->flow.ack = seg->seq + 1;
-		send_segment(client, conn, TCP_WIRE_ACK, NULL, 0);
+		take_syn_ack(client, conn, seg);
+		return;
+	}
+	if ((seg->flags & TCP_WIRE_FIN) != 0) {
+		take_fin(client, conn, seg);
 		return;
 	}
 	if (seg->payload_bytes == 0)

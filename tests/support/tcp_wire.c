@@ -88,7 +88,8 @@ bool tcp_wire_read(const uint8_t *frame, size_t bytes, struct tcp_wire_seg *out)
 		return false;
 	if (sum(0, ip, 20) != 0xffff || tcp_sum(ip, total - 20) != 0xffff)
 		return false;
-	*out = (struct tcp_wire_seg){ .client_port = (uint16_t)get16(tcp + 2),
+	*out = (struct tcp_wire_seg){ .client_ip = get32(ip + 16),
+		                      .client_port = (uint16_t)get16(tcp + 2),
 		                      .flags = tcp[13],
 		                      .seq = get32(tcp + 4),
 		                      .ack = get32(tcp + 8),

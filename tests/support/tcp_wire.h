@@ -22,7 +22,8 @@ struct tcp_wire_flow {
 };
 
 struct tcp_wire_seg {
-	uint16_t client_port; /* destination */
+	uint32_t client_ip; /* destination */
+	uint16_t client_port;
 	uint8_t flags;
 	uint32_t seq, ack;
 	const uint8_t *payload; /* in the frame */
