@@ -67,29 +67,48 @@ static bool direct_open(struct world *world, const char *text, char *why, size_t
 	return false;
 }
 
-/* count connections from ports of their own, the first 42000, and their events forgotten. */
-static bool direct_peers(struct world *world, unsigned count, char *why, size_t room)
+/* peers N [from PORT] [each BYTES]: connections from ports of their own with so many bytes each; the numbers
+ * of the connection before stay those of the script. */
+static bool direct_peers(struct world *world, const char *text, char *why, size_t room)
 {
-	for (unsigned i = 0; i < count; i++) {
-		struct seg syn = { .flags = HZ_TCP_SYN, .window = 65535, .source_port = 42000 + i };
-		struct seg ack = { .flags = HZ_TCP_ACK,
-			           .seq = 1,
-			           .ack = 1,
-			           .window = 65535,
-			           .source_port = 42000 + i };
-		struct seg got;
-		const char *wrong = "no answer";
+	uint32_t isn_us = world->isn_us;
+	bool has_isn_us = world->has_isn_us, has_bad_data = world->app.has_bad_data;
+	struct hz_stream *stream = world->app.stream;
+	const char *from = strstr(text, "from "), *each = strstr(text, "each ");
+	unsigned count = 0, first = 42000, bytes = 0;
 
-		world_inject(world, &syn);
+	if (sscanf(text, "%u", &count) != 1 ||
+	    (from != NULL && sscanf(from, "from %u", &first) != 1) ||
+	    (each != NULL && sscanf(each, "each %u", &bytes) != 1)) {
+		snprintf(why, room, "peers N [from PORT] [each BYTES]");
+		return false;
+	}
+	for (unsigned i = 0; i < count; i++) {
+		struct seg seg = { .flags = HZ_TCP_SYN, .window = 65535, .source_port = first + i };
+		const char *wrong = "no answer";
+		struct seg got;
+
+		world_inject(world, &seg);
 		world_turn(world);
 		if (world_capture(world, &got, &wrong) != 1) {
 			snprintf(why, room, "peer %u: %s", i, wrong);
 			return false;
 		}
-		world_inject(world, &ack);
+		seg.flags = HZ_TCP_ACK;
+		seg.seq = seg.ack = 1;
+		world_inject(world, &seg);
+		for (seg.bytes = 1000; seg.seq <= bytes; seg.seq += seg.bytes)
+			world_inject(world, &seg);
 		world_turn(world);
+		while (bytes > 0 && world_capture(world, &got, &wrong) == 1)
+			; /* their ACKs */
 	}
 	world->app.event_count = 0;
+	world->app.has_bad_data = has_bad_data;
+	if (has_isn_us) {
+		world->isn_us = isn_us;
+		world->app.stream = stream;
+	}
 	return true;
 }
 
@@ -136,10 +155,8 @@ static bool direct_icmp(struct world *world, const char *text, char *why, size_t
 
 bool seg_direct(struct world *world, const char *line, char *why, size_t room)
 {
-	unsigned n;
-
-	if (sscanf(line, "peers %u", &n) == 1)
-		return direct_peers(world, n, why, room);
+	if (strncmp(line, "peers ", 6) == 0)
+		return direct_peers(world, line + 6, why, room);
 	if (strncmp(line, "bulk ", 5) == 0)
 		return direct_bulk(world, line + 5, why, room);
 	if (strncmp(line, "icmp ", 5) == 0)
