@@ -75,6 +75,8 @@ struct hz_tcp_pcb *hz_tcp_pcb_open(struct hz_tcp *tcp, const struct hz_packet *p
 	tcp->mbufs = packet->port->pool->size;
 	pcb->opened_tick = (uint32_t)(hz_tcp_now(tcp) >> HZ_TCP_OPENED_SHIFT);
 	pcb->stream.ops = &hz_tcp_stream_ops;
+	hz_tcp_count(tcp,
+	             state == HZ_TCP_SYN_SENT ? HZ_COUNTER_active_opens : HZ_COUNTER_passive_opens);
 	if (state == HZ_TCP_SYN_RCVD) {
 		pcb->flags = HZ_TCP_F_HALF_OPEN;
 		tcp->half_open_count++;
@@ -83,6 +85,15 @@ struct hz_tcp_pcb *hz_tcp_pcb_open(struct hz_tcp *tcp, const struct hz_packet *p
 	hz_tcp_table_add(&tcp->table, pcb->hash, ref_of(pcb));
 	tcp->conf.slot->worker->connections = tcp->pcbs.in_use;
 	return pcb;
+}
+
+/* What RFC 4022 counts of a connection that goes to CLOSED without an orderly end. */
+static void end_count(const struct hz_tcp *tcp, enum hz_tcp_state from)
+{
+	if (from == HZ_TCP_SYN_SENT || from == HZ_TCP_SYN_RCVD)
+		hz_tcp_count(tcp, HZ_COUNTER_attempt_fails);
+	else if (from == HZ_TCP_ESTABLISHED || from == HZ_TCP_CLOSE_WAIT)
+		hz_tcp_count(tcp, HZ_COUNTER_estab_resets);
 }
 
 void hz_tcp_pcb_close(struct hz_tcp_pcb *pcb, enum hz_close_why why)
@@ -98,6 +109,7 @@ void hz_tcp_pcb_close(struct hz_tcp_pcb *pcb, enum hz_close_why why)
 	if (pcb->flags & HZ_TCP_F_HALF_OPEN)
 		tcp->half_open_count--;
 	pcb->flags &= ~(uint32_t)HZ_TCP_F_HALF_OPEN;
+	end_count(tcp, (enum hz_tcp_state)pcb->state);
 	hz_tcp_pcb_set_state(pcb, HZ_TCP_CLOSED);
 	pcb->close_why = (uint8_t)why;
 	hz_tcp_pcb_touch(pcb);

@@ -47,6 +47,7 @@ struct hz_worker_loop {
 	uint64_t idle_since_ns;  /* 0: the last turn found work */
 	uint64_t spin_ns;        /* UINT64_MAX: for ever */
 	uint64_t sleep_ns_max;
+	uint64_t drop_mask;            /* of the counters whose sum is hz_worker.dropped */
 	struct hz_conn_census *census; /* lent by housekeeping; NULL: nobody asks */
 	bool is_counting;              /* a question of the census is being answered */
 	bool was_busy;

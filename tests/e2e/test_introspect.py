@@ -4,12 +4,13 @@ import contextlib
 import ctypes
 import json
 import os
+import re
 import socket
 import struct
 import time
 
-from hz_e2e import (CLIENT4, CLIENT6, PORT, SERVER4, SERVER6, Process, Rig, expect, expect_equal, libc,
-                    main, note, tcp_connect, test, wait_until)
+from hz_e2e import (CLIENT4, CLIENT6, PORT, ROOT, SERVER4, SERVER6, Process, Rig, expect,
+                    expect_equal, libc, main, note, tcp_connect, test, wait_until)
 
 rigs = {}
 
@@ -130,6 +131,32 @@ def conn_show_under_load_answers_and_loses_no_request():
     wait_until(lambda: conns()["seen"] == 0, 5, "connections are left")
 
 
+@test
+def worker_show_of_one_lists_every_counter_with_its_meaning():
+    before = counters()
+    close_all(open_many(5))
+    gained = {name: value - before[name] for name, value in counters().items()}
+    expect_equal([gained[name] for name in ("passive_opens", "estab_resets", "reset_received")],
+                 [5, 5, 5], "opens and resets of both workers")
+    listed = rig().ctl_json("worker", "show", "id", "0")["workers"][0]["counters"]
+    expect(all(c["help"] for c in listed), "a counter without help")
+    with open(ROOT + "/userspace/telemetry/counters.def", encoding="ascii") as file:
+        table = re.findall(r"^HZ_COUNTER\((\w+),", file.read(), re.M)
+    expect_equal([c["name"] for c in listed][-len(table):], table, "the table")
+    text = rig().ctl("worker", "show", "id", "0").stdout.splitlines()
+    expect(all(len(line) <= 85 for line in text), "columns")
+    expect(all(any(line.startswith(name + " ") for line in text) for name in table), "text")
+
+
+def counters():
+    """Of both workers, added."""
+    total = {}
+    for worker in ("0", "1"):
+        for c in rig().ctl_json("worker", "show", "id", worker)["workers"][0]["counters"]:
+            total[c["name"]] = total.get(c["name"], 0) + c["value"]
+    return total
+
+
 def thread_name(pid, tid):
     with open(f"/proc/{pid}/task/{tid}/comm", encoding="ascii") as file:
         return file.read().strip()
@@ -167,8 +194,8 @@ def conn_show_with_a_stopped_worker_names_it_and_exits_6():
                here.ctl("conn", check=False).stdout, "text")
     wait_until(lambda: conns()["seen"] == 10, 5, "it does not come back")
     expect_equal(conns()["is_partial"], False, "is_partial")
-    # Frames that lay with the stopped worker came late, or went to the kernel, which resets: the other
-    # worker's connections may have suffered too.
+    # Frames that lay with the stopped worker came late, or went to the kernel, which resets: the
+    # other worker's connections may have suffered too.
     for sock in socks:
         sock.close()
 

@@ -16,6 +16,28 @@ void hz_figures_count(uint64_t count, char out[HZ_FIGURES_MAX])
 	*to = '\0';
 }
 
+void hz_figures_short(uint64_t count, char out[HZ_FIGURES_MAX])
+{
+	static const char units[] = "kMGTPE";
+	uint64_t unit = 1000;
+	size_t i = 0;
+
+	if (count < 10000) {
+		snprintf(out, HZ_FIGURES_MAX, "%llu", (unsigned long long)count);
+		return;
+	}
+	while (count / unit >= 1000) {
+		unit *= 1000;
+		i++;
+	}
+	if (count / unit >= 100)
+		snprintf(out, HZ_FIGURES_MAX, "%llu%c", (unsigned long long)(count / unit),
+		         units[i]);
+	else
+		snprintf(out, HZ_FIGURES_MAX, "%llu.%llu%c", (unsigned long long)(count / unit),
+		         (unsigned long long)(count / (unit / 10) % 10), units[i]);
+}
+
 void hz_figures_many(FILE *to, uint64_t count, const char *one)
 {
 	char text[HZ_FIGURES_MAX];

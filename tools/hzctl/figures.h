@@ -11,6 +11,8 @@
 
 /* "1 421 990" */
 void hz_figures_count(uint64_t count, char out[HZ_FIGURES_MAX]);
+/* "9999", "12.3k", "641M": six characters at most, cut, not rounded */
+void hz_figures_short(uint64_t count, char out[HZ_FIGURES_MAX]);
 /* "968 ns", "8.0 us", "641 us", "1.2 s": three digits at most, rounded */
 void hz_figures_ns(uint64_t ns, char out[HZ_FIGURES_MAX]);
 /* value of JSON: null or absent is "-", which is what no samples look like */

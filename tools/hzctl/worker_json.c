@@ -2,6 +2,7 @@
 #include "core/clock.h"
 #include "figures.h"
 #include "out.h"
+#include "worker_counters.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <time.h>
@@ -54,14 +55,18 @@ json_t *hz_worker_json_make(const struct hz_telemetry_view_workers *before,
                             const struct hz_telemetry_view_workers *now, uint64_t interval_ns,
                             uint64_t beat_timeout_ns, int id)
 {
-	json_t *workers = json_array();
+	json_t *workers = json_array(), *worker;
 
 	for (int i = 0; i < HZ_WORKERS_MAX; i++) {
 		if ((id >= 0 && i != id) || now->beat[i].state == HZ_STATE_NONE)
 			continue;
-		json_array_append_new(workers,
-		                      worker_make(&before->worker[i], &now->worker[i],
-		                                  &now->beat[i], interval_ns, beat_timeout_ns, i));
+		worker = worker_make(&before->worker[i], &now->worker[i], &now->beat[i],
+		                     interval_ns, beat_timeout_ns, i);
+		if (id >= 0)
+			json_object_set_new(worker, "counters",
+			                    hz_worker_counters_make(&before->worker[i],
+			                                            &now->worker[i], interval_ns));
+		json_array_append_new(workers, worker);
 	}
 	return workers;
 }
@@ -96,6 +101,15 @@ void hz_worker_json_text(FILE *to, const json_t *result)
 	fputs("id cpu state       busy      req/s     conns burst avg  longest gap    beat age\n",
 	      to);
 	json_array_foreach(workers, i, worker) row_print(to, worker);
+	json_array_foreach(workers, i, worker)
+	{
+		const json_t *counters = json_object_get(worker, "counters");
+
+		if (counters != NULL) {
+			fputc('\n', to);
+			hz_worker_counters_text(to, counters);
+		}
+	}
 }
 
 int hz_worker_json_sample(const struct hz_telemetry_view *view, int id, json_t **out,

@@ -112,6 +112,7 @@ void hz_sock_conn_open(struct sock_worker *worker, int fd, const struct sockaddr
 	hz_list_push_back(&worker->all, &conn->all);
 	gauge_update(conn);
 	sock_count(&worker->conf.slot->worker->connections_opened, 1);
+	sock_counter(worker, HZ_COUNTER_passive_opens);
 	sock_set(&worker->conf.slot->worker->connections, worker->conns.in_use);
 	worker->current = conn;
 	if (conn->proto->on_open(worker->conf.proto_ctx, &conn->stream) != 0) {
@@ -139,6 +140,7 @@ void hz_sock_conn_close(struct sock_conn *conn, enum hz_close_why why)
 	if (why == HZ_CLOSE_DONE) {
 		close(conn->source.fd);
 	} else {
+		sock_counter(worker, HZ_COUNTER_estab_resets);
 		if (why != HZ_CLOSE_RESET)
 			sock_counter(worker, HZ_COUNTER_reset_sent);
 		close_hard(conn->source.fd);

@@ -21,6 +21,9 @@ _Static_assert(HZ_COUNTER_COUNT <= 64, "struct hz_worker has room for 64");
 const char *hz_slot_counter_name(enum hz_counter counter);
 const char *hz_slot_counter_help(enum hz_counter counter);
 
+/* A bit per counter that stands for a frame or connection refused: those named drop_. */
+uint64_t hz_slot_drop_mask(void);
+
 struct hz_slot {
 	struct hz_hist *hist; /* HZ_STAGE_COUNT of them */
 	struct hz_beat *beat;

@@ -30,5 +30,17 @@ static void slot_counter_names_are_those_of_the_table_and_distinct(void)
 	}
 }
 
+static void slot_drop_mask_is_the_counters_named_drop(void)
+{
+	uint64_t mask = hz_slot_drop_mask();
+
+	for (unsigned i = 0; i < HZ_COUNTER_COUNT; i++)
+		CU_ASSERT_EQUAL((mask >> i) & 1,
+		                strncmp(hz_slot_counter_name((enum hz_counter)i), "drop_", 5) == 0);
+	CU_ASSERT((mask & 1ull << HZ_COUNTER_drop_arp) != 0); /* one of those that came later */
+	CU_ASSERT((mask & 1ull << HZ_COUNTER_challenge_ack) == 0);
+}
+
 HZ_SUITE(slot, CASE(slot_counts_and_records_in_the_named_place),
-         CASE(slot_counter_names_are_those_of_the_table_and_distinct));
+         CASE(slot_counter_names_are_those_of_the_table_and_distinct),
+         CASE(slot_drop_mask_is_the_counters_named_drop));

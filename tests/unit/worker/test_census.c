@@ -154,6 +154,44 @@ static void census_figures_are_those_of_the_connection(void)
 	world_close(&world);
 }
 
+/* RFC 4022: opens, and ends that were not orderly. */
+static void counters_of_opens_and_ends_follow_rfc4022(void)
+{
+	const struct hz_worker *gauge = &world.worker[0].slot.worker;
+	struct tcp_wire_flow half = world_flow(30000);
+	const __u64 *counter = gauge->counters;
+
+	CU_ASSERT_FATAL(world_open(&world, 1, false, HZ_SPIN_FOREVER_US));
+	CU_ASSERT_FATAL(connect_all(2));
+	CU_ASSERT(world_send(&world, 0, &half, TCP_WIRE_SYN, NULL, 0));
+	world_turn(&world, 1);
+	CU_ASSERT_EQUAL(counter[HZ_COUNTER_passive_opens], 3);
+	CU_ASSERT_EQUAL(counter[HZ_COUNTER_active_opens], 0);
+	half.seq++;
+	CU_ASSERT(world_send(&world, 0, &half, TCP_WIRE_RST, NULL, 0));
+	CU_ASSERT(world_send(&world, 0, &flows[0], TCP_WIRE_RST, NULL, 0));
+	CU_ASSERT(world_send(&world, 0, &flows[1], TCP_WIRE_FIN | TCP_WIRE_ACK, NULL, 0));
+	world_turn(&world, 2); /* the echo ends its side too: an orderly close */
+	CU_ASSERT_EQUAL(counter[HZ_COUNTER_attempt_fails], 1);
+	CU_ASSERT_EQUAL(counter[HZ_COUNTER_estab_resets], 1);
+	world_close(&world);
+	CU_ASSERT_EQUAL(counter[HZ_COUNTER_estab_resets], 1);
+}
+
+static void dropped_is_the_sum_of_all_drop_counters(void)
+{
+	struct hz_worker *gauge = &world.worker[0].slot.worker;
+
+	CU_ASSERT_FATAL(world_open(&world, 1, false, HZ_SPIN_FOREVER_US));
+	gauge->counters[HZ_COUNTER_drop_short] = 3;
+	gauge->counters[HZ_COUNTER_drop_nd] = 5;
+	gauge->counters[HZ_COUNTER_reset_sent] = 100;
+	world.worker[0].env.now_ns += HZ_NS_PER_MS;
+	world_turn(&world, 1);
+	CU_ASSERT_EQUAL(gauge->dropped, 8);
+	world_close(&world);
+}
+
 static void census_asked_of_sleeping_worker_wakes_it(void)
 {
 	struct hz_conn_census *census = &world.worker[0].census;
@@ -174,4 +212,6 @@ HZ_SUITE(census, CASE(census_lists_each_connection_once_over_several_turns),
          CASE(census_shows_who_stays_once_while_others_come_and_go),
          CASE(census_withdrawn_ends_at_the_next_turn_as_partial),
          CASE(census_figures_are_those_of_the_connection),
+         CASE(counters_of_opens_and_ends_follow_rfc4022),
+         CASE(dropped_is_the_sum_of_all_drop_counters),
          CASE(census_asked_of_sleeping_worker_wakes_it));
