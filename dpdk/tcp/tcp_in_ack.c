@@ -186,11 +186,14 @@ static void window_update(struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *s
 
 bool hz_tcp_in_ack(struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *seg)
 {
+	/* RFC 5961 5.2 takes MAX.SND.WND for the most that may have been under way. Ours is less by far when
+	 * the peer's window is large, and each byte is one more guess that an attacker gets right. */
+	uint32_t oldest = HZ_MIN((uint32_t)pcb->snd_wnd_max << pcb->snd_wscale,
+	                         (uint32_t)HZ_LIMIT_tx_bytes_max);
 	bool is_new;
 
-	/* RFC 5961 5.2: neither for what was not sent nor from long ago. */
-	if (hz_seq_gt(seg->ack, pcb->snd_max) ||
-	    hz_seq_lt(seg->ack, pcb->snd_una - ((uint32_t)pcb->snd_wnd_max << pcb->snd_wscale))) {
+	/* Neither for what was not sent nor from long ago. */
+	if (hz_seq_gt(seg->ack, pcb->snd_max) || hz_seq_lt(seg->ack, pcb->snd_una - oldest)) {
 		hz_tcp_count_drop(hz_tcp_of(pcb), HZ_COUNTER_drop_out_of_window);
 		hz_tcp_in_challenge(pcb);
 		return false;
