@@ -14,6 +14,7 @@
 #define TRIES_LONG    10000000u
 #define TRY_NS        (10 * HZ_NS_PER_US) /* 100,000 a second */
 #define BETWEEN       1000u               /* tries between looks at the honest side */
+#define COMBS         4u
 #define COMB_BYTES    1400u
 #define EXCHANGE      5000u /* bytes */
 #define ANSWERS_PER_S 1000u /* RFC 5961 7: HZ_TCP_CHALLENGES_PER_S and its random part */
@@ -75,7 +76,7 @@ static void try(struct attack *attack, enum kind kind, enum how how)
 	seg.ack = (uint32_t)hz_rng_next(&attack->rng);
 	seg.window = (uint32_t)hz_rng_below(&attack->rng, 65536);
 	seg.bytes = kind == KIND_DATA ? COMB_BYTES : 0;
-	seg.has_ts = attack->peer.has_ts && hz_rng_below(&attack->rng, 2) == 0;
+	seg.has_ts = attack->peer.has_ts;
 	seg.ts_val = (uint32_t)hz_rng_next(&attack->rng);
 	world_inject(world, &seg);
 	attack->tries++;
@@ -87,7 +88,7 @@ static int round_run(struct attack *attack, enum kind kind, enum how how)
 	struct tcp_peer *peer = &attack->peer;
 	uint64_t before = peer->captured;
 
-	/* The whole comb takes 3 million tries: this part of it passes over the right one. */
+	/* The whole comb takes 3 million tries: this part of it passes over the right number. */
 	attack->comb = attack->world.isn_peer + peer->next - BETWEEN / 2 * COMB_BYTES +
 	               (uint32_t)hz_rng_below(&attack->rng, COMB_BYTES);
 	for (unsigned i = 0; i < BETWEEN; i++) {
@@ -110,10 +111,14 @@ static const char *run(struct attack *attack, enum kind kind, bool has_ts, uint6
 	attack->world.app.echo = true;
 	if (tcp_peer_open(&attack->peer, &attack->world, has_ts) == 0 &&
 	    tcp_peer_exchange(&attack->peer, EXCHANGE) == 0) {
-		while (attack->tries < tries &&
-		       round_run(attack, kind, (enum how)hz_rng_below(&attack->rng, HOW_COUNT)) ==
-		               0)
-			;
+		/* Each of the first few stands for the 3 million tries of a whole comb. */
+		unsigned combs = COMBS;
+		enum how how = HOW_COMB;
+
+		while (attack->tries < tries && round_run(attack, kind, how) == 0) {
+			if (combs == 0 || --combs == 0)
+				how = (enum how)hz_rng_below(&attack->rng, HOW_COMB);
+		}
 	}
 	why = attack->peer.why;
 	if (world_close(&attack->world) != 0 && why == NULL)
