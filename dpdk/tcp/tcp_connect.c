@@ -146,7 +146,7 @@ bool hz_tcp_connect_in(struct hz_tcp_pcb *pcb, struct hz_tcp_segment *seg)
 	syn_take(pcb, seg);
 	if (!has_ack) { /* both sides at once, RFC 9293 3.5: our SYN again, as its answer */
 		hz_tcp_pcb_set_state(pcb, HZ_TCP_SYN_RCVD);
-		pcb->flags |= HZ_TCP_F_RTX_HEAD;
+		pcb->flags |= HZ_TCP_F_SYN_AGAIN;
 		return false;
 	}
 	pcb->flags |= HZ_TCP_F_ACK_NOW;

@@ -23,6 +23,8 @@ _Static_assert(sizeof(struct hz_tcp_hdr) == 20, "TCP header, RFC 9293 3.1");
 #define HZ_TCP_PSH             0x08u
 #define HZ_TCP_ACK             0x10u
 #define HZ_TCP_URG             0x20u
+#define HZ_TCP_ECE             0x40u /* RFC 3168 6.1 */
+#define HZ_TCP_CWR             0x80u
 
 #define HZ_TCP_OPTIONS_MAX     40u
 #define HZ_TCP_TS_BYTES        12u /* NOP NOP timestamp, RFC 7323 appendix A */

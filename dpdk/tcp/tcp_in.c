@@ -1,11 +1,12 @@
 #include "tcp/tcp_in.h"
 
-#include "tcp/cc_newreno.h"
+#include "tcp/cc.h"
 #include "tcp/tcp_connect.h"
 #include "tcp/tcp_idle.h"
 #include "tcp/tcp_listen.h"
 #include "tcp/tcp_out.h"
 #include "tcp/tcp_pressure.h"
+#include "tcp/tcp_reasm.h"
 #include "tcp/tcp_rec.h"
 #include "tcp/tcp_rto.h"
 #include "tcp/tcp_stack.h"
@@ -91,6 +92,22 @@ static bool is_acceptable(const struct hz_tcp_pcb *pcb, const struct hz_tcp_segm
 	return hz_seq_lt(seg->seq, pcb->rcv_adv) && hz_seq_gt(seg->seq + length, pcb->rcv_nxt);
 }
 
+/* RFC 7323 5: an older timestamp is a segment from the past. (Its 24 days cannot pass: an idle
+ * connection does not live that long.) */
+static bool is_paws_failure(const struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *seg)
+{
+	if (!(pcb->flags & HZ_TCP_F_TS) || (seg->flags & HZ_TCP_RST))
+		return false;
+	return !seg->opts.has_ts || hz_seq_lt(seg->opts.ts_val, pcb->ts_recent);
+}
+
+/* Of this connection, as far as one can tell: neither older than its timestamps nor than a window. */
+static bool is_duplicate(const struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *seg)
+{
+	return pcb->state != HZ_TCP_SYN_RCVD && hz_seq_lt(seg->seq, pcb->rcv_nxt) &&
+	       pcb->rcv_nxt - seg->seq <= HZ_LIMIT_hold_bytes_max && !is_paws_failure(pcb, seg);
+}
+
 /* Lost ACKs and window probes bring data we have, which must be answered each time; empty segments
  * outside the window are answered now and then, or two stacks could go on for ever. */
 static void unacceptable(struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *seg)
@@ -102,17 +119,10 @@ static void unacceptable(struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *se
 		hz_tcp_in_challenge(pcb);
 		return;
 	}
+	if (is_duplicate(pcb, seg))
+		hz_tcp_reasm_twice(pcb, seg->seq, seg->seq + seg->bytes);
 	pcb->flags |= HZ_TCP_F_ACK_NOW;
 	hz_tcp_pcb_touch(pcb);
-}
-
-/* RFC 7323 5: an older timestamp is a segment from the past. (Its 24 days cannot pass: an idle
- * connection does not live that long.) */
-static bool is_paws_failure(const struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *seg)
-{
-	if (!(pcb->flags & HZ_TCP_F_TS) || (seg->flags & HZ_TCP_RST))
-		return false;
-	return !seg->opts.has_ts || hz_seq_lt(seg->opts.ts_val, pcb->ts_recent);
 }
 
 static void trim(struct hz_tcp_pcb *pcb, struct hz_tcp_segment *seg)
@@ -126,6 +136,7 @@ static void trim(struct hz_tcp_pcb *pcb, struct hz_tcp_segment *seg)
 			cut = seg->bytes;
 			seg->flags &= (uint8_t)~HZ_TCP_FIN; /* a FIN we have */
 		}
+		hz_tcp_reasm_twice(pcb, seg->seq, seg->seq + cut);
 		seg->payload += cut;
 		seg->bytes -= cut;
 		seg->seq = pcb->rcv_nxt;
@@ -170,11 +181,11 @@ bool hz_tcp_in_establish(struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *se
 	pcb->snd_wl1 = seg->seq;
 	pcb->rtx_at = 0;
 	pcb->retries = 0;
-	hz_cc_newreno_open(pcb, (pcb->flags & HZ_TCP_F_RETRIED) != 0);
+	hz_cc_open(pcb, (pcb->flags & HZ_TCP_F_RETRIED) != 0);
 	if (pcb->flags & HZ_TCP_F_HALF_OPEN)
 		tcp->half_open_count--;
 	/* Nor is a SYN left to repeat, though one may have been due in this very turn. */
-	pcb->flags &= ~(uint32_t)(HZ_TCP_F_HALF_OPEN | HZ_TCP_F_RTX_HEAD);
+	pcb->flags &= ~(uint32_t)(HZ_TCP_F_HALF_OPEN | HZ_TCP_F_SYN_AGAIN);
 	hz_tcp_pcb_set_state(pcb, HZ_TCP_ESTABLISHED);
 	tcp->conf.slot->worker->connections_opened++;
 	if (hz_tcp_pressure_is_scarce(tcp))
@@ -206,7 +217,7 @@ static bool unusual_in(struct hz_tcp_pcb *pcb, struct hz_tcp_segment *seg)
 	    (seg->flags & (HZ_TCP_SYN | HZ_TCP_ACK)) == HZ_TCP_SYN &&
 	    seg->seq + 1 == pcb->rcv_nxt) {
 		/* Our answer was lost: again. */
-		pcb->flags |= HZ_TCP_F_RETRIED | HZ_TCP_F_RTX_HEAD;
+		pcb->flags |= HZ_TCP_F_RETRIED | HZ_TCP_F_SYN_AGAIN;
 		hz_tcp_pcb_touch(pcb);
 		return false;
 	}

@@ -81,8 +81,8 @@ void hz_tcp_in_data(struct hz_tcp_pcb *pcb, struct hz_tcp_segment *seg)
 			seg->packet->mbuf = NULL;
 		/* RFC 5681 4.2: a duplicate ACK for each, so that the peer learns of the hole. */
 		pcb->flags |= HZ_TCP_F_ACK_DUP;
-		if (pcb->dup_acks_owed < UINT8_MAX)
-			pcb->dup_acks_owed++;
+		if (hz_tcp_rec_need(pcb)->dup_acks_owed < UINT8_MAX)
+			pcb->rec->dup_acks_owed++;
 	}
 	if ((pcb->flags & HZ_TCP_F_FIN_SEEN) && pcb->rcv_nxt == pcb->rec->fin_seq &&
 	    !(pcb->flags & HZ_TCP_F_ABORT))

@@ -5,9 +5,8 @@
 #include "tcp/tcp_stack.h"
 #include "tcp/tcp_timer.h"
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
-
-#define CC_NAME "newreno"
 
 static enum hz_conn_state state_of(const struct hz_tcp_pcb *pcb)
 {
@@ -86,8 +85,8 @@ static void info_fill(const struct hz_tcp *tcp, const struct hz_tcp_pcb *pcb,
 		.retransmits = pcb->retransmits,
 		.age_ns = (uint64_t)(uint32_t)(now - pcb->opened_tick) << HZ_TCP_OPENED_SHIFT,
 		.idle_ns = pcb->last_rx_tick != 0 ? hz_tcp_tick_age_ns(tcp, pcb->last_rx_tick) : 0,
-		.cc = CC_NAME,
 	};
+	snprintf(out->cc, sizeof(out->cc), "%s", tcp->cc->name);
 }
 
 /* Also of a PCB that is free: its state stays CLOSED in the pool, whose link lies in front of it. ASan

@@ -57,7 +57,11 @@ static int option_read(const uint8_t *opt, size_t bytes, bool is_syn, struct hz_
 		out->has_sack_permitted = is_syn;
 		return 0;
 	case OPT_SACK:
-		return bytes >= 10 && bytes % 8 == 2 ? 0 : -EINVAL;
+		if (bytes < 10 || bytes % 8 != 2)
+			return -EINVAL;
+		out->sack = opt + 2;
+		out->sack_count = (uint8_t)(bytes / 8); /* at most 4: options have 40 bytes */
+		return 0;
 	case OPT_TS:
 		if (bytes != 10)
 			return -EINVAL;
@@ -66,6 +70,11 @@ static int option_read(const uint8_t *opt, size_t bytes, bool is_syn, struct hz_
 	default:
 		return 0;
 	}
+}
+
+struct hz_tcp_sack_block hz_tcp_opts_block(const struct hz_tcp_opts *opts, uint32_t i)
+{
+	return (struct hz_tcp_sack_block){ be32(opts->sack + 8 * i), be32(opts->sack + 8 * i + 4) };
 }
 
 int hz_tcp_opts_parse(const uint8_t *data, size_t bytes, bool is_syn, struct hz_tcp_opts *out)

@@ -8,8 +8,10 @@
 
 struct hz_tcp_opts {
 	uint32_t ts_val, ts_ecr;
-	uint16_t mss;   /* 0: not given */
-	uint8_t wscale; /* 0..14 */
+	uint16_t mss;        /* 0: not given */
+	uint8_t wscale;      /* 0..14 */
+	uint8_t sack_count;  /* blocks at sack */
+	const uint8_t *sack; /* in the segment, as on the wire */
 	bool has_ts, has_wscale, has_sack_permitted;
 };
 
@@ -21,6 +23,9 @@ struct hz_tcp_sack_block {
  * skipped; of a kind that is given twice the last one counts. is_syn: MSS, window scale and
  * SACK-permitted mean something only there. bytes <= 40, so the loop is bounded. */
 int hz_tcp_opts_parse(const uint8_t *data, size_t bytes, bool is_syn, struct hz_tcp_opts *out);
+
+/* SACK block i < sack_count. */
+struct hz_tcp_sack_block hz_tcp_opts_block(const struct hz_tcp_opts *opts, uint32_t i);
 
 /* Options of a SYN or SYN-ACK behind the timestamps, which the header template has. Returns the bytes written,
  * a multiple of 4, at most 12. wscale < 0: none. */

@@ -1,12 +1,12 @@
 #include "tcp/tcp_out.h"
 
 #include "net/sw_csum.h"
-#include "tcp/cc_newreno.h"
+#include "port/mbuf_span.h"
 #include "tcp/tcp_frame.h"
 #include "tcp/tcp_reasm.h"
 #include "tcp/tcp_rec.h"
 #include "tcp/tcp_rto.h"
-#include "tcp/tcp_seg.h"
+#include "tcp/tcp_send.h"
 #include "tcp/tcp_stack.h"
 #include "tcp/tcp_timer.h"
 #include "tcp/tcp_window.h"
@@ -70,7 +70,7 @@ static void transmit(struct hz_tcp_pcb *pcb, struct rte_mbuf *mbuf, uint32_t seq
 	pcb->flags &= ~(uint32_t)(HZ_TCP_F_ACK_NOW | HZ_TCP_F_KEEP_PROBE);
 }
 
-static struct rte_mbuf *alloc(struct hz_tcp_pcb *pcb, bool for_control)
+struct rte_mbuf *hz_tcp_out_alloc(struct hz_tcp_pcb *pcb, bool for_control)
 {
 	struct rte_mbuf *mbuf = hz_port_alloc(pcb->path->port, for_control);
 
@@ -85,8 +85,15 @@ static void data_set(struct rte_mbuf *mbuf, uint32_t bytes)
 	mbuf->pkt_len = bytes;
 }
 
-/* Number of a segment without payload. Not snd_nxt, which a timeout sets back to what the peer may have:
- * it would refuse the segment with the ACK in it; as it would beyond its window (RFC 9293 3.10.7.4). */
+void hz_tcp_out_data(struct hz_tcp_pcb *pcb, struct rte_mbuf *mbuf, uint32_t seq, uint32_t bytes,
+                     uint8_t flags, uint16_t csum)
+{
+	data_set(mbuf, bytes);
+	transmit(pcb, mbuf, seq, flags, csum, 0);
+}
+
+/* Number of a segment without payload. Not beyond the peer's window, where it would refuse the segment
+ * with the ACK in it (RFC 9293 3.10.7.4). */
 static uint32_t control_seq(const struct hz_tcp_pcb *pcb)
 {
 	uint32_t edge = pcb->snd_una + pcb->snd_wnd;
@@ -98,7 +105,7 @@ static uint32_t control_seq(const struct hz_tcp_pcb *pcb)
 static bool control_send(struct hz_tcp_pcb *pcb, uint32_t seq, uint8_t flags,
                          const uint8_t *options, size_t option_bytes)
 {
-	struct rte_mbuf *mbuf = alloc(pcb, true);
+	struct rte_mbuf *mbuf = hz_tcp_out_alloc(pcb, true);
 	uint16_t csum;
 
 	if (mbuf == NULL)
@@ -109,6 +116,11 @@ static bool control_send(struct hz_tcp_pcb *pcb, uint32_t seq, uint8_t flags,
 	csum = hz_csum_fold(hz_csum_add(0, options, option_bytes));
 	transmit(pcb, mbuf, seq, flags, csum, (uint8_t)option_bytes);
 	return true;
+}
+
+bool hz_tcp_out_control(struct hz_tcp_pcb *pcb, uint32_t seq, uint8_t flags)
+{
+	return control_send(pcb, seq, flags, NULL, 0);
 }
 
 /* The SYN of an active open, or the SYN-ACK that answers the peer's. */
@@ -127,224 +139,34 @@ static bool syn_send(struct hz_tcp_pcb *pcb)
 		return false;
 	/* Karn: the first one only */
 	pcb->syn_sent_us = pcb->snd_max == pcb->snd_una ? hz_tcp_us(hz_tcp_of(pcb)) : 0;
-	pcb->flags &= ~(uint32_t)HZ_TCP_F_RTX_HEAD;
+	pcb->flags &= ~(uint32_t)HZ_TCP_F_SYN_AGAIN;
 	pcb->snd_max = pcb->snd_una + 1;
 	pcb->rtx_at = hz_tcp_rto_deadline(pcb);
 	return true;
 }
 
-/* What sending [seq, end) means for retransmission and its timer. */
-static void sent_note(struct hz_tcp_pcb *pcb, uint32_t seq, uint32_t end)
+/* SACK blocks for what came out of order, and before them a D-SACK for what came twice (RFC 2883 4). */
+static size_t sack_options(struct hz_tcp_pcb *pcb, uint8_t *options)
 {
-	struct hz_tcp *tcp = hz_tcp_of(pcb);
+	struct hz_tcp_sack_block block[HZ_TCP_SACK_BLOCKS_MAX];
+	size_t max = HZ_TCP_SACK_BLOCKS_MAX - ((pcb->flags & HZ_TCP_F_TS) != 0), count = 0;
 	struct hz_tcp_rec *rec = pcb->rec;
 
-	if (hz_seq_lt(seq, pcb->snd_max)) {
-		hz_tcp_count(tcp, pcb->flags & HZ_TCP_F_RECOVERY ? HZ_COUNTER_retransmit_fast
-		                                                 : HZ_COUNTER_retransmit_rto);
-		tcp->conf.slot->worker->retransmits++;
-		if (pcb->retransmits < UINT16_MAX)
-			pcb->retransmits++;
-		rec->rtt_start_ns = 0; /* Karn */
-	} else if (rec->rtt_start_ns == 0) {
-		rec->rtt_start_ns = hz_tcp_now(tcp);
-		rec->rtt_seq = end;
+	if (rec->dsack_start != rec->dsack_end) {
+		block[count++] = (struct hz_tcp_sack_block){ rec->dsack_start, rec->dsack_end };
+		rec->dsack_start = rec->dsack_end = 0;
 	}
-	pcb->snd_max = hz_seq_max(pcb->snd_max, end);
-	pcb->data_sent_tick = hz_tcp_tick(tcp);
-	if (pcb->rtx_at == 0)
-		pcb->rtx_at = hz_tcp_rto_deadline(pcb);
-}
-
-/* bytes of seg from offset. In place when it is the whole segment and the driver has returned it from
- * an earlier transmission; else a copy, because a frame in flight must not change. */
-static bool slice_send(struct hz_tcp_pcb *pcb, struct rte_mbuf *seg, uint32_t offset,
-                       uint32_t bytes, uint8_t flags)
-{
-	uint32_t seq = hz_seg_seq(seg) + offset;
-	struct rte_mbuf *mbuf = seg;
-	uint16_t csum;
-
-	if (bytes == hz_seg_bytes(seg)) {
-		if (!hz_seg_has_csum(seg))
-			hz_seg_set_csum(seg,
-			                hz_csum_fold(hz_csum_add(0, hz_seg_payload(seg), bytes)));
-		csum = hz_seg_csum(seg);
-	} else {
-		csum = hz_csum_fold(hz_csum_add(0, hz_seg_payload(seg) + offset, bytes));
-	}
-	if (bytes == hz_seg_bytes(seg) && rte_mbuf_refcnt_read(seg) == 1) {
-		seg->data_off = hz_seg_offset(seg);
-		rte_mbuf_refcnt_update(seg, 1);
-	} else {
-		mbuf = alloc(pcb, false);
-		if (mbuf == NULL)
-			return false;
-		memcpy(hz_mbuf_bytes(mbuf).data, hz_seg_payload(seg) + offset, bytes);
-	}
-	data_set(mbuf, bytes);
-	transmit(pcb, mbuf, seq, flags, csum, 0);
-	sent_note(pcb, seq, seq + bytes + ((flags & HZ_TCP_FIN) != 0));
-	return true;
-}
-
-/* PSH on what ends the queue, FIN on what ends the stream. */
-static uint8_t data_flags(const struct hz_tcp_pcb *pcb, uint32_t end)
-{
-	if (end != pcb->snd_end)
-		return HZ_TCP_ACK;
-	return (uint8_t)(HZ_TCP_ACK | HZ_TCP_PSH |
-	                 (pcb->flags & HZ_TCP_F_FIN_OUT ? HZ_TCP_FIN : 0));
-}
-
-static bool fin_send(struct hz_tcp_pcb *pcb)
-{
-	hz_tcp_rec_need(pcb);
-	if (!control_send(pcb, pcb->snd_end, HZ_TCP_FIN | HZ_TCP_ACK, NULL, 0))
-		return false;
-	sent_note(pcb, pcb->snd_end, pcb->snd_end + 1);
-	return true;
-}
-
-/* The oldest segment again: fast retransmit, and each hole that a partial ACK names. */
-static bool head_resend(struct hz_tcp_pcb *pcb)
-{
-	struct rte_mbuf *seg = pcb->rec->tx_head;
-	uint32_t offset, bytes;
-
-	if (seg == NULL) {
-		if (pcb->snd_una == pcb->snd_end && pcb->snd_max == pcb->snd_end + 1 &&
-		    !fin_send(pcb))
-			return false;
-	} else {
-		offset = pcb->snd_una - hz_seg_seq(seg);
-		bytes = HZ_MIN(hz_seg_bytes(seg) - offset, pcb->snd_mss);
-		/* The window may have shrunk to less; into a closed one goes a probe. */
-		bytes = HZ_MIN(bytes, HZ_MAX(pcb->snd_wnd, 1u));
-		/* Not the FIN where it has not been sent yet: snd_nxt counts it. */
-		if (!slice_send(pcb, seg, offset, bytes,
-		                hz_seq_gt(pcb->snd_max, pcb->snd_end)
-		                        ? data_flags(pcb, pcb->snd_una + bytes)
-		                        : HZ_TCP_ACK))
-			return false;
-	}
-	pcb->flags &= ~(uint32_t)HZ_TCP_F_RTX_HEAD;
-	return true;
-}
-
-/* One byte beyond a closed window, so that the peer says when it opens: RFC 9293 3.8.6.1. */
-static bool probe_send(struct hz_tcp_pcb *pcb)
-{
-	struct rte_mbuf *seg = pcb->rec->tx_next;
-
-	if (seg != NULL &&
-	    !slice_send(pcb, seg, pcb->rec->snd_nxt - hz_seg_seq(seg), 1, HZ_TCP_ACK))
-		return false;
-	hz_tcp_count(hz_tcp_of(pcb), HZ_COUNTER_zero_window_probe);
-	pcb->rtx_at = 0;
-	pcb->flags &= ~(uint32_t)HZ_TCP_F_PROBE;
-	return true;
-}
-
-static uint32_t window_end(const struct hz_tcp_pcb *pcb)
-{
-	uint32_t cwnd = pcb->cwnd;
-
-	/* Limited transmit, RFC 3042: the first two duplicate ACKs let one new segment out each. */
-	if (!(pcb->flags & HZ_TCP_F_RECOVERY))
-		cwnd += HZ_MIN(pcb->rec->dup_acks, 2u) * pcb->snd_mss;
-	return pcb->snd_una + HZ_MIN(cwnd, pcb->snd_wnd);
-}
-
-/* Bytes to send next of seg; 0: wait. */
-static uint32_t slice_choose(const struct hz_tcp_pcb *pcb, const struct rte_mbuf *seg,
-                             uint32_t edge)
-{
-	uint32_t nxt = pcb->rec->snd_nxt;
-	uint32_t left = hz_seg_end(seg) - nxt, room, bytes;
-
-	if (!hz_seq_lt(nxt, edge))
-		return 0;
-	room = edge - nxt;
-	bytes = HZ_MIN(left, pcb->snd_mss);
-	if (bytes <= room)
-		return bytes;
-	/* Silly window avoidance, RFC 9293 3.8.6.2.1: a piece of a segment only when nothing is under
-	 * way whose ACK would open the window, or when it is half of all the peer ever offered. */
-	if (nxt != pcb->snd_una && room < ((uint32_t)pcb->snd_wnd_max << pcb->snd_wscale) / 2)
-		return 0;
-	return room;
-}
-
-/* Blocked with nothing under way: no ACK will come by itself. The probes' backoff is their own. */
-static void persist_arm(struct hz_tcp_pcb *pcb)
-{
-	const struct hz_tcp *tcp = hz_tcp_of(pcb);
-	struct hz_tcp_rec *rec = pcb->rec;
-	uint64_t silent_ns;
-	uint32_t end;
-
-	if (rec->zero_window_tick == 0)
-		rec->zero_window_tick = hz_tcp_tick(tcp);
-	if (!(pcb->flags & HZ_TCP_F_PERSIST))
-		pcb->rto_shift = 0;
-	else if (pcb->rtx_at != 0)
-		return;
-	pcb->flags |= HZ_TCP_F_PERSIST;
-	silent_ns = HZ_MIN(hz_tcp_tick_age_ns(tcp, rec->zero_window_tick), HZ_TCP_ZERO_WINDOW_NS);
-	end = hz_tcp_tick_after(tcp, HZ_TCP_ZERO_WINDOW_NS - silent_ns);
-	pcb->rtx_at = hz_tcp_rto_deadline(pcb);
-	if (hz_seq_gt(pcb->rtx_at, end))
-		pcb->rtx_at = end;
-}
-
-/* Silent for longer than a timeout: RFC 5681 4.1. */
-static bool is_restart(const struct hz_tcp_pcb *pcb)
-{
-	return pcb->rec->snd_nxt == pcb->snd_una && pcb->data_sent_tick != 0 &&
-	       hz_tcp_tick_age_ns(hz_tcp_of(pcb), pcb->data_sent_tick) > pcb->rto_us * HZ_NS_PER_US;
-}
-
-static bool data_send(struct hz_tcp_pcb *pcb)
-{
-	struct hz_tcp_rec *rec = pcb->rec;
-	uint32_t edge;
-
-	if (rec == NULL || rec->tx_next == NULL)
-		return true;
-	if (is_restart(pcb))
-		hz_cc_newreno_idle(pcb);
-	edge = window_end(pcb);
-	while (rec->tx_next != NULL) {
-		struct rte_mbuf *seg = rec->tx_next;
-		uint32_t bytes = slice_choose(pcb, seg, edge), end = rec->snd_nxt + bytes;
-		uint8_t flags = data_flags(pcb, end);
-
-		if (bytes == 0)
-			break;
-		if (!slice_send(pcb, seg, rec->snd_nxt - hz_seg_seq(seg), bytes, flags))
-			return false;
-		rec->snd_nxt = end + ((flags & HZ_TCP_FIN) != 0);
-		if (end == hz_seg_end(seg))
-			rec->tx_next = hz_seg_next(seg);
-	}
-	if (rec->tx_next != NULL && rec->snd_nxt == pcb->snd_una)
-		persist_arm(pcb);
-	return true;
+	count += hz_tcp_reasm_blocks(pcb, block + count, max - count);
+	return count > 0 ? hz_tcp_opts_sack(options, block, count) : 0;
 }
 
 static bool ack_send(struct hz_tcp_pcb *pcb)
 {
-	struct hz_tcp_sack_block block[HZ_TCP_SACK_BLOCKS_MAX];
 	uint8_t options[HZ_TCP_OPTIONS_MAX];
-	size_t count = 0, bytes = 0;
+	size_t bytes = 0;
 
-	if ((pcb->flags & HZ_TCP_F_SACK) && pcb->rec != NULL && pcb->rec->reasm != NULL) {
-		size_t max = HZ_TCP_SACK_BLOCKS_MAX - ((pcb->flags & HZ_TCP_F_TS) != 0);
-
-		count = hz_tcp_reasm_blocks(pcb, block, max);
-		bytes = hz_tcp_opts_sack(options, block, count);
-	}
+	if ((pcb->flags & HZ_TCP_F_SACK) && pcb->rec != NULL)
+		bytes = sack_options(pcb, options);
 	/* A keep-alive probe is an ACK from before the window, which must be answered: RFC 9293 3.8.4. */
 	return control_send(pcb, control_seq(pcb) - ((pcb->flags & HZ_TCP_F_KEEP_PROBE) != 0),
 	                    HZ_TCP_ACK, options, bytes);
@@ -353,14 +175,15 @@ static bool ack_send(struct hz_tcp_pcb *pcb)
 /* Duplicate ACKs must be pure to count as such; with SACK one says it all. */
 static bool dup_acks_send(struct hz_tcp_pcb *pcb)
 {
-	uint32_t left = pcb->flags & HZ_TCP_F_SACK ? HZ_MIN(pcb->dup_acks_owed, 1u)
-	                                           : HZ_MIN(pcb->dup_acks_owed, DUP_ACKS_PER_TURN);
+	uint32_t left = pcb->flags & HZ_TCP_F_SACK
+	                        ? HZ_MIN(pcb->rec->dup_acks_owed, 1u)
+	                        : HZ_MIN(pcb->rec->dup_acks_owed, DUP_ACKS_PER_TURN);
 
 	for (; left > 0; left--) {
 		if (!ack_send(pcb))
 			return false;
 	}
-	pcb->dup_acks_owed = 0;
+	pcb->rec->dup_acks_owed = 0;
 	pcb->flags &= ~(uint32_t)HZ_TCP_F_ACK_DUP;
 	return true;
 }
@@ -384,24 +207,14 @@ static bool acks_decide(struct hz_tcp_pcb *pcb)
 void hz_tcp_out_flush(struct hz_tcp_pcb *pcb)
 {
 	if (pcb->state == HZ_TCP_SYN_RCVD || pcb->state == HZ_TCP_SYN_SENT) {
-		if (pcb->snd_max == pcb->snd_una || (pcb->flags & HZ_TCP_F_RTX_HEAD))
+		if (pcb->snd_max == pcb->snd_una || (pcb->flags & HZ_TCP_F_SYN_AGAIN))
 			syn_send(pcb);
 		else if (pcb->flags & HZ_TCP_F_ACK_NOW)
 			ack_send(pcb);
 		return;
 	}
-	if ((pcb->flags & HZ_TCP_F_RTX_HEAD) && !head_resend(pcb))
-		return;
-	if ((pcb->flags & HZ_TCP_F_PROBE) && !probe_send(pcb))
-		return;
-	if (!data_send(pcb))
-		return;
-	if ((pcb->flags & HZ_TCP_F_FIN_OUT) && hz_tcp_rec_snd_nxt(pcb) == pcb->snd_end) {
-		if (!fin_send(pcb))
-			return;
-		pcb->rec->snd_nxt = pcb->snd_end + 1;
-	}
-	acks_decide(pcb);
+	if (hz_tcp_send(pcb))
+		acks_decide(pcb);
 }
 
 void hz_tcp_out_reset(struct hz_tcp_pcb *pcb)

@@ -10,6 +10,16 @@
  * a buffer was missing and the rest must wait for the next turn. */
 void hz_tcp_out_flush(struct hz_tcp_pcb *pcb);
 
+/* A buffer for it; NULL: sets HZ_TCP_F_NO_MBUF. */
+struct rte_mbuf *hz_tcp_out_alloc(struct hz_tcp_pcb *pcb, bool for_control);
+
+/* Takes over mbuf, whose data is bytes of payload with the folded sum csum. */
+void hz_tcp_out_data(struct hz_tcp_pcb *pcb, struct rte_mbuf *mbuf, uint32_t seq, uint32_t bytes,
+                     uint8_t flags, uint16_t csum);
+
+/* A segment without payload and options. False: no buffer. */
+bool hz_tcp_out_control(struct hz_tcp_pcb *pcb, uint32_t seq, uint8_t flags);
+
 /* RST of an established connection. Not repeated when no buffer is left: the next segment of the peer
  * finds no connection and is answered then. */
 void hz_tcp_out_reset(struct hz_tcp_pcb *pcb);

@@ -28,7 +28,7 @@ enum hz_tcp_flag {
 	HZ_TCP_F_TURN = 1u << 2,       /* on the turn list */
 	HZ_TCP_F_ACK_NOW = 1u << 3,    /* an ACK, on data or alone */
 	HZ_TCP_F_ACK_DUP = 1u << 4,    /* duplicate ACKs, which must be pure (dup_acks_owed) */
-	HZ_TCP_F_RTX_HEAD = 1u << 5,   /* the oldest segment again */
+	HZ_TCP_F_SYN_AGAIN = 1u << 5,  /* our SYN or SYN-ACK again */
 	HZ_TCP_F_PROBE = 1u << 6,      /* one byte into a closed window */
 	HZ_TCP_F_ABORT = 1u << 7,      /* RST, then close */
 	HZ_TCP_F_NO_MBUF = 1u << 8,    /* something could not be sent; again next turn */
@@ -40,10 +40,10 @@ enum hz_tcp_flag {
 	HZ_TCP_F_FIN_SEEN = 1u << 14,  /* the peer's FIN arrived, perhaps out of order */
 	HZ_TCP_F_FIN_IN = 1u << 15,    /* all before the peer's FIN arrived too */
 	HZ_TCP_F_EOF_DONE = 1u << 16,  /* on_eof was called */
-	HZ_TCP_F_RECOVERY = 1u << 17,  /* NewReno fast recovery, RFC 6582 */
+	HZ_TCP_F_REORDERS = 1u << 17,  /* the path was seen to reorder, RFC 8985 */
 	HZ_TCP_F_PERSIST = 1u << 18,   /* rtx_at is the next window probe */
 	HZ_TCP_F_RETRIED = 1u << 19,   /* the SYN-ACK was sent more than once */
-	HZ_TCP_F_PARTIAL = 1u << 13,   /* a partial ACK came in this recovery */
+	HZ_TCP_F_TLP = 1u << 13,       /* the flush owes a tail loss probe */
 	HZ_TCP_F_HALF_OPEN = 1u << 20, /* counted in half_open_count */
 	HZ_TCP_F_WINDOW_1 = 1u << 27,  /* two bits: how often the receive window was doubled */
 	HZ_TCP_F_WINDOW_2 = 1u << 28,
@@ -106,8 +106,8 @@ struct hz_tcp_pcb {
 	uint16_t snd_wnd_max;                /* as on the wire, not scaled */
 	uint8_t retries;                     /* timeouts since the last progress */
 	uint8_t rto_shift;
-	uint8_t dup_acks_owed;
-	uint8_t close_why;    /* enum hz_close_why, once CLOSED */
+	uint8_t reorder_steps : 3, reorder_rounds : 5; /* RFC 8985 6.2 step 4 */
+	uint8_t close_why;                             /* enum hz_close_why, once CLOSED */
 	uint16_t retransmits; /* segments sent again, stops at its maximum */
 };
 _Static_assert(offsetof(struct hz_tcp_pcb, snd_wnd) == 64, "identity and input: one line");

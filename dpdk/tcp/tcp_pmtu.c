@@ -3,8 +3,7 @@
 #include "net/flow_hash.h"
 #include "net/ip_hdr.h"
 #include "tcp/tcp_in.h"
-#include "tcp/tcp_rec.h"
-#include "tcp/tcp_rto.h"
+#include "tcp/tcp_recovery.h"
 #include "tcp/tcp_seg.h"
 #include "tcp/tcp_stack.h"
 
@@ -59,7 +58,7 @@ static bool too_big(struct hz_tcp_pcb *pcb, const struct hz_tcp_icmp *icmp)
 	pcb->snd_mss = (uint16_t)mss;
 	hz_tcp_count(hz_tcp_of(pcb), HZ_COUNTER_pmtu_lowered);
 	/* What was cut too large is lost, but not to congestion: RFC 1191 6.5. */
-	hz_tcp_rto_go_back(pcb);
+	hz_tcp_recovery_resend(pcb);
 	hz_tcp_pcb_touch(pcb);
 	return true;
 }

@@ -36,6 +36,17 @@ static void drop_covered(struct hz_tcp_pcb *pcb, struct rte_mbuf *prev, uint32_t
 		pcb->rec->reasm = next;
 }
 
+void hz_tcp_reasm_twice(struct hz_tcp_pcb *pcb, uint32_t start, uint32_t end)
+{
+	struct hz_tcp_rec *rec;
+
+	if (!(pcb->flags & HZ_TCP_F_SACK) || start == end)
+		return;
+	rec = hz_tcp_rec_need(pcb);
+	rec->dsack_start = start;
+	rec->dsack_end = end;
+}
+
 bool hz_tcp_reasm_put(struct hz_tcp_pcb *pcb, struct rte_mbuf *mbuf, uint32_t seq,
                       const uint8_t *payload, uint32_t bytes)
 {
@@ -47,8 +58,10 @@ bool hz_tcp_reasm_put(struct hz_tcp_pcb *pcb, struct rte_mbuf *mbuf, uint32_t se
 		next = hz_seg_next(next);
 	}
 	pcb->rec->reasm_last = seq;
-	if (prev != NULL && hz_seq_geq(hz_seg_end(prev), end))
-		return false; /* nothing new */
+	if (prev != NULL && hz_seq_geq(hz_seg_end(prev), end)) {
+		hz_tcp_reasm_twice(pcb, seq, end);
+		return false;
+	}
 	if (prev != NULL && hz_seq_gt(hz_seg_end(prev), seq)) {
 		cut = hz_seg_end(prev) - seq;
 		seq += cut;

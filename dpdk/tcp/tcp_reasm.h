@@ -17,6 +17,9 @@ bool hz_tcp_reasm_put(struct hz_tcp_pcb *pcb, struct rte_mbuf *mbuf, uint32_t se
  * rcv_nxt is freed. */
 struct rte_mbuf *hz_tcp_reasm_pop(struct hz_tcp_pcb *pcb);
 
+/* [start, end) arrived although it was there: the next ACK says so, RFC 2883. */
+void hz_tcp_reasm_twice(struct hz_tcp_pcb *pcb, uint32_t start, uint32_t end);
+
 /* The contiguous blocks, at most max; the one that changed last comes first (RFC 2018 4). */
 size_t hz_tcp_reasm_blocks(const struct hz_tcp_pcb *pcb, struct hz_tcp_sack_block *block,
                            size_t max);

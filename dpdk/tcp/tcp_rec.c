@@ -12,7 +12,7 @@ struct hz_tcp_rec *hz_tcp_rec_take(struct hz_tcp_pcb *pcb)
 
 	assert(rec != NULL); /* one per connection */
 	memset(rec, 0, sizeof(*rec));
-	rec->snd_nxt = pcb->snd_max;
+	rec->snd_nxt = rec->fack = pcb->snd_max;
 	rec->recover = pcb->snd_una - 1;
 	pcb->rec = rec;
 	return rec;
@@ -29,6 +29,7 @@ void hz_tcp_rec_give(struct hz_tcp_pcb *pcb)
 	const struct hz_tcp_rec *rec = pcb->rec;
 
 	if (pcb->snd_una != pcb->snd_max || rec->reasm != NULL || rec->hold.bytes > 0 ||
+	    rec->dsack_start != rec->dsack_end || (pcb->flags & HZ_TCP_F_ACK_DUP) ||
 	    (pcb->flags & (HZ_TCP_F_FIN_SEEN | HZ_TCP_F_FIN_IN)) == HZ_TCP_F_FIN_SEEN)
 		return;
 	rec_put(pcb);

@@ -1,8 +1,7 @@
 #include "tcp/tcp_rto.h"
 
-#include "tcp/cc_newreno.h"
 #include "tcp/tcp_pmtu.h"
-#include "tcp/tcp_rec.h"
+#include "tcp/tcp_recovery.h"
 #include "tcp/tcp_timer.h"
 
 #define CLOCK_GRANULARITY_US 1000u /* RFC 6298 2.3's G */
@@ -65,20 +64,8 @@ static void probe(struct hz_tcp_pcb *pcb)
 	hz_tcp_pcb_touch(pcb);
 }
 
-void hz_tcp_rto_go_back(struct hz_tcp_pcb *pcb)
-{
-	struct hz_tcp_rec *rec = pcb->rec;
-
-	rec->snd_nxt = pcb->snd_una;
-	rec->tx_next = rec->tx_head;
-	rec->rtt_start_ns = 0; /* Karn: no sample from what is sent twice */
-	rec->recover = pcb->snd_max;
-	rec->dup_acks = 0;
-}
-
 void hz_tcp_rto_fire(struct hz_tcp_pcb *pcb)
 {
-	uint32_t flight = pcb->snd_max - pcb->snd_una;
 	uint32_t retries_max = HZ_LIMIT_retries_max;
 	bool is_opening = pcb->state == HZ_TCP_SYN_RCVD || pcb->state == HZ_TCP_SYN_SENT;
 
@@ -96,17 +83,14 @@ void hz_tcp_rto_fire(struct hz_tcp_pcb *pcb)
 		give_up(pcb);
 		return;
 	}
-	if (!is_opening) {
+	if (is_opening) {
+		pcb->flags |= HZ_TCP_F_SYN_AGAIN;
+	} else if (pcb->rec != NULL) {
 		hz_tcp_pmtu_timeout(pcb);
-		hz_cc_newreno_timeout(pcb, flight, pcb->retries == 0);
+		hz_tcp_recovery_timeout(pcb);
 	}
 	pcb->retries++;
 	if (pcb->rto_shift < RTO_SHIFT_MAX)
 		pcb->rto_shift++;
-	pcb->flags &= ~(uint32_t)(HZ_TCP_F_RECOVERY | HZ_TCP_F_RTX_HEAD);
-	if (pcb->rec == NULL)
-		pcb->flags |= HZ_TCP_F_RTX_HEAD; /* the SYN */
-	else
-		hz_tcp_rto_go_back(pcb);
 	hz_tcp_pcb_touch(pcb);
 }

@@ -19,10 +19,6 @@ void hz_tcp_rto_sample(struct hz_tcp_pcb *pcb, uint64_t rtt_ns);
 /* Now plus the backed-off timeout, in ticks. */
 uint32_t hz_tcp_rto_deadline(const struct hz_tcp_pcb *pcb);
 
-/* Everything from snd_una on is sent again, as the window allows; ACKs of what did arrive move snd_nxt past
- * it. The connection has a recovery block. */
-void hz_tcp_rto_go_back(struct hz_tcp_pcb *pcb);
-
 /* The retransmission or persist timer expired. */
 void hz_tcp_rto_fire(struct hz_tcp_pcb *pcb);
 

@@ -3,6 +3,7 @@
 #define HZ_TCP_STACK_H
 
 #include "core/pool.h"
+#include "tcp/cc.h"
 #include "tcp/tcp.h"
 #include "tcp/tcp_pcb.h"
 #include "tcp/tcp_table.h"
@@ -53,6 +54,7 @@ struct hz_tcp {
 	struct rte_mbuf *reserved_in;
 	uint32_t reserved_bytes;
 
+	const struct hz_cc_ops *cc;
 	const struct hz_proto_ops *protos[HZ_TCP_PROTOS_MAX]; /* 0: of every listener */
 
 	uint32_t half_open_count;

@@ -1,6 +1,7 @@
 #include "tcp/tcp_timer.h"
 
 #include "tcp/tcp_idle.h"
+#include "tcp/tcp_rack.h"
 #include "tcp/tcp_rto.h"
 #include "tcp/tcp_stack.h"
 #include "tcp/tcp_stream.h"
@@ -19,11 +20,13 @@ static uint32_t earlier(uint32_t a, uint32_t b)
 
 void hz_tcp_timer_update(struct hz_tcp_pcb *pcb)
 {
+	uint32_t early_at = pcb->rec != NULL ? pcb->rec->early_at : 0;
 	uint32_t first =
 		earlier(earlier(pcb->rtx_at, pcb->delack_at), earlier(pcb->app_at, pcb->state_at));
 	struct hz_tcp *tcp = hz_tcp_of(pcb);
 	uint64_t now, at;
 
+	first = earlier(first, early_at);
 	if (first == 0 || (hz_timer_is_armed(&pcb->timer) &&
 	                   hz_seq_leq((uint32_t)pcb->timer.deadline_tick, first)))
 		return;
@@ -41,6 +44,8 @@ void hz_tcp_timer_fire(void *ctx, struct hz_timer *timer)
 		return;
 	if (is_due(tcp, pcb->state_at))
 		hz_tcp_idle_fire(pcb);
+	if (pcb->rec != NULL && is_due(tcp, pcb->rec->early_at))
+		hz_tcp_rack_fire(pcb);
 	if (is_due(tcp, pcb->rtx_at))
 		hz_tcp_rto_fire(pcb);
 	if (is_due(tcp, pcb->delack_at)) {

@@ -34,6 +34,8 @@ static const char *compare(const struct seg *want, const struct seg *got, unsign
 		return "flags";
 	if (want->bytes != got->bytes)
 		return "len";
+	if (want->ecn != got->ecn)
+		return "ecn";
 	if ((has & SEG_HAS_SEQ) && want->seq != got->seq)
 		return "seq";
 	if ((has & SEG_HAS_ACK) && want->ack != got->ack)
@@ -343,7 +345,11 @@ static bool line_run(struct script *script, char *line)
 	if (strncmp(line, "< ", 2) == 0)
 		return expect_segment(script, line + 2);
 	if (line[0] == '+') {
-		world_advance(&script->world, (uint64_t)(strtod(line + 1, NULL) * 1e9 + 0.5));
+		char *unit;
+		double time = strtod(line + 1, &unit);
+
+		world_advance(&script->world,
+		              (uint64_t)(time * (strcmp(unit, "ms") == 0 ? 1e6 : 1e9) + 0.5));
 		return true;
 	}
 	if (strncmp(line, "connect", 7) == 0)

@@ -8,8 +8,8 @@ static const struct {
 	const char *name;
 	uint8_t bit;
 } flag_names[] = {
-	{ "FIN", HZ_TCP_FIN }, { "SYN", HZ_TCP_SYN }, { "RST", HZ_TCP_RST },
-	{ "PSH", HZ_TCP_PSH }, { "ACK", HZ_TCP_ACK }, { "URG", HZ_TCP_URG },
+	{ "FIN", HZ_TCP_FIN }, { "SYN", HZ_TCP_SYN }, { "RST", HZ_TCP_RST }, { "PSH", HZ_TCP_PSH },
+	{ "ACK", HZ_TCP_ACK }, { "URG", HZ_TCP_URG }, { "ECE", HZ_TCP_ECE }, { "CWR", HZ_TCP_CWR },
 };
 
 static const char *flags_parse(char *word, uint8_t *flags)
@@ -127,6 +127,8 @@ static bool field_parse(const char *word, struct words *words, struct seg *seg, 
 		seg->bytes = number(words);
 	else if (strcmp(word, "port") == 0)
 		seg->source_port = number(words);
+	else if (strcmp(word, "ecn") == 0)
+		seg->ecn = (uint8_t)number(words);
 	else if (strcmp(word, "doff") == 0)
 		seg->data_offset = (uint8_t)number(words);
 	else if (strcmp(word, "badsum") == 0)
@@ -177,7 +179,10 @@ void seg_print(const struct seg *seg, char *to, size_t room)
 			comma = ",";
 		}
 	}
-	fprintf(out, " seq %u ack %u win %u len %u <", seg->seq, seg->ack, seg->window, seg->bytes);
+	fprintf(out, " seq %u ack %u win %u len %u ", seg->seq, seg->ack, seg->window, seg->bytes);
+	if (seg->ecn != 0)
+		fprintf(out, "ecn %u ", seg->ecn);
+	fprintf(out, "<");
 	if (seg->mss != 0)
 		fprintf(out, "mss %u ", seg->mss);
 	if (seg->has_sackok)

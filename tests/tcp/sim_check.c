@@ -3,6 +3,7 @@
 #include "tcp/tcp_isn.h"
 #include "tcp/tcp_rec.h"
 #include "tcp/tcp_rto.h"
+#include "tcp/tcp_sack.h"
 #include "tcp/tcp_seg.h"
 #include "tcp/tcp_timer.h"
 #include <errno.h>
@@ -139,6 +140,38 @@ static const char *output_check(const struct hz_tcp_pcb *pcb)
 	return NULL;
 }
 
+/* The sums of the scoreboard are those of its marks. */
+static const char *scoreboard_check(const struct hz_tcp_pcb *pcb)
+{
+	const struct hz_tcp_rec *rec = pcb->rec;
+	uint32_t sacked = (rec->fin_marks & HZ_SEG_SACKED) != 0, sacked_count = 0;
+	uint32_t lost = (rec->fin_marks & HZ_SEG_LOST) != 0;
+	uint32_t retx = (rec->fin_marks & HZ_SEG_RETX) != 0;
+
+	for (const struct rte_mbuf *seg = rec->tx_head; seg != NULL; seg = hz_seg_next(seg)) {
+		uint32_t bytes = hz_tcp_sack_outstanding(pcb, seg);
+
+		RULE(!hz_seg_has(seg, HZ_SEG_SACKED) || !hz_seg_has(seg, HZ_SEG_LOST | HZ_SEG_RETX),
+		     "a segment is SACKed and lost");
+		RULE(!hz_seg_has(seg, HZ_SEG_RETX) || hz_seg_has(seg, HZ_SEG_LOST),
+		     "a segment was sent again and is not lost");
+		RULE(bytes > 0 || !hz_seg_has(seg, HZ_SEG_SACKED | HZ_SEG_LOST | HZ_SEG_RETX),
+		     "a segment that was not sent has marks");
+		sacked += hz_seg_has(seg, HZ_SEG_SACKED) ? bytes : 0;
+		sacked_count += hz_seg_has(seg, HZ_SEG_SACKED);
+		lost += hz_seg_has(seg, HZ_SEG_LOST) ? bytes : 0;
+		retx += hz_seg_has(seg, HZ_SEG_RETX) ? bytes : 0;
+	}
+	RULE(sacked == rec->sacked && lost == rec->lost && retx == rec->retx,
+	     "the scoreboard is miscounted");
+	RULE(sacked_count == rec->sacked_count, "SACKed segments are miscounted");
+	RULE(rec->phase != HZ_TCP_OPEN || rec->lost == 0 || !(pcb->flags & HZ_TCP_F_SACK),
+	     "something is lost and nothing repairs it");
+	RULE(rec->early == HZ_TCP_EARLY_NONE || rec->early_at != 0,
+	     "an early timer without a time");
+	return NULL;
+}
+
 static const char *input_check(const struct hz_tcp_pcb *pcb)
 {
 	uint32_t at = pcb->rcv_nxt, count = 0, bytes = 0;
@@ -181,7 +214,8 @@ static const char *timers_check(const struct hz_tcp_pcb *pcb)
 
 static const char *armed_check(const struct hz_tcp_pcb *pcb)
 {
-	const uint32_t at[] = { pcb->rtx_at, pcb->delack_at, pcb->app_at, pcb->state_at };
+	const uint32_t at[] = { pcb->rtx_at, pcb->delack_at, pcb->app_at, pcb->state_at,
+		                pcb->rec != NULL ? pcb->rec->early_at : 0 };
 
 	for (unsigned i = 0; i < HZ_ARRAY_LEN(at); i++) {
 		RULE(at[i] == 0 || hz_timer_is_armed(&pcb->timer), "a deadline, but no timer");
@@ -201,6 +235,8 @@ static const char *pcb_check(const struct hz_tcp_pcb *pcb)
 		why = idle_check(pcb);
 	if (why == NULL && pcb->rec != NULL && is_synchronised(pcb))
 		why = output_check(pcb);
+	if (why == NULL && pcb->rec != NULL && is_synchronised(pcb))
+		why = scoreboard_check(pcb);
 	if (why == NULL && pcb->rec != NULL)
 		why = input_check(pcb);
 	if (why == NULL)

@@ -273,6 +273,14 @@ static uint8_t *put_options(const struct world *world, uint8_t *at, const struct
 		at = put16(at, 0x0103);
 		at = put16(at, 0x0300u | seg->wscale);
 	}
+	if (seg->sack_count > 0) {
+		at = put16(at, 0x0101);
+		at = put16(at, 0x0502 + 8 * seg->sack_count);
+	}
+	for (uint32_t i = 0; i < seg->sack_count; i++) {
+		at = put32(at, world->isn_us + seg->sack[i].start);
+		at = put32(at, world->isn_us + seg->sack[i].end);
+	}
 	while ((at - from) % 4 != 0)
 		*at++ = 1;
 	return at;
@@ -290,20 +298,20 @@ uint8_t *world_link(const struct world *world, uint8_t *at)
 }
 
 static uint8_t *put_ip(const struct world *world, uint8_t *at, const struct hz_addr *src,
-                       const struct hz_addr *dst, uint32_t l4_bytes)
+                       const struct hz_addr *dst, uint32_t l4_bytes, uint8_t ecn)
 {
 	uint16_t csum;
 	uint8_t *ip = at;
 
 	if (world->is_v6) {
-		at = put32(at, 0x60000000);
+		at = put32(at, 0x60000000 | (uint32_t)ecn << 20);
 		at = put16(at, l4_bytes);
 		at = put16(at, 0x0640);
 		memcpy(at, src->byte, 16);
 		memcpy(at + 16, dst->byte, 16);
 		return at + 32;
 	}
-	at = put16(put16(at, 0x4500), 20 + l4_bytes);
+	at = put16(put16(at, 0x4500u | ecn), 20 + l4_bytes);
 	at = put16(put16(at, 7), 0x4000);
 	at = put16(put16(at, 0x4006), 0);
 	memcpy(at, src->byte + 12, 4);
@@ -349,7 +357,7 @@ size_t world_frame(const struct world *world, const struct seg *seg, uint8_t *fr
 	if (seg->has_bad_checksum)
 		csum ^= 0x5555;
 	memcpy(tcp + 16, &csum, 2);
-	end = put_ip(world, world_link(world, frame), &src, &dst, l4_bytes);
+	end = put_ip(world, world_link(world, frame), &src, &dst, l4_bytes, seg->ecn);
 	memcpy(end, tcp, l4_bytes);
 	end += l4_bytes;
 	while (end - frame < 60)
@@ -525,24 +533,31 @@ static const char *read_ip(struct world *world, const uint8_t *ip, size_t bytes,
 {
 	uint32_t hops = world->hop_limit != 0 ? world->hop_limit : 64;
 	struct hz_addr ours, peer;
+	const char *why;
 
 	world_address(world, 2, &ours);
 	world_address(world, 1, &peer);
 	if (world->is_v6) {
-		if (bytes < 60 || get32(ip) != (0x60000000u | (uint32_t)world->dscp << 22) ||
+		if (bytes < 60 ||
+		    (get32(ip) & ~(3u << 20)) != (0x60000000u | (uint32_t)world->dscp << 22) ||
 		    get16(ip + 4) != bytes - 40 || ip[6] != 6 || ip[7] != hops ||
 		    memcmp(ip + 8, ours.byte, 16) != 0 || memcmp(ip + 24, peer.byte, 16) != 0)
 			return "wrong IPv6 header sent";
-		return read_tcp(world, ip + 40, (uint32_t)bytes - 40, seg);
+		why = read_tcp(world, ip + 40, (uint32_t)bytes - 40, seg);
+		seg->ecn = (uint8_t)(ip[1] >> 4 & 3);
+		return why;
 	}
-	if (bytes < 40 || ip[0] != 0x45 || ip[1] != world->dscp << 2 || get16(ip + 2) != bytes ||
+	if (bytes < 40 || ip[0] != 0x45 || (ip[1] & ~3) != world->dscp << 2 ||
+	    get16(ip + 2) != bytes ||
 	    get16(ip + 6) != (world->fake.port.ifindex == 0 ? 0x4000u : 0u) || ip[8] != hops ||
 	    ip[9] != 6 || memcmp(ip + 12, ours.byte + 12, 4) != 0 ||
 	    memcmp(ip + 16, peer.byte + 12, 4) != 0)
 		return "wrong IPv4 header sent";
 	if (hz_csum_finish(hz_csum_add(0, ip, 20)) != 0)
 		return "wrong IPv4 checksum sent";
-	return read_tcp(world, ip + 20, (uint32_t)bytes - 20, seg);
+	why = read_tcp(world, ip + 20, (uint32_t)bytes - 20, seg);
+	seg->ecn = ip[1] & 3;
+	return why;
 }
 
 int world_capture(struct world *world, struct seg *seg, const char **why)

@@ -18,6 +18,7 @@ struct seg {
 	uint32_t window;   /* as on the wire */
 	uint32_t bytes;
 	uint8_t flags;
+	uint8_t ecn; /* of the IP header */
 	bool has_ts, has_wscale, has_sackok;
 	uint16_t mss; /* 0: no option */
 	uint8_t wscale;

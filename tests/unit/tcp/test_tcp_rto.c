@@ -1,6 +1,5 @@
 #include "hz_test.h"
 
-#include "tcp/cc_newreno.h"
 #include "tcp/tcp_rec.h"
 #include "tcp/tcp_rto.h"
 #include "tcp/tcp_timer.h"
@@ -79,67 +78,7 @@ static void rto_backoff_doubles_and_sample_ends_it(void)
 	CU_ASSERT(rto_ms() < 300);
 }
 
-static void newreno_initial_window_follows_rfc6928(void)
-{
-	opened();
-	hz_cc_newreno_open(&pcb, false);
-	CU_ASSERT_EQUAL(pcb.cwnd, 10000);
-	pcb.snd_mss = 1460;
-	hz_cc_newreno_open(&pcb, false);
-	CU_ASSERT_EQUAL(pcb.cwnd, 14600);
-	pcb.snd_mss = 8000;
-	hz_cc_newreno_open(&pcb, false);
-	CU_ASSERT_EQUAL(pcb.cwnd, 16000);
-	hz_cc_newreno_open(&pcb, true);
-	CU_ASSERT_EQUAL(pcb.cwnd, 8000);
-}
-
-static void newreno_grows_only_a_window_in_use(void)
-{
-	opened();
-	hz_cc_newreno_open(&pcb, false);
-	hz_cc_newreno_acked(&pcb, 1000, 1000);
-	CU_ASSERT_EQUAL(pcb.cwnd, 10000);
-	hz_cc_newreno_acked(&pcb, 1000, 10000);
-	CU_ASSERT_EQUAL(pcb.cwnd, 11000);
-	hz_cc_newreno_acked(&pcb, 9000, 10000); /* a stretched ACK counts two segments, RFC 3465 */
-	CU_ASSERT_EQUAL(pcb.cwnd, 13000);
-	pcb.ssthresh = 13000; /* one segment per window from here on */
-	for (unsigned i = 0; i < 13; i++)
-		hz_cc_newreno_acked(&pcb, 1000, 13000);
-	CU_ASSERT_EQUAL(pcb.cwnd, 14000);
-	for (unsigned i = 0; i < 1000000; i++)
-		hz_cc_newreno_acked(&pcb, 1000, pcb.cwnd);
-	CU_ASSERT(pcb.cwnd <= 2 * HZ_LIMIT_tx_bytes_max);
-}
-
-static void newreno_halves_on_loss_and_never_below_two(void)
-{
-	opened();
-	hz_cc_newreno_open(&pcb, false);
-	hz_cc_newreno_enter(&pcb, 10000);
-	CU_ASSERT_EQUAL(pcb.ssthresh, 5000);
-	CU_ASSERT_EQUAL(pcb.cwnd, 8000);
-	hz_cc_newreno_inflate(&pcb);
-	CU_ASSERT_EQUAL(pcb.cwnd, 9000);
-	hz_cc_newreno_partial(&pcb, 2000);
-	CU_ASSERT_EQUAL(pcb.cwnd, 8000);
-	hz_cc_newreno_partial(&pcb, 500000); /* more than the window */
-	CU_ASSERT_EQUAL(pcb.cwnd, 2000);
-	hz_cc_newreno_leave(&pcb, 50000);
-	CU_ASSERT_EQUAL(pcb.cwnd, 5000);
-	hz_cc_newreno_leave(&pcb, 0);
-	CU_ASSERT_EQUAL(pcb.cwnd, 2000);
-	hz_cc_newreno_timeout(&pcb, 1000, true);
-	CU_ASSERT_EQUAL(pcb.ssthresh, 2000);
-	CU_ASSERT_EQUAL(pcb.cwnd, 1000);
-	hz_cc_newreno_timeout(&pcb, 100000, false);
-	CU_ASSERT_EQUAL(pcb.ssthresh, 2000);
-}
-
 HZ_SUITE(tcp_rto, CASE(rto_before_any_sample_is_one_second),
          CASE(rto_of_first_sample_is_three_times_it),
          CASE(rto_of_second_sample_follows_rfc6298_2_3), CASE(rto_has_floor_and_ceiling),
-         CASE(rto_backoff_doubles_and_sample_ends_it), CASE(newreno_initial_window_follows_rfc6928),
-         CASE(newreno_grows_only_a_window_in_use),
-         CASE(newreno_halves_on_loss_and_never_below_two));
+         CASE(rto_backoff_doubles_and_sample_ends_it));

@@ -1,0 +1,41 @@
+/* Congestion control: an algorithm is four functions over a connection's cwnd, ssthresh and a few words
+ * of its own, which live as long as something is under way. When what happened is decided elsewhere
+ * (tcp_recovery.c); here are only numbers. All windows are in bytes. */
+#ifndef HZ_CC_H
+#define HZ_CC_H
+
+#include "core/limits.h"
+#include "tcp/tcp_pcb.h"
+
+/* Nothing above this is ever in flight; also keeps sums below 2^31. */
+#define HZ_CC_CWND_MAX (2u * HZ_LIMIT_tx_bytes_max)
+
+union hz_cc_state {
+	struct {
+		uint32_t acked; /* bytes towards the next increment, RFC 3465 */
+	} newreno;
+};
+
+struct hz_cc_ops {
+	const char *name;
+	/* acked new bytes outside of recovery; flight were outstanding before. Grows only a window that
+	 * was in use. */
+	void (*acked)(struct hz_tcp_pcb *pcb, uint32_t acked, uint32_t flight);
+	/* Losses, or a mark of congestion: the new ssthresh. */
+	uint32_t (*ssthresh)(struct hz_tcp_pcb *pcb, uint32_t flight);
+	/* cwnd was set from outside: after a timeout, an idle time, the end of a recovery or its undo. */
+	void (*moved)(struct hz_tcp_pcb *pcb);
+};
+
+extern const struct hz_cc_ops hz_cc_newreno_ops; /* RFC 5681, RFC 3465 */
+
+/* Established: initial window of RFC 6928, or one segment when the handshake lost a packet (RFC 5681 3.1). */
+void hz_cc_open(struct hz_tcp_pcb *pcb, bool had_loss);
+
+/* Nothing was sent for longer than a timeout: restart window, RFC 5681 4.1. */
+void hz_cc_idle(struct hz_tcp_pcb *pcb);
+
+/* Slow start, RFC 3465 2.2 with L = 2. Returns the bytes acknowledged that it left over, 0: all used. */
+uint32_t hz_cc_slow_start(struct hz_tcp_pcb *pcb, uint32_t acked, uint32_t flight);
+
+#endif
