@@ -238,6 +238,34 @@ static void frame_with_mapped_or_loopback_v6_source_is_dropped(void)
 	expect_drop(&port, &frame, HZ_COUNTER_drop_source);
 	memcpy(src, "\0\0\0\0\0\0\0\0\0\0\xff\xff\x0a\x07\x00\x01", 16);
 	expect_drop(&port, &frame, HZ_COUNTER_drop_source);
+	memset(src + 10, 0, 2); /* v4-compatible, RFC 4291 2.5.5.1 */
+	expect_drop(&port, &frame, HZ_COUNTER_drop_source);
+	memset(src + 16, 0, 15); /* and as a destination; ends with 2 */
+	memcpy(src, "\xfd", 1);
+	expect_drop(&port, &frame, HZ_COUNTER_drop_not_ours);
+	CU_ASSERT_EQUAL(fake_port_close(&port), 0);
+}
+
+static void frame_from_itself_or_from_no_station_is_dropped(void)
+{
+	static const uint8_t none[6];
+	struct frame frame;
+
+	opened(&port);
+	for (unsigned is_v6 = 0; is_v6 < 2; is_v6++) {
+		size_t addresses = is_v6 ? 8 : 12, bytes = is_v6 ? 16 : 4;
+
+		frame = frame_of(is_v6, 0);
+		memcpy(frame.bytes + frame.l3 + addresses,
+		       frame.bytes + frame.l3 + addresses + bytes, bytes);
+		sum_ip(&frame);
+		expect_drop(&port, &frame, HZ_COUNTER_drop_source);
+		frame = frame_of(is_v6, 0);
+		frame.bytes[6] |= 1; /* an answer would go to a group */
+		expect_drop(&port, &frame, HZ_COUNTER_drop_source);
+		memcpy(frame.bytes + 6, none, 6);
+		expect_drop(&port, &frame, HZ_COUNTER_drop_source);
+	}
 	CU_ASSERT_EQUAL(fake_port_close(&port), 0);
 }
 
@@ -339,6 +367,7 @@ HZ_SUITE(net_in, CASE(frame_with_tags_fills_packet), CASE(frame_with_padding_is_
          CASE(frame_cut_anywhere_is_drop_short), CASE(frame_with_lying_ip_length_is_drop_short),
          CASE(frame_with_bad_ip_field_is_dropped_by_reason),
          CASE(frame_with_mapped_or_loopback_v6_source_is_dropped),
+         CASE(frame_from_itself_or_from_no_station_is_dropped),
          CASE(frame_of_other_kind_is_dropped_by_reason),
          CASE(checksum_with_any_flipped_bit_is_dropped),
          CASE(flow_hash_depends_on_tuple_and_key_only), CASE(random_frames_never_leave_the_buffer));

@@ -1,5 +1,6 @@
 /* A port on a real AF_XDP socket: what leaves and what arrives, byte by byte, and what happens when the
  * link goes down or away. libxdp attaches its default program, as nothing else is on the interface. */
+#include "content.h"
 #include "hz_test.h"
 #include "port/link_watch.h"
 #include "port/port_af_xdp.h"
@@ -270,6 +271,25 @@ static void af_xdp_port_descriptor_wakes_on_frame(void)
 	CU_ASSERT(port_gets(100, 3));
 }
 
+static size_t take_far(uint8_t out[CONTENT_FRAME])
+{
+	ssize_t got = wire_receive(out);
+
+	return got > 0 ? (size_t)got : 0;
+}
+
+static void af_xdp_port_frames_are_exact_in_every_shape(void)
+{
+	const char *why;
+
+	if (!has_port())
+		return;
+	why = content_check(&port, take_far);
+	if (why != NULL)
+		fprintf(stderr, "content: %s\n", why);
+	CU_ASSERT_PTR_NULL(why);
+}
+
 static void af_xdp_port_describes_interface(void)
 {
 	if (!has_port())
@@ -406,6 +426,7 @@ HZ_SUITE(port_af_xdp, CASE(af_xdp_port_sends_byte_exact), CASE(af_xdp_port_full_
          CASE(af_xdp_port_sends_frame_of_other_pool), CASE(af_xdp_port_receives_byte_exact),
          CASE(af_xdp_port_idle_gives_every_buffer_back),
          CASE(af_xdp_port_descriptor_wakes_on_frame), CASE(af_xdp_port_describes_interface),
+         CASE(af_xdp_port_frames_are_exact_in_every_shape),
          CASE(af_xdp_open_of_bad_conf_is_named_error),
          CASE(af_xdp_ports_of_two_queues_open_beside_each_other),
          CASE(af_xdp_second_port_on_queue_is_refused_first_goes_on),
