@@ -34,6 +34,19 @@ static bool span_equals(struct hz_span span, const char *text)
 	return span.len == strlen(text) && memcmp(span.data, text, span.len) == 0;
 }
 
+/* Of the others those that do not contradict what we say ourselves. */
+static bool is_driver_word(struct hz_span word)
+{
+	static const char *const keys[] = { "bsize", "secret", "zero-copy", "owner-uid",
+		                            "owner-gid" };
+	struct hz_span value;
+
+	for (size_t i = 0; i < HZ_ARRAY_LEN(keys); i++)
+		if (word_is(word, keys[i], &value))
+			return true;
+	return false;
+}
+
 static int word_take(struct memif_words *words, struct hz_span word, struct hz_err *err)
 {
 	struct hz_span value;
@@ -51,15 +64,13 @@ static int word_take(struct memif_words *words, struct hz_span word, struct hz_e
 		if (hz_span_u64(value, &words->id) != 0 || words->id > ID_MAX)
 			return hz_err_set(err, -EINVAL, 2, "memif_args", "id=0",
 			                  "a memif id is 0 to %u", ID_MAX);
-	} else if (words->rest_count < HZ_ARRAY_LEN(words->rest) &&
-	           (word_is(word, "bsize", &value) || word_is(word, "secret", &value) ||
-	            word_is(word, "zero-copy", &value))) {
+	} else if (words->rest_count < HZ_ARRAY_LEN(words->rest) && is_driver_word(word)) {
 		words->rest[words->rest_count++] = word;
 	} else {
-		return hz_err_set(err, -EINVAL, 2, "memif_args",
-		                  "socket=PATH, role=, id=, bsize=, secret=, zero-copy=",
-		                  "'%.*s' means nothing to a memif", (int)word.len,
-		                  (const char *)word.data);
+		return hz_err_set(
+			err, -EINVAL, 2, "memif_args",
+			"socket=, role=, id=, bsize=, secret=, zero-copy=, owner-uid=, owner-gid=",
+			"'%.*s' means nothing to a memif", (int)word.len, (const char *)word.data);
 	}
 	return 0;
 }

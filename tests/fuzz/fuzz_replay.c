@@ -15,7 +15,7 @@ struct target {
 
 static const struct target targets[] = {
 	{ "h1", fuzz_h1_run },       { "chunked", fuzz_chunked_run },   { "site", fuzz_site_run },
-	{ "frame", fuzz_frame_run }, { "tcp_opts", fuzz_tcp_opts_run },
+	{ "frame", fuzz_frame_run }, { "tcp_opts", fuzz_tcp_opts_run }, { "host", fuzz_host_run },
 };
 
 /* An exact-size copy, so that a sanitizer sees over-reads. 0 or -1. */

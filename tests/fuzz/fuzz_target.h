@@ -11,6 +11,7 @@ int fuzz_chunked_run(const uint8_t *data, size_t size);
 int fuzz_site_run(const uint8_t *data, size_t size);
 int fuzz_frame_run(const uint8_t *data, size_t size);
 int fuzz_tcp_opts_run(const uint8_t *data, size_t size);
+int fuzz_host_run(const uint8_t *data, size_t size);
 
 #ifdef HZ_LIBFUZZER
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

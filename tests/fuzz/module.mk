@@ -4,7 +4,7 @@ UNIT_http_EXTRA := tests/fuzz/h1_oracle.c tests/support/fake_stream.c
 # The public request collections that unit_http reads are JSON.
 $(O)/tests/unit_http: HZ_LDFLAGS += -Wl,--push-state,--no-as-needed -ljansson -Wl,--pop-state
 
-FUZZ_TARGETS := h1 chunked site frame tcp_opts
+FUZZ_TARGETS := h1 chunked site frame tcp_opts host
 FUZZ_SECONDS ?= 60
 FUZZ_CC ?= clang-14
 FUZZ_RIG := tests/fuzz/h1_oracle.c tests/support/fake_stream.c tests/unit/http/http_rig.c
@@ -22,6 +22,9 @@ FUZZ_LIBS_site = $(call pkg_libs,yaml-0.1)
 FUZZ_SRCS_frame = $(FUZZ_TCP_RIG) $(wildcard dpdk/tcp/*.c dpdk/net/*.c userspace/telemetry/*.c userspace/core/*.c)
 FUZZ_LIBS_frame = $(call pkg_libs,libdpdk liburcu-qsbr)
 FUZZ_SRCS_tcp_opts = dpdk/tcp/tcp_opts.c
+FUZZ_SRCS_host = tests/support/fake_port.c $(wildcard dpdk/net/*.c userspace/telemetry/*.c) \
+	$(addprefix userspace/core/,endpoint.c rng.c clock.c)
+FUZZ_LIBS_host = $(call pkg_libs,libdpdk)
 
 TESTS += $(O)/tests/fuzz_replay
 $(O)/obj/tests/fuzz/%.o: PKG_CFLAGS := $(FUZZ_INCLUDES)
