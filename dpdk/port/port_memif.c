@@ -67,10 +67,10 @@ static int word_take(struct memif_words *words, struct hz_span word, struct hz_e
 	} else if (words->rest_count < HZ_ARRAY_LEN(words->rest) && is_driver_word(word)) {
 		words->rest[words->rest_count++] = word;
 	} else {
-		return hz_err_set(
-			err, -EINVAL, 2, "memif_args",
-			"socket=, role=, id=, bsize=, secret=, zero-copy=, owner-uid=, owner-gid=",
-			"'%.*s' means nothing to a memif", (int)word.len, (const char *)word.data);
+		return hz_err_set(err, -EINVAL, 2, "memif_args",
+		                  "socket=, role=, id=, bsize=, secret=, zero-copy=",
+		                  "'%.*s' means nothing to a memif", (int)word.len,
+		                  (const char *)word.data);
 	}
 	return 0;
 }

@@ -10,8 +10,8 @@
 #define HZ_PORT_MEMIF_PATH_MAX 108u
 
 /* The driver's arguments for queue number queue of a memif interface: given, where the user may say
- * role=server|client (server), socket=PATH (must), id=N (0; queue i has id N + i), bsize, secret,
- * owner-uid, owner-gid and zero-copy, completed by what follows from ring_slots. A path that begins with @ is abstract. 0, or
+ * role=server|client (server), socket=PATH (must), id=N (0; queue i has id N + i), bsize, secret and
+ * zero-copy, completed by what follows from ring_slots. A path that begins with @ is abstract. 0, or
  * -EINVAL with err filled (exit code 2). */
 int hz_port_memif_args(const char *given, uint16_t queue, uint32_t ring_slots,
                        char out[HZ_PORT_MEMIF_ARGS_MAX], struct hz_err *err);
