@@ -134,7 +134,8 @@ def conflicting_routes_are_refused_with_both_lines():
 
 @test
 def changed_listen_is_refused_as_needing_a_restart():
-    refused(rig(), text_of("b").replace("port: 80", "port: 81"), r"restart")
+    refused(rig(), text_of("b").replace("port: 80", "port: 81"),
+            r"(?s)listen cannot change while running.*then start hzd again")
 
 
 @test
