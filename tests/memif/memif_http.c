@@ -145,6 +145,8 @@ static const char *http_is_served(struct rig *rig)
 		why = peer_get(&peer, "/", "Hello, World!");
 	if (why == NULL)
 		why = peer_get_bytes(&peer, 300000);
+	if (why == NULL)
+		why = peer_get_bytes_through(&peer, 60000, 1000);
 	peer_close(&peer);
 	return why;
 }

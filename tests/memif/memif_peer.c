@@ -158,6 +158,8 @@ struct exchange {
 	char head[HEAD_BYTES];
 	uint32_t received;
 	bool is_closed;
+	uint16_t mtu;  /* of the path; 0: nothing is too large */
+	uint32_t told; /* errors sent */
 };
 
 static bool segment_send(struct exchange *x, uint8_t flags, const void *payload, size_t bytes)
@@ -170,12 +172,40 @@ static bool segment_send(struct exchange *x, uint8_t flags, const void *payload,
 	return peer_send(x->peer, frame, length);
 }
 
+/* Fragmentation needed, about the packet in frame, as a router on the way would send it, RFC 1191 4. */
+static bool too_big_send(struct exchange *x, const uint8_t *frame)
+{
+	uint8_t error[14 + 20 + 8 + 28] = { 0 }, *ip = error + 14, *icmp = error + 34;
+	uint16_t sum;
+
+	memcpy(error, x->peer->hzd_mac, 6);
+	memcpy(error + 6, our_mac, 6);
+	memcpy(error + 12, "\x08\x00\x45\x00\x00\x38", 6);
+	memcpy(ip + 8, "\x40\x01\0\0\x0a\x07\x00\x01\x0a\x07\x00\x02", 12);
+	sum = hz_csum_finish(hz_csum_add(0, ip, 20));
+	memcpy(ip + 10, &sum, 2);
+	icmp[0] = 3;
+	icmp[1] = 4;
+	icmp[6] = (uint8_t)(x->mtu >> 8);
+	icmp[7] = (uint8_t)x->mtu;
+	memcpy(icmp + 8, frame + 14, 28);
+	sum = hz_csum_finish(hz_csum_add(0, icmp, 36));
+	memcpy(icmp + 2, &sum, 2);
+	x->told++;
+	return peer_send(x->peer, error, sizeof(error));
+}
+
 /* The next segment of the flow. NULL, or why not. */
 static const char *segment_take(struct exchange *x, struct tcp_wire_seg *seg)
 {
 	static uint8_t frame[PEER_FRAME];
 	size_t bytes = peer_take(x->peer, frame, 2000);
 
+	if (x->mtu != 0 && bytes > 14u + x->mtu) { /* never arrives */
+		if (!too_big_send(x, frame))
+			return "ICMP error not sent";
+		return segment_take(x, seg);
+	}
 	if (bytes == 0)
 		return "no segment";
 	if (!tcp_wire_read(frame, bytes, seg))
@@ -229,21 +259,21 @@ static const char *response_take(struct exchange *x)
 		    !segment_send(x, TCP_WIRE_ACK, NULL, 0))
 			return "ACK not sent";
 	}
-	x->flow.seq += 0;
 	return segment_send(x, TCP_WIRE_FIN | TCP_WIRE_ACK, NULL, 0) ? NULL : "FIN not sent";
 }
 
-static const char *exchange_run(struct exchange *x, struct peer *peer, const char *path)
+static const char *exchange_run(struct exchange *x, struct peer *peer, const char *path,
+                                uint16_t mtu)
 {
 	char request[256];
 	int bytes = snprintf(request, sizeof(request),
 	                     "GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", path);
-	struct tcp_wire_seg seg;
 	uint8_t rest[PEER_FRAME];
 	const char *why;
 
 	memset(x, 0, sizeof(*x));
 	x->peer = peer;
+	x->mtu = mtu;
 	x->flow = (struct tcp_wire_flow){ .client_ip = PEER_IP,
 		                          .server_ip = HZD_IP,
 		                          .client_port = peer->next_port++,
@@ -255,7 +285,6 @@ static const char *exchange_run(struct exchange *x, struct peer *peer, const cha
 	x->flow.seq += (uint32_t)bytes;
 	if (why == NULL)
 		why = response_take(x);
-	(void)seg;
 	while (why == NULL && peer_take(peer, rest, 20) != 0)
 		; /* the ACK of our FIN */
 	return why;
@@ -264,7 +293,7 @@ static const char *exchange_run(struct exchange *x, struct peer *peer, const cha
 const char *peer_get(struct peer *peer, const char *path, const char *body)
 {
 	struct exchange x;
-	const char *why = exchange_run(&x, peer, path), *end;
+	const char *why = exchange_run(&x, peer, path, 0), *end;
 
 	if (why != NULL)
 		return why;
@@ -276,15 +305,23 @@ const char *peer_get(struct peer *peer, const char *path, const char *body)
 
 const char *peer_get_bytes(struct peer *peer, uint32_t bytes)
 {
+	return peer_get_bytes_through(peer, bytes, 0);
+}
+
+const char *peer_get_bytes_through(struct peer *peer, uint32_t bytes, uint16_t mtu)
+{
 	char path[64];
 	struct exchange x;
 	const char *why, *end;
 
 	snprintf(path, sizeof(path), "/bytes/%u", bytes);
-	why = exchange_run(&x, peer, path);
+	why = exchange_run(&x, peer, path, mtu);
 	if (why != NULL)
 		return why;
 	end = strstr(x.head, "\r\n\r\n");
+	/* Ten segments were under way when the first was told of. */
+	if (mtu != 0 && (x.told == 0 || x.told > 10))
+		return "segments larger than the path";
 	if (strncmp(x.head, "HTTP/1.1 200 ", 13) != 0 || end == NULL)
 		return "no head of a 200";
 	return x.received - (uint32_t)(end + 4 - x.head) == bytes ? NULL

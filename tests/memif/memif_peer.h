@@ -34,4 +34,8 @@ const char *peer_get(struct peer *peer, const char *path, const char *body);
 /* GET /bytes/N: N bytes, counted; every segment's checksum is right. */
 const char *peer_get_bytes(struct peer *peer, uint32_t bytes);
 
+/* The same over a path whose next hop takes mtu bytes, as it says in an ICMP error about the first larger
+ * segment; from then on none may be larger. */
+const char *peer_get_bytes_through(struct peer *peer, uint32_t bytes, uint16_t mtu);
+
 #endif

@@ -1,4 +1,5 @@
 /* From listen to interfaces: every way it can fail before a NIC is touched. */
+#include "core/endpoint.h"
 #include "hz_test.h"
 #include "server/netdev.h"
 #include "server_rig.h"
@@ -119,6 +120,83 @@ static void ports_nothing_is_attached_to_are_refused_and_unlocked(void)
 	ports_rig_close(rig);
 }
 
+static struct server_rig *devices_rig(const char *ifname, const char *device)
+{
+	struct server_rig *rig = ports_rig(ifname, HZ_IO_MEMIF);
+	char why[160];
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(rig);
+	CU_ASSERT_EQUAL(hz_tune_set(&rig->conf.tune, "boot/device", device, why, sizeof(why)), 0);
+	rig->conf.listen_count = 1;
+	memset(&rig->conf.listen[0], 0, sizeof(rig->conf.listen[0]));
+	snprintf(rig->conf.listen[0].interface, sizeof(rig->conf.listen[0].interface), "%s",
+	         ifname);
+	CU_ASSERT_EQUAL(hz_endpoint_parse("10.7.0.2:80", &rig->conf.listen[0].endpoint), 0);
+	return rig;
+}
+
+static void ports_of_devices_have_their_addresses_and_queues(void)
+{
+	struct server_rig *rig = devices_rig("mem1", "mem0,ip=10.8.0.2/24");
+	const struct hz_fastpath_port *port = &rig->server.port[0];
+	struct hz_err err = { 0 };
+	char why[160];
+
+	CU_ASSERT_EQUAL(hz_tune_set(&rig->conf.tune, "boot/device",
+	                            "mem1,socket=/run/x,ip=fd07::2/64,ip=10.7.0.2/24,queues=2", why,
+	                            sizeof(why)),
+	                0);
+	rig->conf.listen[1] = rig->conf.listen[0]; /* any address, on the same port */
+	memset(&rig->conf.listen[1].endpoint.addr, 0, sizeof(struct hz_addr));
+	rig->conf.listen_count = 2;
+	CU_ASSERT_EQUAL_FATAL(hz_server_ports_open(&rig->server, &err), 0);
+	CU_ASSERT_EQUAL_FATAL(rig->server.port_count, 1);
+	CU_ASSERT_STRING_EQUAL(port->ifname, "mem1");
+	CU_ASSERT_EQUAL(port->queue_count, 2);
+	CU_ASSERT_STRING_EQUAL(port->device_args, "socket=/run/x");
+	CU_ASSERT_EQUAL(port->host->addr_count, 2);
+	CU_ASSERT_TRUE(port->verify_checksum);
+	hz_server_ports_close(&rig->server);
+	ports_rig_close(rig);
+}
+
+static void ports_of_an_absent_device_are_refused_with_what_to_type(void)
+{
+	struct server_rig *rig = devices_rig("mem7", "mem0,ip=10.7.0.2/24");
+	struct hz_err err = { 0 };
+
+	CU_ASSERT_EQUAL(hz_server_ports_open(&rig->server, &err), -ENODEV);
+	CU_ASSERT_EQUAL(err.exit_code, 4);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.why, "mem7"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.hint, "boot/device=mem7"));
+	CU_ASSERT_EQUAL(rig->server.port_count, 0);
+	ports_rig_close(rig);
+}
+
+static void ports_of_a_device_without_the_listen_address_are_refused(void)
+{
+	struct server_rig *rig = devices_rig("mem0", "mem0,ip=10.7.0.3/24");
+	struct hz_err err = { 0 };
+
+	CU_ASSERT_EQUAL(hz_server_ports_open(&rig->server, &err), -EADDRNOTAVAIL);
+	CU_ASSERT_EQUAL(err.exit_code, 2);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.why, "10.7.0.2"));
+	ports_rig_close(rig);
+}
+
+static void ports_of_an_eal_device_have_one_queue(void)
+{
+	struct server_rig *rig = devices_rig("net_tap0", "net_tap0,ip=10.7.0.2/24,queues=2");
+	struct hz_err err = { 0 };
+
+	CU_ASSERT_EQUAL(hz_server_ports_open(&rig->server, &err), 0); /* a memif has as many */
+	hz_server_ports_close(&rig->server);
+	rig->conf.tune.boot_io = HZ_IO_EAL;
+	CU_ASSERT_EQUAL(hz_server_ports_open(&rig->server, &err), -EINVAL);
+	CU_ASSERT_EQUAL(err.exit_code, 2);
+	ports_rig_close(rig);
+}
+
 static int nobody_has_no_ports(void *ctx)
 {
 	struct server_rig *rig = ctx;
@@ -159,6 +237,10 @@ static void netdev_query_tells_index_and_queues(void)
 HZ_SUITE(ports, CASE(ports_without_any_listen_are_refused),
          CASE(ports_of_ring_io_are_refused_as_nobody_could_connect),
          CASE(ports_of_socket_io_need_no_interface), CASE(ports_given_as_option_replace_the_sites),
+         CASE(ports_of_devices_have_their_addresses_and_queues),
+         CASE(ports_of_an_absent_device_are_refused_with_what_to_type),
+         CASE(ports_of_a_device_without_the_listen_address_are_refused),
+         CASE(ports_of_an_eal_device_have_one_queue),
          CASE(ports_of_an_unknown_interface_are_refused_by_name),
          CASE(ports_nothing_is_attached_to_are_refused_and_unlocked),
          CASE(ports_without_rights_are_refused_before_anything_is_touched),
