@@ -5,6 +5,7 @@
 #include "core/siphash.h"
 #include "net/host.h"
 #include "net/ip_hdr.h"
+#include "net/neigh_kernel.h"
 #include <errno.h>
 #include <string.h>
 
@@ -146,6 +147,23 @@ static void way_fill(const struct hz_port *port, const uint8_t mac[6], bool is_v
 	out->l2_bytes = HZ_ETH_BYTES;
 }
 
+static int lookup_at_kernel(struct hz_port *port, const struct hz_addr *remote,
+                            struct hz_neigh_way *out)
+{
+	uint8_t mac[6];
+	struct hz_addr local;
+	int err;
+
+	if (port->neigh == NULL)
+		return -EHOSTUNREACH;
+	err = hz_neigh_kernel_lookup(port->neigh, remote, &local, mac);
+	if (err != 0)
+		return err;
+	out->local = local;
+	way_fill(port, mac, hz_addr_is_v4(remote), out);
+	return 0;
+}
+
 int hz_neigh_lookup(struct hz_port *port, const struct hz_addr *remote, struct hz_neigh_way *out)
 {
 	struct hz_host *host = port->host;
@@ -154,7 +172,7 @@ int hz_neigh_lookup(struct hz_port *port, const struct hz_addr *remote, struct h
 	int err;
 
 	if (host == NULL)
-		return -EHOSTUNREACH;
+		return lookup_at_kernel(port, remote, out);
 	err = hop_choose(host, remote, &hop, &local);
 	if (err != 0)
 		return err;

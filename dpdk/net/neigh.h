@@ -1,6 +1,6 @@
 /* Who is at which MAC. On ports with a host the table is our own: an entry is made by our question and
  * filled by its answer, never by what somebody says unasked, so that no stranger can fill or change it.
- * On ports of the kernel it is the kernel's, brought by port/neigh_watch.h. */
+ * On ports of the kernel it is the kernel's, see neigh_kernel.h. */
 #ifndef HZ_NEIGH_H
 #define HZ_NEIGH_H
 
@@ -33,7 +33,8 @@ struct hz_neigh_way {
 };
 
 /* The way from port to remote: directly where it is a neighbour, else through the gateway. Called by the
- * worker of port, again as long as it is -EAGAIN; each call may send a question, at most one a second.
+ * worker of port, again as long as it is -EAGAIN, say every 50 ms; each call may send a question, at most
+ * one a second to a neighbour.
  * 0; -EAGAIN: the next hop is being asked; -EHOSTUNREACH: it does not answer, or there is no gateway;
  * -EINVAL: remote is our own, or of a family that we have no address of. Writes *out only on 0. */
 int hz_neigh_lookup(struct hz_port *port, const struct hz_addr *remote, struct hz_neigh_way *out);

@@ -13,7 +13,8 @@
 #define HZ_PORT_TX_SLOTS (HZ_LIMIT_burst_max * 4u)
 #define HZ_PORT_NAME_MAX 32
 
-struct hz_host; /* net/host.h */
+struct hz_host;         /* net/host.h; not owned here, likewise the next */
+struct hz_neigh_kernel; /* net/neigh_kernel.h */
 
 struct hz_port {
 	struct rte_mempool *pool; /* receive and transmit buffers of this worker */
@@ -28,8 +29,8 @@ struct hz_port {
 	bool is_gone;         /* the device was deleted: ENXIO; likewise */
 	bool is_held;     /* the driver is being changed, keep out; likewise, see hz_port_hold */
 	uint32_t ifindex; /* 0: no kernel netdev */
-	struct hz_host
-		*host; /* our own addresses here, not owned; NULL: the kernel answers for them */
+	struct hz_host *host;          /* addresses of our own here; NULL: the kernel has them */
+	struct hz_neigh_kernel *neigh; /* of a kernel netdev, for active opens; NULL: none */
 	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
 	const struct hz_slot *slot;
 	struct rte_mbuf **reserve; /* kept back for control segments; NULL: no reserve */

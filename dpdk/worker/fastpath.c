@@ -315,6 +315,11 @@ int hz_fastpath_failed(const struct hz_fastpath *fp, struct hz_err *err)
 
 void hz_fastpath_turn(struct hz_fastpath *fp)
 {
+	uint64_t now_ns = hz_clock_monotonic_ns();
+
+	for (uint32_t i = 0; i < fp->ports.count; i++)
+		if (fp->ports.neigh[i] != NULL)
+			hz_neigh_kernel_turn(fp->ports.neigh[i], now_ns);
 	if (fp->gate == NULL)
 		return;
 	for (uint32_t i = 0; i < fp->ports.count; i++)

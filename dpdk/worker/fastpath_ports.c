@@ -205,6 +205,18 @@ static int open_eal(const struct hz_fastpath_conf *conf, const struct hz_fastpat
 	return 0;
 }
 
+static int neigh_open(struct hz_fastpath_ports *ports, uint32_t index, struct hz_err *err)
+{
+	struct hz_port *port = ports->port[index];
+	int status = hz_neigh_kernel_open(port->ifindex, &ports->neigh[index]);
+
+	if (status != 0)
+		return hz_err_set(err, status, 5, "neighbours", "hzctl doctor",
+		                  "neighbours of %s: %s", port->ifname, strerror(-status));
+	port->neigh = ports->neigh[index];
+	return 0;
+}
+
 /* The port of global queue number index. */
 static int port_open(struct hz_fastpath_ports *ports, const struct hz_fastpath_conf *conf,
                      const struct hz_fastpath_port *from, uint32_t index, uint16_t queue,
@@ -213,8 +225,10 @@ static int port_open(struct hz_fastpath_ports *ports, const struct hz_fastpath_c
 	const uint8_t *mac;
 	int status;
 
-	if (conf->io == HZ_IO_AF_XDP)
-		return open_af_xdp(conf, from, index, queue, &ports->port[index], err);
+	if (conf->io == HZ_IO_AF_XDP) {
+		status = open_af_xdp(conf, from, index, queue, &ports->port[index], err);
+		return status == 0 ? neigh_open(ports, index, err) : status;
+	}
 	if (conf->io == HZ_IO_RING) {
 		status = open_ring(conf, from, index, queue, &ports->ring[index], err);
 		if (status == 0)
@@ -260,6 +274,8 @@ void hz_fastpath_ports_close(struct hz_fastpath_ports *ports)
 			free(ports->port[i]);
 		}
 		hz_host_close(ports->host[i]);
+		hz_neigh_kernel_close(ports->neigh[i]);
+		ports->neigh[i] = NULL;
 		ports->host[i] = NULL;
 		ports->ring[i] = NULL;
 		ports->port[i] = NULL;

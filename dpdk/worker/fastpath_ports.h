@@ -5,6 +5,7 @@
 
 #include "hz_fastpath.h"
 #include "net/host.h"
+#include "net/neigh_kernel.h"
 #include "port/port_ring.h"
 #include "worker/worker.h"
 
@@ -12,11 +13,12 @@ struct hz_fastpath_ports {
 	uint32_t worker_count;
 	uint32_t iface_count;
 	struct hz_worker_iface iface[HZ_WORKER_IFACES_MAX];
-	uint32_t count;                           /* ports, open or planned */
-	struct hz_port *port[HZ_QUEUES_MAX];      /* by global queue number; NULL: not open */
-	uint8_t iface_of[HZ_QUEUES_MAX];          /* index into iface */
-	struct hz_port_ring *ring[HZ_QUEUES_MAX]; /* boot/io=ring: owns port; else NULL */
-	struct hz_host *host[HZ_QUEUES_MAX];      /* boot/io=memif and eal: port's; else NULL */
+	uint32_t count;                               /* ports, open or planned */
+	struct hz_port *port[HZ_QUEUES_MAX];          /* by global queue number; NULL: not open */
+	uint8_t iface_of[HZ_QUEUES_MAX];              /* index into iface */
+	struct hz_port_ring *ring[HZ_QUEUES_MAX];     /* boot/io=ring: owns port; else NULL */
+	struct hz_host *host[HZ_QUEUES_MAX];          /* boot/io=memif and eal: port's; else NULL */
+	struct hz_neigh_kernel *neigh[HZ_QUEUES_MAX]; /* boot/io=af_xdp: port's; else NULL */
 };
 
 /* Before EAL starts: shares the queues out and adds up the memory of all pools. 0 or -errno with err

@@ -3,6 +3,7 @@
 #include "worker/worker.h"
 #include "core/rcu.h"
 #include "net/host.h"
+#include "net/neigh_kernel.h"
 #include "tcp/tcp_info.h"
 #include "worker/gauges.h"
 #include <errno.h>
@@ -250,6 +251,8 @@ int hz_worker_open(struct hz_worker_loop *w, const struct hz_worker_open_conf *c
 	for (uint32_t i = 0; i < w->port_count; i++) {
 		if (w->port[i].port->host != NULL)
 			w->port[i].port->host->env = w->env;
+		if (w->port[i].port->neigh != NULL)
+			w->port[i].port->neigh->env = w->env;
 	}
 	w->index = conf->index;
 	w->burst = (uint16_t)conf->burst;

@@ -1,5 +1,5 @@
 # Scripts and simulator around the real stack, and the fake port that unit tests share.
-UNIT_net_EXTRA := tests/support/fake_port.c
+UNIT_net_EXTRA := tests/support/fake_port.c tests/unit/port/veth_wire.c
 UNIT_tcp_EXTRA := tests/support/fake_port.c
 UNIT_tcp_CFLAGS := -Itests/support
 
