@@ -134,6 +134,5 @@ enum hz_net_verdict hz_icmp_error_in(const struct hz_net_frame *frame,
 	memcpy(ports + 2, quoted.tcp, 2);
 	out->flow_hash = hz_flow_hash(frame->net, &error.remote, &error.local, ports, icmp->is_v6);
 	out->error = error;
-	hz_slot_count(frame->port->slot, HZ_COUNTER_path_error);
 	return HZ_NET_PATH;
 }

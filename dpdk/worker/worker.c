@@ -45,7 +45,8 @@ static void path_error_in(struct hz_worker_loop *w, const struct hz_path_error *
 		                          .seq = error->seq,
 		                          .mtu = error->mtu };
 
-	(void)hz_tcp_icmp_in(w->tcp, &icmp); /* which counts those it refuses */
+	hz_slot_count(w->slot, HZ_COUNTER_path_error); /* here, as net sees one handed over twice */
+	(void)hz_tcp_icmp_in(w->tcp, &icmp);           /* which counts those it refuses */
 }
 
 /* Takes over packet->mbuf. */
