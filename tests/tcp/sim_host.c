@@ -76,6 +76,23 @@ void sim_host_in(struct sim_host *host, const uint8_t *frame, size_t bytes)
 		hz_tcp_in(host->tcp, &packet);
 }
 
+void sim_host_too_big(struct sim_host *host, uint16_t local_port, uint16_t remote_port,
+                      uint32_t seq, uint32_t mtu)
+{
+	struct hz_tcp_icmp icmp = {
+		.kind = HZ_TCP_ICMP_TOO_BIG,
+		.is_v6 = host->conf.is_v6,
+		.remote = sim_host_addr((uint8_t)(1 - host->conf.index), host->conf.is_v6),
+		.local = sim_host_addr(host->conf.index, host->conf.is_v6),
+		.remote_port = remote_port,
+		.local_port = local_port,
+		.seq = seq,
+		.mtu = mtu,
+	};
+
+	hz_tcp_icmp_in(host->tcp, &icmp);
+}
+
 static void target_l2(const struct sim_host *host, struct hz_tcp_target *to)
 {
 	static const uint8_t tag[2][4] = { { 0x88, 0xa8, 0, 100 }, { 0x81, 0, 0, 101 } };

@@ -39,6 +39,10 @@ void sim_host_secret(uint64_t seed, uint8_t secret[16]);
 /* A frame arrives. */
 void sim_host_in(struct sim_host *host, const uint8_t *frame, size_t bytes);
 
+/* A router could not pass on the segment with this number. */
+void sim_host_too_big(struct sim_host *host, uint16_t local_port, uint16_t remote_port,
+                      uint32_t seq, uint32_t mtu);
+
 /* local_port 0: the stack chooses. 0 or -errno. */
 int sim_host_connect(struct sim_host *host, uint16_t local_port, uint16_t remote_port,
                      const struct hz_proto_ops *proto, void *owner, struct hz_stream **out);

@@ -30,7 +30,7 @@ static const struct sim_profile profiles[] = {
 	  .is_one_way = true },
 	{ .name = "far", .loss = 15, .reorder = 20, .delay_ms = 400, .jitter_us = 5000 },
 	{ .name = "outage", .loss = 5, .delay_ms = 30, .jitter_us = 500, .outage_ms = 4000 },
-	{ .name = "mtu", .delay_ms = 20, .jitter_us = 100, .mtu_min = 600 },
+	{ .name = "mtu", .delay_ms = 20, .jitter_us = 100, .mtu_min = 1280, .is_fair = true },
 	{ .name = "worst",
 	  .loss = 80,
 	  .burst = 10,
@@ -105,6 +105,7 @@ void sim_link_open(struct sim_link *link, const struct sim_profile *profile, str
 		good = below(link, 2);
 		link->way[good].loss = link->way[good].duplicate = 0;
 	}
+	link->is_black_hole = below(link, 3) == 0;
 	if (below(link, 4) == 0)
 		link->strip = below(link, 8);
 }
@@ -222,7 +223,7 @@ static void damage(struct sim_link *link, struct sim_frame *frame)
 	ip[at] ^= (uint8_t)(1 + below(link, 255));
 }
 
-static bool is_lost(struct sim_link *link, struct sim_way *way, uint64_t now_ns, uint32_t l3_bytes)
+static bool is_lost(struct sim_link *link, struct sim_way *way, uint64_t now_ns)
 {
 	if (way->outage_every_ns > 0 && now_ns % way->outage_every_ns < way->outage_ns)
 		return true;
@@ -230,10 +231,6 @@ static bool is_lost(struct sim_link *link, struct sim_way *way, uint64_t now_ns,
 		way->is_in_burst = !happens(link, 250);
 	else
 		way->is_in_burst = happens(link, way->burst);
-	if (way->mtu != 0 && l3_bytes > way->mtu) {
-		link->too_big++;
-		return true;
-	}
 	return way->is_in_burst || happens(link, way->loss);
 }
 
@@ -275,8 +272,8 @@ static void copy_send(struct sim_link *link, struct sim_way *way, const struct s
 	heap_add(link, slot);
 }
 
-void sim_link_send(struct sim_link *link, uint64_t now_ns, uint8_t to, uint32_t tag,
-                   const uint8_t *bytes, size_t count)
+uint32_t sim_link_send(struct sim_link *link, uint64_t now_ns, uint8_t to, uint32_t tag,
+                       const uint8_t *bytes, size_t count)
 {
 	struct sim_way *way = &link->way[to];
 	struct sim_frame one;
@@ -286,14 +283,19 @@ void sim_link_send(struct sim_link *link, uint64_t now_ns, uint8_t to, uint32_t 
 	one = (struct sim_frame){ .tag = tag, .bytes = (uint16_t)count, .to = to };
 	memcpy(one.data, bytes, count);
 	options_strip(link, one.data);
+	if (way->mtu != 0 && count - l3_offset(bytes) > way->mtu) {
+		link->too_big++;
+		return link->is_black_hole ? 0 : way->mtu;
+	}
 	wire_ns = queue_pass(way, now_ns, (uint32_t)count);
-	if (wire_ns == 0 || is_lost(link, way, now_ns, (uint32_t)count - l3_offset(bytes))) {
+	if (wire_ns == 0 || is_lost(link, way, now_ns)) {
 		link->lost++;
-		return;
+		return 0;
 	}
 	copy_send(link, way, &one, wire_ns);
 	if (happens(link, way->duplicate))
 		copy_send(link, way, &one, wire_ns);
+	return 0;
 }
 
 uint64_t sim_link_next_ns(const struct sim_link *link)

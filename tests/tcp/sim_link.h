@@ -50,7 +50,8 @@ struct sim_way {
 struct sim_link {
 	struct hz_rng *rng; /* the run's */
 	struct sim_way way[2];
-	uint32_t strip; /* enum sim_strip: a middlebox that removes options from SYNs */
+	bool is_black_hole; /* what is too big disappears without a word */
+	uint32_t strip;     /* enum sim_strip: a middlebox that removes options from SYNs */
 	uint32_t heap[SIM_FLIGHT_MAX];
 	uint32_t heap_count;
 	uint32_t spare[SIM_FLIGHT_MAX];
@@ -69,9 +70,10 @@ enum sim_strip {
 /* Empty, with the profile's properties as the random numbers choose them. */
 void sim_link_open(struct sim_link *link, const struct sim_profile *profile, struct hz_rng *rng);
 
-/* A frame to host `to`: may be lost, doubled, delayed, damaged. */
-void sim_link_send(struct sim_link *link, uint64_t now_ns, uint8_t to, uint32_t tag,
-                   const uint8_t *bytes, size_t count);
+/* A frame to host `to`: may be lost, doubled, delayed, damaged. Returns 0, or the MTU beyond which it was, when
+ * the router says so. */
+uint32_t sim_link_send(struct sim_link *link, uint64_t now_ns, uint8_t to, uint32_t tag,
+                       const uint8_t *bytes, size_t count);
 
 uint64_t sim_link_next_ns(const struct sim_link *link); /* UINT64_MAX: nothing in flight */
 

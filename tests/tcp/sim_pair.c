@@ -128,7 +128,7 @@ static void frames_out(struct sim *sim, unsigned from)
 
 	while ((bytes = fake_port_take(&sim->host[from].fake, frame, sizeof(frame))) > 0) {
 		const char *why = sim_wire_read(frame, bytes, &seg);
-		uint32_t index = NO_CONN;
+		uint32_t index = NO_CONN, mtu;
 
 		if (why == NULL) {
 			index = from == 0 ? conn_of(sim, seg.src_port, seg.dst_port)
@@ -139,7 +139,11 @@ static void frames_out(struct sim *sim, unsigned from)
 			index = NO_CONN;
 		fail(sim, why);
 		sim->segments++;
-		sim_link_send(&sim->link, sim->now_ns, (uint8_t)(1 - from), index, frame, bytes);
+		mtu = sim_link_send(&sim->link, sim->now_ns, (uint8_t)(1 - from), index, frame,
+		                    bytes);
+		if (mtu != 0)
+			sim_host_too_big(&sim->host[from], seg.src_port, seg.dst_port, seg.seq,
+			                 mtu);
 	}
 }
 
