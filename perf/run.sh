@@ -7,6 +7,9 @@ cd "$(dirname "$0")/.." || exit 70
 : "${O:=build}"
 export O
 goal_cycles=650
+goal_conn_bytes=384
+goal_part=90
+goal_rate=150000
 status=0
 results=perf/results
 stamp=$(date -u +%Y%m%dT%H%M%SZ)-$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
@@ -29,7 +32,29 @@ inproc() {
 		else printf "  %.0f cycles/request, goal <= %d: missed by %.0f %%\n", c, g, (c - g) * 100 / g }'
 }
 
+# Many connections, then short ones.
+conns() {
+	local out=$results/$stamp-conns.txt
+	echo "in-process: many open connections, short connections"
+	if [ ! -x "$O/perf/bench_conns" ] || [ ! -x "$O/perf/bench_rate" ]; then
+		echo "  skip: bench_conns or bench_rate is not built"
+		return 0
+	fi
+	{ "$O/perf/bench_conns" && "$O/perf/bench_rate"; } >"$out" 2>&1 || { tail -n 5 "$out"; return 1; }
+	sed 's/^/  /' "$out"
+	awk -v memory="$goal_conn_bytes" -v rate="$goal_rate" -v part="$goal_part" '
+		function goal(what, value, sign, limit) {
+			holds = sign == "<=" ? value <= limit : value >= limit
+			printf "  %s %.0f, goal %s %d: %s\n", what, value, sign, limit, holds ? "holds" : "missed"
+		}
+		/^[0-9]+ connections: .* established/ { n = $1 }
+		/bytes\/connection/ && n > 200000 { goal("bytes/connection at " n ":", $2, "<=", memory) }
+		/of the first/ && n > 200000 { goal("% of requests/s at " n " (" $1 "):", $(NF - 4), ">=", part) }
+		/connections\/s/ { goal("connections/s:", $(NF - 1), ">=", rate) }' "$out"
+}
+
 inproc || status=1
+conns || status=1
 if [ "$(id -u)" -ne 0 ]; then
 	echo "skip hz_vs_nginx: needs root for namespaces and XDP"
 else

@@ -29,7 +29,7 @@ static int turns_open(struct hz_tcp *tcp, uint32_t connections)
 static int pools_open(struct hz_tcp *tcp)
 {
 	uint32_t n = tcp->conf.connections_max;
-	int err = hz_pool_open(&tcp->pcbs, sizeof(struct hz_tcp_pcb), n, 0);
+	int err = hz_pool_open(&tcp->pcbs, sizeof(struct hz_tcp_pcb), n, HZ_POOL_HUGE);
 
 	if (err == 0)
 		err = hz_pool_open(&tcp->recs, sizeof(struct hz_tcp_rec), n, 0);

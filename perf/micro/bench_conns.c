@@ -18,7 +18,6 @@
 #define BURST           32u
 #define CONNECTIONS_MAX 2000000u
 #define TIME_WAIT_MAX   1024u
-#define ROOM            64u /* connections_max is this much larger */
 
 enum order { IN_ORDER, ACROSS, ORDERS };
 
@@ -106,6 +105,26 @@ static void ask(struct bench_server *server, struct bench_client *client, uint32
 	}
 }
 
+/* The golden section of count, or the next number without a divisor in common with it: neighbours in time
+ * are far apart, and every connection has its turn. */
+static uint32_t stride_of(uint32_t count)
+{
+	uint32_t stride = (uint32_t)(count * 0.618) + 1;
+
+	for (;; stride++) {
+		uint32_t a = count, b = stride;
+
+		while (b != 0) {
+			uint32_t rest = a % b;
+
+			a = b;
+			b = rest;
+		}
+		if (a == 1)
+			return stride;
+	}
+}
+
 static int measure(struct bench_server *server, struct bench_client *client, enum order order,
                    uint32_t requests, struct result *result)
 {
@@ -115,8 +134,7 @@ static int measure(struct bench_server *server, struct bench_client *client, enu
 	if (bench_times_open(&times[0], requests / BURST + 1) != 0 ||
 	    bench_times_open(&times[1], requests / BURST + 1) != 0)
 		return bench_fail("memory", NULL);
-	/* Coprime to any number of connections that is not a multiple of it: it is prime. */
-	client->stride = order == ACROSS ? 999983u : 0;
+	client->stride = order == ACROSS ? stride_of(client->count) : 0;
 	ask(server, client, requests / 4, &at, warm);
 	ask(server, client, requests, &at, times);
 	for (int i = 0; i < 2; i++) {
@@ -133,8 +151,8 @@ static uint64_t counted_bytes(const struct bench_server *server, uint32_t connec
 {
 	const struct hz_tcp *tcp = server->loop.tcp;
 
-	return connections * (tcp->pcbs.object_bytes + server->http->conns.object_bytes +
-	                      2 * sizeof(*tcp->turn.pcb)) +
+	return (uint64_t)connections * (tcp->pcbs.object_bytes + server->http->conns.object_bytes +
+	                                2 * sizeof(*tcp->turn.pcb)) +
 	       (tcp->table.mask + 1ull) * sizeof(*tcp->table.slot) +
 	       tcp->recs.high_water * tcp->recs.object_bytes +
 	       (uint64_t)tcp->conf.time_wait_max * sizeof(struct hz_tcp_tw);
@@ -155,7 +173,9 @@ static uint64_t left_behind(const struct bench_server *server)
 static int bench(struct bench_server *server, uint32_t connections, const struct options *options,
                  struct result *result)
 {
-	struct bench_server_conf conf = { connections + ROOM, BURST, options->site };
+	/* From 95 % on, idle connections would have to make room for new ones. */
+	struct bench_server_conf conf = { connections + connections / 10 + 64, BURST,
+		                          options->site };
 	struct bench_client client;
 	uint64_t before, opened;
 

@@ -123,7 +123,7 @@ static int bench(struct bench_server *server, const struct options *options)
 
 int main(int argc, char **argv)
 {
-	struct options options = { 500000, 32, "configs/site/bench.yaml" };
+	struct options options = { 200000, 32, "configs/site/bench.yaml" };
 	struct bench_server *server;
 	bool is_degraded = false;
 	int option, status;

@@ -2,6 +2,7 @@
 #include "core/base.h"
 #include <assert.h>
 #include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #ifndef __has_feature
@@ -26,18 +27,21 @@ int hz_pool_open(struct hz_pool *pool, size_t object_bytes, uint32_t capacity, u
 	void *base;
 
 	if (object_bytes < sizeof(void *) || capacity == 0 ||
-	    (flags & ~(unsigned)HZ_POOL_PREFAULT) != 0)
+	    (flags & ~(unsigned)(HZ_POOL_PREFAULT | HZ_POOL_HUGE)) != 0)
 		return -EINVAL;
 	if (__builtin_add_overflow(object_bytes, align - 1, &bytes))
 		return -EOVERFLOW;
 	bytes &= ~(align - 1);
 	if (__builtin_mul_overflow(bytes, (size_t)capacity, &total))
 		return -EOVERFLOW;
-	base = mmap(NULL, total, PROT_READ | PROT_WRITE,
-	            MAP_PRIVATE | MAP_ANONYMOUS | ((flags & HZ_POOL_PREFAULT) ? MAP_POPULATE : 0),
-	            -1, 0);
+	base = mmap(NULL, total, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (base == MAP_FAILED)
 		return -ENOMEM;
+	if (flags & HZ_POOL_HUGE)
+		(void)madvise(base, total, MADV_HUGEPAGE); /* a wish */
+	/* Not MAP_POPULATE, which comes before any advice about the size of pages. */
+	if (flags & HZ_POOL_PREFAULT)
+		memset(base, 0, total);
 	POISON(base, total);
 	*pool = (struct hz_pool){
 		.base = base,

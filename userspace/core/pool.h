@@ -17,7 +17,11 @@ struct hz_pool {
 	uint32_t touched; /* objects ever handed out; the rest is untouched memory */
 };
 
-enum { HZ_POOL_PREFAULT = 1 };
+enum {
+	HZ_POOL_PREFAULT = 1,
+	HZ_POOL_HUGE =
+		2, /* huge pages where the kernel has some: for many objects, used in no order */
+};
 
 /* object_bytes >= 8, aligned up to 8 (to 64 when >= 64). 0, -EINVAL, -EOVERFLOW or -ENOMEM. */
 int hz_pool_open(struct hz_pool *pool, size_t object_bytes, uint32_t capacity, unsigned flags);

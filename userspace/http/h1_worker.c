@@ -8,7 +8,7 @@ static int pools_open(struct hz_http_worker *http)
 	int err;
 
 	err = hz_pool_open(&http->conns, sizeof(struct hz_h1_conn), http->conf.connections_max,
-	                   HZ_POOL_PREFAULT);
+	                   HZ_POOL_PREFAULT | HZ_POOL_HUGE);
 	if (err != 0)
 		return err;
 	err = hz_pool_open(&http->flights, sizeof(struct hz_h1_flight), flights, 0);
