@@ -44,7 +44,7 @@ done <<'STEPS'
 step_syn SYN, answered
 step_handshake_ack ACK that opens the connection
 step_request request segment and its response
-hz_tcp_out_flush every segment sent: SYN-ACK, response, FIN, all of a connection
+hz_tcp_out_flush all that is sent for a connection: SYN-ACK, response, FIN
 step_pure_ack pure ACK
 step_fin FIN, answered by ours
 step_last_ack last ACK, the connection goes
