@@ -11,6 +11,7 @@
 
 /* MEMIF and EAL ports have no kernel interface: they answer for their own addresses. */
 enum hz_io { HZ_IO_AF_XDP, HZ_IO_RING, HZ_IO_SOCKET, HZ_IO_MEMIF, HZ_IO_EAL };
+enum hz_congestion { HZ_CONGESTION_CUBIC, HZ_CONGESTION_NEWRENO };
 enum hz_hugepages { HZ_HUGEPAGES_AUTO, HZ_HUGEPAGES_ON, HZ_HUGEPAGES_OFF };
 
 struct hz_fastpath_port {
@@ -27,13 +28,14 @@ struct hz_fastpath_conf {
 	const char *file_prefix; /* "hz-INSTANCE": DPDK's runtime name */
 	enum hz_io io;           /* any but SOCKET */
 	enum hz_hugepages hugepages;
-	uint32_t mbufs;           /* packet buffers per worker */
-	uint32_t ring_slots;      /* per queue, power of two */
-	uint32_t connections_max; /* per worker */
-	uint32_t time_wait_max;   /* per worker */
-	uint32_t burst;           /* 1..HZ_LIMIT_burst_max */
-	uint32_t spin_us;         /* empty polling before sleeping; 1000000: never sleeps */
-	uint32_t sleep_ms_max;    /* a sleeper beats this often: beat timeout / 4; 0: 100 */
+	uint32_t mbufs;                /* packet buffers per worker */
+	uint32_t ring_slots;           /* per queue, power of two */
+	uint32_t connections_max;      /* per worker */
+	uint32_t time_wait_max;        /* per worker */
+	uint32_t burst;                /* 1..HZ_LIMIT_burst_max */
+	uint32_t spin_us;              /* empty polling before sleeping; 1000000: never sleeps */
+	uint32_t sleep_ms_max;         /* a sleeper beats this often: beat timeout / 4; 0: 100 */
+	enum hz_congestion congestion; /* RFC 9438, or RFC 5681 */
 	uint32_t worker_count;
 	const struct hz_worker_conf *workers;
 	uint32_t port_count;

@@ -21,9 +21,10 @@ void hz_cc_idle(struct hz_tcp_pcb *pcb)
 	hz_tcp_of(pcb)->cc->moved(pcb);
 }
 
-uint32_t hz_cc_slow_start(struct hz_tcp_pcb *pcb, uint32_t acked, uint32_t flight)
+uint32_t hz_cc_slow_start(struct hz_tcp_pcb *pcb, uint32_t acked, uint32_t flight,
+                          uint32_t step_max)
 {
-	uint32_t step = HZ_MIN(acked, 2u * pcb->snd_mss);
+	uint32_t step = HZ_MIN(acked, step_max);
 
 	if (2 * flight < pcb->cwnd)
 		return 0;

@@ -12,7 +12,7 @@ static void acked(struct hz_tcp_pcb *pcb, uint32_t bytes, uint32_t flight)
 	uint32_t *count = &pcb->rec->cc.newreno.acked;
 
 	if (pcb->cwnd < pcb->ssthresh) {
-		hz_cc_slow_start(pcb, bytes, flight);
+		hz_cc_slow_start(pcb, bytes, flight, 2u * pcb->snd_mss); /* RFC 3465 2.2, L = 2 */
 		return;
 	}
 	if (flight + 2u * pcb->snd_mss < pcb->cwnd)

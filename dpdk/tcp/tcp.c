@@ -76,7 +76,7 @@ int hz_tcp_open(const struct hz_tcp_conf *conf, struct hz_tcp **out)
 	tcp->conf.hop_limit = conf->hop_limit != 0 ? conf->hop_limit : HZ_TCP_HOP_LIMIT;
 	tcp->conf.time_wait_max = HZ_MAX(conf->time_wait_max, 1u);
 	tcp->half_open_max = HZ_MIN((conf->connections_max + 1) / 2, HZ_TCP_HALF_OPEN_MAX);
-	tcp->cc = &hz_cc_newreno_ops;
+	tcp->cc = conf->cc == HZ_TCP_CC_NEWRENO ? &hz_cc_newreno_ops : &hz_cc_cubic_ops;
 	tcp->protos[0] = conf->proto;
 	tcp->ip_id = (uint16_t)hz_rng_next(&conf->env->rng);
 	tcp->lport_next = (uint32_t)hz_rng_next(&conf->env->rng);

@@ -16,6 +16,8 @@ struct hz_tcp_keepalive {
 	uint32_t idle_s, interval_s, count;
 };
 
+enum hz_tcp_cc { HZ_TCP_CC_CUBIC, HZ_TCP_CC_NEWRENO };
+
 struct hz_tcp_conf {
 	struct hz_env *env; /* the worker's; now_ns is current at every call */
 	const struct hz_slot *slot;
@@ -33,8 +35,9 @@ struct hz_tcp_conf {
 	bool (*is_ours)(void *ctx, const struct hz_port *port, uint32_t flow_hash);
 	void *is_ours_ctx;
 	struct hz_tcp_keepalive keepalive;
-	uint8_t hop_limit;                /* of what is sent, RFC 9293 3.9.2: TTL of IPv4; 0: 64 */
-	uint8_t dscp;                     /* 0..63, RFC 2474 */
+	uint8_t hop_limit; /* of what is sent, RFC 9293 3.9.2: TTL of IPv4; 0: 64 */
+	uint8_t dscp;      /* 0..63, RFC 2474 */
+	enum hz_tcp_cc cc;
 	uint16_t lport_first, lport_last; /* local ports to choose from; both 0: 49152..65535 */
 };
 

@@ -2,6 +2,7 @@
 
 #include "tcp/cc.h"
 #include "tcp/tcp_connect.h"
+#include "tcp/tcp_ecn.h"
 #include "tcp/tcp_idle.h"
 #include "tcp/tcp_listen.h"
 #include "tcp/tcp_out.h"
@@ -257,6 +258,8 @@ static void text_in(struct hz_tcp_pcb *pcb, struct hz_tcp_segment *seg)
 {
 	if (pcb->state == HZ_TCP_CLOSED || (pcb->flags & HZ_TCP_F_ABORT))
 		return;
+	if (HZ_UNLIKELY(pcb->flags & HZ_TCP_F_ECN))
+		hz_tcp_ecn_segment(pcb, seg);
 	if (seg->bytes > 0 || (seg->flags & HZ_TCP_FIN))
 		hz_tcp_in_data(pcb, seg);
 	if (pcb->flags & HZ_TCP_F_ACK_NOW)

@@ -1,5 +1,6 @@
 #include "tcp/tcp_in.h"
 
+#include "tcp/tcp_ecn.h"
 #include "tcp/tcp_idle.h"
 #include "tcp/tcp_rack.h"
 #include "tcp/tcp_recovery.h"
@@ -145,6 +146,10 @@ static void output_acked(struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *se
 		ack.is_duplicate = is_duplicate(pcb, seg);
 	if (seg->opts.sack_count > 0 && (pcb->flags & HZ_TCP_F_SACK))
 		hz_tcp_sack_blocks(pcb, &ack);
+	if ((seg->flags & HZ_TCP_ECE) && (pcb->flags & HZ_TCP_F_ECN)) {
+		ack.has_echo = true;
+		hz_tcp_ecn_echo(pcb, &ack);
+	}
 	hz_tcp_recovery_ack(pcb, &ack);
 	if (!is_new)
 		return;

@@ -49,9 +49,9 @@ static uint8_t options_of(const struct hz_tcp_pcb *pcb)
 
 static uint32_t rto_us(const struct hz_tcp_pcb *pcb)
 {
-	uint64_t backed_off = (uint64_t)pcb->rto_us << pcb->rto_shift;
+	uint64_t backed_off_ms = (uint64_t)pcb->rto_ms << pcb->rto_shift;
 
-	return (uint32_t)HZ_MIN(backed_off, HZ_TCP_RTO_MAX_US);
+	return (uint32_t)HZ_MIN(backed_off_ms * 1000, HZ_TCP_RTO_MAX_US);
 }
 
 /* Until established the PCB keeps a time where its window will be. */

@@ -1,6 +1,7 @@
 #include "tcp/tcp_listen.h"
 
 #include "tcp/tcp_cookie.h"
+#include "tcp/tcp_ecn.h"
 #include "tcp/tcp_isn.h"
 #include "tcp/tcp_out.h"
 #include "tcp/tcp_pressure.h"
@@ -137,6 +138,8 @@ static void syn_in(struct hz_tcp *tcp, const struct hz_tcp_segment *seg, const u
 		isn.iss = *iss_min + 1;
 	pcb->ts_offset = isn.ts_offset;
 	pcb_fill(pcb, seg->packet, &seg->opts, seg->seq, isn.iss);
+	if (hz_tcp_ecn_is_asked(seg->flags))
+		pcb->flags |= HZ_TCP_F_ECN;
 	pcb->snd_wnd = seg->window; /* of a SYN: not scaled, RFC 7323 2.2 */
 	hz_tcp_pcb_touch(pcb);      /* data on a SYN is not kept: the peer sends it again */
 }

@@ -2,6 +2,7 @@
 
 #include "net/sw_csum.h"
 #include "port/mbuf_span.h"
+#include "tcp/tcp_ecn.h"
 #include "tcp/tcp_frame.h"
 #include "tcp/tcp_reasm.h"
 #include "tcp/tcp_rec.h"
@@ -44,7 +45,7 @@ static bool is_window_update_due(const struct hz_tcp_pcb *pcb)
 /* Puts headers on mbuf, whose data is options and payload, and gives it to the port. Every segment
  * carries the newest ACK. */
 static void transmit(struct hz_tcp_pcb *pcb, struct rte_mbuf *mbuf, uint32_t seq, uint8_t flags,
-                     uint16_t data_csum, uint8_t option_bytes)
+                     uint16_t data_csum, uint8_t option_bytes, uint8_t ecn)
 {
 	struct hz_tcp *tcp = hz_tcp_of(pcb);
 	struct hz_tcp_emit emit = {
@@ -54,7 +55,7 @@ static void transmit(struct hz_tcp_pcb *pcb, struct rte_mbuf *mbuf, uint32_t seq
 		.window = window_take(pcb),
 		.ip_id = tcp->ip_id++,
 		.flags = flags,
-		.tos = (uint8_t)(tcp->conf.dscp << 2),
+		.tos = (uint8_t)(tcp->conf.dscp << 2 | ecn),
 		.hop_limit = tcp->conf.hop_limit,
 		.option_bytes = option_bytes,
 		.has_ts = (pcb->flags & HZ_TCP_F_TS) != 0,
@@ -63,6 +64,8 @@ static void transmit(struct hz_tcp_pcb *pcb, struct rte_mbuf *mbuf, uint32_t seq
 		.ts_ecr = pcb->ts_recent,
 	};
 
+	if (HZ_UNLIKELY(pcb->flags & HZ_TCP_F_ECHO_CE) && (flags & (HZ_TCP_SYN | HZ_TCP_RST)) == 0)
+		emit.flags |= HZ_TCP_ECE;
 	hz_tcp_frame_put(pcb->path, &pcb->remote, mbuf, &emit);
 	hz_port_tx(pcb->path->port, mbuf);
 	pcb->ack_sent = pcb->rcv_nxt;
@@ -88,8 +91,18 @@ static void data_set(struct rte_mbuf *mbuf, uint32_t bytes)
 void hz_tcp_out_data(struct hz_tcp_pcb *pcb, struct rte_mbuf *mbuf, uint32_t seq, uint32_t bytes,
                      uint8_t flags, uint16_t csum)
 {
+	uint8_t ecn = 0;
+
+	/* RFC 3168 6.1.5 and 6.1.6: only what is new asks to be marked, and no window probe. */
+	if ((pcb->flags & (HZ_TCP_F_ECN | HZ_TCP_F_PROBE)) == HZ_TCP_F_ECN &&
+	    !hz_seq_lt(seq, pcb->snd_max)) {
+		ecn = HZ_ECN_ECT_0;
+		if (pcb->flags & HZ_TCP_F_OWES_CWR)
+			flags |= HZ_TCP_CWR;
+		pcb->flags &= ~(uint32_t)HZ_TCP_F_OWES_CWR;
+	}
 	data_set(mbuf, bytes);
-	transmit(pcb, mbuf, seq, flags, csum, 0);
+	transmit(pcb, mbuf, seq, flags, csum, 0, ecn);
 }
 
 /* Number of a segment without payload. Not beyond the peer's window, where it would refuse the segment
@@ -114,7 +127,7 @@ static bool control_send(struct hz_tcp_pcb *pcb, uint32_t seq, uint8_t flags,
 		memcpy(hz_mbuf_bytes(mbuf).data, options, option_bytes);
 	data_set(mbuf, (uint32_t)option_bytes);
 	csum = hz_csum_fold(hz_csum_add(0, options, option_bytes));
-	transmit(pcb, mbuf, seq, flags, csum, (uint8_t)option_bytes);
+	transmit(pcb, mbuf, seq, flags, csum, (uint8_t)option_bytes, 0);
 	return true;
 }
 
@@ -132,6 +145,8 @@ static bool syn_send(struct hz_tcp_pcb *pcb)
 	uint8_t flags = HZ_TCP_SYN | (pcb->state == HZ_TCP_SYN_SENT ? 0 : HZ_TCP_ACK);
 	bool sent;
 
+	if (pcb->flags & HZ_TCP_F_ECN)
+		flags |= HZ_TCP_ECE;
 	pcb->rcv_wscale = 0; /* the window of a SYN is never scaled, RFC 7323 2.2 */
 	sent = control_send(pcb, pcb->snd_una, flags, options, bytes);
 	pcb->rcv_wscale = scale;

@@ -45,6 +45,9 @@ enum hz_tcp_flag {
 	HZ_TCP_F_RETRIED = 1u << 19,   /* the SYN-ACK was sent more than once */
 	HZ_TCP_F_TLP = 1u << 13,       /* the flush owes a tail loss probe */
 	HZ_TCP_F_HALF_OPEN = 1u << 20, /* counted in half_open_count */
+	HZ_TCP_F_ECN = 1u << 21,       /* agreed on, RFC 3168 6.1.1 */
+	HZ_TCP_F_ECHO_CE = 1u << 22,   /* ECE on every ACK until CWR comes */
+	HZ_TCP_F_OWES_CWR = 1u << 23,  /* CWR on the next new data */
 	HZ_TCP_F_WINDOW_1 = 1u << 27,  /* two bits: how often the receive window was doubled */
 	HZ_TCP_F_WINDOW_2 = 1u << 28,
 	HZ_TCP_F_KEEPALIVE = 1u << 29,  /* a silent peer is asked whether it lives */
@@ -100,11 +103,13 @@ struct hz_tcp_pcb {
 	uint32_t hash;
 	uint32_t app_at;
 	uint32_t state_at;
-	uint32_t challenge_tick;             /* last ACK to an unacceptable segment */
-	uint32_t ssthresh;                   /* bytes */
-	uint32_t srtt_us, rttvar_us, rto_us; /* RFC 6298; srtt 0: no sample yet */
-	uint16_t snd_wnd_max;                /* as on the wire, not scaled */
-	uint8_t retries;                     /* timeouts since the last progress */
+	uint32_t challenge_tick;     /* last ACK to an unacceptable segment */
+	uint32_t ssthresh;           /* bytes */
+	uint32_t srtt_us, rttvar_us; /* RFC 6298; srtt 0: no sample yet */
+	uint16_t rto_ms;
+	uint16_t w_max; /* cwnd before the last reduction, in 16 bytes, RFC 9438 4.1.2; 0: none */
+	uint16_t snd_wnd_max; /* as on the wire, not scaled */
+	uint8_t retries;      /* timeouts since the last progress */
 	uint8_t rto_shift;
 	uint8_t reorder_steps : 3, reorder_rounds : 5; /* RFC 8985 6.2 step 4 */
 	uint8_t close_why;                             /* enum hz_close_why, once CLOSED */

@@ -52,11 +52,13 @@ struct hz_tcp_rec {
 	uint32_t undo_una; /* snd_una when the repair began that has_undo is of */
 	uint32_t undo_ts;  /* timestamp of the first retransmission */
 	uint32_t undo_cwnd, undo_ssthresh;
+	uint32_t cwr_end;     /* snd_nxt when the peer last told of congestion; has_cwr */
 	uint32_t tlp_end;     /* snd_nxt when the tail was probed; has_tlp */
 	uint32_t dsack_round; /* widened the reordering window in this round; has_dsack_round */
-	uint16_t undo_retx;   /* retransmitted segments that may still prove needless */
+	uint16_t undo_w_max;
+	uint16_t undo_retx; /* retransmitted segments that may still prove needless */
 	uint8_t dup_acks;
-	bool has_undo, has_tlp, tlp_is_retx, has_dsack_round, has_partial;
+	bool has_cwr, has_undo, has_tlp, tlp_is_retx, has_dsack_round, has_partial;
 	uint8_t fin_marks; /* enum hz_seg_mark, of a FIN of its own */
 	uint32_t fin_sent_us;
 	uint32_t

@@ -68,7 +68,8 @@ static void leave(struct hz_tcp_pcb *pcb)
 static void grow(struct hz_tcp_pcb *pcb, const struct hz_tcp_ack *ack)
 {
 	pcb->rec->dup_acks = 0;
-	hz_tcp_of(pcb)->cc->acked(pcb, ack->acked, ack->flight);
+	if (!ack->has_echo)
+		hz_tcp_of(pcb)->cc->acked(pcb, ack->acked, ack->flight);
 }
 
 /* Nothing is being repaired. */
@@ -89,6 +90,8 @@ static void repair_ack(struct hz_tcp_pcb *pcb, const struct hz_tcp_ack *ack)
 {
 	hz_tcp_pcb_touch(pcb);
 	if (hz_seq_geq(pcb->snd_una, pcb->rec->recover)) {
+		if (pcb->rec->phase == HZ_TCP_LOSS && ack->acked > 0)
+			grow(pcb, ack);
 		leave(pcb);
 		if (has_sack(pcb) && pcb->rec->lost > 0) /* of what was sent since it began */
 			enter(pcb, ack->flight, 0);

@@ -10,7 +10,7 @@
 void hz_tcp_rto_open(struct hz_tcp_pcb *pcb, uint32_t rto_us)
 {
 	pcb->srtt_us = 0;
-	pcb->rto_us = rto_us;
+	pcb->rto_ms = (uint16_t)(rto_us / 1000);
 	pcb->rto_shift = 0;
 }
 
@@ -32,13 +32,14 @@ void hz_tcp_rto_sample(struct hz_tcp_pcb *pcb, uint64_t rtt_ns)
 		pcb->srtt_us = HZ_MAX(pcb->srtt_us - pcb->srtt_us / 8 + rtt_us / 8, 1u);
 	}
 	rto_us = pcb->srtt_us + HZ_MAX(CLOCK_GRANULARITY_US, 4 * pcb->rttvar_us);
-	pcb->rto_us = HZ_MIN(HZ_MAX(rto_us, HZ_TCP_RTO_MIN_US), HZ_TCP_RTO_MAX_US);
+	rto_us = HZ_MIN(HZ_MAX(rto_us, HZ_TCP_RTO_MIN_US), HZ_TCP_RTO_MAX_US);
+	pcb->rto_ms = (uint16_t)((rto_us + 999) / 1000);
 	pcb->rto_shift = 0;
 }
 
 uint32_t hz_tcp_rto_deadline(const struct hz_tcp_pcb *pcb)
 {
-	uint64_t rto_us = (uint64_t)pcb->rto_us << pcb->rto_shift;
+	uint64_t rto_us = ((uint64_t)pcb->rto_ms << pcb->rto_shift) * 1000;
 
 	return hz_tcp_tick_after(hz_tcp_of(pcb), HZ_MIN(rto_us, HZ_TCP_RTO_MAX_US) * HZ_NS_PER_US);
 }

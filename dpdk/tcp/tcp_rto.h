@@ -8,7 +8,8 @@
 #define HZ_TCP_RTO_LOST_SYN_US 3000000u /* RFC 6298 5.7: once the timer expired on our SYN */
 #define HZ_TCP_RTO_MIN_US      200000u  /* below RFC 6298 2.4's second, as every kernel has it */
 #define HZ_TCP_RTO_MAX_US      60000000u
-#define HZ_TCP_ZERO_WINDOW_NS  (30 * HZ_NS_PER_S) /* a reader this slow is given up */
+_Static_assert(HZ_TCP_RTO_MAX_US / 1000 <= UINT16_MAX, "rto_ms holds it");
+#define HZ_TCP_ZERO_WINDOW_NS (30 * HZ_NS_PER_S) /* a reader this slow is given up */
 
 /* No sample yet: the timeout is rto_us. */
 void hz_tcp_rto_open(struct hz_tcp_pcb *pcb, uint32_t rto_us);

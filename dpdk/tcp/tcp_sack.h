@@ -17,6 +17,7 @@ struct hz_tcp_ack {
 	uint32_t dsack_start, dsack_end;
 	bool is_duplicate; /* RFC 5681 2 */
 	uint8_t retries;   /* timeouts before it */
+	bool has_echo;     /* ECE, RFC 3168: the window must not grow */
 	bool has_dsack;    /* RFC 2883: something arrived twice */
 	bool has_original; /* of what a timeout took for lost, a segment arrived that was sent only once */
 };

@@ -299,7 +299,7 @@ static void persist_arm(struct hz_tcp_pcb *pcb)
 static bool is_restart(const struct hz_tcp_pcb *pcb)
 {
 	return pcb->rec->snd_nxt == pcb->snd_una && pcb->data_sent_tick != 0 &&
-	       hz_tcp_tick_age_ns(hz_tcp_of(pcb), pcb->data_sent_tick) > pcb->rto_us * HZ_NS_PER_US;
+	       hz_tcp_tick_age_ns(hz_tcp_of(pcb), pcb->data_sent_tick) > pcb->rto_ms * HZ_NS_PER_MS;
 }
 
 static bool data_send(struct hz_tcp_pcb *pcb)

@@ -11,6 +11,7 @@ void hz_tcp_undo_begin(struct hz_tcp_pcb *pcb)
 	rec->undo_ts = 0;
 	rec->undo_retx = 0;
 	rec->undo_cwnd = pcb->cwnd;
+	rec->undo_w_max = pcb->w_max;
 	rec->undo_ssthresh = pcb->ssthresh;
 }
 
@@ -60,6 +61,7 @@ bool hz_tcp_undo_ack(struct hz_tcp_pcb *pcb, const struct hz_tcp_ack *ack)
 	rec->dup_acks = 0;
 	pcb->cwnd = HZ_MAX(pcb->cwnd, rec->undo_cwnd);
 	pcb->ssthresh = HZ_MAX(pcb->ssthresh, rec->undo_ssthresh);
+	pcb->w_max = rec->undo_w_max;
 	hz_tcp_of(pcb)->cc->moved(pcb);
 	hz_tcp_count(hz_tcp_of(pcb), HZ_COUNTER_recovery_undone);
 	return true;

@@ -67,6 +67,8 @@ static int worker_open(struct hz_fastpath *fp, const struct hz_fastpath_conf *co
 		.time_wait_max = conf->time_wait_max,
 		.burst = conf->burst,
 		.spin_us = conf->spin_us,
+		.cc = conf->congestion == HZ_CONGESTION_NEWRENO ? HZ_TCP_CC_NEWRENO
+		                                                : HZ_TCP_CC_CUBIC,
 		.sleep_ms_max = conf->sleep_ms_max,
 		.listen_count = conf->listen_count,
 		.listens = conf->listens,

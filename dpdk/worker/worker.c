@@ -218,6 +218,7 @@ static int tcp_open(struct hz_worker_loop *w, const struct hz_worker_open_conf *
 		.slot = w->slot,
 		.connections_max = conf->connections_max,
 		.time_wait_max = conf->time_wait_max,
+		.cc = conf->cc,
 		.proto = conf->worker->proto,
 		.proto_ctx = conf->worker->proto_ctx,
 		.listen_count = conf->listen_count,

@@ -67,6 +67,7 @@ struct hz_worker_open_conf {
 	uint32_t burst;        /* 1..HZ_LIMIT_burst_max */
 	uint32_t spin_us;      /* HZ_SPIN_FOREVER_US: never sleeps */
 	uint32_t sleep_ms_max; /* 0: HZ_SLEEP_MS_MAX */
+	enum hz_tcp_cc cc;
 	uint64_t net_key[2];
 	uint8_t tcp_secret[16];
 	uint32_t listen_count;

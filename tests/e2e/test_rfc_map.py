@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """tests/tcp/RFC_MAP.md names what is there: every script and unit test it names exists, every script is
-named, every MUST of RFC 9293 has its row. `open` behind a pattern: nothing there yet."""
+named, every MUST of RFC 9293 has its row."""
 import fnmatch
 import os
 import re
@@ -41,13 +41,11 @@ def main():
     scripts = {n[:-4] for n in os.listdir(SCRIPTS) if n.endswith(".seg")}
     cases = unit_tests()
     unknown, named = set(), set()
-    for name, is_open in re.findall(r"`([a-z0-9_]+\*?)`( open)?", text):
+    for name in re.findall(r"`([a-z0-9_]+\*?)`", text):
         hits = fnmatch.filter(scripts, name)
         named.update(hits)
-        if not hits and name not in cases and not is_open:
+        if not hits and name not in cases:
             unknown.add(name)
-        if hits and is_open:
-            print(f"# {name} is no longer open")
     good = [
         result("every_name_in_it_exists", unknown),
         result("every_script_is_named", scripts - named),

@@ -17,6 +17,8 @@ bool seg_direct_conf(struct world *world, const char *text)
 	} else if (sscanf(text, "hops %u dscp %u", &a, &b) == 2) {
 		world->hop_limit = (uint8_t)a;
 		world->dscp = (uint8_t)b;
+	} else if (strcmp(text, "newreno") == 0) {
+		world->cc = HZ_TCP_CC_NEWRENO;
 	} else if (strcmp(text, "kernel") == 0) {
 		world->fake.port.ifindex = 7;
 	} else if (sscanf(text, "keepalive %u %u %u", &a, &b, &c) == 3) {

@@ -88,7 +88,7 @@ static const char *numbers_check(const struct hz_tcp_pcb *pcb)
 	RULE(hz_seq_leq(pcb->rcv_nxt, pcb->rcv_adv + 1), "rcv_nxt is beyond the window offered");
 	RULE(pcb->cwnd >= pcb->snd_mss, "cwnd is below one segment");
 	RULE(pcb->cwnd <= CWND_MAX, "cwnd is beyond reason");
-	RULE(pcb->rto_us >= HZ_TCP_RTO_MIN_US && pcb->rto_us <= HZ_TCP_RTO_MAX_US,
+	RULE(pcb->rto_ms >= HZ_TCP_RTO_MIN_US / 1000 && pcb->rto_ms <= HZ_TCP_RTO_MAX_US / 1000,
 	     "the RTO is outside its limits");
 	return NULL;
 }

@@ -207,6 +207,7 @@ int world_start(struct world *world)
 		.keepalive = world->keepalive,
 		.hop_limit = world->hop_limit,
 		.dscp = world->dscp,
+		.cc = world->cc,
 		.lport_first = world->lport_first,
 		.lport_last = world->lport_last,
 	};

@@ -87,6 +87,7 @@ struct world {
 	uint32_t ts_base_us;       /* subtracted from our timestamps: relative to the SYN-ACK's */
 	uint32_t ts_last_us;       /* newest one seen, absolute */
 	bool has_isn_us;
+	enum hz_tcp_cc cc;
 	uint32_t connections_max, time_wait_max;
 	uint32_t our_port;                /* of the newest SYN that is ours, else the listener's */
 	uint16_t lport_first, lport_last; /* struct hz_tcp_conf */

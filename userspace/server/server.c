@@ -77,6 +77,7 @@ static int fastpath_open(struct hz_server *server, struct hz_err *err)
 		.time_wait_max = tune->boot_time_wait_max / server->seats.count,
 		.burst = tune->worker_burst,
 		.spin_us = tune->worker_spin_us,
+		.congestion = (enum hz_congestion)tune->tcp_congestion,
 		.worker_count = server->seats.count,
 		.workers = server->seats.conf,
 		.port_count = server->port_count,
