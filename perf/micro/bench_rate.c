@@ -11,9 +11,15 @@
 
 #define WARM_PART 10u /* of the connections, not timed */
 
+#ifdef __clang__
+#define ALONE __attribute__((noinline))
+#else
+#define ALONE __attribute__((noinline, noclone))
+#endif
+
 /* One per step, never inlined or merged: the names are what the profiler sees. */
 #define STEP(name)                                                                                 \
-	__attribute__((noinline, noclone)) static void step_##name(struct hz_worker_loop *loop)    \
+	ALONE static void step_##name(struct hz_worker_loop *loop)                                 \
 	{                                                                                          \
 		hz_worker_turn(loop);                                                              \
 		__asm__ volatile("# " #name);                                                      \

@@ -73,8 +73,8 @@ static void device_that_is_none_is_einval_with_a_sentence(void)
 		"mem0,ip=10.7.0.2/24,key=",
 		"mem0,ip=10.7.0.2/24 ,queues=1",
 		"mem0,ip=10.7.0.2/24,",
-		"mem0,ip=1.0.0.1/24,ip=1.0.0.2/24,ip=1.0.0.3/24,ip=1.0.0.4/24,ip=1.0.0.5/24,"
-		"ip=1.0.0.6/24,ip=1.0.0.7/24,ip=1.0.0.8/24,ip=1.0.0.9/24",
+		("mem0,ip=1.0.0.1/24,ip=1.0.0.2/24,ip=1.0.0.3/24,ip=1.0.0.4/24,ip=1.0.0.5/24,"
+		 "ip=1.0.0.6/24,ip=1.0.0.7/24,ip=1.0.0.8/24,ip=1.0.0.9/24"),
 	};
 	char large[HZ_DEVICE_TEXT_MAX + 1];
 

@@ -20,13 +20,24 @@ struct server {
 	pthread_t thread;
 };
 
+/* The request may come in pieces. */
+static void request_take(struct server *server, int fd)
+{
+	size_t used = 0;
+	ssize_t got = 1;
+
+	while (got > 0 && strchr(server->request, '\n') == NULL) {
+		got = recv(fd, server->request + used, sizeof(server->request) - 1 - used, 0);
+		used += got > 0 ? (size_t)got : 0;
+	}
+}
+
 static void *server_run(void *arg)
 {
 	struct server *server = arg;
 	size_t left = server->answer != NULL ? strlen(server->answer) : 0, part;
 	const char *at = server->answer;
 	int fd = accept(server->fd, NULL, NULL);
-	ssize_t got;
 
 	if (server->first != NULL && fd != -1) {
 		(void)!send(fd, server->first, strlen(server->first), MSG_NOSIGNAL);
@@ -35,8 +46,7 @@ static void *server_run(void *arg)
 	}
 	if (fd == -1)
 		return NULL;
-	got = recv(fd, server->request, sizeof(server->request) - 1, 0);
-	(void)got;
+	request_take(server, fd);
 	for (; left > 0; left -= part, at += part) {
 		part = server->piece > 0 && server->piece < left ? server->piece : left;
 		if (send(fd, at, part, MSG_NOSIGNAL) != (ssize_t)part)
