@@ -7,6 +7,7 @@
 #include "core/host_conf.h"
 #include "core/limits.h"
 #include "telemetry/slot.h"
+#include "telemetry/trace_ring.h"
 #include <hz/hz.h>
 
 /* MEMIF and EAL ports have no kernel interface: they answer for their own addresses. */
@@ -61,6 +62,10 @@ void hz_fastpath_drain(struct hz_fastpath *fp);
 /* A worker's census (struct hz_worker_conf) holds a question: the worker answers within its next turns. Any
  * thread. */
 void hz_fastpath_census(struct hz_fastpath *fp, uint32_t worker);
+
+/* Frames of a worker are traced into ring from its next turn on; NULL: no more. The ring stays the caller's
+ * until hz_fastpath_close. Any thread. Interfaces are numbered as in hz_fastpath_conf.ports. */
+void hz_fastpath_trace(struct hz_fastpath *fp, uint32_t worker, struct hz_trace_ring *ring);
 
 /* A device disappeared (ENXIO) or another fatal condition a worker met: 0, or the exit code. Polled by
  * housekeeping. */

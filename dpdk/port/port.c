@@ -127,6 +127,26 @@ static void flush_nothing(struct hz_port *port)
 		hz_port_reap(port);
 }
 
+/* What is about to be sent, into the trace: afterwards the buffers are the driver's. Held until it is known
+ * what the device took. */
+static void batch_trace(const struct hz_port *port)
+{
+	hz_trace_hold(port->trace);
+	for (uint32_t i = 0; i < port->tx_count; i++) {
+		const struct rte_mbuf *mbuf = port->tx[i];
+
+		(void)hz_trace_note(port->trace, port->trace_iface, HZ_TRACE_TX,
+		                    rte_pktmbuf_mtod(mbuf, const void *), mbuf->data_len,
+		                    mbuf->pkt_len);
+	}
+}
+
+static void batch_traced(const struct hz_port *port, uint32_t sent)
+{
+	hz_trace_mark(port->trace, port->tx_count - sent, HZ_COUNTER_drop_tx_full);
+	hz_trace_release(port->trace);
+}
+
 void hz_port_flush(struct hz_port *port)
 {
 	uint16_t count = (uint16_t)port->tx_count;
@@ -139,6 +159,8 @@ void hz_port_flush(struct hz_port *port)
 	if (HZ_UNLIKELY(is_held(port)))
 		return;
 	port->idle_flushes = 0;
+	if (HZ_UNLIKELY(port->trace != NULL))
+		batch_trace(port);
 	if (can_send(port)) {
 		sent = rte_eth_tx_burst(port->port_id, 0, port->tx, count);
 		/* The refusing call kicked the kernel, so slots may be free now. Once more, then the
@@ -148,6 +170,8 @@ void hz_port_flush(struct hz_port *port)
 			                                          (uint16_t)(count - sent)));
 	}
 	port->tx_packets += sent;
+	if (HZ_UNLIKELY(port->trace != NULL))
+		batch_traced(port, sent);
 	if (HZ_UNLIKELY(sent < count))
 		batch_drop(port, sent);
 	port->tx_count = 0;

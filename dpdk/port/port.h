@@ -6,6 +6,7 @@
 #include "core/err.h"
 #include "core/limits.h"
 #include "telemetry/slot.h"
+#include "telemetry/trace_ring.h"
 #include <rte_mbuf.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -39,6 +40,8 @@ struct hz_port {
 	int poll_fd;               /* readable while frames wait, the driver's own; -1: none */
 	uint16_t queue;            /* of the interface */
 	char ifname[16];           /* empty: no kernel netdev */
+	struct hz_trace *trace;    /* of the worker; NULL: off */
+	uint8_t trace_iface;       /* what the trace calls this port's interface */
 	bool has_driver;           /* close removes the device by its name */
 	char name[HZ_PORT_NAME_MAX];
 };

@@ -304,6 +304,13 @@ void hz_fastpath_census(struct hz_fastpath *fp, uint32_t worker)
 	hz_mailbox_post(&fp->loop[worker]->mailbox, HZ_MAIL_CENSUS);
 }
 
+void hz_fastpath_trace(struct hz_fastpath *fp, uint32_t worker, struct hz_trace_ring *ring)
+{
+	assert(worker < fp->worker_count);
+	__atomic_store_n(&fp->loop[worker]->trace_asked, ring, __ATOMIC_RELEASE);
+	hz_mailbox_post(&fp->loop[worker]->mailbox, HZ_MAIL_TRACE);
+}
+
 int hz_fastpath_failed(const struct hz_fastpath *fp, struct hz_err *err)
 {
 	const struct hz_port *gone = hz_link_watch_poll(fp->watch);

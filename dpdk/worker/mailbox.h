@@ -9,6 +9,7 @@ enum hz_mail {
 	HZ_MAIL_DRAIN = 1u << 0,  /* no new connections */
 	HZ_MAIL_STOP = 1u << 1,   /* reset what is open and leave the loop */
 	HZ_MAIL_CENSUS = 1u << 2, /* the census holds a question */
+	HZ_MAIL_TRACE = 1u << 3,  /* trace_asked has changed */
 };
 
 struct hz_mailbox {

@@ -5,6 +5,7 @@
 #include "net/host.h"
 #include "net/neigh_kernel.h"
 #include "tcp/tcp_info.h"
+#include "worker/frame_trace.h"
 #include "worker/gauges.h"
 #include <errno.h>
 #include <string.h>
@@ -62,8 +63,8 @@ static void packet_in(struct hz_worker_loop *w, struct hz_packet *packet,
 }
 
 /* Takes over count frames that wp's queue received. */
-static void frames_in(struct hz_worker_loop *w, const struct hz_worker_port *wp,
-                      struct rte_mbuf **frame, uint32_t count)
+void hz_worker_frames_in(struct hz_worker_loop *w, const struct hz_worker_port *wp,
+                         struct rte_mbuf **frame, uint32_t count)
 {
 	const struct hz_worker_iface *iface = &w->ifaces[wp->iface];
 	struct hz_packet packet;
@@ -92,7 +93,10 @@ static unsigned ports_turn(struct hz_worker_loop *w)
 		if (count == 0)
 			continue;
 		w->slot->worker->rx_bursts++;
-		frames_in(w, &w->port[i], w->frame, count);
+		if (HZ_UNLIKELY(w->trace.ring != NULL))
+			hz_frame_trace_in(w, &w->port[i], w->frame, count, HZ_TRACE_RX);
+		else
+			hz_worker_frames_in(w, &w->port[i], w->frame, count);
 		found += count;
 	}
 	return found;
@@ -121,10 +125,12 @@ static unsigned steered_turn(struct hz_worker_loop *w)
 		for (uint32_t i = 0; i < count; i++) {
 			struct hz_worker_port *wp = port_on(w, w->frame[i]->port);
 
-			if (HZ_LIKELY(wp != NULL))
-				frames_in(w, wp, &w->frame[i], 1);
-			else
+			if (HZ_UNLIKELY(wp == NULL))
 				rte_pktmbuf_free(w->frame[i]);
+			else if (HZ_UNLIKELY(w->trace.ring != NULL))
+				hz_frame_trace_in(w, wp, &w->frame[i], 1, HZ_TRACE_RX_TAKEN);
+			else
+				hz_worker_frames_in(w, wp, &w->frame[i], 1);
 		}
 		found += count;
 	}
@@ -152,6 +158,8 @@ static void mail_turn(struct hz_worker_loop *w)
 	}
 	if ((mail & HZ_MAIL_CENSUS) != 0 && w->census != NULL)
 		w->is_counting = hz_conn_census_is_asked(w->census);
+	if ((mail & HZ_MAIL_TRACE) != 0)
+		hz_frame_trace_switch(w);
 	if ((mail & HZ_MAIL_STOP) != 0)
 		w->is_stopped = true;
 }

@@ -47,9 +47,11 @@ struct hz_worker_loop {
 	uint64_t idle_since_ns;  /* 0: the last turn found work */
 	uint64_t spin_ns;        /* UINT64_MAX: for ever */
 	uint64_t sleep_ns_max;
-	uint64_t drop_mask;            /* of the counters whose sum is hz_worker.dropped */
-	struct hz_conn_census *census; /* lent by housekeeping; NULL: nobody asks */
-	bool is_counting;              /* a question of the census is being answered */
+	struct hz_trace trace;             /* its ring is NULL: off */
+	struct hz_trace_ring *trace_asked; /* atomic, of housekeeping; adopted with HZ_MAIL_TRACE */
+	uint64_t drop_mask;                /* of the counters whose sum is hz_worker.dropped */
+	struct hz_conn_census *census;     /* lent by housekeeping; NULL: nobody asks */
+	bool is_counting;                  /* a question of the census is being answered */
 	bool was_busy;
 	enum hz_state state;
 	const struct hz_clock *lent_clock; /* env->clock while not open */
