@@ -168,6 +168,17 @@ static json_t *cmd_reload(struct hz_server *server)
 	return hz_control_cmd_ok(result);
 }
 
+static json_t *cmd_trace(struct hz_server *server, const json_t *request)
+{
+	struct hz_err err = { 0 };
+	json_t *result = NULL;
+
+	hz_err_what(&err, "trace failed");
+	if (hz_control_trace(server, request, &result, &err) != 0)
+		return hz_control_cmd_error(&err);
+	return hz_control_cmd_ok(result);
+}
+
 json_t *hz_control_cmd_run(struct hz_server *server, const json_t *request, bool may_change)
 {
 	const char *cmd = json_string_value(json_object_get(request, "cmd"));
@@ -180,7 +191,7 @@ json_t *hz_control_cmd_run(struct hz_server *server, const json_t *request, bool
 		return hz_control_cmd_ok(json_object());
 	if (strcmp(cmd, "status") == 0)
 		return hz_control_cmd_ok(cmd_status(server));
-	if (strcmp(cmd, "reload") != 0 && strcmp(cmd, "drain") != 0) {
+	if (strcmp(cmd, "reload") != 0 && strcmp(cmd, "drain") != 0 && strcmp(cmd, "trace") != 0) {
 		hz_err_set(&err, -EINVAL, 2, "unknown_command", "hzctl help", "no command '%.32s'",
 		           cmd);
 		return hz_control_cmd_error(&err);
@@ -192,6 +203,8 @@ json_t *hz_control_cmd_run(struct hz_server *server, const json_t *request, bool
 	}
 	if (strcmp(cmd, "reload") == 0)
 		return cmd_reload(server);
+	if (strcmp(cmd, "trace") == 0)
+		return cmd_trace(server, request);
 	hz_server_drain(server);
 	return hz_control_cmd_ok(json_pack("{s:s}", "state", state_names[server->state]));
 }

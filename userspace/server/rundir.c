@@ -2,6 +2,7 @@
 #include "core/hint.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -178,7 +179,8 @@ int hz_rundir_lock_interface(uint64_t namespace_inode, uint32_t ifindex, const c
 	return status;
 }
 
-static int share_one(const char *dir, const char *name, size_t bytes, void **out)
+static int share_one(const char *dir, const char *name, size_t bytes, mode_t mode, gid_t group,
+                     void **out)
 {
 	char path[HZ_RUNDIR_PATH_MAX];
 	void *base;
@@ -186,16 +188,24 @@ static int share_one(const char *dir, const char *name, size_t bytes, void **out
 
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
 	unlink(path); /* a reader of the last run keeps its own copy */
-	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
+	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
 	if (fd == -1)
 		return -errno;
-	if (ftruncate(fd, (off_t)bytes) != 0)
+	if (group != (gid_t)-1 && fchown(fd, (uid_t)-1, group) != 0)
 		err = -errno;
-	base = err == 0 ? mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) : MAP_FAILED;
+	/* Every page now: a worker that writes to one which the file system has no room for would die
+	 * of SIGBUS, and one that has to wait for one would be late. */
+	if (err == 0)
+		err = -posix_fallocate(fd, 0, (off_t)bytes);
+	base = err == 0
+	               ? mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0)
+	               : MAP_FAILED;
 	if (err == 0 && base == MAP_FAILED)
 		err = -errno;
 	close(fd);
-	if (err == 0)
+	if (err != 0)
+		unlink(path);
+	else
 		*out = base;
 	return err;
 }
@@ -219,7 +229,7 @@ int hz_rundir_share(const struct hz_rundir *rundir, struct hz_rundir_shared *out
 
 	for (size_t i = 0; i < HZ_ARRAY_LEN(shared_arrays) && status == 0; i++)
 		status = share_one(rundir->path, shared_arrays[i].name, shared_arrays[i].bytes,
-		                   &base[i]);
+		                   0644, (gid_t)-1, &base[i]);
 	*out = (struct hz_rundir_shared){ base[0], base[1], base[2], base[3] };
 	if (status != 0) {
 		hz_rundir_unshare(rundir, out);
@@ -242,4 +252,26 @@ void hz_rundir_unshare(const struct hz_rundir *rundir, struct hz_rundir_shared *
 		unlink(path);
 	}
 	*shared = (struct hz_rundir_shared){ 0 };
+}
+
+int hz_rundir_share_private(const struct hz_rundir *rundir, const char *name, size_t bytes,
+                            void **out)
+{
+	const struct group *group = geteuid() == 0 ? getgrnam("hz-admin") : NULL;
+
+	return share_one(rundir->path, name, bytes, group != NULL ? 0640 : 0600,
+	                 group != NULL ? group->gr_gid : (gid_t)-1, out);
+}
+
+void hz_rundir_unshare_private(const struct hz_rundir *rundir, const char *name, size_t bytes,
+                               void *base)
+{
+	char path[HZ_RUNDIR_PATH_MAX];
+
+	if (base != NULL)
+		munmap(base, bytes);
+	if (rundir->lock_fd <= 0)
+		return; /* not our directory */
+	snprintf(path, sizeof(path), "%s/%s", rundir->path, name);
+	unlink(path);
 }

@@ -36,4 +36,11 @@ int hz_rundir_share(const struct hz_rundir *rundir, struct hz_rundir_shared *out
                     struct hz_err *err);
 void hz_rundir_unshare(const struct hz_rundir *rundir, struct hz_rundir_shared *shared);
 
+/* A file of the run directory that only its owner and group hz-admin read, mapped and zeroed; one that is
+ * there is replaced. 0 or -errno. Unshare unmaps base, which may be NULL, and removes the file. */
+int hz_rundir_share_private(const struct hz_rundir *rundir, const char *name, size_t bytes,
+                            void **out);
+void hz_rundir_unshare_private(const struct hz_rundir *rundir, const char *name, size_t bytes,
+                               void *base);
+
 #endif

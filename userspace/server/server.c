@@ -217,6 +217,7 @@ static void server_close(struct hz_server *server)
 	hz_control_close(server->control);
 	hz_fastpath_close(server->fp);
 	hz_sock_close(server->sock);
+	hz_control_trace_close(server);
 	hz_publish_close(server->publish);
 	hz_seats_close(&server->seats);
 	hz_server_reclaim(server);

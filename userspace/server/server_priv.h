@@ -56,6 +56,7 @@ struct hz_server {
 	struct hz_control *control;
 	struct hz_publish *publish;
 	struct hz_server_round round;
+	struct hz_trace_file *trace; /* mapped since the first start; NULL */
 	const char *degraded[HZ_SERVER_DEGRADED_MAX];
 	uint32_t degraded_count;
 	/* state */
@@ -110,6 +111,12 @@ json_t *hz_control_cmd_ok(json_t *result); /* takes over result */
 int hz_control_conn_begin(struct hz_server *server, const json_t *request, uint64_t now_ns,
                           struct hz_err *err);
 bool hz_control_conn_turn(struct hz_server *server, uint64_t now_ns, json_t **result);
+
+/* control_trace.c: switches the trace of frames. 0 and *result, or -errno with err filled. close after the
+ * transport is closed. */
+int hz_control_trace(struct hz_server *server, const json_t *request, json_t **result,
+                     struct hz_err *err);
+void hz_control_trace_close(struct hz_server *server);
 
 /* telemetry_pub.c: percentiles at 1 Hz and histogram deltas into the ring. */
 int hz_publish_open(struct hz_server *server, struct hz_publish **out);

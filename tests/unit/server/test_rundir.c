@@ -4,6 +4,7 @@
 #include "server_rig.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -162,6 +163,37 @@ static void rundir_share_that_fails_leaves_nothing(void)
 	CU_ASSERT_EQUAL(access(place.path, F_OK), -1);
 }
 
+/* Of root the group reads it where there is one, hz-admin; of others nobody. */
+static void rundir_private_file_is_for_its_owner_and_holds_its_memory(void)
+{
+	struct hz_rundir rundir = { .lock_fd = -1 };
+	const size_t bytes = 3u << 20;
+	struct hz_err err = { 0 };
+	struct place place;
+	void *base = NULL;
+	char path[128];
+	struct stat info;
+
+	PLACE_OR_SKIP(&place);
+	CU_ASSERT_EQUAL_FATAL(hz_rundir_open(place.instance, false, &rundir, &err), 0);
+	file_make(place.path, "frames", "of a run that was killed");
+	CU_ASSERT_EQUAL_FATAL(hz_rundir_share_private(&rundir, "frames", bytes, &base), 0);
+	CU_ASSERT_EQUAL(*(const uint64_t *)base, 0);
+	snprintf(path, sizeof(path), "%s/frames", place.path);
+	CU_ASSERT_EQUAL(stat(path, &info), 0);
+	CU_ASSERT_EQUAL(info.st_mode & 0737, 0600);
+	if (getgrnam("hz-admin") == NULL || geteuid() != 0)
+		CU_ASSERT_EQUAL(info.st_mode & 0777, 0600);
+	CU_ASSERT_EQUAL((size_t)info.st_size, bytes);
+	CU_ASSERT((size_t)info.st_blocks * 512 >= bytes); /* no SIGBUS when /run is full */
+	hz_rundir_unshare_private(&rundir, "frames", bytes, base);
+	CU_ASSERT_FALSE(file_is(place.path, "frames"));
+	CU_ASSERT_NOT_EQUAL(hz_rundir_share_private(&rundir, "frames", 1ull << 60, &base), 0);
+	CU_ASSERT_FALSE(file_is(place.path, "frames"));
+	hz_rundir_close(&rundir);
+	CU_ASSERT_EQUAL(access(place.path, F_OK), -1);
+}
+
 static int nobody_opens(void *ctx)
 {
 	struct hz_rundir rundir = { .lock_fd = -1 };
@@ -272,6 +304,7 @@ HZ_SUITE(rundir, CASE(rundir_of_a_dead_run_is_taken_over_and_removed_at_the_end)
          CASE(rundir_lock_that_is_a_symlink_is_not_followed),
          CASE(rundir_shared_arrays_replace_stale_files_by_zeroes),
          CASE(rundir_share_that_fails_leaves_nothing),
+         CASE(rundir_private_file_is_for_its_owner_and_holds_its_memory),
          CASE(rundir_without_root_lives_below_xdg_runtime_dir),
          CASE(rights_that_are_missing_are_named),
          CASE(interface_served_twice_is_refused_by_name_until_it_is_given_back));
