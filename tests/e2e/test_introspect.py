@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
-"""What an operator sees of a hzd that works: its connections."""
+"""What an operator sees of a hzd that works: its connections, its counters, its frames."""
 import contextlib
 import ctypes
 import json
 import os
 import re
+import shutil
 import socket
 import struct
 import time
 
-from hz_e2e import (CLIENT4, CLIENT6, PORT, ROOT, SERVER4, SERVER6, Process, Rig, expect,
-                    expect_equal, libc, main, note, tcp_connect, test, wait_until)
+from hz_e2e import (BIN, CLIENT4, CLIENT6, PORT, ROOT, SERVER4, SERVER6, Process, Rig, expect,
+                    expect_equal, inside, libc, main, note, run, tcp_connect, temporary_directory,
+                    test, wait_until)
 
 rigs = {}
 
@@ -18,8 +20,14 @@ rigs = {}
 def rig():
     if not rigs:
         rigs["rig"] = here = Rig(queues=2)
-        rigs["hzd"] = here.start(options=["boot/workers=2"])
+        rigs["hzd"] = start(here)
     return rigs["rig"]
+
+
+def start(here):
+    """On a machine that is busy with other things a worker may not run for longer than the 500 ms
+    after which the kernel gets, and resets, its connections."""
+    return here.start(options=["boot/workers=2", "health/beat_timeout_ms=10000"])
 
 
 def conns(*words):
@@ -157,6 +165,121 @@ def counters():
     return total
 
 
+def raw_segment(flags, payload=b""):
+    """From an address of nobody to the server, checksums right."""
+    def total(data):
+        data += b"\0" * (len(data) & 1)
+        value = sum(struct.unpack(f"!{len(data) // 2}H", data))
+        while value >> 16:
+            value = (value & 0xffff) + (value >> 16)
+        return ~value & 0xffff
+
+    src, dst = socket.inet_aton("10.7.0.77"), socket.inet_aton(SERVER4)
+    tcp = struct.pack("!HHIIBBHHH", 4711, PORT, 1000, 0, 5 << 4, flags, 1024, 0, 0) + payload
+    check = total(src + dst + struct.pack("!BBH", 0, 6, len(tcp)) + tcp)
+    tcp = tcp[:16] + struct.pack("!H", check) + tcp[18:]
+    head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(tcp), 0, 0, 64, 6, 0) + src + dst
+    head = head[:10] + struct.pack("!H", total(head)) + head[12:]
+    return mac(rig().server, "eth1") + mac(rig().client, "eth0") + b"\x08\x00" + head + tcp
+
+
+def mac(netns, interface):
+    text = run("ip", "-n", netns, "-br", "link", "show", interface).stdout.split()[2]
+    return bytes.fromhex(text.replace(":", ""))
+
+
+def inject(*frames):
+    with inside(rig().client):
+        raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+        raw.bind(("eth0", 0))
+    for frame in frames:
+        raw.send(frame)
+    raw.close()
+
+
+def frames(last="8192"):
+    return rig().ctl_json("trace", "show", "last", last)["frames"]
+
+
+@test
+def trace_tells_of_each_frame_what_became_of_it():
+    expect_equal(rig().ctl_json("trace", "start")["is_on"], True, "start")
+    sock = open_many(1)[0]
+    peer = names([sock]).pop()
+    inject(raw_segment(0), raw_segment(0x10, b"to nobody"))
+    wait_until(lambda: any("4711" in f["headers"] and f["direction"] == "tx" for f in frames()), 5,
+               "no RST")
+    listed = frames()
+    ours = [(f["direction"], f["headers"].split("[")[1].split("]")[0], f["verdict"]) for f in listed
+            if peer in f["headers"] and "handed" not in f["verdict"]]
+    flags = [(direction, flag) for direction, flag, _ in ours]
+    expect_equal(flags[:4], [("rx", "S"), ("tx", "SA"), ("rx", "A"), ("rx", "PA")], "handshake")
+    expect(("tx", "PA") in flags[4:], f"no answer: {flags}")
+    expect({v.split(" ")[0] for d, _, v in ours if d == "tx"} == {"sent"}, f"{ours}")
+    expect("passive_opens" in ours[0][2], f"SYN: {ours[0]}")
+    nobody = [f for f in listed if "10.7.0.77" in f["headers"] and "handed" not in f["verdict"]]
+    expect(any(f["verdict"].startswith("drop_bad_flags") for f in nobody), f"{nobody}")
+    reset = next(f for f in nobody if "reset_sent" in f["counters"])
+    expect("drop_not_ours" in reset["counters"] and reset["headers"].endswith("len 9"), f"{reset}")
+    expect_equal([f["time_unix_ns"] for f in listed],
+                 sorted(f["time_unix_ns"] for f in listed), "order")
+    expect(abs(listed[-1]["time_unix_ns"] / 1e9 - time.time()) < 5, "time of day")
+    expect_equal({f["interface"] for f in listed}, {"eth1"}, "interface")
+    close_all([sock])
+
+
+@test
+def trace_pcap_is_read_by_tcpdump_with_payload_and_reason():
+    path = temporary_directory() + "/frames.pcapng"
+    sock = open_many(1)[0]
+    time.sleep(0.1)
+    rig().ctl("trace", "stop")
+    written = rig().ctl_json("trace", "pcap", path)
+    expect_equal(os.stat(path).st_mode & 0o777, 0o600, "mode")
+    read = run("tcpdump", "-nn", "-r", path)
+    lines = [line for line in read.stdout.splitlines() if "IP" in line or "ARP" in line]
+    expect(len(lines) >= written["kept"], f"{len(lines)} of {written['kept']}")
+    expect("truncated" not in read.stderr and "malformed" not in read.stderr, read.stderr)
+    port = sock.getsockname()[1]
+    one = run("tcpdump", "-nn", "-A", "-r", path, f"port {port}").stdout
+    expect("GET /json HTTP/1.1" in one and "HTTP/1.1 200 OK" in one, one[-400:])
+    pipe = f"{BIN}/hzctl -i {rig().name} trace pcap - | tcpdump -nn -r - port {port}"
+    expect_equal(len(run("bash", "-c", pipe).stdout.splitlines()),
+                 len(run("tcpdump", "-nn", "-r", path, f"port {port}").stdout.splitlines()), "pipe")
+    if shutil.which("tshark"):
+        text = run("tshark", "-r", path, "-T", "fields", "-e", "frame.comment", "-e",
+                   "frame.interface_name", "-e", "frame.packet_flags_direction").stdout
+        expect(re.search(r"^worker [01]: drop_bad_flags\teth1\t", text, re.M), text[:600])
+        expect(re.search(r"^worker [01]: sent\teth1\t", text, re.M), text[:600])
+        expect(re.search(r"^worker [01]: (accepted|taken over)\teth1\t", text, re.M), text[:600])
+    else:
+        note("comments are not checked: no tshark")
+    close_all([sock])
+
+
+@test
+def trace_under_load_keeps_the_last_frames_whole_and_disturbs_nobody():
+    rig().ctl("trace", "start")
+    load = Process("wrk", "-t1", "-c64", "-d2s", f"http://{SERVER4}/json", netns=rig().client)
+    rounds = 0
+    while load.is_running():
+        listed = frames()
+        rounds += 1
+        for frame in listed:
+            ok = re.match(r"\S+ > \S+ \[[SAFRPUEC]*\] seq \d+ ack \d+ len \d+$", frame["headers"])
+            expect(ok or not frame["headers"].startswith("10."), f"torn: {frame}")
+        expect(len(listed) <= 2 * 4096, f"{len(listed)} frames")
+    load.wait(10)
+    expect("Socket errors" not in load.output(), load.output())
+    expect_equal(rig().ctl_json("trace", "stop")["is_on"], False, "stop")
+    time.sleep(0.2)
+    kept = frames()
+    expect(len(kept) == 2 * 4096, f"{len(kept)} frames after the load")
+    close_all(open_many(3))
+    expect_equal(frames(), kept, "frames after stop")
+    note(f"{rounds} looks under load")
+
+
 def thread_name(pid, tid):
     with open(f"/proc/{pid}/task/{tid}/comm", encoding="ascii") as file:
         return file.read().strip()
@@ -192,6 +315,9 @@ def conn_show_with_a_stopped_worker_names_it_and_exits_6():
         expect(1 < took < 3, f"took {took}")
         expect("incomplete: worker 1 did not answer" in
                here.ctl("conn", check=False).stdout, "text")
+        done = here.ctl("-j", "trace", "start", check=False)
+        expect_equal((done.returncode, json.loads(done.stdout)["silent_workers"]), (6, [1]),
+                     "trace start")
 
     def is_whole():
         done = here.ctl("-j", "conn", check=False)
@@ -201,10 +327,29 @@ def conn_show_with_a_stopped_worker_names_it_and_exits_6():
         return (answer["seen"], answer["is_partial"]) == (10, False)
 
     wait_until(is_whole, 10, "it does not come back")
+    expect_equal(here.ctl_json("trace", "stop")["silent_workers"], [], "trace stop")
     # Frames that lay with the stopped worker came late, or went to the kernel, which resets: the
     # other worker's connections may have suffered too.
     for sock in socks:
         sock.close()
+
+
+@test
+def trace_of_a_killed_hzd_can_still_be_read_and_the_next_end_removes_it():
+    here, hzd = rig(), rigs["hzd"]
+    here.ctl("trace", "start")
+    close_all(open_many(2))
+    hzd.kill()
+    expect(len(frames()) > 10, "frames of the dead")
+    expect_equal(here.ctl("trace", "stop", check=False).returncode, 3, "hzd is down")
+    path = f"/run/hz-{here.name}/trace"
+    rigs["hzd"] = start(here)
+    expect(os.path.exists(path), "a new hzd took the trace away")
+    close_all(open_many(1))
+    rigs["hzd"].end()
+    expect(not os.path.exists(path), "the trace is left")
+    done = here.ctl("trace", check=False)
+    expect_equal((done.returncode, "hzctl" in done.stderr), (1, True), "no trace")
 
 
 main()

@@ -106,8 +106,12 @@ def wrong_words_are_errors_of_three_lines_with_exit_2():
     rows = [("statsu", "did you mean 'status'"), ("conf", "hzctl conf help"),
             ("latency last 1", "hzctl latency show last"), ("worker show idd 1", "mean 'id'"),
             ("latency show stage totl", "did you mean 'total'"), ("worker show id 64", "0..63"),
-            ("worker show id", "hzctl worker help"), ("status now", "hzctl help"),
-            ("-x status", "hzctl help"), ("xdp attach", "hzctl xdp help")]
+            ("worker show id", "hzctl worker help"), ("conn show state open", "hzctl conn help"),
+            ("conn show peer 10.0.0.1/8", "10.7.0.0/24"), ("conn show limit 0", "1..1024"),
+            ("trace pcap", "hzctl trace help"), ("trace start now", "hzctl trace help"),
+            ("trace show first", "hzctl trace help"), ("trace show last 0", "1..262144"),
+            ("status now", "hzctl help"), ("-x status", "hzctl help"),
+            ("xdp attach", "hzctl xdp help")]
     for words, hint in rows:
         done = ctl(*words.split(), code=2)
         lines = done.stderr.splitlines()
@@ -119,6 +123,21 @@ def wrong_words_are_errors_of_three_lines_with_exit_2():
         expect_equal(error["code"], "usage", f"{words!r}")
         expect_equal(set(error), {"code", "message", "why", "hint"}, f"keys of {words!r}")
     expect_equal(ctl_json("worker", "show", "id", "9", code=1)["error"]["code"], "no_worker", "")
+
+
+@test
+def conn_shows_sockets_and_trace_says_who_sees_their_frames():
+    running()
+    http = Http("127.0.0.1", PORT)
+    http.get("/json")
+    answer = ctl_json("conn", "show", "peer", "127.0.0.0/8")
+    expect("127.0.0.1:%d" % http.sock.getsockname()[1] in
+           [c["remote"] for c in answer["connections"]], f"{answer}")
+    expect(all(c["congestion"] and c["mss_bytes"] > 0 for c in answer["connections"]), f"{answer}")
+    http.close()
+    error = ctl_json("trace", "start", code=1)["error"]
+    expect_equal((error["code"], "tcpdump" in error["hint"]), ("no_frames", True), "trace start")
+    expect_equal(ctl_json("trace", code=1)["error"]["code"], "no_trace", "trace show")
 
 
 @test

@@ -6,7 +6,7 @@ set -euo pipefail
 build_packages=(build-essential pkg-config make clang-14 llvm-14 clang libbpf-dev libxdp-dev bpftool
 	dpdk-dev libdpdk-dev liburcu-dev libyaml-dev libjansson-dev libnuma-dev libelf-dev)
 test_packages=(libcunit1-dev curl wrk nginx-light iproute2 ethtool iputils-ping procps jq python3 gdb
-	shellcheck clang-format clang-tidy cppcheck valgrind libclang-rt-14-dev)
+	tcpdump shellcheck clang-format clang-tidy cppcheck valgrind libclang-rt-14-dev)
 
 packages=("${build_packages[@]}")
 [ "${1:-all}" = build ] || packages+=("${test_packages[@]}")
