@@ -122,26 +122,12 @@ static bool is_authority(char *text, long *port)
 	return true;
 }
 
-static bool same_authority(char *a, char *b, long scheme_port)
-{
-	long a_port;
-	long b_port;
-
-	if (!is_authority(a, &a_port) || !is_authority(b, &b_port))
-		return false;
-	a_port = a_port < 0 ? scheme_port : a_port;
-	b_port = b_port < 0 ? scheme_port : b_port;
-	return a_port == b_port && strcasecmp(a, b) == 0;
-}
-
 /* --- request line --------------------------------------------------------------------------------------- */
 
 struct said {
 	char method[40];
-	char *target;    /* owned */
-	char *authority; /* owned; of an absolute target */
-	char *host;      /* owned */
-	long scheme_port;
+	char *target; /* owned */
+	bool is_https;
 	unsigned hosts, lengths, codings;
 	bool close, keep_alive, expects_other;
 	uint64_t length;
@@ -233,14 +219,13 @@ static bool is_target(struct said *said)
 	if (strcmp(t, "*") == 0)
 		return strcmp(said->method, "OPTIONS") == 0;
 	if (strncasecmp(t, "http://", 7) == 0)
-		said->scheme_port = 80;
+		t += 7;
 	else if (strncasecmp(t, "https://", 8) == 0)
-		said->scheme_port = 443;
+		t += 8;
 	else
 		return false;
-	t += said->scheme_port == 80 ? 7 : 8;
-	said->authority = copy((const uint8_t *)t, strcspn(t, "/?"));
-	text = copy((const uint8_t *)said->authority, strlen(said->authority));
+	said->is_https = t[-4] == 's' || t[-4] == 'S';
+	text = copy((const uint8_t *)t, strcspn(t, "/?"));
 	ok = is_authority(text, &port) && strpbrk(t + strcspn(t, "/?"), "[]") == NULL;
 	free(text);
 	return ok;
@@ -277,16 +262,17 @@ static bool understand(struct said *said, const char *name, char *value)
 		text = copy((const uint8_t *)value, strlen(value));
 		ok = said->hosts++ == 0 && is_authority(text, &port);
 		free(text);
-		if (ok)
-			said->host = copy((const uint8_t *)value, strlen(value));
 		return ok;
 	}
 	if (strcasecmp(name, "content-length") == 0)
 		return said->lengths++ == 0 && is_length(value, &said->length);
 	if (strcasecmp(name, "transfer-encoding") == 0)
 		return said->codings++ == 0 && strcmp(value, "chunked") == 0;
-	if (strcasecmp(name, "expect") == 0)
-		said->expects_other |= strcasecmp(value, "100-continue") != 0;
+	if (strcasecmp(name, "expect") == 0) {
+		for (char *w = strtok_r(value, ", \t", &save); w != NULL;
+		     w = strtok_r(NULL, ", \t", &save))
+			said->expects_other |= strcasecmp(w, "100-continue") != 0;
+	}
 	if (strcasecmp(name, "connection") == 0) {
 		for (char *w = strtok_r(value, ", \t", &save); w != NULL;
 		     w = strtok_r(NULL, ", \t", &save)) {
@@ -354,6 +340,8 @@ static void read_head(struct reader *r, struct said *said, const struct oracle_l
 		verdict(r, ORACLE_BAD, 501);
 	if (!is_target(said))
 		verdict(r, ORACLE_BAD, 400);
+	if (said->is_https)
+		verdict(r, ORACLE_BAD, 421);
 	while (peek(r) != '\r') {
 		if (out->fields == limits->header_count)
 			verdict(r, ORACLE_BAD, 431);
@@ -364,9 +352,6 @@ static void read_head(struct reader *r, struct said *said, const struct oracle_l
 	expect(r, '\n');
 	if ((out->minor == 1 && said->hosts == 0) ||
 	    (said->codings != 0 && (said->lengths != 0 || out->minor == 0)))
-		verdict(r, ORACLE_BAD, 400);
-	if (said->authority != NULL && said->host != NULL &&
-	    !same_authority(said->authority, said->host, said->scheme_port))
 		verdict(r, ORACLE_BAD, 400);
 	if (out->minor == 1 && said->expects_other)
 		verdict(r, ORACLE_BAD, 417);
@@ -402,8 +387,6 @@ struct oracle_head oracle_head(const uint8_t *bytes, size_t len, const struct or
 	}
 	result = *out;
 	free(said->target);
-	free(said->authority);
-	free(said->host);
 	free(said);
 	free(out);
 	free(r);

@@ -10,6 +10,7 @@ static const char *const methods[] = {
 };
 #define METHOD_GET     0u
 #define METHOD_HEAD    1u
+#define METHOD_TRACE   7u
 #define METHOD_CONNECT 8u
 
 #define NAME_MAX_BYTES 64u
@@ -33,7 +34,9 @@ static uint32_t method_read(struct hz_site_reader *r, const struct hz_yaml_node 
 	for (uint32_t i = 0; i < HZ_ARRAY_LEN(methods); i++) {
 		struct hz_span name = { (const uint8_t *)methods[i], strlen(methods[i]) };
 
-		if (i == METHOD_CONNECT) /* names an authority, not a path (RFC 9110 9.3.6) */
+		/* CONNECT names an authority, not a path (RFC 9110 9.3.6); TRACE would send a client's
+		 * credentials back to whoever made it ask (9.3.8). */
+		if (i == METHOD_CONNECT || i == METHOD_TRACE)
 			continue;
 		if (name.len == word.len && memcmp(name.data, word.data, name.len) == 0)
 			return 1u << i;

@@ -78,9 +78,9 @@ static size_t allow_write(uint32_t allow, uint8_t *out)
 	return at + 2;
 }
 
-void hz_answer_method(struct hz_http_resp *resp, uint32_t allow, struct hz_arena *arena)
+/* The Allow field in arena; empty: no room, and resp is 500. */
+static struct hz_span allow_field(struct hz_http_resp *resp, uint32_t allow, struct hz_arena *arena)
 {
-	static const char body[] = "Method Not Allowed\n";
 	size_t room = sizeof("Allow: \r\n");
 	uint8_t *line;
 
@@ -89,12 +89,33 @@ void hz_answer_method(struct hz_http_resp *resp, uint32_t allow, struct hz_arena
 	line = hz_arena_get(arena, room);
 	if (line == NULL) {
 		hz_answer(resp, 500);
-		return;
+		return (struct hz_span){ NULL, 0 };
 	}
+	return (struct hz_span){ line, allow_write(allow, line) };
+}
+
+void hz_answer_method(struct hz_http_resp *resp, uint32_t allow, struct hz_arena *arena)
+{
+	struct hz_span field = allow_field(resp, allow, arena);
+
+	if (field.len == 0)
+		return;
 	resp->status = 405;
 	resp->prepared = NULL;
 	resp->body_kind = HZ_BODY_SPAN;
 	resp->content_type = HZ_SPAN_LITERAL("text/plain");
-	resp->extra = (struct hz_span){ line, allow_write(allow, line) };
-	resp->body = HZ_SPAN_LITERAL(body);
+	resp->extra = field;
+	resp->body = HZ_SPAN_LITERAL("Method Not Allowed\n");
+}
+
+void hz_answer_options(struct hz_http_resp *resp, uint32_t allow, struct hz_arena *arena)
+{
+	struct hz_span field = allow_field(resp, allow | HZ_METHOD_BIT(HZ_HTTP_OPTIONS), arena);
+
+	if (field.len == 0)
+		return;
+	resp->status = 204;
+	resp->prepared = NULL;
+	resp->body_kind = HZ_BODY_NONE;
+	resp->extra = field;
 }

@@ -14,4 +14,13 @@ void hz_answer(struct hz_http_resp *resp, uint16_t status);
  * room for it the answer is 500. */
 void hz_answer_method(struct hz_http_resp *resp, uint32_t allow, struct hz_arena *arena);
 
+/* 204 with Allow, the answer to OPTIONS where no route has it (RFC 9110 9.3.7): allow and OPTIONS itself.
+ * As above. */
+void hz_answer_options(struct hz_http_resp *resp, uint32_t allow, struct hz_arena *arena);
+
+/* What the server as a whole can do, for OPTIONS of "*". */
+#define HZ_ANSWER_ALLOW_ALL                                                                        \
+	(HZ_METHOD_BIT(HZ_HTTP_METHOD_COUNT) - 1 - HZ_METHOD_BIT(HZ_HTTP_TRACE) -                  \
+	 HZ_METHOD_BIT(HZ_HTTP_CONNECT))
+
 #endif

@@ -159,6 +159,7 @@ static enum hz_parse request_line(struct head *h)
 {
 	const uint8_t *line = h->p;
 	const uint8_t *at_target;
+	uint16_t status;
 	enum hz_parse r;
 
 	/* RFC 9112 2.2: a server should ignore an empty line before the request line; one is enough. */
@@ -184,8 +185,9 @@ static enum hz_parse request_line(struct head *h)
 		return r;
 	if (h->req->method == HZ_HTTP_OTHER)
 		return bad(h, line, 501);
-	if (!hz_h1_target_split(h->req))
-		return bad(h, at_target, 400);
+	status = hz_h1_target_split(h->req);
+	if (status != 0)
+		return bad(h, at_target, status);
 	return HZ_PARSE_DONE;
 }
 
@@ -209,27 +211,48 @@ static bool length_is_valid(struct hz_span value, uint64_t *out)
 	return true;
 }
 
+/* The next element of a list; false: there is none. Elements may be empty, which is nothing (RFC 9110
+ * 5.6.1.2), and end at a comma or blank: no option or expectation holds one. */
+static bool list_next(struct hz_span *list, struct hz_span *element)
+{
+	const uint8_t *p = list->data;
+	const uint8_t *end = p + list->len;
+
+	while (p < end && (*p == ',' || *p == ' ' || *p == '\t'))
+		p++;
+	element->data = p;
+	while (p < end && *p != ',' && *p != ' ' && *p != '\t')
+		p++;
+	element->len = (size_t)(p - element->data);
+	*list = (struct hz_span){ p, (size_t)(end - p) };
+	return element->len != 0;
+}
+
 /* Connection = #connection-option, RFC 9110 7.6.1; options we do not know are ignored. */
 static uint32_t connection_options(struct hz_span value)
 {
-	const uint8_t *p = value.data;
-	const uint8_t *end = p + value.len;
+	struct hz_span option;
 	uint32_t seen = 0;
 
-	while (p < end) {
-		const uint8_t *from = p;
-		struct hz_span option;
-
-		while (p < end && *p != ',' && *p != ' ' && *p != '\t')
-			p++;
-		option = (struct hz_span){ from, (size_t)(p - from) };
+	while (list_next(&value, &option)) {
 		if (hz_http_equals_nocase(option, HZ_SPAN_LITERAL("close")))
 			seen |= SEEN_CLOSE;
 		else if (hz_http_equals_nocase(option, HZ_SPAN_LITERAL("keep-alive")))
 			seen |= SEEN_KEEP_ALIVE;
-		while (p < end && (*p == ',' || *p == ' ' || *p == '\t'))
-			p++;
 	}
+	return seen;
+}
+
+/* Expect = #expectation, RFC 9110 10.1.1; there is one we can meet. */
+static uint32_t expectations(struct hz_span value)
+{
+	struct hz_span expectation;
+	uint32_t seen = 0;
+
+	while (list_next(&value, &expectation))
+		seen |= hz_http_equals_nocase(expectation, HZ_SPAN_LITERAL("100-continue"))
+		                ? SEEN_CONTINUE
+		                : SEEN_EXPECT_OTHER;
 	return seen;
 }
 
@@ -270,11 +293,8 @@ static bool known_field(struct head *h, struct hz_span name, struct hz_span valu
 			return host_is_valid(h, value);
 		break;
 	case 6:
-		if (!name_is(name.data, "expect", 6))
-			break;
-		h->seen |= hz_http_equals_nocase(value, HZ_SPAN_LITERAL("100-continue"))
-		                   ? SEEN_CONTINUE
-		                   : SEEN_EXPECT_OTHER;
+		if (name_is(name.data, "expect", 6))
+			h->seen |= expectations(value);
 		break;
 	case 10:
 		if (name_is(name.data, "connection", 10))
@@ -362,18 +382,15 @@ more:
 static enum hz_parse finish(struct head *h)
 {
 	struct hz_http_req *req = h->req;
-	bool is_absolute = req->host.len != 0 && req->method != HZ_HTTP_CONNECT;
 	uint32_t seen = h->seen;
 
 	if ((seen & SEEN_HOST) == 0 && req->minor == 1)
 		return bad(h, h->p - 1, 400);
 	if ((seen & SEEN_CHUNKED) != 0 && ((seen & SEEN_LENGTH) != 0 || req->minor == 0))
 		return bad(h, h->p - 1, 400);
-	if (is_absolute && (seen & SEEN_HOST) != 0 && !hz_h1_target_is_host(req, h->host))
-		return bad(h, h->p - 1, 400);
 	if (req->minor == 1 && (seen & SEEN_EXPECT_OTHER) != 0)
 		return bad(h, h->p - 1, 417);
-	if (req->host.len == 0)
+	if (req->host.len == 0) /* the authority of an absolute target wins, RFC 9112 3.2.2 */
 		req->host = h->host;
 	req->is_chunked = (seen & SEEN_CHUNKED) != 0;
 	req->has_length = (seen & SEEN_LENGTH) != 0;

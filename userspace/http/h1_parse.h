@@ -13,7 +13,7 @@ enum hz_parse {
 
 /* offset: of the first wrong byte; of a line wrong as a whole its first, of such a head its last. */
 struct hz_h1_parse_error {
-	uint16_t status; /* 400, 414, 417, 431, 501, 505 */
+	uint16_t status; /* 400, 414, 417, 421, 431, 501, 505 */
 	uint32_t offset;
 };
 

@@ -3,9 +3,6 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-#define PORT_HTTP  80u
-#define PORT_HTTPS 443u
-
 static struct hz_span span_of(const uint8_t *from, const uint8_t *to)
 {
 	return (struct hz_span){ from, (size_t)(to - from) };
@@ -96,57 +93,59 @@ static void path_split(struct hz_http_req *req, const uint8_t *p, const uint8_t 
 }
 
 /* CONNECT host:port; the port is not optional (RFC 9110 9.3.6). */
-static bool authority_form(struct hz_http_req *req)
+static uint16_t authority_form(struct hz_http_req *req)
 {
 	struct hz_h1_authority authority;
 
 	if (!hz_h1_authority_is_valid(req->target, req->target.data, &authority) ||
 	    authority.port == HZ_H1_NO_PORT)
-		return false;
+		return 400;
 	req->host = req->target;
 	req->path = HZ_SPAN_LITERAL("/");
 	req->query = HZ_SPAN_LITERAL("");
-	return true;
-}
-
-static size_t scheme_len(struct hz_span target)
-{
-	if (target.len >= 7 &&
-	    hz_http_equals_nocase((struct hz_span){ target.data, 7 }, HZ_SPAN_LITERAL("http://")))
-		return 7;
-	if (target.len >= 8 &&
-	    hz_http_equals_nocase((struct hz_span){ target.data, 8 }, HZ_SPAN_LITERAL("https://")))
-		return 8;
 	return 0;
 }
 
-static bool absolute_form(struct hz_http_req *req)
+static bool scheme_is(struct hz_span target, struct hz_span scheme)
 {
+	if (target.len < scheme.len)
+		return false;
+	target.len = scheme.len;
+	return hz_http_equals_nocase(target, scheme);
+}
+
+static uint16_t absolute_form(struct hz_http_req *req)
+{
+	const struct hz_span http = HZ_SPAN_LITERAL("http://");
+	const struct hz_span https = HZ_SPAN_LITERAL("https://");
 	const uint8_t *end = req->target.data + req->target.len;
-	const uint8_t *authority = req->target.data + scheme_len(req->target);
+	bool is_https = scheme_is(req->target, https);
+	const uint8_t *authority = req->target.data + (is_https ? https.len : http.len);
 	const uint8_t *p = authority;
 	struct hz_h1_authority parts;
 
-	if (authority == req->target.data)
-		return false;
+	if (!is_https && !scheme_is(req->target, http))
+		return 400;
 	while (p < end && *p != '/' && *p != '?')
 		p++;
 	req->host = span_of(authority, p);
 	if (!hz_h1_authority_is_valid(req->host, req->target.data, &parts))
-		return false;
+		return 400;
 	for (const uint8_t *q = p; q < end; q++) {
 		if (*q == '[' || *q == ']')
-			return false;
+			return 400;
 	}
+	if (is_https)
+		return 421;
 	path_split(req, p, end);
 	if (req->path.len == 0) /* RFC 9112 3.2.4: OPTIONS asks for the whole server */
 		req->path = req->method == HZ_HTTP_OPTIONS && req->query.len == 0
 		                    ? HZ_SPAN_LITERAL("*")
 		                    : HZ_SPAN_LITERAL("/");
-	return true;
+	return 0;
 }
 
-bool hz_h1_target_split(struct hz_http_req *req)
+uint16_t hz_h1_target_split(struct hz_http_req *req)
 {
 	const uint8_t *p = req->target.data;
 
@@ -155,45 +154,12 @@ bool hz_h1_target_split(struct hz_http_req *req)
 		return authority_form(req);
 	if (p[0] == '/') {
 		path_split(req, p, p + req->target.len);
-		return true;
+		return 0;
 	}
 	if (p[0] == '*' && req->target.len == 1 && req->method == HZ_HTTP_OPTIONS) {
 		req->path = req->target;
 		req->query = HZ_SPAN_LITERAL("");
-		return true;
+		return 0;
 	}
 	return absolute_form(req);
-}
-
-static bool equals_both_nocase(struct hz_span a, struct hz_span b)
-{
-	if (a.len != b.len)
-		return false;
-	for (size_t i = 0; i < a.len; i++) {
-		uint8_t x = a.data[i];
-		uint8_t y = b.data[i];
-
-		if (x == y)
-			continue;
-		x |= 0x20;
-		if (x != (y | 0x20) || x < 'a' || x > 'z')
-			return false;
-	}
-	return true;
-}
-
-bool hz_h1_target_is_host(const struct hz_http_req *req, struct hz_span host)
-{
-	uint32_t scheme_port = scheme_len(req->target) == 8 ? PORT_HTTPS : PORT_HTTP;
-	struct hz_h1_authority in_target;
-	struct hz_h1_authority in_field;
-
-	if (!hz_h1_authority_is_valid(req->host, req->target.data, &in_target) ||
-	    !hz_h1_authority_is_valid(host, host.data, &in_field))
-		return false;
-	if (in_target.port == HZ_H1_NO_PORT)
-		in_target.port = scheme_port;
-	if (in_field.port == HZ_H1_NO_PORT)
-		in_field.port = scheme_port;
-	return in_target.port == in_field.port && equals_both_nocase(in_target.host, in_field.host);
 }

@@ -16,12 +16,9 @@ bool hz_h1_authority_is_valid(struct hz_span text, const uint8_t *floor,
                               struct hz_h1_authority *out);
 
 /* Sets path, query and, for absolute and authority form, host of a request whose method and target are
- * known. The target's bytes are already of RFC 3986 (or square brackets). False: not one of the forms
- * that RFC 9112 3.2 allows for this method. */
-bool hz_h1_target_split(struct hz_http_req *req);
-
-/* Whether the Host field of an absolute-form request names the authority of its target: hosts without
- * case, a missing port is the scheme's. Both are valid. */
-bool hz_h1_target_is_host(const struct hz_http_req *req, struct hz_span host);
+ * known. The target's bytes are already of RFC 3986 (or square brackets). Returns 0 or the status of a
+ * refusal: 400, not one of the forms that RFC 9112 3.2 allows for this method; 421, a resource of https,
+ * which only a secured connection may ask for (RFC 9110 7.4). */
+uint16_t hz_h1_target_split(struct hz_http_req *req);
 
 #endif

@@ -36,7 +36,7 @@ struct hz_http_req {
 	struct hz_span target;           /* request target as sent */
 	struct hz_span path;             /* of the target, undecoded, at least "/" (or "*") */
 	struct hz_span query;            /* after '?', may be empty */
-	struct hz_span host;             /* Host field or authority of an absolute target */
+	struct hz_span host;             /* authority of an absolute target, else Host */
 	const struct hz_http_body *body; /* complete when handle is called; NULL: none */
 	struct hz_arena *arena;          /* reset when the request ends */
 	struct hz_http_header header[HZ_LIMIT_header_count_max];

@@ -50,6 +50,11 @@ static int params_set(struct hz_http_req *req, const struct hz_radix_match *matc
 	return 0;
 }
 
+static bool is_for_server(const struct hz_http_req *req)
+{
+	return req->path.len == 1 && req->path.data[0] == '*';
+}
+
 static int app_route(const void *pinned, struct hz_http_req *req, struct hz_http_resp *resp,
                      uint64_t *body_bytes_max)
 {
@@ -58,6 +63,10 @@ static int app_route(const void *pinned, struct hz_http_req *req, struct hz_http
 	struct hz_span path;
 	int err;
 
+	if (is_for_server(req)) { /* no path, so no route: only OPTIONS can ask that */
+		hz_answer_options(resp, HZ_ANSWER_ALLOW_ALL, req->arena);
+		return 1;
+	}
 	err = hz_path_decode(req->path, req->arena, &path);
 	if (err != 0) {
 		hz_answer(resp, err == -ENOMEM ? 414 : 400);
@@ -68,7 +77,10 @@ static int app_route(const void *pinned, struct hz_http_req *req, struct hz_http
 		hz_answer(resp, 404);
 		return 1;
 	case HZ_RADIX_METHOD:
-		hz_answer_method(resp, match.allow, req->arena);
+		if (req->method == HZ_HTTP_OPTIONS)
+			hz_answer_options(resp, match.allow, req->arena);
+		else
+			hz_answer_method(resp, match.allow, req->arena);
 		return 1;
 	case HZ_RADIX_FOUND:
 		break;

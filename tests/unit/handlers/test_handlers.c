@@ -381,7 +381,14 @@ static void method_not_allowed_names_what_is(void)
 	hz_answer_method(&f->resp, UINT32_MAX, &f->arena);
 	CU_ASSERT(span_is(f->resp.extra, "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH, "
 	                                 "TRACE, CONNECT\r\n"));
+	f->resp = (struct hz_http_resp){ 0 };
+	hz_answer_options(&f->resp, HZ_METHOD_BIT(HZ_HTTP_POST), &f->arena);
+	CU_ASSERT_EQUAL(f->resp.status, 204);
+	CU_ASSERT(span_is(f->resp.extra, "Allow: POST, OPTIONS\r\n"));
+	CU_ASSERT_EQUAL(f->resp.body_kind, HZ_BODY_NONE);
 	hz_arena_init(&f->arena, f->memory, 8);
+	hz_answer_options(&f->resp, 1, &f->arena);
+	CU_ASSERT_PTR_EQUAL(f->resp.prepared, hz_answer_prepared(500));
 	hz_answer_method(&f->resp, 1, &f->arena);
 	CU_ASSERT_PTR_EQUAL(f->resp.prepared, hz_answer_prepared(500));
 	CU_ASSERT_EQUAL(f->resp.status, 500);

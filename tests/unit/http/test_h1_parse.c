@@ -398,7 +398,7 @@ static void target_forms_give_path_query_and_host(void)
 		{ "GET /a? HTTP/1.1\r\nHost: h\r\n\r\n", "/a", "", "h" },
 		{ "GET http://h HTTP/1.1\r\nHost: H\r\n\r\n", "/", "", "h" },
 		{ "GET http://h?q HTTP/1.1\r\nHost: h:80\r\n\r\n", "/", "q", "h" },
-		{ "GET https://h:443/x HTTP/1.1\r\nHost: h\r\n\r\n", "/x", "", "h:443" },
+		{ "GET http://h:443/x HTTP/1.1\r\nHost: other:80\r\n\r\n", "/x", "", "h:443" },
 		{ "OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n", "*", "", "h" },
 		{ "OPTIONS http://h HTTP/1.1\r\nHost: h\r\n\r\n", "*", "", "h" },
 		{ "OPTIONS http://h/ HTTP/1.1\r\nHost: h\r\n\r\n", "/", "", "h" },

@@ -18,7 +18,6 @@ struct difference {
 #define WHY_METHOD "a method we do not know is 501"
 #define WHY_URI    "a byte that RFC 3986 does not allow in a target"
 #define WHY_NEXT   "nothing is upgraded: what follows is the next request, and is none"
-#define WHY_HOST   "the authority of the target is not the Host field's, which the test put in"
 #define WHY_CODING "the only coding is chunked"
 
 static const struct difference differs[] = {
@@ -53,9 +52,6 @@ static const struct difference differs[] = {
 	{ "Quotes in URI", WHY_URI },
 	{ "Query URL with vertical bar character", WHY_URI },
 	{ "Fragment in URI", WHY_URI },
-	{ "Host terminated by a query string", WHY_HOST },
-	{ "`host:port` terminated by a query string", WHY_HOST },
-	{ "`host:port` terminated by a space", WHY_HOST },
 	{ "`host:port` and basic auth", "userinfo in a target is refused, RFC 9110 4.2.4" },
 };
 

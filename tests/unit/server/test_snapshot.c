@@ -114,6 +114,36 @@ static void snapshot_refuses_unknown_path_and_method(void)
 	free(x);
 }
 
+static bool allows(const struct exchange *x, const char *field)
+{
+	return x->resp.extra.len == strlen(field) &&
+	       memcmp(x->resp.extra.data, field, x->resp.extra.len) == 0;
+}
+
+static void snapshot_answers_options_of_path_and_server(void)
+{
+	struct exchange *x = malloc(sizeof(*x));
+	struct hz_err err = { 0 };
+	struct hz_snapshot *snapshot = snapshot_build(site_text, &err);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(snapshot);
+	CU_ASSERT_FALSE(exchange_run(x, snapshot, HZ_HTTP_OPTIONS, "/"));
+	CU_ASSERT_EQUAL(x->resp.status, 204);
+	CU_ASSERT(allows(x, "Allow: GET, HEAD, OPTIONS\r\n"));
+	CU_ASSERT_FALSE(exchange_run(x, snapshot, HZ_HTTP_OPTIONS, "/echo"));
+	CU_ASSERT(allows(x, "Allow: POST, OPTIONS\r\n"));
+	CU_ASSERT_FALSE(exchange_run(x, snapshot, HZ_HTTP_OPTIONS, "/nope"));
+	CU_ASSERT_EQUAL(x->resp.status, 404);
+	CU_ASSERT_FALSE(exchange_run(x, snapshot, HZ_HTTP_OPTIONS, "*"));
+	CU_ASSERT_EQUAL(x->resp.status, 204);
+	CU_ASSERT(allows(x, "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n"));
+	CU_ASSERT_FALSE(exchange_run(x, snapshot, HZ_HTTP_TRACE, "/"));
+	CU_ASSERT_EQUAL(x->resp.status, 405);
+	CU_ASSERT(allows(x, "Allow: GET, HEAD\r\n"));
+	hz_snapshot_free(snapshot);
+	free(x);
+}
+
 static void snapshot_pin_holds_until_unpin(void)
 {
 	struct hz_err err = { 0 };
@@ -177,6 +207,7 @@ static void snapshot_pattern_the_router_refuses_is_named(void)
 }
 
 HZ_SUITE(snapshot, CASE(snapshot_routes_and_handles),
-         CASE(snapshot_refuses_unknown_path_and_method), CASE(snapshot_pin_holds_until_unpin),
+         CASE(snapshot_refuses_unknown_path_and_method),
+         CASE(snapshot_answers_options_of_path_and_server), CASE(snapshot_pin_holds_until_unpin),
          CASE(snapshot_conflict_names_both_lines_and_leaves_the_site),
          CASE(snapshot_pattern_the_router_refuses_is_named));
