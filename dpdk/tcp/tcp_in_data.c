@@ -80,7 +80,7 @@ void hz_tcp_in_data(struct hz_tcp_pcb *pcb, struct hz_tcp_segment *seg)
 		    hz_tcp_reasm_put(pcb, seg->packet->mbuf, seg->seq, seg->payload, seg->bytes))
 			seg->packet->mbuf = NULL;
 		/* RFC 5681 4.2: a duplicate ACK for each, so that the peer learns of the hole. */
-		pcb->flags |= HZ_TCP_F_ACK_DUP;
+		pcb->flags |= HZ_TCP_F_ACK_DUP | HZ_TCP_F_QUICK_ACKS;
 		if (hz_tcp_rec_need(pcb)->dup_acks_owed < UINT8_MAX)
 			pcb->rec->dup_acks_owed++;
 	}

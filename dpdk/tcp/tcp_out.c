@@ -203,16 +203,27 @@ static bool dup_acks_send(struct hz_tcp_pcb *pcb)
 	return true;
 }
 
-/* ACK now for every second full segment (RFC 9293 3.8.6.3) and when the window opened;
- * else soon. Data sent in this turn has carried it already. */
+/* RFC 9293 3.8.6.3: at least every second full segment. How long one is only the peer knows (options, path): more
+ * than the longest means two. After a loss a peer's window is small and may be odd, so for a while none waits. */
+static bool is_ack_due(struct hz_tcp_pcb *pcb, uint32_t owed)
+{
+	if (owed == 0)
+		return false;
+	if (pcb->flags & HZ_TCP_F_QUICK_ACKS) {
+		pcb->flags -= HZ_TCP_F_QUICK_ACK_1;
+		return true;
+	}
+	return owed > pcb->rcv_mss;
+}
+
+/* ACK now when one is due or the window opened; else soon. Data sent in this turn has carried it already. */
 static bool acks_decide(struct hz_tcp_pcb *pcb)
 {
 	uint32_t owed = pcb->rcv_nxt - pcb->ack_sent;
 
 	if ((pcb->flags & HZ_TCP_F_ACK_DUP) && !dup_acks_send(pcb))
 		return false;
-	if ((pcb->flags & HZ_TCP_F_ACK_NOW) || owed >= 2u * pcb->rcv_mss ||
-	    is_window_update_due(pcb))
+	if ((pcb->flags & HZ_TCP_F_ACK_NOW) || is_ack_due(pcb, owed) || is_window_update_due(pcb))
 		return ack_send(pcb);
 	if (owed > 0 && pcb->delack_at == 0)
 		pcb->delack_at = hz_tcp_tick_after(hz_tcp_of(pcb), HZ_TCP_DELACK_NS);

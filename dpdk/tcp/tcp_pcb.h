@@ -48,6 +48,8 @@ enum hz_tcp_flag {
 	HZ_TCP_F_ECN = 1u << 21,       /* agreed on, RFC 3168 6.1.1 */
 	HZ_TCP_F_ECHO_CE = 1u << 22,   /* ECE on every ACK until CWR comes */
 	HZ_TCP_F_OWES_CWR = 1u << 23,  /* CWR on the next new data */
+	HZ_TCP_F_QUICK_ACK_1 = 1u << 24, /* three bits: so many ACKs are not delayed */
+	HZ_TCP_F_QUICK_ACKS = 7u << 24,
 	HZ_TCP_F_WINDOW_1 = 1u << 27,  /* two bits: how often the receive window was doubled */
 	HZ_TCP_F_WINDOW_2 = 1u << 28,
 	HZ_TCP_F_KEEPALIVE = 1u << 29,  /* a silent peer is asked whether it lives */
