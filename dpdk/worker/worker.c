@@ -12,6 +12,8 @@
 
 #define TIMERS_PER_TURN 64u
 #define CENSUS_PER_TURN 128u /* about 5 us: a turn must stay short */
+#define FRAMES_READ     32u  /* at once; what is fetched for more would not stay in the cache */
+#define AHEAD           4u   /* frames that are served while memory answers */
 
 /* Takes over mbuf, a frame of interface iface that another worker's queue received. */
 static void frame_hand_over(struct hz_worker_loop *w, uint8_t iface, uint8_t owner,
@@ -50,36 +52,71 @@ static void path_error_in(struct hz_worker_loop *w, const struct hz_path_error *
 	(void)hz_tcp_icmp_in(w->tcp, &icmp);           /* which counts those it refuses */
 }
 
-/* Takes over packet->mbuf. */
-static void packet_in(struct hz_worker_loop *w, struct hz_packet *packet,
-                      enum hz_net_verdict verdict)
+struct received {
+	struct hz_packet packet;
+	enum hz_net_verdict verdict;
+};
+
+/* Takes over one->packet.mbuf. */
+static void packet_in(struct hz_worker_loop *w, struct received *one)
 {
-	if (HZ_LIKELY(verdict == HZ_NET_TCP)) {
-		hz_tcp_in(w->tcp, packet);
+	if (HZ_LIKELY(one->verdict == HZ_NET_TCP)) {
+		hz_tcp_in(w->tcp, &one->packet);
 		return;
 	}
-	path_error_in(w, &packet->error);
-	rte_pktmbuf_free(packet->mbuf);
+	path_error_in(w, &one->packet.error);
+	rte_pktmbuf_free(one->packet.mbuf);
+}
+
+/* Takes over count frames that wp's queue received; returns how many of them are for our TCP. */
+static uint32_t frames_read(struct hz_worker_loop *w, const struct hz_worker_port *wp,
+                            struct rte_mbuf **frame, uint32_t count, struct received *out)
+{
+	const struct hz_worker_iface *iface = &w->ifaces[wp->iface];
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct hz_packet *packet = &out[kept].packet;
+		uint8_t owner;
+
+		out[kept].verdict = hz_net_in(&w->net, wp->port, frame[i], packet);
+		if (HZ_UNLIKELY(out[kept].verdict == HZ_NET_DONE))
+			continue;
+		owner = hz_worker_owner(iface, packet->flow_hash);
+		if (HZ_UNLIKELY(owner != w->index)) {
+			frame_hand_over(w, wp->iface, owner, packet->mbuf);
+			continue;
+		}
+		hz_tcp_ahead_flow(w->tcp, packet->flow_hash);
+		kept++;
+	}
+	return kept;
+}
+
+/* With very many connections nothing of one is in a cache when its frame comes. So TCP is told AHEAD frames
+ * before what it will need, in two steps: memory answers while other frames are served. */
+static void frames_serve(struct hz_worker_loop *w, struct received *in, uint32_t count)
+{
+	for (uint32_t i = 0; i < count + 2 * AHEAD; i++) {
+		if (i < count)
+			hz_tcp_ahead_pcb(w->tcp, in[i].packet.flow_hash);
+		if (i - AHEAD < count) /* unsigned: not before AHEAD */
+			hz_tcp_ahead_owner(w->tcp, in[i - AHEAD].packet.flow_hash);
+		if (i - 2 * AHEAD < count)
+			packet_in(w, &in[i - 2 * AHEAD]);
+	}
 }
 
 /* Takes over count frames that wp's queue received. */
 void hz_worker_frames_in(struct hz_worker_loop *w, const struct hz_worker_port *wp,
                          struct rte_mbuf **frame, uint32_t count)
 {
-	const struct hz_worker_iface *iface = &w->ifaces[wp->iface];
-	struct hz_packet packet;
+	struct received in[FRAMES_READ];
 
-	for (uint32_t i = 0; i < count; i++) {
-		enum hz_net_verdict verdict = hz_net_in(&w->net, wp->port, frame[i], &packet);
-		uint8_t owner;
+	for (uint32_t at = 0; at < count; at += FRAMES_READ) {
+		uint32_t next = HZ_MIN(count - at, FRAMES_READ);
 
-		if (HZ_UNLIKELY(verdict == HZ_NET_DONE))
-			continue;
-		owner = hz_worker_owner(iface, packet.flow_hash);
-		if (HZ_LIKELY(owner == w->index))
-			packet_in(w, &packet, verdict);
-		else
-			frame_hand_over(w, wp->iface, owner, packet.mbuf);
+		frames_serve(w, in, frames_read(w, wp, frame + at, next, in));
 	}
 }
 
