@@ -3,6 +3,7 @@
 #include "tcp/tcp_hold.h"
 #include "tcp/tcp_seg.h"
 #include "tcp/tcp_stack.h"
+#include "tcp/tcp_timer.h"
 #include <assert.h>
 #include <string.h>
 
@@ -14,13 +15,18 @@ struct hz_tcp_rec *hz_tcp_rec_take(struct hz_tcp_pcb *pcb)
 	memset(rec, 0, sizeof(*rec));
 	rec->snd_nxt = rec->fack = pcb->snd_max;
 	rec->recover = pcb->snd_una - 1;
+	rec->pcb = pcb;
+	rec->timer.kind = HZ_TCP_TIMER_REC;
 	pcb->rec = rec;
 	return rec;
 }
 
 static void rec_put(struct hz_tcp_pcb *pcb)
 {
-	hz_pool_put(&hz_tcp_of(pcb)->recs, pcb->rec);
+	struct hz_tcp *tcp = hz_tcp_of(pcb);
+
+	hz_wheel_cancel(&tcp->wheel, &pcb->rec->timer);
+	hz_pool_put(&tcp->recs, pcb->rec);
 	pcb->rec = NULL;
 }
 

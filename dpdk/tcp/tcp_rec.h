@@ -23,6 +23,8 @@ enum hz_tcp_early {
 };
 
 struct hz_tcp_rec {
+	struct hz_tcp_pcb *pcb; /* whose it is */
+	struct hz_timer timer;  /* armed at or before the earlier of rtx_at and early_at */
 	/* output: the queue of tcp_seg.h, owned, snd_una.. */
 	struct rte_mbuf *tx_head;
 	struct rte_mbuf *tx_next; /* holds snd_nxt; NULL: all was sent */

@@ -18,26 +18,36 @@ static uint32_t earlier(uint32_t a, uint32_t b)
 	return hz_seq_lt(a, b) ? a : b;
 }
 
-void hz_tcp_timer_update(struct hz_tcp_pcb *pcb)
+static void node_update(struct hz_tcp *tcp, struct hz_timer *timer, uint32_t first)
 {
-	uint32_t early_at = pcb->rec != NULL ? pcb->rec->early_at : 0;
-	uint32_t first =
-		earlier(earlier(pcb->rtx_at, pcb->delack_at), earlier(pcb->app_at, pcb->state_at));
-	struct hz_tcp *tcp = hz_tcp_of(pcb);
 	uint64_t now, at;
 
-	first = earlier(first, early_at);
-	if (first == 0 || (hz_timer_is_armed(&pcb->timer) &&
-	                   hz_seq_leq((uint32_t)pcb->timer.deadline_tick, first)))
+	if (first == 0 ||
+	    (hz_timer_is_armed(timer) && hz_seq_leq((uint32_t)timer->deadline_tick, first)))
 		return;
 	now = hz_tcp_now(tcp) >> HZ_WHEEL_TICK_SHIFT;
 	at = now + (uint64_t)(int64_t)hz_seq_diff(first, (uint32_t)now);
-	hz_wheel_arm(&tcp->wheel, &pcb->timer, at << HZ_WHEEL_TICK_SHIFT);
+	hz_wheel_arm(&tcp->wheel, timer, at << HZ_WHEEL_TICK_SHIFT);
+}
+
+void hz_tcp_timer_update(struct hz_tcp_pcb *pcb)
+{
+	uint32_t first = earlier(pcb->delack_at, earlier(pcb->app_at, pcb->state_at));
+	struct hz_tcp *tcp = hz_tcp_of(pcb);
+	struct hz_tcp_rec *rec = pcb->rec;
+
+	if (rec != NULL)
+		node_update(tcp, &rec->timer, earlier(pcb->rtx_at, rec->early_at));
+	else
+		first = earlier(first, pcb->rtx_at); /* of a SYN */
+	node_update(tcp, &pcb->timer, first);
 }
 
 void hz_tcp_timer_fire(void *ctx, struct hz_timer *timer)
 {
-	struct hz_tcp_pcb *pcb = HZ_CONTAINER_OF(timer, struct hz_tcp_pcb, timer);
+	struct hz_tcp_pcb *pcb = timer->kind == HZ_TCP_TIMER_REC
+	                                 ? HZ_CONTAINER_OF(timer, struct hz_tcp_rec, timer)->pcb
+	                                 : HZ_CONTAINER_OF(timer, struct hz_tcp_pcb, timer);
 	const struct hz_tcp *tcp = ctx;
 
 	if (pcb->state == HZ_TCP_CLOSED)
