@@ -1,8 +1,8 @@
 #include "tcp/tcp_table.h"
 
+#include "core/pages.h"
 #include <assert.h>
 #include <errno.h>
-#include <stdlib.h>
 
 int hz_tcp_table_open(struct hz_tcp_table *table, uint32_t entries_max)
 {
@@ -12,7 +12,7 @@ int hz_tcp_table_open(struct hz_tcp_table *table, uint32_t entries_max)
 		return -EINVAL;
 	while (slots < 2 * entries_max)
 		slots *= 2;
-	table->slot = calloc(slots, sizeof(*table->slot));
+	table->slot = hz_pages_map(slots * sizeof(*table->slot), true);
 	if (table->slot == NULL)
 		return -ENOMEM;
 	table->mask = slots - 1;
@@ -22,7 +22,7 @@ int hz_tcp_table_open(struct hz_tcp_table *table, uint32_t entries_max)
 
 void hz_tcp_table_close(struct hz_tcp_table *table)
 {
-	free(table->slot);
+	hz_pages_unmap(table->slot, (table->mask + 1ull) * sizeof(*table->slot));
 	table->slot = NULL;
 	table->count = 0;
 }

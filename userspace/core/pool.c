@@ -1,9 +1,9 @@
 #include "core/pool.h"
 #include "core/base.h"
+#include "core/pages.h"
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #ifndef __has_feature
 #define __has_feature(x) 0
@@ -34,11 +34,9 @@ int hz_pool_open(struct hz_pool *pool, size_t object_bytes, uint32_t capacity, u
 	bytes &= ~(align - 1);
 	if (__builtin_mul_overflow(bytes, (size_t)capacity, &total))
 		return -EOVERFLOW;
-	base = mmap(NULL, total, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (base == MAP_FAILED)
+	base = hz_pages_map(total, (flags & HZ_POOL_HUGE) != 0);
+	if (base == NULL)
 		return -ENOMEM;
-	if (flags & HZ_POOL_HUGE)
-		(void)madvise(base, total, MADV_HUGEPAGE); /* a wish */
 	/* Not MAP_POPULATE, which comes before any advice about the size of pages. */
 	if (flags & HZ_POOL_PREFAULT)
 		memset(base, 0, total);
@@ -56,7 +54,7 @@ void hz_pool_close(struct hz_pool *pool)
 {
 	if (pool->base != NULL) {
 		UNPOISON(pool->base, pool->mapped_bytes);
-		munmap(pool->base, pool->mapped_bytes);
+		hz_pages_unmap(pool->base, pool->mapped_bytes);
 	}
 	*pool = (struct hz_pool){ 0 };
 }
