@@ -67,6 +67,10 @@ void hz_fastpath_census(struct hz_fastpath *fp, uint32_t worker);
  * until hz_fastpath_close. Any thread. Interfaces are numbered as in hz_fastpath_conf.ports. */
 void hz_fastpath_trace(struct hz_fastpath *fp, uint32_t worker, struct hz_trace_ring *ring);
 
+/* Wakes a worker that sleeps, after something was published that on_turn of its protocol will find. Any
+ * thread. */
+void hz_fastpath_ring(struct hz_fastpath *fp, uint32_t worker);
+
 /* A device disappeared (ENXIO) or another fatal condition a worker met: 0, or the exit code. Polled by
  * housekeeping. */
 int hz_fastpath_failed(const struct hz_fastpath *fp, struct hz_err *err);

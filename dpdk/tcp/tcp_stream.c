@@ -185,6 +185,16 @@ static void stream_timer(struct hz_stream *s, uint64_t deadline_ns)
 		hz_tcp_timer_update(pcb);
 }
 
+static void stream_wake(struct hz_stream *s)
+{
+	struct hz_tcp_pcb *pcb = hz_tcp_pcb_of(s);
+
+	if (!is_reading(pcb))
+		return;
+	pcb->flags |= HZ_TCP_F_WANT_WRITE;
+	hz_tcp_pcb_touch(pcb);
+}
+
 static void stream_peer(const struct hz_stream *s, uint8_t addr[16], uint16_t *port)
 {
 	const struct hz_tcp_pcb *pcb = hz_tcp_pcb_of(s);
@@ -200,6 +210,7 @@ const struct hz_stream_ops hz_tcp_stream_ops = {
 	.shutdown = stream_shutdown,
 	.abort = stream_abort,
 	.timer = stream_timer,
+	.wake = stream_wake,
 	.peer = stream_peer,
 };
 

@@ -311,6 +311,12 @@ void hz_fastpath_trace(struct hz_fastpath *fp, uint32_t worker, struct hz_trace_
 	hz_mailbox_post(&fp->loop[worker]->mailbox, HZ_MAIL_TRACE);
 }
 
+void hz_fastpath_ring(struct hz_fastpath *fp, uint32_t worker)
+{
+	assert(worker < fp->worker_count);
+	hz_mailbox_ring(&fp->loop[worker]->mailbox);
+}
+
 int hz_fastpath_failed(const struct hz_fastpath *fp, struct hz_err *err)
 {
 	const struct hz_port *gone = hz_link_watch_poll(fp->watch);

@@ -8,10 +8,11 @@
 /* A port without a descriptor (a ring) cannot wake anybody: look this often. */
 #define BLIND_SLEEP_NS HZ_NS_PER_MS
 
-/* Frames in a hand-over ring, or mail: what could have come before the bell was connected. */
-static bool has_work(const struct hz_worker_loop *w)
+/* Frames in a hand-over ring, mail, or what other threads finished: what could have come before the bell
+ * was connected. */
+static bool has_work(struct hz_worker_loop *w)
 {
-	if (hz_mailbox_has_mail(&w->mailbox))
+	if (hz_mailbox_has_mail(&w->mailbox) || hz_worker_proto_turn(w) != 0)
 		return true;
 	if (w->steer == NULL)
 		return false;

@@ -220,6 +220,7 @@ unsigned hz_worker_turn(struct hz_worker_loop *w)
 	found = ports_turn(w);
 	if (w->steer != NULL)
 		found += steered_turn(w);
+	found += hz_worker_proto_turn(w);
 	hz_tcp_flush(w->tcp);
 	for (uint32_t i = 0; i < w->port_count; i++)
 		hz_port_flush(w->port[i].port);
@@ -288,6 +289,8 @@ int hz_worker_open(struct hz_worker_loop *w, const struct hz_worker_open_conf *c
 	memset(w, 0, sizeof(*w));
 	w->env = conf->worker->env;
 	w->slot = conf->worker->slot;
+	w->proto = conf->worker->proto;
+	w->proto_ctx = conf->worker->proto_ctx;
 	w->census = conf->worker->census;
 	memcpy(w->net.key, conf->net_key, sizeof(w->net.key));
 	w->ifaces = conf->ifaces;

@@ -50,8 +50,10 @@ struct hz_worker_loop {
 	struct hz_trace trace;             /* its ring is NULL: off */
 	struct hz_trace_ring *trace_asked; /* atomic, of housekeeping; adopted with HZ_MAIL_TRACE */
 	uint64_t drop_mask;                /* of the counters whose sum is hz_worker.dropped */
-	struct hz_conn_census *census;     /* lent by housekeeping; NULL: nobody asks */
-	bool is_counting;                  /* a question of the census is being answered */
+	const struct hz_proto_ops *proto;  /* of every listener */
+	void *proto_ctx;
+	struct hz_conn_census *census; /* lent by housekeeping; NULL: nobody asks */
+	bool is_counting;              /* a question of the census is being answered */
 	bool was_busy;
 	enum hz_state state;
 	const struct hz_clock *lent_clock; /* env->clock while not open */
@@ -86,6 +88,12 @@ int hz_worker_open(struct hz_worker_loop *w, const struct hz_worker_open_conf *c
 
 /* One turn; what it found: frames and timers. The calling thread is a registered RCU reader. */
 unsigned hz_worker_turn(struct hz_worker_loop *w);
+
+/* What other threads have left for the protocol; how much it was. */
+static inline unsigned hz_worker_proto_turn(struct hz_worker_loop *w)
+{
+	return w->proto->on_turn != NULL ? w->proto->on_turn(w->proto_ctx) : 0;
+}
 
 /* After a turn: spins or sleeps, by what the turn found. */
 void hz_worker_rest(struct hz_worker_loop *w, unsigned found);

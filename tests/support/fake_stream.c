@@ -134,6 +134,14 @@ static void fake_timer(struct hz_stream *s, uint64_t deadline_ns)
 	fs->deadline_ns = deadline_ns;
 }
 
+static void fake_wake(struct hz_stream *s)
+{
+	struct fake_stream *fs = fake_of(s);
+
+	rule(fs, fs->is_open, "down-call on a closed stream");
+	fs->wants_writable = true;
+}
+
 static void fake_peer(const struct hz_stream *s, uint8_t addr[16], uint16_t *port)
 {
 	const struct fake_stream *fs = fake_of(s);
@@ -149,6 +157,7 @@ static const struct hz_stream_ops fake_ops = {
 	.shutdown = fake_shutdown,
 	.abort = fake_abort,
 	.timer = fake_timer,
+	.wake = fake_wake,
 	.peer = fake_peer,
 };
 

@@ -38,11 +38,14 @@ struct hz_proto_ops {
 	/* Returns the number of bytes consumed, 0..bytes.len. */
 	size_t (*on_data)(struct hz_stream *s, struct hz_span bytes);
 	void (*on_eof)(struct hz_stream *s);
-	/* Room to send again, after reserve or write came back short. */
+	/* Room to send again, after reserve or write came back short, or after wake(). */
 	void (*on_writable)(struct hz_stream *s);
 	/* The deadline set with timer() passed. */
 	void (*on_timer)(struct hz_stream *s);
 	void (*on_close)(struct hz_stream *s, enum hz_close_why why);
+	/* Once per turn of the transport's loop, and before its thread sleeps: what other threads have left for the
+	 * protocol. proto_ctx is the listener's. Returns how much it found. NULL: nothing ever comes that way. */
+	unsigned (*on_turn)(void *proto_ctx);
 	/* Nothing is lost if the connection ends now, between two requests: the transport may abort it to make
 	 * room. NULL: never. Changes nothing and calls nothing. */
 	bool (*is_idle)(const struct hz_stream *s);
@@ -66,6 +69,9 @@ struct hz_stream_ops {
 	void (*abort)(struct hz_stream *s);
 	/* One deadline per stream, 0 disarms. Fires at most 1 tick late. */
 	void (*timer)(struct hz_stream *s, uint64_t deadline_ns);
+	/* on_writable follows soon, also when nothing came back short: what the protocol waited for is there.
+	 * From on_turn or a call up of another stream. */
+	void (*wake)(struct hz_stream *s);
 	/* Peer of this stream, for logs and limits: the same from on_open to on_close. */
 	void (*peer)(const struct hz_stream *s, uint8_t addr[16], uint16_t *port);
 };
@@ -107,6 +113,11 @@ static inline void hz_stream_abort(struct hz_stream *s)
 static inline void hz_stream_timer(struct hz_stream *s, uint64_t deadline_ns)
 {
 	s->ops->timer(s, deadline_ns);
+}
+
+static inline void hz_stream_wake(struct hz_stream *s)
+{
+	s->ops->wake(s);
 }
 
 #endif

@@ -39,14 +39,15 @@ static void bytes_produce(const void *ctx, uint64_t offset, struct hz_wspan out)
 	memset(out.data, 'x', out.len);
 }
 
-static void bytes_handle(const void *conf, struct hz_http_req *req, struct hz_http_resp *resp)
+static enum hz_http_next bytes_handle(const void *conf, struct hz_http_req *req,
+                                      struct hz_http_resp *resp)
 {
 	const struct bytes *bytes = conf;
 	uint64_t count;
 
 	if (!count_parse(hz_handler_param(req, bytes->param), bytes->count_max, &count)) {
 		hz_answer(resp, 400);
-		return;
+		return HZ_HTTP_ANSWER;
 	}
 	resp->status = 200;
 	resp->content_type = HZ_SPAN_LITERAL("application/octet-stream");
@@ -54,6 +55,7 @@ static void bytes_handle(const void *conf, struct hz_http_req *req, struct hz_ht
 	resp->body_bytes = count;
 	resp->produce = bytes_produce;
 	resp->produce_ctx = NULL;
+	return HZ_HTTP_ANSWER;
 }
 
 int hz_bytes_build(const struct hz_bytes_conf *conf, struct hz_handler *out)

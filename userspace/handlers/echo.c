@@ -4,7 +4,8 @@
 #include "handlers/answer.h"
 #include <string.h>
 
-static void echo_handle(const void *conf, struct hz_http_req *req, struct hz_http_resp *resp)
+static enum hz_http_next echo_handle(const void *conf, struct hz_http_req *req,
+                                     struct hz_http_resp *resp)
 {
 	const struct hz_http_header *type =
 		hz_http_req_header(req, HZ_SPAN_LITERAL("content-type"));
@@ -19,7 +20,7 @@ static void echo_handle(const void *conf, struct hz_http_req *req, struct hz_htt
 
 		if (copy == NULL) {
 			hz_answer(resp, 431);
-			return;
+			return HZ_HTTP_ANSWER;
 		}
 		memcpy(copy, type->value.data, type->value.len);
 		content_type = (struct hz_span){ copy, type->value.len };
@@ -28,6 +29,7 @@ static void echo_handle(const void *conf, struct hz_http_req *req, struct hz_htt
 	resp->content_type = content_type;
 	resp->body_kind =
 		req->body == NULL || req->body->bytes == 0 ? HZ_BODY_NONE : HZ_BODY_REQUEST;
+	return HZ_HTTP_ANSWER;
 }
 
 void hz_echo_build(struct hz_handler *out)

@@ -4,9 +4,16 @@
 
 #include "http/req.h"
 
-/* Owned by the snapshot that built it. handle runs on any worker, many at a time: conf is const. */
+/* Owned by the snapshot that built it. Calls come from any worker, many at a time: conf is const. What they
+ * return is told in http/req.h. */
 struct hz_handler {
-	void (*handle)(const void *conf, struct hz_http_req *req, struct hz_http_resp *resp);
+	enum hz_http_next (*handle)(const void *conf, struct hz_http_req *req,
+	                            struct hz_http_resp *resp);
+	/* Set: takes the body as it comes. */
+	enum hz_http_next (*body)(const void *conf, struct hz_http_req *req,
+	                          struct hz_http_resp *resp, struct hz_span bytes);
+	/* The request is over, whatever became of it. NULL: not of interest. */
+	void (*finish)(const void *conf, const struct hz_http_req *req);
 	void (*free)(void *conf); /* accepts NULL */
 	void *conf;
 };

@@ -28,28 +28,30 @@ static void respond_free(void *conf)
 	free(respond);
 }
 
-static void respond_fixed_handle(const void *conf, struct hz_http_req *req,
-                                 struct hz_http_resp *resp)
+static enum hz_http_next respond_fixed_handle(const void *conf, struct hz_http_req *req,
+                                              struct hz_http_resp *resp)
 {
 	const struct respond *respond = conf;
 
 	(void)req;
 	resp->status = respond->status;
 	resp->prepared = &respond->prepared;
+	return HZ_HTTP_ANSWER;
 }
 
-static void respond_json_handle(const void *conf, struct hz_http_req *req,
-                                struct hz_http_resp *resp)
+static enum hz_http_next respond_json_handle(const void *conf, struct hz_http_req *req,
+                                             struct hz_http_resp *resp)
 {
 	const struct respond *respond = conf;
 
 	if (hz_json_template_fill(respond->tmpl, req, &resp->body) != 0) {
 		hz_answer(resp, 414);
-		return;
+		return HZ_HTTP_ANSWER;
 	}
 	resp->status = respond->status;
 	resp->content_type = respond->content_type;
 	resp->body_kind = HZ_BODY_SPAN;
+	return HZ_HTTP_ANSWER;
 }
 
 /* RFC 9110 8.6 forbids Content-Length in a 204, and in a 304 it would have to be that of the 200. */

@@ -1,5 +1,5 @@
 /* Answers on their way out: into reserved space where they fit, resumed where they were blocked. */
-#include "http/h1_worker.h"
+#include "http/h1_turn.h"
 #include <string.h>
 
 /* --- the output being built in this turn ----------------------------------------------------------- */
@@ -39,20 +39,19 @@ static size_t out_span(struct hz_h1_turn *turn, struct hz_span bytes)
 
 /* --- head ------------------------------------------------------------------------------------------ */
 
-static bool is_draining(const struct hz_http_worker *http)
-{
-	return __atomic_load_n(&http->is_draining, __ATOMIC_RELAXED);
-}
-
 void hz_h1_answer_begin(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
 {
 	flight->out_bytes = hz_h1_body_bytes(&flight->resp, &flight->body);
 	flight->out_at = 0;
+	flight->framing = HZ_H1_LENGTH;
+	if (flight->out_bytes == HZ_BODY_UNKNOWN)
+		flight->framing = flight->req.minor == 0 ? HZ_H1_UNTIL_CLOSE : HZ_H1_CHUNKED;
 	flight->out_block = flight->body.first;
 	flight->out_block_at = 0;
 	flight->unsent = (struct hz_span){ NULL, 0 };
 	flight->is_head_out = false;
-	flight->is_keep = flight->is_keep && !flight->resp.close && !is_draining(turn->http);
+	flight->is_keep = flight->is_keep && !flight->resp.close &&
+	                  !hz_h1_is_draining(turn->http) && flight->framing != HZ_H1_UNTIL_CLOSE;
 	hz_h1_flight_rate_begin(flight, turn->now_ns);
 }
 
@@ -63,8 +62,8 @@ static size_t head_compose(const struct hz_h1_turn *turn, const struct hz_h1_fli
 
 	if (flight->is_keep)
 		connection = flight->req.minor == 0 ? HZ_H1_KEEP_1_0 : HZ_H1_KEEP;
-	return hz_h1_head_write(out, &flight->resp, flight->out_bytes, &turn->http->date,
-	                        connection);
+	return hz_h1_head_write(out, &flight->resp, flight->out_bytes,
+	                        (enum hz_h1_framing)flight->framing, &turn->http->date, connection);
 }
 
 /* A head beyond what a transport can reserve is composed aside and written in pieces. Where not even
@@ -74,8 +73,11 @@ static void head_compose_aside(struct hz_h1_turn *turn, struct hz_h1_flight *fli
 	uint8_t *aside = hz_arena_get(&flight->arena, hz_h1_head_bound(&flight->resp));
 
 	if (aside == NULL) {
-		flight->resp = (struct hz_http_resp){ .status = 500 };
+		flight->resp = (struct hz_http_resp){ .status = 500,
+			                              .source = flight->resp.source,
+			                              .source_ctx = flight->resp.source_ctx };
 		flight->out_bytes = 0;
+		flight->framing = HZ_H1_LENGTH;
 		return;
 	}
 	flight->unsent = (struct hz_span){ aside, head_compose(turn, flight, aside) };
@@ -149,38 +151,127 @@ static bool generated_push(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
 	return true;
 }
 
-static bool body_push(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
+/* --- bodies that come piece by piece --------------------------------------------------------------- */
+
+#define CHUNK_HEAD_BYTES 6u /* "05b4" CR LF; leading zeros are allowed, RFC 9112 7.1 */
+#define CHUNK_TAIL_BYTES 2u
+#define CHUNK_BYTES_MAX  0xffffu
+#define SOURCE_ROOM      128u /* less is not worth a call */
+
+static const uint8_t last_chunk[] = "0\r\n\r\n";
+
+static void chunk_frame(uint8_t *out, size_t bytes)
 {
-	if (flight->out_bytes == 0 || flight->req.method == HZ_HTTP_HEAD)
-		return true;
-	if (flight->resp.prepared != NULL)
-		return span_push(turn, flight, flight->resp.prepared->body);
-	switch (flight->resp.body_kind) {
-	case HZ_BODY_SPAN:
-		return span_push(turn, flight, flight->resp.body);
-	case HZ_BODY_REQUEST:
-		if (flight->body.whole.len != 0)
-			return span_push(turn, flight, flight->body.whole);
-		return blocks_push(turn, flight);
-	case HZ_BODY_GENERATED:
-		return generated_push(turn, flight);
-	case HZ_BODY_NONE:
-	default:
-		return true;
-	}
+	static const char hex[] = "0123456789abcdef";
+
+	out[0] = (uint8_t)hex[bytes >> 12 & 15];
+	out[1] = (uint8_t)hex[bytes >> 8 & 15];
+	out[2] = (uint8_t)hex[bytes >> 4 & 15];
+	out[3] = (uint8_t)hex[bytes & 15];
+	out[4] = '\r';
+	out[5] = '\n';
+	out[CHUNK_HEAD_BYTES + bytes] = '\r';
+	out[CHUNK_HEAD_BYTES + bytes + 1] = '\n';
 }
 
-bool hz_h1_answer_push(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
+/* One piece into the room that is there; returns what pull said. */
+static ssize_t source_pull(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
+{
+	bool is_chunked = flight->framing == HZ_H1_CHUNKED;
+	size_t head = is_chunked ? CHUNK_HEAD_BYTES : 0, tail = is_chunked ? CHUNK_TAIL_BYTES : 0;
+	uint8_t *at = turn->room.data + turn->used;
+	struct hz_wspan out = { at + head, turn->room.len - turn->used - head - tail };
+	ssize_t bytes;
+
+	if (is_chunked)
+		out.len = HZ_MIN(out.len, CHUNK_BYTES_MAX);
+	out.len = (size_t)HZ_MIN(out.len, flight->out_bytes - flight->out_at);
+	bytes = flight->resp.source->pull(flight->resp.source_ctx, out);
+	if (bytes <= 0)
+		return bytes;
+	if (is_chunked)
+		chunk_frame(at, (size_t)bytes);
+	turn->used += head + (size_t)bytes + tail;
+	flight->out_at += (uint64_t)bytes;
+	return bytes;
+}
+
+static enum hz_h1_push source_end(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
+{
+	const size_t bytes = sizeof(last_chunk) - 1;
+
+	flight->is_source_end = true;
+	if (flight->framing == HZ_H1_LENGTH)
+		return flight->out_at == flight->out_bytes ? HZ_H1_PUSH_DONE : HZ_H1_PUSH_BROKEN;
+	if (flight->framing == HZ_H1_CHUNKED) {
+		if (!hz_h1_out_room(turn, bytes))
+			return HZ_H1_PUSH_BLOCKED;
+		memcpy(turn->room.data + turn->used, last_chunk, bytes);
+		turn->used += bytes;
+	}
+	return HZ_H1_PUSH_DONE;
+}
+
+/* Ends: each turn fills space, of which the transport gives so much and no more. */
+static enum hz_h1_push source_push(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
+{
+	while (!flight->is_source_end && flight->out_at < flight->out_bytes) {
+		ssize_t bytes;
+
+		if (!hz_h1_out_room(turn, SOURCE_ROOM))
+			return HZ_H1_PUSH_BLOCKED;
+		bytes = source_pull(turn, flight);
+		if (bytes == 0)
+			return HZ_H1_PUSH_STARVED;
+		if (bytes == HZ_SOURCE_END)
+			break;
+		if (bytes < 0)
+			return HZ_H1_PUSH_BROKEN;
+	}
+	return source_end(turn, flight);
+}
+
+static enum hz_h1_push body_push(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
+{
+	bool is_out = true;
+
+	if (flight->out_bytes == 0 || flight->req.method == HZ_HTTP_HEAD)
+		return HZ_H1_PUSH_DONE;
+	if (flight->resp.prepared != NULL) {
+		is_out = span_push(turn, flight, flight->resp.prepared->body);
+		return is_out ? HZ_H1_PUSH_DONE : HZ_H1_PUSH_BLOCKED;
+	}
+	switch (flight->resp.body_kind) {
+	case HZ_BODY_SPAN:
+		is_out = span_push(turn, flight, flight->resp.body);
+		break;
+	case HZ_BODY_REQUEST:
+		is_out = flight->body.whole.len != 0 ? span_push(turn, flight, flight->body.whole)
+		                                     : blocks_push(turn, flight);
+		break;
+	case HZ_BODY_GENERATED:
+		is_out = generated_push(turn, flight);
+		break;
+	case HZ_BODY_SOURCE:
+		return source_push(turn, flight);
+	case HZ_BODY_NONE:
+	default:
+		break;
+	}
+	return is_out ? HZ_H1_PUSH_DONE : HZ_H1_PUSH_BLOCKED;
+}
+
+enum hz_h1_push hz_h1_answer_push(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
 {
 	if (!flight->is_head_out && !head_push(turn, flight))
-		return false;
+		return HZ_H1_PUSH_BLOCKED;
 	if (flight->unsent.len != 0) {
 		size_t sent = out_span(turn, flight->unsent);
 
 		flight->unsent.data += sent;
 		flight->unsent.len -= sent;
 		if (flight->unsent.len != 0)
-			return false;
+			return HZ_H1_PUSH_BLOCKED;
 	}
 	return body_push(turn, flight);
 }

@@ -10,7 +10,7 @@ void hz_h1_body_begin(struct hz_h1_flight *flight)
 	flight->body = (struct hz_http_body){ 0 };
 	flight->length_left = flight->req.content_length;
 	if (flight->req.is_chunked)
-		hz_chunked_init(&flight->chunked, flight->body_max);
+		hz_chunked_init(&flight->chunked, flight->route.body_bytes_max);
 }
 
 int hz_h1_body_append(struct hz_http_worker *http, struct hz_http_body *body, struct hz_span bytes)
@@ -55,20 +55,26 @@ void hz_h1_body_free(struct hz_http_worker *http, struct hz_http_body *body)
 	*body = (struct hz_http_body){ 0 };
 }
 
-static int body_keep(struct hz_http_worker *http, struct hz_h1_flight *flight, struct hz_span data)
+/* A piece of the body: dropped, given to a streaming route, or kept. *next is NEXT before. 0 or -ENOMEM. */
+static int body_take(struct hz_h1_flight *flight, const void *snapshot, struct hz_span data,
+                     enum hz_http_next *next)
 {
-	if (flight->is_refused)
+	if (flight->is_refused || data.len == 0)
 		return 0;
-	return hz_h1_body_append(http, &flight->body, data);
+	if (!flight->route.is_streaming)
+		return hz_h1_body_append(flight->http, &flight->body, data);
+	*next = flight->http->conf.ops->body(snapshot, &flight->req, &flight->resp, data);
+	return 0;
 }
 
-static enum hz_parse length_feed(struct hz_http_worker *http, struct hz_h1_flight *flight,
-                                 struct hz_span bytes, size_t *consumed, uint16_t *status)
+static enum hz_parse length_feed(struct hz_h1_flight *flight, const void *snapshot,
+                                 struct hz_span bytes, size_t *consumed, uint16_t *status,
+                                 enum hz_http_next *next)
 {
 	if (bytes.len > flight->length_left)
 		bytes.len = (size_t)flight->length_left;
 	*consumed = bytes.len;
-	if (body_keep(http, flight, bytes) != 0) {
+	if (body_take(flight, snapshot, bytes, next) != 0) {
 		*status = 503;
 		return HZ_PARSE_BAD;
 	}
@@ -76,13 +82,14 @@ static enum hz_parse length_feed(struct hz_http_worker *http, struct hz_h1_fligh
 	return flight->length_left == 0 ? HZ_PARSE_DONE : HZ_PARSE_MORE;
 }
 
-static enum hz_parse chunked_feed(struct hz_http_worker *http, struct hz_h1_flight *flight,
-                                  struct hz_span bytes, size_t *consumed, uint16_t *status)
+static enum hz_parse chunked_feed(struct hz_h1_flight *flight, const void *snapshot,
+                                  struct hz_span bytes, size_t *consumed, uint16_t *status,
+                                  enum hz_http_next *next)
 {
 	enum hz_parse r = HZ_PARSE_MORE;
 	size_t at = 0;
 
-	while (r == HZ_PARSE_MORE && at < bytes.len) {
+	while (r == HZ_PARSE_MORE && at < bytes.len && *next == HZ_HTTP_NEXT) {
 		struct hz_span rest = { bytes.data + at, bytes.len - at };
 		struct hz_span data;
 		size_t taken = 0;
@@ -93,7 +100,7 @@ static enum hz_parse chunked_feed(struct hz_http_worker *http, struct hz_h1_flig
 			return r;
 		}
 		at += taken;
-		if (body_keep(http, flight, data) != 0) {
+		if (body_take(flight, snapshot, data, next) != 0) {
 			*status = 503;
 			return HZ_PARSE_BAD;
 		}
@@ -102,12 +109,13 @@ static enum hz_parse chunked_feed(struct hz_http_worker *http, struct hz_h1_flig
 	return r;
 }
 
-enum hz_parse hz_h1_body_feed(struct hz_http_worker *http, struct hz_h1_flight *flight,
-                              struct hz_span bytes, size_t *consumed, uint16_t *status)
+enum hz_parse hz_h1_body_feed(struct hz_h1_flight *flight, const void *snapshot,
+                              struct hz_span bytes, size_t *consumed, uint16_t *status,
+                              enum hz_http_next *next)
 {
 	enum hz_parse r = flight->req.is_chunked
-	                          ? chunked_feed(http, flight, bytes, consumed, status)
-	                          : length_feed(http, flight, bytes, consumed, status);
+	                          ? chunked_feed(flight, snapshot, bytes, consumed, status, next)
+	                          : length_feed(flight, snapshot, bytes, consumed, status, next);
 
 	if (r != HZ_PARSE_BAD)
 		flight->received_bytes += *consumed;

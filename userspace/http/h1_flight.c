@@ -3,9 +3,10 @@
 #include <errno.h>
 #include <string.h>
 
-void hz_h1_flight_init(struct hz_h1_flight *flight)
+void hz_h1_flight_init(struct hz_http_worker *http, struct hz_h1_flight *flight)
 {
 	memset(flight, 0, offsetof(struct hz_h1_flight, head_copy));
+	flight->http = http;
 	hz_arena_init(&flight->arena, flight->arena_memory, sizeof(flight->arena_memory));
 }
 
@@ -95,16 +96,42 @@ int hz_h1_flight_keep(struct hz_h1_conn *conn, struct hz_h1_flight *flight)
 		memcpy(head, flight->head.data, flight->head.len);
 		flight_rebase(flight, head);
 	}
-	hz_h1_flight_init(fresh);
+	hz_h1_flight_init(http, fresh);
 	http->scratch = fresh;
 	conn->flight = flight;
 	return 0;
 }
 
-void hz_h1_flight_end(struct hz_h1_conn *conn, struct hz_h1_flight *flight)
+static void finish_tell(const struct hz_h1_conn *conn, const struct hz_h1_flight *flight,
+                        bool is_complete)
+{
+	const struct hz_http_worker_conf *conf = &conn->http->conf;
+	struct hz_http_outcome outcome = {
+		.status = flight->is_answered ? hz_http_resp_status(&flight->resp) : 0,
+		.is_complete = is_complete,
+		.sent_bytes = flight->out_at,
+		.arrived_ns = flight->begun_ns,
+		.answered_ns = flight->is_answered ? flight->handled_ns : 0,
+		.now_ns = hz_env_clock_ns(conf->env),
+	};
+
+	conf->ops->finish(conn->snapshot, &flight->req, &flight->resp, &outcome);
+}
+
+void hz_h1_flight_end(struct hz_h1_conn *conn, struct hz_h1_flight *flight, bool is_complete)
 {
 	struct hz_http_worker *http = conn->http;
+	const struct hz_http_resp *resp = &flight->resp;
 
+	if (resp->source != NULL && resp->source->release != NULL)
+		resp->source->release(resp->source_ctx);
+	if (flight->is_begun && http->conf.ops->finish != NULL)
+		finish_tell(conn, flight, is_complete);
+	flight->is_begun = false;
+	flight->resp.source = NULL;
+	if (flight->has_ticket)
+		http->ticket[hz_pool_index(&http->flights, flight)] = 0;
+	flight->has_ticket = false;
 	if (flight->body.first != NULL)
 		hz_h1_body_free(http, &flight->body);
 	if (flight->big_head != NULL) {

@@ -33,13 +33,17 @@ int hz_http_worker_open(const struct hz_http_worker_conf *conf, struct hz_http_w
 	http->conf = *conf;
 	err = pools_open(http);
 	if (err == 0)
+		http->ticket = calloc(http->flights.capacity, sizeof(*http->ticket));
+	if (err == 0 && http->ticket == NULL)
+		err = -ENOMEM;
+	if (err == 0)
 		err = hz_source_table_open(&http->sources, conf->connections_max);
 	if (err != 0) {
 		hz_http_worker_close(http);
 		return err;
 	}
 	http->scratch = hz_pool_get(&http->flights);
-	hz_h1_flight_init(http->scratch);
+	hz_h1_flight_init(http, http->scratch);
 	*out = http;
 	return 0;
 }
@@ -49,6 +53,7 @@ void hz_http_worker_close(struct hz_http_worker *http)
 	if (http == NULL)
 		return;
 	hz_source_table_close(&http->sources);
+	free(http->ticket);
 	hz_pool_close(&http->big_heads);
 	hz_pool_close(&http->blocks);
 	hz_pool_close(&http->flights);

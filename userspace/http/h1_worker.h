@@ -27,8 +27,20 @@ enum {
 enum hz_h1_state {
 	HZ_H1_HEAD,    /* between requests, or inside a head */
 	HZ_H1_BODY,    /* head complete and kept, body arriving */
-	HZ_H1_ANSWER,  /* output blocked */
+	HZ_H1_WAIT,    /* the application answers later */
+	HZ_H1_ANSWER,  /* output blocked, or its source has nothing yet */
 	HZ_H1_DISCARD, /* shut down; input is dropped until the transport closes */
+};
+
+/* The step of the application that a waiting request is in. */
+enum hz_h1_step { HZ_H1_STEP_ROUTE, HZ_H1_STEP_BODY, HZ_H1_STEP_HANDLE };
+
+/* How far an answer came. */
+enum hz_h1_push {
+	HZ_H1_PUSH_DONE,
+	HZ_H1_PUSH_BLOCKED, /* on_writable follows */
+	HZ_H1_PUSH_STARVED, /* the source has nothing yet */
+	HZ_H1_PUSH_BROKEN,  /* the source failed: what was sent is not a whole answer */
 };
 
 /* A request in work. Owned by the worker (scratch) or by a connection; from the flight pool. */
@@ -36,23 +48,33 @@ struct hz_h1_flight {
 	struct hz_http_req req;
 	struct hz_http_resp resp;
 	struct hz_http_body body;
+	struct hz_http_route route;
+	struct hz_stream *stream;
+	struct hz_http_worker *http;
 	struct hz_arena arena;
 	struct hz_chunked chunked;
 	struct hz_span head;   /* the bytes that req's spans point into */
 	uint8_t *big_head;     /* owned copy of a head that head_copy cannot hold, or NULL */
 	struct hz_span unsent; /* rest of a head that was too long to reserve; in the arena */
 	uint64_t length_left;  /* of a body with Content-Length */
-	uint64_t body_max;     /* the route's */
-	uint64_t out_bytes;    /* body of the answer, 0 for HEAD */
+	uint64_t out_bytes;    /* body of the answer; HZ_BODY_UNKNOWN */
 	uint64_t out_at;       /* of it, handed over */
 	struct hz_http_body_block *out_block; /* HZ_BODY_REQUEST: where out_at is */
 	uint32_t out_block_at;
+	uint8_t step;    /* enum hz_h1_step, while it waits */
+	uint8_t framing; /* enum hz_h1_framing of the answer */
+	bool has_ticket;
+	bool is_begun;      /* finish() is owed */
+	bool is_answered;   /* resp is what is being sent */
+	bool is_starved;    /* its source had nothing at the last look */
+	bool is_source_end; /* and will have no more */
 	bool is_head_out;
 	bool is_refused; /* route() answered: the body is dropped */
 	bool is_keep;    /* the connection goes on after this answer */
 	bool owes_continue;
 	uint64_t rate_due_ns;    /* the transfer at hand is too slow then, */
 	uint64_t rate_bytes;     /* unless more than these of its bytes moved */
+	uint64_t begun_ns;       /* turn in which its head was complete */
 	uint64_t arrived_ns;     /* turn in which the request's last byte came */
 	uint64_t handled_ns;     /* end of the handler */
 	uint64_t received_bytes; /* of the body as sent, framing included */
@@ -64,7 +86,7 @@ struct hz_h1_flight {
 struct hz_h1_conn {
 	struct hz_http_worker *http;
 	const void *snapshot;        /* pinned while a request is in work, else NULL */
-	struct hz_h1_flight *flight; /* owned; NULL unless state is BODY or ANSWER */
+	struct hz_h1_flight *flight; /* owned; NULL in states HEAD and DISCARD */
 	struct hz_h1_parser parser;
 	uint64_t deadline_ns; /* of the head or the idle time */
 	uint64_t armed_ns;    /* when the stream's timer fires; never later than deadline_ns */
@@ -86,37 +108,30 @@ struct hz_http_worker {
 	struct hz_pool blocks;
 	struct hz_pool big_heads;
 	struct hz_source_table sources;
+	uint32_t
+		*ticket; /* owned: by the flight's index; what a valid ticket says, 0: none given */
+	uint32_t ticket_last;
 	bool is_draining; /* written by any thread */
 };
 
-/* One call from the transport: the output being built and the clock. On the stack of that call. */
-struct hz_h1_turn {
-	struct hz_http_worker *http;
-	struct hz_h1_conn *conn;
-	struct hz_stream *stream;
-	struct hz_wspan room; /* reserved, of which used is filled and not yet committed */
-	size_t used;
-	uint64_t now_ns;
-	uint64_t mark_ns;  /* end of the last timed stage; 0: none yet */
-	unsigned answered; /* requests finished in this call */
-	bool is_stopped;   /* no progress without the transport */
-};
+struct hz_h1_turn; /* h1_turn.h */
 
 /* Space for at least bytes of output (<= HZ_RESERVE_MAX) at room.data + used; false: blocked. */
 bool hz_h1_out_room(struct hz_h1_turn *turn, size_t bytes);
 /* Commits what was filled; before every other down-call and at the end of the turn. */
 void hz_h1_out_flush(struct hz_h1_turn *turn);
 
-/* The answer of flight->resp, from where it stands: true when all of it is with the transport, false
- * when output is blocked. begin once per request, then push until true. */
+/* The answer of flight->resp, from where it stands. begin once per request, then push until DONE or BROKEN. */
 void hz_h1_answer_begin(struct hz_h1_turn *turn, struct hz_h1_flight *flight);
-bool hz_h1_answer_push(struct hz_h1_turn *turn, struct hz_h1_flight *flight);
+enum hz_h1_push hz_h1_answer_push(struct hz_h1_turn *turn, struct hz_h1_flight *flight);
 
 /* Body reception. begin looks at the head; feed takes bytes of the body: DONE complete, MORE, or BAD
- * with *status 400, 413, 431 or 503. With is_refused nothing is kept. */
+ * with *status 400, 413, 431 or 503. With is_refused nothing is kept. A streaming route is given the body at
+ * once; when it says anything but NEXT, that is *next, and feed returns with some of bytes left. */
 void hz_h1_body_begin(struct hz_h1_flight *flight);
-enum hz_parse hz_h1_body_feed(struct hz_http_worker *http, struct hz_h1_flight *flight,
-                              struct hz_span bytes, size_t *consumed, uint16_t *status);
+enum hz_parse hz_h1_body_feed(struct hz_h1_flight *flight, const void *snapshot,
+                              struct hz_span bytes, size_t *consumed, uint16_t *status,
+                              enum hz_http_next *next);
 /* Copies bytes to the end of the body's blocks; 0 or -ENOMEM. */
 int hz_h1_body_append(struct hz_http_worker *http, struct hz_http_body *body, struct hz_span bytes);
 void hz_h1_body_free(struct hz_http_worker *http, struct hz_http_body *body);
@@ -124,9 +139,10 @@ void hz_h1_body_free(struct hz_http_worker *http, struct hz_http_body *body);
 /* Makes the worker's scratch flight the connection's own: copies the head and what is unsent of a body
  * that lies in the packet. 0; -ENOMEM with nothing changed but blocks. Also when it already is. */
 int hz_h1_flight_keep(struct hz_h1_conn *conn, struct hz_h1_flight *flight);
-/* Forgets the request: blocks, copied head, and the flight itself when the connection owns it. */
-void hz_h1_flight_end(struct hz_h1_conn *conn, struct hz_h1_flight *flight);
-void hz_h1_flight_init(struct hz_h1_flight *flight);
+/* Forgets the request, after telling its source and the application: blocks, copied head, ticket, and the flight
+ * itself when the connection owns it. is_complete: all of the answer went to the transport. */
+void hz_h1_flight_end(struct hz_h1_conn *conn, struct hz_h1_flight *flight, bool is_complete);
+void hz_h1_flight_init(struct hz_http_worker *http, struct hz_h1_flight *flight);
 
 /* A transfer, of the body or the answer, begins. */
 void hz_h1_flight_rate_begin(struct hz_h1_flight *flight, uint64_t now_ns);

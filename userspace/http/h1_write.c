@@ -96,6 +96,7 @@ uint64_t hz_h1_body_bytes(const struct hz_http_resp *resp, const struct hz_http_
 	case HZ_BODY_REQUEST:
 		return request_body != NULL ? request_body->bytes : 0;
 	case HZ_BODY_GENERATED:
+	case HZ_BODY_SOURCE:
 		return resp->body_bytes;
 	case HZ_BODY_NONE:
 	default:
@@ -105,9 +106,13 @@ uint64_t hz_h1_body_bytes(const struct hz_http_resp *resp, const struct hz_http_
 
 size_t hz_h1_head_bound(const struct hz_http_resp *resp)
 {
+	size_t bytes = FRAME_BYTES;
+
+	for (unsigned i = 0; i < resp->field_count; i++)
+		bytes += resp->field[i].len;
 	if (resp->prepared != NULL)
-		return resp->prepared->head.len + FRAME_BYTES;
-	return resp->content_type.len + resp->extra.len + FRAME_BYTES;
+		return bytes + resp->prepared->head.len;
+	return bytes + resp->content_type.len + resp->extra.len;
 }
 
 static uint8_t *status_line(uint8_t *out, uint16_t status)
@@ -135,8 +140,20 @@ static uint8_t *content_type_line(uint8_t *out, struct hz_span type)
 	return put(out, LITERAL("\r\n"));
 }
 
+static uint8_t *framing_line(uint8_t *out, uint64_t body_bytes, enum hz_h1_framing framing)
+{
+	if (framing == HZ_H1_CHUNKED)
+		return put(out, LITERAL("Transfer-Encoding: chunked\r\n"));
+	if (framing == HZ_H1_UNTIL_CLOSE)
+		return out;
+	out = put(out, LITERAL("Content-Length: "));
+	out = put_decimal(out, body_bytes);
+	return put(out, LITERAL("\r\n"));
+}
+
 size_t hz_h1_head_write(uint8_t *out, const struct hz_http_resp *resp, uint64_t body_bytes,
-                        const struct hz_h1_date *date, enum hz_h1_connection connection)
+                        enum hz_h1_framing framing, const struct hz_h1_date *date,
+                        enum hz_h1_connection connection)
 {
 	const uint8_t *from = out;
 
@@ -146,12 +163,11 @@ size_t hz_h1_head_write(uint8_t *out, const struct hz_http_resp *resp, uint64_t 
 		out = status_line(out, resp->status);
 		out = content_type_line(out, resp->content_type);
 		out = put_span(out, resp->extra);
-		if (!has_no_content(resp->status)) {
-			out = put(out, LITERAL("Content-Length: "));
-			out = put_decimal(out, body_bytes);
-			out = put(out, LITERAL("\r\n"));
-		}
+		if (!has_no_content(resp->status))
+			out = framing_line(out, body_bytes, framing);
 	}
+	for (unsigned i = 0; i < resp->field_count; i++)
+		out = put_span(out, resp->field[i]);
 	if (connection != HZ_H1_KEEP)
 		out = put_span(out, connection == HZ_H1_CLOSE ? close_line : keep_line);
 	out = put(out, date->line, HZ_H1_DATE_BYTES);

@@ -22,15 +22,23 @@ enum hz_h1_connection {
 	HZ_H1_CLOSE,    /* Connection: close */
 };
 
-/* Bytes of body that go with a response to GET; 0 for a status that has none. */
+/* How the end of a body is known, RFC 9112 6.3. */
+enum hz_h1_framing {
+	HZ_H1_LENGTH,
+	HZ_H1_CHUNKED,
+	HZ_H1_UNTIL_CLOSE, /* HTTP/1.0 knows no chunks */
+};
+
+/* Bytes of body that go with a response to GET; 0 for a status that has none; HZ_BODY_UNKNOWN. */
 uint64_t hz_h1_body_bytes(const struct hz_http_resp *resp, const struct hz_http_body *request_body);
 
 /* Upper bound for what hz_h1_head_write writes. */
 size_t hz_h1_head_bound(const struct hz_http_resp *resp);
 
 /* Status line, fields and blank line into out, which has room for the bound; returns the bytes written.
- * body_bytes is the Content-Length. A content type with control bytes is left out. */
+ * body_bytes is the Content-Length where framing is by length. A content type with control bytes is left out. */
 size_t hz_h1_head_write(uint8_t *out, const struct hz_http_resp *resp, uint64_t body_bytes,
-                        const struct hz_h1_date *date, enum hz_h1_connection connection);
+                        enum hz_h1_framing framing, const struct hz_h1_date *date,
+                        enum hz_h1_connection connection);
 
 #endif

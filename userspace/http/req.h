@@ -5,9 +5,12 @@
 
 #include "core/arena.h"
 #include "core/base.h"
+#include "core/env.h"
 #include "core/limits.h"
 #include "http/token.h"
 #include <hz/span.h>
+#include <stdbool.h>
+#include <sys/types.h>
 
 struct hz_http_header {
 	struct hz_span name;  /* as sent; compare without case */
@@ -39,6 +42,11 @@ struct hz_http_req {
 	struct hz_span host;             /* authority of an absolute target, else Host */
 	const struct hz_http_body *body; /* complete when handle is called; NULL: none */
 	struct hz_arena *arena;          /* reset when the request ends */
+	struct hz_env *env;              /* the worker's: time, random numbers, index */
+	void *app;                       /* the application's own, of this request; NULL at first */
+	uint64_t answer_by_ns; /* without an answer then: 503; the application may lower it */
+	uint64_t
+		wake_ns; /* a step that waits is called again then, and this reset to 0; 0: never */
 	struct hz_http_header header[HZ_LIMIT_header_count_max];
 	struct hz_http_param param[HZ_LIMIT_route_params_max];
 };
@@ -71,22 +79,50 @@ enum hz_http_body_kind {
 	HZ_BODY_SPAN,      /* bytes valid to the end of the request (snapshot or arena) */
 	HZ_BODY_REQUEST,   /* the request's own body, echoed */
 	HZ_BODY_GENERATED, /* produce() is called until body_bytes are out */
+	HZ_BODY_SOURCE,    /* source->pull() is called as space comes free */
 };
+
+#define HZ_BODY_UNKNOWN                                                                            \
+	UINT64_MAX /* body_bytes of a source that knows only its end: chunked, or close */
+
+/* A body that comes piece by piece, perhaps later than its head. Calls on the worker's thread. */
+struct hz_http_source_ops {
+	/* Fills some of out, which is not empty, and returns how much; 0: nothing yet, the request waits until
+	 * it is resumed (http_wait.h); HZ_SOURCE_END: that was all; any other negative: it broke, the
+	 * connection is reset, as when the end comes before body_bytes. Nothing is asked for beyond them. */
+	ssize_t (*pull)(void *ctx, struct hz_wspan out);
+	/* The answer is over: all of it sent, or not. Once, also when pull was never called. NULL: no need. */
+	void (*release)(void *ctx);
+};
+#define HZ_SOURCE_END           ((ssize_t)-1)
+
+#define HZ_HTTP_RESP_FIELDS_MAX 8
 
 struct hz_http_resp {
 	uint16_t status;
 	enum hz_http_body_kind body_kind;
 	bool close; /* Connection: close after this answer */
 	const struct hz_http_prepared
-		*prepared;           /* when set, everything else but close is ignored */
+		*prepared;           /* when set, all else but close and field is ignored */
 	struct hz_span content_type; /* empty: no field */
 	struct hz_span extra;        /* further complete field lines with CRLF, e.g. Allow */
 	struct hz_span body;         /* HZ_BODY_SPAN */
-	uint64_t body_bytes;         /* HZ_BODY_GENERATED */
+	uint64_t body_bytes;         /* HZ_BODY_GENERATED, HZ_BODY_SOURCE */
 	/* Fills out (all of it) with the body from offset on. */
 	void (*produce)(const void *ctx, uint64_t offset, struct hz_wspan out);
 	const void *produce_ctx;
+	const struct hz_http_source_ops *source; /* HZ_BODY_SOURCE, and with no other kind */
+	void *source_ctx;
+	/* Field lines that do not come from the handler; also with prepared. Snapshot or arena. */
+	uint8_t field_count;
+	struct hz_span field[HZ_HTTP_RESP_FIELDS_MAX];
 };
+
+/* Adds complete field lines with CRLF, which live as long as the request. 0 or -ENOSPC. */
+int hz_http_resp_field(struct hz_http_resp *resp, struct hz_span lines);
+
+/* Status of the answer: the prepared one's where there is one. */
+uint16_t hz_http_resp_status(const struct hz_http_resp *resp);
 
 struct hz_http_limits {
 	uint32_t header_bytes;
@@ -97,6 +133,30 @@ struct hz_http_limits {
 	uint32_t connections_per_source;  /* on this worker; 0: no limit */
 	uint64_t header_timeout_ns;
 	uint64_t idle_timeout_ns;
+	uint64_t answer_timeout_ns; /* from a complete head to an answer; 0: no limit */
+};
+
+/* What a step of the application says. */
+enum hz_http_next {
+	HZ_HTTP_NEXT,   /* go on: receive the body, then handle */
+	HZ_HTTP_ANSWER, /* resp is filled */
+	HZ_HTTP_WAIT, /* not yet, resp is as it was: the same step is called again, see http_wait.h */
+};
+
+/* What route() says of the route it found; preset. */
+struct hz_http_route {
+	uint64_t body_bytes_max; /* the route's own limit; preset to the snapshot's */
+	bool is_streaming;       /* body() takes the body as it comes, and handle() sees none */
+};
+
+/* How a request ended, for finish(). */
+struct hz_http_outcome {
+	uint16_t status;      /* 0: no answer was begun */
+	bool is_complete;     /* all of the answer went to the transport */
+	uint64_t sent_bytes;  /* of the answer's body */
+	uint64_t arrived_ns;  /* first seen, */
+	uint64_t answered_ns; /* answered (0: never), */
+	uint64_t now_ns;      /* and over */
 };
 
 /* The application above http. A snapshot is pinned from a request's first byte to its last. All calls
@@ -106,14 +166,25 @@ struct hz_http_app_ops {
 	const void *(*pin)(void *app, uint32_t worker_index);
 	void (*unpin)(void *app, uint32_t worker_index, const void *snapshot);
 	const struct hz_http_limits *(*limits)(const void *snapshot);
-	/* Finds the route of a complete head: sets req->route_index and params, and 0; or fills resp (404,
-	 * 405, 400) and returns 1: no handler, an unread body is discarded. *body_bytes_max is the route's
-	 * own body limit, preset to the snapshot's. When the body has still to arrive, the head moves
-	 * before handle is called: the spans in req follow, others into the head would not. */
-	int (*route)(const void *snapshot, struct hz_http_req *req, struct hz_http_resp *resp,
-	             uint64_t *body_bytes_max);
-	/* The request is complete, body included: fills resp. */
-	void (*handle)(const void *snapshot, struct hz_http_req *req, struct hz_http_resp *resp);
+	/* Finds the route of a complete head: sets req->route_index, params and *route, and says NEXT; or
+	 * ANSWER (404, 405, 400): no handler, an unread body is discarded; or WAIT. When the body has still to
+	 * arrive, or after WAIT, the head has moved: the spans in req follow, others into the head do not. */
+	enum hz_http_next (*route)(const void *snapshot, struct hz_http_req *req,
+	                           struct hz_http_resp *resp, struct hz_http_route *route);
+	/* A piece of a streaming route's body, all of which it takes: NEXT, ANSWER at once (what is left of
+	 * the body ends the connection), or WAIT: no more until the request is resumed. NULL: no route
+	 * streams. */
+	enum hz_http_next (*body)(const void *snapshot, struct hz_http_req *req,
+	                          struct hz_http_resp *resp, struct hz_span bytes);
+	/* The request is complete, body included: ANSWER or WAIT. */
+	enum hz_http_next (*handle)(const void *snapshot, struct hz_http_req *req,
+	                            struct hz_http_resp *resp);
+	/* The last call for a request that route() saw, or for a head that was refused before (then req has
+	 * neither target nor route). Before the snapshot is unpinned. NULL: not of interest. */
+	void (*finish)(const void *snapshot, const struct hz_http_req *req,
+	               const struct hz_http_resp *resp, const struct hz_http_outcome *outcome);
+	/* Once per turn of the worker: what other threads have left for it; how much it was. NULL: nothing. */
+	unsigned (*turn)(void *app, uint32_t worker_index);
 };
 
 #endif

@@ -144,13 +144,18 @@ void hz_sock_drain(struct hz_sock *sock)
 	flag_raise(sock, &sock->is_draining);
 }
 
-void hz_sock_census(struct hz_sock *sock, uint32_t worker)
+void hz_sock_ring(struct hz_sock *sock, uint32_t worker)
 {
 	uint64_t one = 1;
 
 	assert(worker < sock->worker_count);
-	/* The worker looks at its census after each wake; fails only when one is pending already. */
+	/* Fails only when one is pending already. */
 	(void)!write(sock->worker[worker].wake.fd, &one, sizeof(one));
+}
+
+void hz_sock_census(struct hz_sock *sock, uint32_t worker)
+{
+	hz_sock_ring(sock, worker); /* the worker looks at its census after each wake */
 }
 
 void hz_sock_close(struct hz_sock *sock)

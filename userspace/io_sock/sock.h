@@ -37,6 +37,10 @@ void hz_sock_drain(struct hz_sock *sock);
  * thread. */
 void hz_sock_census(struct hz_sock *sock, uint32_t worker);
 
+/* Wakes a worker that sleeps, after something was published that on_turn of its protocol will find. Any
+ * thread. */
+void hz_sock_ring(struct hz_sock *sock, uint32_t worker);
+
 /* Stops workers; open connections are reset and their on_close called. Accepts NULL. */
 void hz_sock_close(struct hz_sock *sock);
 

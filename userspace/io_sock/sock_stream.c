@@ -88,6 +88,16 @@ static void stream_timer(struct hz_stream *s, uint64_t deadline_ns)
 		hz_wheel_arm(&conn->worker->wheel, &conn->timer, deadline_ns);
 }
 
+static void stream_wake(struct hz_stream *s)
+{
+	struct sock_conn *conn = conn_of(s);
+
+	if (!is_writing(conn))
+		return;
+	conn->wants_writable = true;
+	kick(conn);
+}
+
 static void stream_peer(const struct hz_stream *s, uint8_t addr[16], uint16_t *port)
 {
 	const struct sock_conn *conn =
@@ -104,5 +114,6 @@ const struct hz_stream_ops hz_sock_stream_ops = {
 	.shutdown = stream_shutdown,
 	.abort = stream_abort,
 	.timer = stream_timer,
+	.wake = stream_wake,
 	.peer = stream_peer,
 };

@@ -125,7 +125,8 @@ static void event_take(struct sock_worker *worker, const struct epoll_event *eve
 	switch (source->kind) {
 	case SOCK_SOURCE_WAKE:
 		(void)!read(source->fd, &count, sizeof(count)); /* the flags say what for */
-		worker->is_counting = worker->conf.census != NULL;
+		worker->is_counting =
+			worker->conf.census != NULL && hz_conn_census_is_asked(worker->conf.census);
 		break;
 	case SOCK_SOURCE_LISTEN:
 		(void)hz_sock_listen_accept(worker,
@@ -235,6 +236,8 @@ static void turn(struct sock_worker *worker, uint64_t wait_ns)
 	fired = hz_wheel_advance(&worker->wheel, worker->conf.env->now_ns, SOCK_TIMERS,
 	                         hz_sock_conn_timer, worker);
 	worker->timers_left = fired == SOCK_TIMERS;
+	if (worker->conf.proto->on_turn != NULL)
+		fired += worker->conf.proto->on_turn(worker->conf.proto_ctx);
 	pending_run(worker);
 	hz_sock_listen_wake(worker);
 	drain_check(worker);

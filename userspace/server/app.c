@@ -55,8 +55,8 @@ static bool is_for_server(const struct hz_http_req *req)
 	return req->path.len == 1 && req->path.data[0] == '*';
 }
 
-static int app_route(const void *pinned, struct hz_http_req *req, struct hz_http_resp *resp,
-                     uint64_t *body_bytes_max)
+static enum hz_http_next app_route(const void *pinned, struct hz_http_req *req,
+                                   struct hz_http_resp *resp, struct hz_http_route *route)
 {
 	const struct hz_snapshot *snapshot = pinned;
 	struct hz_radix_match match;
@@ -65,41 +65,42 @@ static int app_route(const void *pinned, struct hz_http_req *req, struct hz_http
 
 	if (is_for_server(req)) { /* no path, so no route: only OPTIONS can ask that */
 		hz_answer_options(resp, HZ_ANSWER_ALLOW_ALL, req->arena);
-		return 1;
+		return HZ_HTTP_ANSWER;
 	}
 	err = hz_path_decode(req->path, req->arena, &path);
 	if (err != 0) {
 		hz_answer(resp, err == -ENOMEM ? 414 : 400);
-		return 1;
+		return HZ_HTTP_ANSWER;
 	}
 	switch (hz_radix_lookup(snapshot->radix, HZ_METHOD_BIT(req->method), path, &match)) {
 	case HZ_RADIX_NOT_FOUND:
 		hz_answer(resp, 404);
-		return 1;
+		return HZ_HTTP_ANSWER;
 	case HZ_RADIX_METHOD:
 		if (req->method == HZ_HTTP_OPTIONS)
 			hz_answer_options(resp, match.allow, req->arena);
 		else
 			hz_answer_method(resp, match.allow, req->arena);
-		return 1;
+		return HZ_HTTP_ANSWER;
 	case HZ_RADIX_FOUND:
 		break;
 	}
 	if (params_set(req, &match) != 0) {
 		hz_answer(resp, 414);
-		return 1;
+		return HZ_HTTP_ANSWER;
 	}
 	req->route_index = (int32_t)match.route;
-	*body_bytes_max = snapshot->routes[match.route].body_bytes_max;
-	return 0;
+	route->body_bytes_max = snapshot->routes[match.route].body_bytes_max;
+	return HZ_HTTP_NEXT;
 }
 
-static void app_handle(const void *pinned, struct hz_http_req *req, struct hz_http_resp *resp)
+static enum hz_http_next app_handle(const void *pinned, struct hz_http_req *req,
+                                    struct hz_http_resp *resp)
 {
 	const struct hz_snapshot *snapshot = pinned;
 	const struct hz_handler *handler = &snapshot->routes[req->route_index].handler;
 
-	handler->handle(handler->conf, req, resp);
+	return handler->handle(handler->conf, req, resp);
 }
 
 const struct hz_http_app_ops hz_snapshot_app_ops = {

@@ -61,8 +61,14 @@ static void quiet_close(struct hz_stream *s, enum hz_close_why why)
 		__atomic_fetch_add(&aborted, 1, __ATOMIC_RELAXED);
 }
 
-static const struct hz_proto_ops quiet_ops = { quiet_open, quiet_data,  quiet, quiet,
-	                                       quiet,      quiet_close, NULL };
+static const struct hz_proto_ops quiet_ops = {
+	.on_open = quiet_open,
+	.on_data = quiet_data,
+	.on_eof = quiet,
+	.on_writable = quiet,
+	.on_timer = quiet,
+	.on_close = quiet_close,
+};
 
 static struct hz_fastpath_conf *parts_init(enum hz_io io, uint32_t workers)
 {

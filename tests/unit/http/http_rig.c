@@ -67,28 +67,28 @@ static const struct hz_http_limits *rig_limits(const void *snapshot)
 	return &((const struct http_rig *)snapshot)->limits;
 }
 
-static int rig_route(const void *snapshot, struct hz_http_req *req, struct hz_http_resp *resp,
-                     uint64_t *body_bytes_max)
+static enum hz_http_next rig_route(const void *snapshot, struct hz_http_req *req,
+                                   struct hz_http_resp *resp, struct hz_http_route *route)
 {
 	(void)snapshot;
 	if (path_is(req, "/missing")) {
 		*resp = (struct hz_http_resp){ .status = 404,
 			                       .body_kind = HZ_BODY_SPAN,
 			                       .body = HZ_SPAN_LITERAL("missing\n") };
-		return 1;
+		return HZ_HTTP_ANSWER;
 	}
 	if (path_is(req, "/method")) {
 		*resp = (struct hz_http_resp){ .status = 405,
 			                       .extra = HZ_SPAN_LITERAL("Allow: PUT\r\n") };
-		return 1;
+		return HZ_HTTP_ANSWER;
 	}
 	if (path_is(req, "/small"))
-		*body_bytes_max = 10;
+		route->body_bytes_max = 10;
 	req->route_index = 7;
 	req->param_count = 1;
 	req->param[0].name = HZ_SPAN_LITERAL("path");
 	req->param[0].value = req->path;
-	return 0;
+	return HZ_HTTP_NEXT;
 }
 
 static void rig_produce(const void *ctx, uint64_t offset, struct hz_wspan out)
@@ -155,7 +155,8 @@ static void spell(struct hz_http_req *req, struct hz_http_resp *resp)
 	resp->body = (struct hz_span){ text.data, text.len };
 }
 
-static void rig_handle(const void *snapshot, struct hz_http_req *req, struct hz_http_resp *resp)
+static enum hz_http_next rig_handle(const void *snapshot, struct hz_http_req *req,
+                                    struct hz_http_resp *resp)
 {
 	struct http_rig *rig = (struct http_rig *)(uintptr_t)snapshot;
 	const struct hz_http_header *type;
@@ -186,6 +187,7 @@ static void rig_handle(const void *snapshot, struct hz_http_req *req, struct hz_
 				                        sizeof(long_fields) - 1 };
 		spell(req, resp);
 	}
+	return HZ_HTTP_ANSWER;
 }
 
 static const struct hz_http_app_ops rig_ops = {

@@ -49,7 +49,7 @@ struct exchange {
 	struct hz_http_resp resp;
 	struct hz_arena arena;
 	uint8_t memory[4096];
-	uint64_t body_max;
+	struct hz_http_route route;
 };
 
 /* Routes and handles one request; true when a handler answered. */
@@ -62,8 +62,8 @@ static bool exchange_run(struct exchange *x, const struct hz_snapshot *snapshot,
 	x->req.method = method;
 	x->req.route_index = -1;
 	x->req.path = (struct hz_span){ (const uint8_t *)path, strlen(path) };
-	x->body_max = hz_snapshot_app_ops.limits(snapshot)->body_bytes;
-	if (hz_snapshot_app_ops.route(snapshot, &x->req, &x->resp, &x->body_max) != 0)
+	x->route.body_bytes_max = hz_snapshot_app_ops.limits(snapshot)->body_bytes;
+	if (hz_snapshot_app_ops.route(snapshot, &x->req, &x->resp, &x->route) != HZ_HTTP_NEXT)
 		return false;
 	hz_snapshot_app_ops.handle(snapshot, &x->req, &x->resp);
 	return true;

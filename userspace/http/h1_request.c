@@ -1,0 +1,389 @@
+/* The request machine: Head, Body, Wait, Answer, and back or to Discard. It moves as far as bytes, the application
+ * and output space allow, and returns. A request that begins and ends in one call never leaves the worker's
+ * scratch flight and is read where the packet lies. */
+#include "http/h1_request.h"
+#include <string.h>
+
+/* --- answering --------------------------------------------------------------------------------------- */
+
+static void answer_count(const struct hz_h1_turn *turn, const struct hz_http_resp *resp)
+{
+	struct hz_worker *worker = turn->http->conf.slot->worker;
+	unsigned class = hz_http_resp_status(resp) / 100u;
+
+	hz_hist_bump(&worker->requests, 1); /* the control socket and hzctl read them at any time */
+	hz_hist_bump(&worker->responses_2xx, class == 2);
+	hz_hist_bump(&worker->responses_4xx, class == 4);
+	hz_hist_bump(&worker->responses_5xx, class == 5);
+}
+
+static void answer_end(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
+{
+	uint64_t now_ns = hz_env_clock_ns(turn->http->conf.env);
+	bool is_keep = flight->is_keep;
+
+	hz_h1_record(turn, HZ_STAGE_TX, flight->handled_ns, now_ns);
+	hz_h1_record(turn, HZ_STAGE_TOTAL, flight->arrived_ns, now_ns);
+	turn->mark_ns = now_ns;
+	answer_count(turn, &flight->resp);
+	hz_h1_flight_end(turn->conn, flight, true);
+	turn->answered++;
+	if (!is_keep) {
+		hz_h1_turn_shutdown(turn);
+		return;
+	}
+	turn->conn->state = HZ_H1_HEAD;
+	hz_h1_deadline_set(turn, hz_h1_limits(turn->conn)->idle_timeout_ns);
+}
+
+/* What is not finished waits in a flight of the connection's own. */
+void hz_h1_answer_run(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
+{
+	bool was_starved = flight->is_starved;
+	enum hz_h1_push push = hz_h1_answer_push(turn, flight);
+
+	if (push == HZ_H1_PUSH_DONE) {
+		answer_end(turn, flight);
+		return;
+	}
+	turn->is_stopped = true;
+	if (push == HZ_H1_PUSH_BROKEN) {
+		hz_h1_count(turn, HZ_COUNTER_http_broken);
+		hz_h1_flight_end(turn->conn, flight, false);
+		hz_h1_turn_abort(turn);
+		return;
+	}
+	if (hz_h1_flight_keep(turn->conn, flight) != 0) {
+		hz_h1_count(turn, HZ_COUNTER_http_no_memory);
+		hz_h1_flight_end(turn->conn, flight, false);
+		hz_h1_turn_abort(turn);
+		return;
+	}
+	flight->is_starved = push == HZ_H1_PUSH_STARVED;
+	if (was_starved && !flight->is_starved) /* the client is looked at again only now */
+		hz_h1_flight_rate_begin(flight, turn->now_ns);
+	turn->conn->state = HZ_H1_ANSWER;
+}
+
+static void answer(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
+{
+	flight->arrived_ns = turn->now_ns;
+	flight->handled_ns = hz_h1_mark(turn);
+	flight->owes_continue = false;
+	flight->is_answered = true;
+	hz_h1_answer_begin(turn, flight);
+	hz_h1_answer_run(turn, flight);
+}
+
+static void refuse_count(const struct hz_h1_turn *turn, uint16_t status)
+{
+	if (status == 408)
+		hz_h1_count(turn, HZ_COUNTER_http_timeout);
+	else if (status == 503)
+		hz_h1_count(turn, HZ_COUNTER_http_no_memory);
+	else if (status == 413 || status == 414 || status == 431)
+		hz_h1_count(turn, HZ_COUNTER_http_too_large);
+	else
+		hz_h1_count(turn, HZ_COUNTER_http_bad);
+}
+
+static void refusal_send(struct hz_h1_turn *turn, struct hz_h1_flight *flight, uint16_t status)
+{
+	hz_h1_body_free(turn->http, &flight->body);
+	flight->resp = (struct hz_http_resp){
+		.status = status,
+		.body_kind = HZ_BODY_SPAN,
+		.content_type = HZ_SPAN_LITERAL("text/plain"),
+		.body = hz_http_reason(status),
+		.close = true,
+	};
+	answer(turn, flight);
+}
+
+void hz_h1_refuse(struct hz_h1_turn *turn, struct hz_h1_flight *flight, uint16_t status)
+{
+	refuse_count(turn, status);
+	refusal_send(turn, flight, status);
+}
+
+static void flight_begin(struct hz_h1_turn *turn, struct hz_h1_flight *flight, struct hz_span head,
+                         bool is_keep)
+{
+	uint64_t timeout_ns = hz_h1_limits(turn->conn)->answer_timeout_ns;
+	struct hz_http_req *req = &flight->req;
+
+	hz_arena_reset(&flight->arena);
+	req->arena = &flight->arena;
+	req->env = turn->http->conf.env;
+	req->app = NULL;
+	req->wake_ns = 0;
+	req->answer_by_ns = timeout_ns != 0 ? turn->now_ns + timeout_ns : UINT64_MAX;
+	flight->resp = (struct hz_http_resp){ 0 };
+	flight->stream = turn->stream;
+	flight->head = head;
+	flight->is_begun = true;
+	flight->is_answered = false;
+	flight->is_starved = false;
+	flight->is_source_end = false;
+	flight->is_refused = false;
+	flight->is_keep = is_keep;
+	flight->owes_continue = false;
+	flight->received_bytes = 0;
+	flight->out_at = 0;
+	flight->begun_ns = turn->now_ns;
+	flight->body.bytes = 0;
+	flight->body.whole = (struct hz_span){ NULL, 0 };
+}
+
+/* Nothing in req means anything. */
+void hz_h1_refuse_head(struct hz_h1_turn *turn, uint16_t status)
+{
+	struct hz_h1_flight *flight = turn->http->scratch;
+	struct hz_http_req *req = &flight->req;
+
+	turn->conn->in_head = false;
+	flight_begin(turn, flight, (struct hz_span){ NULL, 0 }, false);
+	req->method = HZ_HTTP_OTHER;
+	req->minor = 1;
+	req->header_count = 0;
+	req->param_count = 0;
+	req->route_index = -1;
+	req->body = NULL;
+	req->target = req->path = req->query = req->host = (struct hz_span){ NULL, 0 };
+	hz_h1_refuse(turn, flight, status);
+}
+
+/* --- steps of the application -------------------------------------------------------------------------- */
+
+/* The application answers later: the flight becomes the connection's own. */
+static void request_wait(struct hz_h1_turn *turn, struct hz_h1_flight *flight, enum hz_h1_step step)
+{
+	flight->step = (uint8_t)step;
+	turn->is_stopped = true;
+	if (hz_h1_flight_keep(turn->conn, flight) != 0) {
+		hz_h1_refuse(turn, flight, 503);
+		return;
+	}
+	turn->conn->state = HZ_H1_WAIT;
+}
+
+/* The request is complete. */
+static void request_handle(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
+{
+	enum hz_http_next next;
+
+	if (!flight->is_refused) {
+		flight->req.body = flight->body.bytes != 0 ? &flight->body : NULL;
+		hz_h1_mark(turn);
+		next = turn->http->conf.ops->handle(turn->conn->snapshot, &flight->req,
+		                                    &flight->resp);
+		hz_h1_stage_end(turn, HZ_STAGE_HANDLER);
+		if (HZ_UNLIKELY(next == HZ_HTTP_WAIT)) {
+			request_wait(turn, flight, HZ_H1_STEP_HANDLE);
+			return;
+		}
+	}
+	answer(turn, flight);
+}
+
+/* --- body -------------------------------------------------------------------------------------------- */
+
+/* RFC 9110 10.1.1: the client waits for this before it sends its body. */
+void hz_h1_continue_push(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
+{
+	static const uint8_t line[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	const size_t bytes = sizeof(line) - 1;
+
+	if (!flight->owes_continue || !hz_h1_out_room(turn, bytes))
+		return;
+	memcpy(turn->room.data + turn->used, line, bytes);
+	turn->used += bytes;
+	flight->owes_continue = false;
+}
+
+/* A body that the request may not have. What route() said goes first; both end the connection. */
+static void body_refuse(struct hz_h1_turn *turn, struct hz_h1_flight *flight, uint16_t status)
+{
+	if (!flight->is_refused || status == 400) {
+		if (status == 400)
+			hz_hist_bump(&turn->http->conf.slot->worker->bad_requests, 1);
+		hz_h1_refuse(turn, flight, status);
+		return;
+	}
+	flight->resp.close = true;
+	answer(turn, flight);
+}
+
+/* Body bytes of a request whose flight is not yet the connection's: more will come. */
+static bool body_keep(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
+{
+	if (turn->conn->state == HZ_H1_BODY) {
+		flight->owes_continue = flight->owes_continue && flight->received_bytes == 0;
+		return true;
+	}
+	if (hz_h1_flight_keep(turn->conn, flight) != 0) {
+		hz_h1_refuse(turn, flight, 503);
+		return false;
+	}
+	turn->conn->state = HZ_H1_BODY;
+	hz_h1_flight_rate_begin(flight, turn->now_ns);
+	flight->owes_continue = flight->req.expects_continue && flight->received_bytes == 0;
+	hz_h1_continue_push(turn, flight);
+	return true;
+}
+
+/* A streaming route said something else than NEXT to a piece of its body. */
+static void body_next(struct hz_h1_turn *turn, struct hz_h1_flight *flight, enum hz_http_next next,
+                      bool is_complete)
+{
+	if (next == HZ_HTTP_ANSWER) {
+		flight->resp.close = flight->resp.close || !is_complete;
+		answer(turn, flight);
+		return;
+	}
+	request_wait(turn, flight, is_complete ? HZ_H1_STEP_HANDLE : HZ_H1_STEP_BODY);
+}
+
+size_t hz_h1_body_step(struct hz_h1_turn *turn, struct hz_h1_flight *flight, struct hz_span bytes)
+{
+	enum hz_http_next next = HZ_HTTP_NEXT;
+	enum hz_parse parse;
+	uint16_t status = 0;
+	size_t consumed = 0;
+
+	parse = hz_h1_body_feed(flight, turn->conn->snapshot, bytes, &consumed, &status, &next);
+	if (parse == HZ_PARSE_BAD) {
+		body_refuse(turn, flight, status);
+		return bytes.len;
+	}
+	if (HZ_UNLIKELY(next != HZ_HTTP_NEXT))
+		body_next(turn, flight, next, parse == HZ_PARSE_DONE);
+	else if (parse == HZ_PARSE_DONE)
+		request_handle(turn, flight);
+	else if (!body_keep(turn, flight))
+		return bytes.len;
+	return consumed;
+}
+
+/* The first look at a body; bytes are what came with the head. */
+static size_t body_begin(struct hz_h1_turn *turn, struct hz_h1_flight *flight, struct hz_span bytes)
+{
+	const struct hz_http_req *req = &flight->req;
+
+	hz_h1_body_begin(flight);
+	if (req->content_length > flight->route.body_bytes_max) {
+		body_refuse(turn, flight, 413);
+		return bytes.len;
+	}
+	if (flight->is_refused && req->expects_continue) {
+		flight->resp.close = true; /* the client may send the body or not: we cannot tell */
+		answer(turn, flight);
+		return bytes.len;
+	}
+	if (!req->is_chunked && !flight->route.is_streaming && bytes.len >= req->content_length) {
+		flight->body.whole = (struct hz_span){ bytes.data, (size_t)req->content_length };
+		flight->body.bytes = req->content_length;
+		request_handle(turn, flight);
+		return (size_t)req->content_length;
+	}
+	return hz_h1_body_step(turn, flight, bytes);
+}
+
+/* --- head -------------------------------------------------------------------------------------------- */
+
+/* Asks for the route, again after a wait; returns how many of bytes, which follow the head, are spent. */
+static size_t request_route(struct hz_h1_turn *turn, struct hz_h1_flight *flight,
+                            struct hz_span bytes)
+{
+	struct hz_http_req *req = &flight->req;
+	enum hz_http_next next;
+
+	hz_h1_mark(turn);
+	next = turn->http->conf.ops->route(turn->conn->snapshot, req, &flight->resp,
+	                                   &flight->route);
+	hz_h1_stage_end(turn, HZ_STAGE_ROUTE);
+	if (HZ_UNLIKELY(next == HZ_HTTP_WAIT)) {
+		request_wait(turn, flight, HZ_H1_STEP_ROUTE);
+		return 0;
+	}
+	flight->is_refused = next == HZ_HTTP_ANSWER;
+	if (!req->is_chunked && req->content_length == 0) {
+		request_handle(turn, flight);
+		return 0;
+	}
+	return body_begin(turn, flight, bytes);
+}
+
+void hz_h1_step_again(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
+{
+	flight->req.wake_ns = 0;
+	switch ((enum hz_h1_step)flight->step) {
+	case HZ_H1_STEP_ROUTE:
+		(void)request_route(turn, flight, (struct hz_span){ NULL, 0 });
+		break;
+	case HZ_H1_STEP_BODY:
+		turn->conn->state = HZ_H1_BODY; /* the transport shows again what it holds */
+		hz_h1_flight_rate_begin(flight, turn->now_ns);
+		break;
+	case HZ_H1_STEP_HANDLE:
+		request_handle(turn, flight);
+		break;
+	}
+}
+
+/* A complete head at the start of bytes; returns how many bytes are spent. */
+static size_t request_begin(struct hz_h1_turn *turn, struct hz_h1_flight *flight,
+                            struct hz_span bytes, size_t head_bytes)
+{
+	struct hz_h1_conn *conn = turn->conn;
+	const struct hz_http_limits *limits = hz_h1_limits(conn);
+	struct hz_http_req *req = &flight->req;
+	bool is_last = limits->requests_per_connection != 0 &&
+	               conn->requests + 1 >= limits->requests_per_connection;
+
+	conn->parser = (struct hz_h1_parser){ 0 };
+	conn->in_head = false;
+	conn->requests++;
+	flight_begin(turn, flight, (struct hz_span){ bytes.data, head_bytes },
+	             req->is_keep_alive && !is_last);
+	if (req->method == HZ_HTTP_CONNECT) { /* a tunnel: what follows would not be HTTP */
+		hz_h1_refuse(turn, flight, 501);
+		return bytes.len;
+	}
+	flight->route = (struct hz_http_route){ .body_bytes_max = limits->body_bytes };
+	bytes.data += head_bytes;
+	bytes.len -= head_bytes;
+	return head_bytes + request_route(turn, flight, bytes);
+}
+
+size_t hz_h1_head_step(struct hz_h1_turn *turn, struct hz_span bytes)
+{
+	const struct hz_http_worker_conf *conf = &turn->http->conf;
+	struct hz_h1_flight *flight = turn->http->scratch;
+	struct hz_h1_conn *conn = turn->conn;
+	struct hz_h1_parse_error error;
+	size_t head_bytes = 0;
+
+	hz_h1_snapshot_pin(conn);
+	hz_h1_mark(turn);
+	switch (hz_h1_parse(&conn->parser, hz_h1_limits(conn), bytes, &flight->req, &head_bytes,
+	                    &error)) {
+	case HZ_PARSE_DONE:
+		hz_h1_stage_end(turn, HZ_STAGE_PARSE);
+		return request_begin(turn, flight, bytes, head_bytes);
+	case HZ_PARSE_BAD:
+		hz_h1_stage_end(turn, HZ_STAGE_PARSE);
+		hz_hist_bump(&conf->slot->worker->bad_requests, 1);
+		hz_h1_refuse_head(turn, error.status);
+		return bytes.len;
+	case HZ_PARSE_MORE:
+	default:
+		break;
+	}
+	turn->is_stopped = true;
+	/* Absolute from the head's first byte, on a new connection from its beginning. */
+	if (!conn->in_head && conn->requests != 0)
+		hz_h1_deadline_set(turn, hz_h1_limits(conn)->header_timeout_ns);
+	conn->in_head = true;
+	return 0;
+}

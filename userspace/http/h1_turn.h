@@ -1,0 +1,77 @@
+/* One call from the transport: the output being built, the clock, and what may become of the connection.
+ * Private to http. */
+#ifndef HZ_H1_TURN_H
+#define HZ_H1_TURN_H
+
+#include "http/h1_worker.h"
+
+/* On the stack of that call. */
+struct hz_h1_turn {
+	struct hz_http_worker *http;
+	struct hz_h1_conn *conn;
+	struct hz_stream *stream;
+	struct hz_wspan room; /* reserved, of which used is filled and not yet committed */
+	size_t used;
+	uint64_t now_ns;
+	uint64_t mark_ns;  /* end of the last timed stage; 0: none yet */
+	unsigned answered; /* requests finished in this call */
+	bool is_stopped;   /* no progress without the transport */
+};
+
+void hz_h1_turn_begin(struct hz_h1_turn *turn, struct hz_stream *s);
+/* Last in a call: output leaves, deadlines are armed. is_input_over: no further request will come. */
+void hz_h1_turn_end(struct hz_h1_turn *turn, bool is_input_over);
+
+/* Ends the connection after what was answered so far, or at once. */
+void hz_h1_turn_shutdown(struct hz_h1_turn *turn);
+void hz_h1_turn_abort(struct hz_h1_turn *turn);
+
+void hz_h1_snapshot_pin(struct hz_h1_conn *conn); /* when it is not */
+void hz_h1_snapshot_unpin(struct hz_h1_conn *conn);
+
+static inline const struct hz_http_limits *hz_h1_limits(const struct hz_h1_conn *conn)
+{
+	return conn->http->conf.ops->limits(conn->snapshot);
+}
+
+static inline bool hz_h1_is_draining(const struct hz_http_worker *http)
+{
+	return __atomic_load_n(&http->is_draining, __ATOMIC_RELAXED);
+}
+
+static inline void hz_h1_deadline_set(struct hz_h1_turn *turn, uint64_t timeout_ns)
+{
+	turn->conn->deadline_ns = timeout_ns == 0 ? UINT64_MAX : turn->now_ns + timeout_ns;
+}
+
+/* --- stages --- */
+
+static inline uint64_t hz_h1_mark(struct hz_h1_turn *turn)
+{
+	if (turn->mark_ns == 0)
+		turn->mark_ns = hz_env_clock_ns(turn->http->conf.env);
+	return turn->mark_ns;
+}
+
+static inline void hz_h1_record(const struct hz_h1_turn *turn, enum hz_stage stage,
+                                uint64_t from_ns, uint64_t to_ns)
+{
+	/* The clock may have been anchored anew between the two readings. */
+	hz_slot_record(turn->http->conf.slot, stage, to_ns > from_ns ? to_ns - from_ns : 0);
+}
+
+/* The stage that began at the last mark ends now. */
+static inline void hz_h1_stage_end(struct hz_h1_turn *turn, enum hz_stage stage)
+{
+	uint64_t now_ns = hz_env_clock_ns(turn->http->conf.env);
+
+	hz_h1_record(turn, stage, turn->mark_ns, now_ns);
+	turn->mark_ns = now_ns;
+}
+
+static inline void hz_h1_count(const struct hz_h1_turn *turn, enum hz_counter counter)
+{
+	hz_slot_count(turn->http->conf.slot, counter);
+}
+
+#endif
