@@ -120,9 +120,10 @@ void hz_tcp_rack_detect(struct hz_tcp_pcb *pcb)
 		else
 			wait_us = HZ_MAX(wait_us, limit_us - age_us);
 	}
-	if (wait_us != 0)
-		early_set(pcb, HZ_TCP_EARLY_REORDER,
-		          hz_tcp_tick_after(tcp, wait_us * HZ_NS_PER_US));
+	if (wait_us == 0)
+		return;
+	early_set(pcb, HZ_TCP_EARLY_REORDER, hz_tcp_tick_after(tcp, wait_us * HZ_NS_PER_US));
+	hz_tcp_timer_update(pcb); /* an ACK that changes nothing else gives it no turn */
 }
 
 void hz_tcp_rack_probe_arm(struct hz_tcp_pcb *pcb)
