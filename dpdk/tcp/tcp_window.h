@@ -8,6 +8,7 @@
 #include "tcp/tcp_stack.h"
 
 #define HZ_TCP_WINDOW_BASE   65536u
+#define HZ_TCP_WINDOW_SPARE  16384u
 #define HZ_TCP_WINDOW_SHIFT  27 /* of the level in flags, HZ_TCP_F_WINDOW_1 and _2 */
 #define HZ_TCP_WINDOW_LEVELS (HZ_TCP_F_WINDOW_1 | HZ_TCP_F_WINDOW_2)
 
@@ -32,6 +33,11 @@ static inline uint32_t hz_tcp_window_free(const struct hz_tcp_pcb *pcb)
 {
 	uint32_t limit = hz_tcp_window_limit(pcb), held = hz_tcp_rec_held(pcb);
 
+	/* Unread bytes that nearly fill the least window are of a message that the protocol wants whole,
+	 * say a head of 64 KiB. Its end, or one byte too many, must get in, though less than a segment is
+	 * never offered (RFC 9293 3.8.6.2.2). The block that holds them has room. */
+	if (limit == HZ_TCP_WINDOW_BASE && held > limit - HZ_TCP_WINDOW_SPARE / 2)
+		limit += HZ_TCP_WINDOW_SPARE;
 	return held >= limit ? 0 : HZ_MIN(limit - held, 65535u << pcb->rcv_wscale);
 }
 

@@ -1,7 +1,8 @@
 """Many short conversations at once: what to send and when, what came back, and reading it strictly.
 
-A talk is a list of steps: bytes are sent, a float is a pause in seconds, END is our FIN. It is over when
-the server's FIN or RST came. Nothing here waits for a timeout unless the server does."""
+A talk is a list of steps: bytes are sent, a float is a pause in seconds, Heard waits until the server said
+something, END is our FIN. It is over when the server's FIN or RST came. Nothing here waits for a timeout
+unless the server does."""
 import collections
 import heapq
 import re
@@ -12,6 +13,13 @@ import time
 END = object()
 AT_ONCE = 64
 TALK_SECONDS = 20
+
+
+class Heard:
+    """Goes on when text was received for the n-th time."""
+
+    def __init__(self, text, times=1):
+        self.text, self.times = text, times
 
 
 class Talk:
@@ -36,6 +44,11 @@ class Talk:
             if isinstance(step, float):
                 self.steps.popleft()
                 return step
+            if isinstance(step, Heard):
+                if self.received.count(step.text) < step.times:
+                    return None
+                self.steps.popleft()
+                continue
             try:
                 if step is END:
                     self.sock.shutdown(socket.SHUT_WR)
@@ -111,7 +124,8 @@ class _Loop:
                 talk.receive()
             if talk.ended:
                 self.finish(talk)
-            elif events & selectors.EVENT_WRITE:
+            elif events & selectors.EVENT_WRITE or (talk.steps and
+                                                    isinstance(talk.steps[0], Heard)):
                 self.go_on(talk)
         now = time.monotonic()
         while self.wakes and self.wakes[0][0] <= now:
