@@ -2,7 +2,8 @@
  * grammars of patterns agree, and a route's own pattern with its parameters filled in leads to it. */
 #include "config/site.h"
 #include "fuzz_target.h"
-#include "router/radix.h"
+#include "router/host_map.h"
+#include "router/route_table.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -43,29 +44,56 @@ static struct hz_span path_of(struct hz_span pattern, uint8_t *out)
 	return (struct hz_span){ out, used };
 }
 
+/* A host that the name stands for. */
+static struct hz_span host_of(struct hz_span name, uint8_t out[HZ_HOST_NAME_MAX])
+{
+	memcpy(out, name.data, name.len);
+	if (name.data[0] == '*')
+		out[0] = 'v';
+	return (struct hz_span){ out, name.len };
+}
+
+/* The route's own path at each of its hosts leads somewhere. */
+static void route_check(const struct hz_route_table *table, const struct hz_site_route *route)
+{
+	size_t room = HZ_LIMIT_uri_bytes_max + 1; /* of the path, and of it decoded */
+	uint8_t *path = malloc(2 * room), host[HZ_HOST_NAME_MAX];
+	struct hz_arena arena;
+	struct hz_route_ask ask = { .method = route->methods & -route->methods, .arena = &arena };
+	struct hz_route_match match;
+
+	ask.path = path_of(route->pattern, path);
+	for (uint32_t k = 0; k == 0 || k < route->host_count; k++) {
+		if (route->host_count > 0)
+			ask.host = host_of(route->host[k], host);
+		hz_arena_init(&arena, path + room, room);
+		FUZZ_HOLDS(hz_route_table_find(table, &ask, &match) == HZ_ROUTE_FOUND);
+	}
+	free(path);
+}
+
 static void routes_check(const struct hz_site *site)
 {
-	struct hz_radix_route *routes = calloc(site->route_count + 1u, sizeof(*routes));
-	uint8_t *path = malloc(HZ_LIMIT_uri_bytes_max + 1);
+	struct hz_route_conf *routes = calloc(site->route_count + 1u, sizeof(*routes));
 	struct hz_radix_conflict conflict;
-	struct hz_radix *radix = NULL;
+	struct hz_route_table *table = NULL;
 	int err;
 
 	for (uint32_t i = 0; i < site->route_count; i++)
-		routes[i] =
-			(struct hz_radix_route){ site->route[i].pattern, site->route[i].methods };
-	err = hz_radix_build(routes, site->route_count, &radix, &conflict);
+		routes[i] = (struct hz_route_conf){
+			.pattern = site->route[i].pattern,
+			.methods = site->route[i].methods,
+			.host = site->route[i].host,
+			.host_count = site->route[i].host_count,
+			.paths = { .merge = site->route[i].paths.duplicate_slashes ==
+			                    HZ_SITE_SLASHES_MERGE },
+		};
+	err = hz_route_table_build(routes, site->route_count, &table, &conflict);
 	/* The one thing that config leaves to the router: how much patterns may overlap. */
 	FUZZ_HOLDS(err == 0 || (err == -EINVAL && strstr(conflict.why, "overlap") != NULL));
-	for (uint32_t i = 0; err == 0 && i < site->route_count; i++) {
-		struct hz_radix_match match;
-		uint32_t method = routes[i].methods & -routes[i].methods;
-
-		FUZZ_HOLDS(hz_radix_lookup(radix, method, path_of(routes[i].pattern, path),
-		                           &match) == HZ_RADIX_FOUND);
-	}
-	hz_radix_free(radix);
-	free(path);
+	for (uint32_t i = 0; err == 0 && i < site->route_count; i++)
+		route_check(table, &site->route[i]);
+	hz_route_table_free(table);
 	free(routes);
 }
 

@@ -6,11 +6,10 @@
 #include <stdlib.h>
 
 /* In the order in which they are read, whatever the order in the file: health answers look at what is
- * listened on, routes at limits. */
+ * listened on, routes at limits and paths. */
 static const struct hz_site_key sections[] = {
-	{ "listen", hz_site_listen_read, false },
-	{ "health", hz_site_health_read, false },
-	{ "limits", hz_site_limits_read, false },
+	{ "listen", hz_site_listen_read, false }, { "health", hz_site_health_read, false },
+	{ "limits", hz_site_limits_read, false }, { "paths", hz_site_paths_section, false },
 	{ "routes", hz_site_routes_read, false },
 };
 

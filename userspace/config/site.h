@@ -38,11 +38,26 @@ struct hz_site_json_member {
 	struct hz_span value;
 };
 
+/* How a route reads paths; all zero is strict. The names are those of the file. */
+struct hz_site_paths {
+	enum { HZ_SITE_DOTS_RESOLVE, HZ_SITE_DOTS_REFUSE } dot_segments;
+	enum { HZ_SITE_SLASHES_KEEP, HZ_SITE_SLASHES_MERGE } duplicate_slashes;
+	enum { HZ_SITE_SLASH_PARAM, HZ_SITE_SLASH_ANY, HZ_SITE_SLASH_REFUSE } encoded_slash;
+	enum {
+		HZ_SITE_TRAILING_STRICT,
+		HZ_SITE_TRAILING_REDIRECT,
+		HZ_SITE_TRAILING_SAME
+	} trailing_slash;
+};
+
 struct hz_site_route {
 	char name[HZ_SITE_NAME_MAX];
 	uint32_t line, column;
-	uint32_t methods;       /* mask by http/tokens.def order; GET implies HEAD */
-	struct hz_span pattern; /* "/user/:id" */
+	uint32_t methods;           /* mask by http/tokens.def order; GET implies HEAD */
+	struct hz_span pattern;     /* "/user/:id" */
+	uint32_t host_count;        /* 0: any host */
+	const struct hz_span *host; /* lower case: "www.example.org", "*.example.org", "[::1]" */
+	struct hz_site_paths paths;
 	enum hz_site_handler handler;
 	/* respond */
 	uint16_t status;
@@ -68,6 +83,7 @@ struct hz_site {
 		uint32_t requests_per_connection; /* 0: no limit */
 		uint32_t connections_per_source;  /* 0: no limit */
 	} limits;
+	struct hz_site_paths paths; /* what a route does not say itself */
 	uint32_t route_count;
 	const struct hz_site_route *route;
 	struct hz_site_memory *memory; /* owned: everything the spans point to */

@@ -61,6 +61,7 @@ void hz_site_listen_read(struct hz_site_reader *r, const struct hz_yaml_node *ke
 void hz_site_health_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *into);
 void hz_site_limits_default(struct hz_site *site);
 void hz_site_limits_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *into);
+void hz_site_paths_section(struct hz_site_reader *r, const struct hz_yaml_node *key, void *into);
 void hz_site_routes_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *into);
 
 #endif

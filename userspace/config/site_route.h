@@ -24,6 +24,10 @@ void hz_site_respond_read(struct hz_site_reader *r, const struct hz_yaml_node *k
 void hz_site_bytes_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *route_read);
 void hz_site_echo_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *route_read);
 
+/* `hosts: [www.example.org, "*.example.org"]` and `paths: { trailing_slash: same }`. */
+void hz_site_hosts_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *route_read);
+void hz_site_paths_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *route_read);
+
 /* Whether the pattern has a parameter of that name; if not, an error at the part of a scalar. */
 bool hz_site_param_check(struct hz_site_reader *r, const struct hz_site_route_read *rr,
                          const struct hz_yaml_node *at, size_t offset, struct hz_span name);

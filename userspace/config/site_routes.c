@@ -70,8 +70,24 @@ static void echo_key_read(struct hz_site_reader *r, const struct hz_yaml_node *k
 static const struct hz_site_key route_keys[] = {
 	{ "name", read_already, false },        { "match", read_already, true },
 	{ "respond", respond_key_read, false }, { "bytes", bytes_key_read, false },
-	{ "echo", echo_key_read, false },
+	{ "echo", echo_key_read, false },       { "hosts", hz_site_hosts_read, false },
+	{ "paths", hz_site_paths_read, false },
 };
+
+/* What could never match is refused. */
+static void merged_check(struct hz_site_reader *r, const struct hz_yaml_node *item,
+                         const struct hz_site_route_read *rr)
+{
+	const struct hz_span pattern = rr->route->pattern;
+	const struct hz_yaml_node *match = NULL;
+
+	if (!rr->is_match_bad && pattern.len > 0 &&
+	    memmem(pattern.data, pattern.len, "//", 2) != NULL)
+		match = hz_yaml_doc_key(item, "match");
+	if (match != NULL)
+		hz_site_read_fail(r, match->value,
+		                  "'//' never matches where duplicate_slashes is merge");
+}
 
 static void route_read(struct hz_site_reader *r, const struct hz_yaml_node *item, uint32_t index,
                        struct hz_site_route *route)
@@ -82,6 +98,7 @@ static void route_read(struct hz_site_reader *r, const struct hz_yaml_node *item
 	route->line = item->line;
 	route->column = item->column;
 	route->body_bytes_max = r->site->limits.body_bytes;
+	route->paths = r->site->paths;
 	snprintf(route->name, sizeof(route->name), "route-%u", index + 1);
 	if (item->kind == HZ_YAML_MAP) {
 		key = hz_yaml_doc_key(item, "name");
@@ -99,6 +116,8 @@ static void route_read(struct hz_site_reader *r, const struct hz_yaml_node *item
 	if (hz_site_read_map(r, item, rr.where, route_keys, HZ_ARRAY_LEN(route_keys), &rr) &&
 	    rr.handler == NULL)
 		hz_site_read_fail(r, item, "%s needs a handler: respond, bytes or echo", rr.where);
+	else if (route->paths.duplicate_slashes == HZ_SITE_SLASHES_MERGE)
+		merged_check(r, item, &rr);
 }
 
 void hz_site_routes_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *into)

@@ -99,9 +99,10 @@ static int dots_resolve(const uint8_t *out, size_t *used)
 }
 
 /* path holds escapes or dots and begins with '/'. out has room for path.len bytes. */
-static int path_rewrite(struct hz_span path, uint8_t *out, size_t *out_bytes)
+static int path_rewrite(struct hz_span path, uint8_t *out, size_t *out_bytes, uint32_t *marks)
 {
 	size_t used = 0;
+	int dots;
 
 	for (size_t i = 0; i < path.len; i++) {
 		int byte = path.data[i];
@@ -110,29 +111,37 @@ static int path_rewrite(struct hz_span path, uint8_t *out, size_t *out_bytes)
 			byte = escape_decode(path, i);
 			if (byte < 0)
 				return byte;
+			if (byte == HZ_PATH_SLASH)
+				*marks |= HZ_PATH_HAS_SLASH;
 			i += 2;
 		} else if (byte == '/' && used > 0) {
-			int dots = dots_resolve(out, &used);
-
+			dots = dots_resolve(out, &used);
 			if (dots < 0)
 				return dots;
-			if (dots > 0)
+			if (dots > 0) {
+				*marks |= HZ_PATH_HAD_DOTS;
 				continue; /* what is left ends with a separator */
+			}
 		}
 		out[used++] = (uint8_t)byte;
 	}
-	if (dots_resolve(out, &used) < 0)
-		return -EINVAL;
+	dots = dots_resolve(out, &used);
+	if (dots < 0)
+		return dots;
+	if (dots > 0)
+		*marks |= HZ_PATH_HAD_DOTS;
 	*out_bytes = used;
 	return 0;
 }
 
-int hz_path_decode(struct hz_span path, struct hz_arena *arena, struct hz_span *out)
+int hz_path_decode(struct hz_span path, struct hz_arena *arena, struct hz_span *out,
+                   uint32_t *marks)
 {
 	uint8_t *text;
 	size_t bytes;
 	int plain, err;
 
+	*marks = 0;
 	/* "*" is the target of OPTIONS for the server as a whole (RFC 9112 3.2.4). */
 	if (path.len == 0 || (path.data[0] != '/' && !(path.len == 1 && path.data[0] == '*')))
 		return -EINVAL;
@@ -146,10 +155,69 @@ int hz_path_decode(struct hz_span path, struct hz_arena *arena, struct hz_span *
 	text = hz_arena_get(arena, path.len);
 	if (text == NULL)
 		return -ENOMEM;
-	err = path_rewrite(path, text, &bytes);
+	err = path_rewrite(path, text, &bytes, marks);
 	if (err == 0)
 		*out = (struct hz_span){ text, bytes };
 	return err;
+}
+
+bool hz_path_has_empty(struct hz_span path)
+{
+	for (size_t i = 1; i < path.len; i++) {
+		if (path.data[i] == '/' && path.data[i - 1] == '/')
+			return true;
+	}
+	return false;
+}
+
+int hz_path_merge(struct hz_span path, struct hz_arena *arena, struct hz_span *out)
+{
+	uint8_t *text = hz_arena_get(arena, path.len);
+	size_t used = 0;
+
+	if (text == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < path.len; i++) {
+		if (path.data[i] != '/' || used == 0 || text[used - 1] != '/')
+			text[used++] = path.data[i];
+	}
+	*out = (struct hz_span){ text, used };
+	return 0;
+}
+
+/* pchar or '/', RFC 3986 3.3. */
+static bool is_path_byte(uint8_t c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       (c != 0 && strchr("0123456789-._~!$&'()*+,;=:@/", c) != NULL);
+}
+
+int hz_path_encode(struct hz_span path, struct hz_arena *arena, struct hz_span *out)
+{
+	static const char hex[16] = "0123456789ABCDEF";
+	size_t bytes = path.len, used = 0;
+	uint8_t *text;
+
+	for (size_t i = 0; i < path.len; i++)
+		bytes += is_path_byte(path.data[i]) ? 0 : 2;
+	text = hz_arena_get(arena, bytes);
+	if (text == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < path.len; i++) {
+		uint8_t c = path.data[i];
+
+		if (is_path_byte(c)) {
+			text[used++] = c;
+			continue;
+		}
+		if (c == HZ_PATH_SLASH)
+			c = '/';
+		text[used++] = '%';
+		text[used++] = (uint8_t)hex[c >> 4];
+		text[used++] = (uint8_t)hex[c & 15];
+	}
+	*out = (struct hz_span){ text, used };
+	return 0;
 }
 
 int hz_path_param(struct hz_span value, struct hz_arena *arena, struct hz_span *out)

@@ -22,7 +22,7 @@ struct walk {
 	const struct hz_radix *radix;
 	const uint8_t *path;
 	uint32_t len;
-	uint32_t method;
+	uint32_t method, form;
 	uint32_t node;        /* to be entered next, */
 	uint32_t at;          /* with this byte of the path first */
 	uint32_t param_count; /* taken so far */
@@ -97,18 +97,29 @@ static inline uint32_t child_of(const struct hz_radix *radix, const struct hz_ra
 	return index < node->key_count ? node->children + index : 0;
 }
 
+/* Whether the route takes part; its methods are remembered when nothing but the method is wrong. */
+static bool leaf_fits(struct walk *walk, const struct hz_radix_leaf *leaf)
+{
+	if ((leaf->forms & walk->form) == 0)
+		return false;
+	if (leaf->methods == 0 || (leaf->methods & walk->method) != 0)
+		return true;
+	walk->out->allow |= leaf->methods;
+	return false;
+}
+
 /* The path matches the pattern of this leaf: is there a route for the method? */
 static bool leaf_take(struct walk *walk, uint32_t index)
 {
 	const struct hz_radix_leaf *leaf = &walk->radix->leaves[index];
 
-	while (leaf->methods != 0 && (leaf->methods & walk->method) == 0) {
-		walk->out->allow |= leaf->methods;
+	while (!leaf_fits(walk, leaf)) {
 		if (!leaf->has_next)
 			return false;
 		leaf++;
 	}
 	walk->out->route = leaf->route;
+	walk->out->flags = leaf->flags;
 	walk->out->param_count = leaf->param_count;
 	for (uint32_t i = 0; i < leaf->param_count; i++)
 		walk->out->param[i].name = walk->radix->names[leaf->names + i];
@@ -187,7 +198,7 @@ static bool walk_back(struct walk *walk, bool *is_found)
 	return false;
 }
 
-enum hz_radix_result hz_radix_lookup(const struct hz_radix *radix, uint32_t method,
+enum hz_radix_result hz_radix_lookup(const struct hz_radix *radix, const struct hz_radix_ask *ask,
                                      struct hz_span path, struct hz_radix_match *out)
 {
 	struct fork fork[HZ_RADIX_ALTERNATIVES_MAX];
@@ -195,7 +206,9 @@ enum hz_radix_result hz_radix_lookup(const struct hz_radix *radix, uint32_t meth
 		.radix = radix,
 		.path = path.data,
 		.len = (uint32_t)path.len,
-		.method = method,
+		.method = ask->method,
+		.form = ask->form,
+		.node = ask->tree,
 		.fork = fork,
 		.out = out,
 	};

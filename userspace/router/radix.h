@@ -17,10 +17,14 @@ struct hz_radix; /* owned by the caller of build; read-only, any number of threa
 struct hz_radix_route {
 	struct hz_span pattern; /* "/user/:id/post/:slug", "/static/" "*path" */
 	uint32_t methods;       /* mask of method bits; 0: any */
+	uint32_t tree;          /* which of the trees that are built together */
+	uint32_t route;         /* what a match reports */
+	uint8_t forms;          /* mask of the caller's; a lookup asks for one of them */
+	uint8_t flags;          /* the caller's, handed back by a match */
 };
 
 struct hz_radix_conflict {
-	uint32_t first; /* indices of the two routes that claim the same requests */
+	uint32_t first; /* indices into the array of the two that claim the same requests */
 	uint32_t second;
 	const char *why;
 };
@@ -31,23 +35,33 @@ struct hz_radix_param {
 };
 
 struct hz_radix_match {
-	uint32_t route; /* index into the array given to build */
+	uint32_t route;
 	uint32_t param_count;
 	uint32_t allow; /* on METHOD: mask of the methods that this path has */
+	uint8_t flags;
 	struct hz_radix_param param[HZ_LIMIT_route_params_max];
+};
+
+/* Routes without the method or the form do not take part. */
+struct hz_radix_ask {
+	uint32_t tree;
+	uint32_t method; /* one bit */
+	uint32_t form;   /* one bit */
 };
 
 enum hz_radix_result { HZ_RADIX_FOUND, HZ_RADIX_NOT_FOUND, HZ_RADIX_METHOD };
 
-/* Copies all it needs of routes. 0, -EINVAL (pattern; conflict->first names it, ->why says what; also
+/* Builds trees 0..tree_count, tree_count > 0, side by side. Copies all it needs of routes. 0, -EINVAL (pattern; conflict->first names it, ->why says what; also
  * when patterns overlap so much that a lookup could become slow, see radix_node.h), -EEXIST (conflict
  * is filled), -ENOMEM. */
-int hz_radix_build(const struct hz_radix_route *routes, uint32_t count, struct hz_radix **out,
-                   struct hz_radix_conflict *conflict);
+int hz_radix_build(const struct hz_radix_route *routes, uint32_t count, uint32_t tree_count,
+                   struct hz_radix **out, struct hz_radix_conflict *conflict);
 void hz_radix_free(struct hz_radix *radix); /* accepts NULL */
 
-/* path is decoded by hz_path_decode. method is one bit. */
-enum hz_radix_result hz_radix_lookup(const struct hz_radix *radix, uint32_t method,
+/* path is decoded by hz_path_decode. */
+enum hz_radix_result hz_radix_lookup(const struct hz_radix *radix, const struct hz_radix_ask *ask,
                                      struct hz_span path, struct hz_radix_match *out);
+
+size_t hz_radix_bytes(const struct hz_radix *radix); /* of memory */
 
 #endif

@@ -11,8 +11,8 @@
 struct entry {
 	const uint8_t *key; /* into builder.keys */
 	uint32_t key_bytes;
-	uint32_t route;
-	uint32_t methods;
+	uint32_t tree;
+	uint32_t index; /* of the array given to build */
 	uint32_t names; /* first of its names in the tree */
 	uint32_t name_count;
 };
@@ -25,6 +25,7 @@ struct draft {
 };
 
 struct builder {
+	const struct hz_radix_route *routes;
 	struct hz_radix *radix;
 	struct hz_radix_conflict *conflict;
 	struct entry *entries;
@@ -60,21 +61,24 @@ static int conflict_set(struct builder *b, int err, uint32_t first, uint32_t sec
 	return err;
 }
 
-/* By key, then by route: what sorts first in a range is what ends first. */
+/* By tree, by key, then by place: what sorts first in a range is what ends first. */
 static int entry_compare(const void *left, const void *right)
 {
 	const struct entry *a = left, *b = right;
-	int order = memcmp(a->key, b->key, HZ_MIN(a->key_bytes, b->key_bytes));
+	int order;
 
+	if (a->tree != b->tree)
+		return a->tree < b->tree ? -1 : 1;
+	order = memcmp(a->key, b->key, HZ_MIN(a->key_bytes, b->key_bytes));
 	if (order != 0)
 		return order;
 	if (a->key_bytes != b->key_bytes)
 		return a->key_bytes < b->key_bytes ? -1 : 1;
-	return a->route < b->route ? -1 : 1;
+	return a->index < b->index ? -1 : 1;
 }
 
 /* Parses every pattern. keys and text have as many bytes as all patterns together. */
-static int entries_fill(struct builder *b, const struct hz_radix_route *routes, uint32_t count)
+static int entries_fill(struct builder *b, uint32_t count)
 {
 	struct hz_radix *radix = b->radix;
 	uint8_t *key = b->keys, *text = radix->text;
@@ -85,13 +89,13 @@ static int entries_fill(struct builder *b, const struct hz_radix_route *routes, 
 		const char *why;
 		size_t key_bytes;
 
-		if (hz_radix_pattern_parse(routes[i].pattern, key, &key_bytes, names,
+		if (hz_radix_pattern_parse(b->routes[i].pattern, key, &key_bytes, names,
 		                           &entry->name_count, &why) != 0)
 			return conflict_set(b, -EINVAL, i, i, why);
 		entry->key = key;
 		entry->key_bytes = (uint32_t)key_bytes;
-		entry->route = i;
-		entry->methods = routes[i].methods;
+		entry->tree = b->routes[i].tree;
+		entry->index = i;
 		entry->names = radix->name_count;
 		key += key_bytes;
 		for (uint32_t n = 0; n < entry->name_count; n++) {
@@ -112,21 +116,24 @@ static int leaf_add(struct builder *b, uint32_t from, uint32_t to, uint32_t *out
 	*out = radix->leaf_count;
 	for (uint32_t i = from; i < to; i++) {
 		const struct entry *entry = &b->entries[i];
+		const struct hz_radix_route *route = &b->routes[entry->index];
 
 		for (uint32_t k = from; k < i; k++) {
-			const struct entry *other = &b->entries[k];
+			uint32_t other = b->entries[k].index;
+			uint32_t methods = b->routes[other].methods;
 
-			if (entry->methods == 0 || other->methods == 0 ||
-			    (entry->methods & other->methods) != 0)
-				return conflict_set(b, -EEXIST, other->route, entry->route,
+			if (route->methods == 0 || methods == 0 || (route->methods & methods) != 0)
+				return conflict_set(b, -EEXIST, other, entry->index,
 				                    "both match the same requests");
 		}
 		radix->leaves[radix->leaf_count++] = (struct hz_radix_leaf){
-			.methods = entry->methods,
-			.route = entry->route,
+			.methods = route->methods,
+			.route = route->route,
 			.names = entry->names,
-			.param_count = (uint16_t)entry->name_count,
+			.param_count = (uint8_t)entry->name_count,
 			.has_next = i + 1 < to,
+			.forms = route->forms,
+			.flags = route->flags,
 		};
 	}
 	return 0;
@@ -266,8 +273,8 @@ static int alternatives_check(struct builder *b)
 			most++;
 		ways[i] = HZ_MAX(most, 1u);
 		if (most > HZ_RADIX_ALTERNATIVES_MAX)
-			err = conflict_set(b, -EINVAL, b->entries[b->drafts[i].from].route,
-			                   b->entries[b->drafts[i].to - 1].route,
+			err = conflict_set(b, -EINVAL, b->entries[b->drafts[i].from].index,
+			                   b->entries[b->drafts[i].to - 1].index,
 			                   "patterns overlap in more than 128 ways");
 	}
 	free(ways);
@@ -288,18 +295,19 @@ static int nodes_copy(struct builder *b)
 	return 0;
 }
 
-static int builder_open(struct builder *b, const struct hz_radix_route *routes, uint32_t count)
+static int builder_open(struct builder *b, uint32_t count)
 {
 	size_t bytes = 1;
 
 	for (uint32_t i = 0; i < count; i++)
-		bytes += routes[i].pattern.len;
+		bytes += b->routes[i].pattern.len;
 	b->radix = calloc(1, sizeof(*b->radix));
 	b->entries = calloc(count + 1u, sizeof(*b->entries));
 	b->keys = malloc(bytes);
 	if (b->radix == NULL || b->entries == NULL || b->keys == NULL)
 		return -ENOMEM;
 	b->radix->text = malloc(bytes);
+	b->radix->text_bytes = bytes;
 	/* A name takes two bytes of its pattern at least. */
 	b->radix->names = calloc(HZ_MIN(bytes, (size_t)count * HZ_LIMIT_route_params_max + 1),
 	                         sizeof(*b->radix->names));
@@ -311,34 +319,45 @@ static int builder_open(struct builder *b, const struct hz_radix_route *routes, 
 	return 0;
 }
 
-static int tree_build(struct builder *b, uint32_t count)
+/* Trees are ranges of the sorted entries. Their roots come first, so that a tree's number is its root's;
+ * the root of a tree without routes stays empty and matches nothing. */
+static int trees_build(struct builder *b, uint32_t count, uint32_t tree_count)
 {
-	uint32_t root;
-	int err;
+	uint32_t root, from = 0;
+	int err = 0;
 
-	/* Without routes the root stays empty: it matches nothing. */
-	err = draft_add(b, 0, count, 0, &root);
-	for (uint32_t i = 0; err == 0 && count > 0 && i < b->draft_count; i++)
-		err = draft_fill(b, i);
+	for (uint32_t tree = 0; err == 0 && tree < tree_count; tree++) {
+		uint32_t end = from;
+
+		while (end < count && b->entries[end].tree == tree)
+			end++;
+		err = draft_add(b, from, end, 0, &root);
+		from = end;
+	}
+	for (uint32_t i = 0; err == 0 && i < b->draft_count; i++) {
+		if (b->drafts[i].from < b->drafts[i].to)
+			err = draft_fill(b, i);
+	}
 	if (err == 0)
 		err = alternatives_check(b);
 	return err == 0 ? nodes_copy(b) : err;
 }
 
-int hz_radix_build(const struct hz_radix_route *routes, uint32_t count, struct hz_radix **out,
-                   struct hz_radix_conflict *conflict)
+int hz_radix_build(const struct hz_radix_route *routes, uint32_t count, uint32_t tree_count,
+                   struct hz_radix **out, struct hz_radix_conflict *conflict)
 {
-	struct builder b = { .conflict = conflict };
+	struct builder b = { .routes = routes, .conflict = conflict };
 	int err;
 
 	*conflict = (struct hz_radix_conflict){ 0 };
-	if (count > HZ_LIMIT_routes_max)
-		return conflict_set(&b, -EINVAL, HZ_LIMIT_routes_max, count - 1, "too many routes");
-	err = builder_open(&b, routes, count);
+	if (count > HZ_LIMIT_route_claims_max)
+		return conflict_set(&b, -EINVAL, HZ_LIMIT_route_claims_max, count - 1,
+		                    "too many routes");
+	err = builder_open(&b, count);
 	if (err == 0)
-		err = entries_fill(&b, routes, count);
+		err = entries_fill(&b, count);
 	if (err == 0)
-		err = tree_build(&b, count);
+		err = trees_build(&b, count, tree_count);
 	free(b.drafts);
 	free(b.entries);
 	free(b.keys);
@@ -347,6 +366,14 @@ int hz_radix_build(const struct hz_radix_route *routes, uint32_t count, struct h
 	else
 		*out = b.radix;
 	return err;
+}
+
+size_t hz_radix_bytes(const struct hz_radix *radix)
+{
+	return sizeof(*radix) + radix->node_count * sizeof(*radix->nodes) +
+	       radix->leaf_count * sizeof(*radix->leaves) +
+	       radix->table_count * sizeof(*radix->tables) +
+	       radix->name_count * sizeof(*radix->names) + radix->text_bytes;
 }
 
 void hz_radix_free(struct hz_radix *radix)

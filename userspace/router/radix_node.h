@@ -9,7 +9,7 @@
 
 /* One cache line. A node matches its label, then either the path ends or one of its alternatives goes
  * on: the static child that the next byte selects, else the parameter, else the wildcard. Indices of 0
- * mean none: node 0 is the root, leaf 0 and table 0 are not used. Nodes lie breadth first, so the
+ * mean none: nodes 0..tree_count are roots, leaf 0 and table 0 are not used. Nodes lie breadth first, so the
  * levels that every lookup touches share few lines, and static children lie side by side.
  *
  *   0         1          2        4         8      12     16     20     24          40          64
@@ -40,9 +40,12 @@ struct hz_radix_leaf {
 	uint32_t methods; /* 0: any */
 	uint32_t route;
 	uint32_t names; /* first of its parameters' names */
-	uint16_t param_count;
-	uint16_t has_next;
+	uint8_t param_count;
+	uint8_t has_next;
+	uint8_t forms;
+	uint8_t flags;
 };
+_Static_assert(HZ_LIMIT_route_params_max <= UINT8_MAX, "param_count is a byte");
 
 /* Pending alternatives of one lookup, hence its stack, are at most this many; so is the number of
  * times a byte of the path is compared. Build refuses routes that overlap more. */
@@ -55,6 +58,7 @@ struct hz_radix {
 	struct hz_span *names;
 	uint8_t *text; /* of the names */
 	uint32_t node_count, leaf_count, table_count, name_count;
+	size_t text_bytes;
 };
 
 #endif

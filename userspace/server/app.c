@@ -2,9 +2,8 @@
  * workers; takes no lock and allocates only from the request's arena. */
 #include "core/rcu.h"
 #include "handlers/answer.h"
-#include "router/path.h"
+#include "handlers/answer_redirect.h"
 #include "server/snapshot.h"
-#include <errno.h>
 
 /* The pin count has one writer, its worker; the release store lets housekeeping see a zero only after
  * the last use. A new pin can only be taken of the published snapshot, so a retired one drains. */
@@ -39,15 +38,12 @@ static const struct hz_http_limits *app_limits(const void *pinned)
 	return &snapshot->limits;
 }
 
-static int params_set(struct hz_http_req *req, const struct hz_radix_match *match)
+static void params_set(struct hz_http_req *req, const struct hz_radix_match *match)
 {
-	for (uint32_t i = 0; i < match->param_count; i++) {
-		req->param[i].name = match->param[i].name;
-		if (hz_path_param(match->param[i].value, req->arena, &req->param[i].value) != 0)
-			return -ENOMEM;
-	}
+	for (uint32_t i = 0; i < match->param_count; i++)
+		req->param[i] =
+			(struct hz_http_param){ match->param[i].name, match->param[i].value };
 	req->param_count = (uint16_t)match->param_count;
-	return 0;
 }
 
 static bool is_for_server(const struct hz_http_req *req)
@@ -59,39 +55,44 @@ static enum hz_http_next app_route(const void *pinned, struct hz_http_req *req,
                                    struct hz_http_resp *resp, struct hz_http_route *route)
 {
 	const struct hz_snapshot *snapshot = pinned;
-	struct hz_radix_match match;
-	struct hz_span path;
-	int err;
+	const struct hz_route_ask ask = {
+		.method = HZ_METHOD_BIT(req->method),
+		.host = req->host,
+		.path = req->path,
+		.arena = req->arena,
+	};
+	struct hz_route_match match;
 
 	if (is_for_server(req)) { /* no path, so no route: only OPTIONS can ask that */
 		hz_answer_options(resp, HZ_ANSWER_ALLOW_ALL, req->arena);
 		return HZ_HTTP_ANSWER;
 	}
-	err = hz_path_decode(req->path, req->arena, &path);
-	if (err != 0) {
-		hz_answer(resp, err == -ENOMEM ? 414 : 400);
-		return HZ_HTTP_ANSWER;
-	}
-	switch (hz_radix_lookup(snapshot->radix, HZ_METHOD_BIT(req->method), path, &match)) {
-	case HZ_RADIX_NOT_FOUND:
-		hz_answer(resp, 404);
-		return HZ_HTTP_ANSWER;
-	case HZ_RADIX_METHOD:
+	switch (hz_route_table_find(snapshot->table, &ask, &match)) {
+	case HZ_ROUTE_FOUND:
+		params_set(req, &match.radix);
+		req->route_index = (int32_t)match.radix.route;
+		route->body_bytes_max = snapshot->routes[match.radix.route].body_bytes_max;
+		return HZ_HTTP_NEXT;
+	case HZ_ROUTE_REDIRECT:
+		hz_answer_redirect(resp, match.location, req->query, req->arena);
+		break;
+	case HZ_ROUTE_METHOD:
 		if (req->method == HZ_HTTP_OPTIONS)
-			hz_answer_options(resp, match.allow, req->arena);
+			hz_answer_options(resp, match.radix.allow, req->arena);
 		else
-			hz_answer_method(resp, match.allow, req->arena);
-		return HZ_HTTP_ANSWER;
-	case HZ_RADIX_FOUND:
+			hz_answer_method(resp, match.radix.allow, req->arena);
+		break;
+	case HZ_ROUTE_NOT_FOUND:
+		hz_answer(resp, 404);
+		break;
+	case HZ_ROUTE_BAD:
+		hz_answer(resp, 400);
+		break;
+	case HZ_ROUTE_NO_ROOM:
+		hz_answer(resp, 414);
 		break;
 	}
-	if (params_set(req, &match) != 0) {
-		hz_answer(resp, 414);
-		return HZ_HTTP_ANSWER;
-	}
-	req->route_index = (int32_t)match.route;
-	route->body_bytes_max = snapshot->routes[match.route].body_bytes_max;
-	return HZ_HTTP_NEXT;
+	return HZ_HTTP_ANSWER;
 }
 
 static enum hz_http_next app_handle(const void *pinned, struct hz_http_req *req,

@@ -3,7 +3,7 @@
 #include "handlers/bytes.h"
 #include "handlers/echo.h"
 #include "handlers/respond.h"
-#include "router/path.h"
+#include "router/host_map.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,23 +78,38 @@ static int route_build(const struct hz_site_route *route, struct hz_snapshot_rou
 	return -EINVAL;
 }
 
-static int radix_build(struct hz_snapshot *snapshot, struct hz_err *err)
+static struct hz_route_conf route_conf(const struct hz_site_route *route)
+{
+	return (struct hz_route_conf){
+		.pattern = route->pattern,
+		.methods = route->methods,
+		.host = route->host,
+		.host_count = route->host_count,
+		.paths = {
+			.slash = (enum hz_route_slash)route->paths.encoded_slash,
+			.trailing = (enum hz_route_trailing)route->paths.trailing_slash,
+			.merge = route->paths.duplicate_slashes == HZ_SITE_SLASHES_MERGE,
+			.refuse_dots = route->paths.dot_segments == HZ_SITE_DOTS_REFUSE,
+		},
+	};
+}
+
+static int table_build(struct hz_snapshot *snapshot, struct hz_err *err)
 {
 	const struct hz_site *site = snapshot->site;
-	struct hz_radix_route *routes = calloc(site->route_count + 1u, sizeof(*routes));
+	struct hz_route_conf *routes = calloc(site->route_count + 1u, sizeof(*routes));
 	struct hz_radix_conflict conflict = { 0 };
-	struct hz_radix *radix = NULL;
+	struct hz_route_table *table = NULL;
 	int status;
 
 	if (routes == NULL)
 		return hz_err_set(err, -ENOMEM, 5, "memory", "",
 		                  "Cannot allocate memory for routes");
 	for (uint32_t i = 0; i < site->route_count; i++)
-		routes[i] =
-			(struct hz_radix_route){ site->route[i].pattern, site->route[i].methods };
-	status = hz_radix_build(routes, site->route_count, &radix, &conflict);
+		routes[i] = route_conf(&site->route[i]);
+	status = hz_route_table_build(routes, site->route_count, &table, &conflict);
 	free(routes);
-	snapshot->radix = radix;
+	snapshot->table = table;
 	if (status == -EEXIST)
 		return hz_err_set(
 			err, -EINVAL, 2, "route_conflict", "",
@@ -112,7 +127,10 @@ static int radix_build(struct hz_snapshot *snapshot, struct hz_err *err)
 	return 0;
 }
 
-/* A path that only this pattern's parameters can match: 0x01 stands in no literal. */
+/* In no pattern and no name of a host: both are UTF-8. */
+#define SAMPLE_BYTE 0xffu
+
+/* A path that only this pattern's parameters can match. */
 static size_t sample_path(struct hz_span pattern, uint8_t *out)
 {
 	size_t used = 0, at = 0;
@@ -120,7 +138,7 @@ static size_t sample_path(struct hz_span pattern, uint8_t *out)
 	while (at < pattern.len) {
 		if (at > 0 && pattern.data[at - 1] == '/' &&
 		    (pattern.data[at] == ':' || pattern.data[at] == '*')) {
-			out[used++] = 0x01;
+			out[used++] = SAMPLE_BYTE;
 			while (at < pattern.len && pattern.data[at] != '/')
 				at++;
 			continue;
@@ -130,23 +148,53 @@ static size_t sample_path(struct hz_span pattern, uint8_t *out)
 	return used;
 }
 
-/* Every route must find itself with each of its methods. */
+/* A host that only this name stands for. */
+static struct hz_span sample_host(struct hz_span name, uint8_t out[HZ_HOST_NAME_MAX])
+{
+	memcpy(out, name.data, name.len);
+	if (name.data[0] == '*')
+		out[0] = SAMPLE_BYTE;
+	return (struct hz_span){ out, name.len };
+}
+
+/* Whether the route is found by its own path with each of its methods, at the host asked for. */
+static bool route_finds_itself(const struct hz_snapshot *snapshot, uint32_t index,
+                               struct hz_route_ask *ask)
+{
+	for (uint32_t bit = 1; bit < HZ_METHOD_BIT(HZ_HTTP_METHOD_COUNT); bit <<= 1) {
+		struct hz_route_match match;
+
+		hz_arena_reset(ask->arena);
+		ask->method = bit;
+		if ((snapshot->site->route[index].methods & bit) != 0 &&
+		    (hz_route_table_find(snapshot->table, ask, &match) != HZ_ROUTE_FOUND ||
+		     match.radix.route != index))
+			return false;
+	}
+	return true;
+}
+
+/* Every route must find itself at each of its hosts. */
 static int self_test(const struct hz_snapshot *snapshot, struct hz_err *err)
 {
+	struct hz_arena arena;
+
 	for (uint32_t i = 0; i < snapshot->site->route_count; i++) {
 		const struct hz_site_route *route = &snapshot->site->route[i];
-		uint8_t *path = malloc(route->pattern.len + 1);
-		struct hz_radix_match match;
+		size_t room = route->pattern.len + 1; /* of the path, and of it decoded */
+		uint8_t *path = malloc(2 * room), host[HZ_HOST_NAME_MAX];
+		struct hz_route_ask ask = { .arena = &arena };
 		bool found = path != NULL;
 
-		for (uint32_t bit = 1; found && bit < HZ_METHOD_BIT(HZ_HTTP_METHOD_COUNT);
-		     bit <<= 1) {
-			struct hz_span span = { path, sample_path(route->pattern, path) };
-
-			if (route->methods & bit)
-				found = hz_radix_lookup(snapshot->radix, bit, span, &match) ==
-				                HZ_RADIX_FOUND &&
-				        match.route == i;
+		if (found) {
+			hz_arena_init(&arena, path + room, room);
+			ask.path = (struct hz_span){ path, sample_path(route->pattern, path) };
+		}
+		if (found && route->host_count == 0)
+			found = route_finds_itself(snapshot, i, &ask);
+		for (uint32_t k = 0; found && k < route->host_count; k++) {
+			ask.host = sample_host(route->host[k], host);
+			found = route_finds_itself(snapshot, i, &ask);
 		}
 		free(path);
 		if (!found)
@@ -208,7 +256,7 @@ int hz_snapshot_build(struct hz_site *site, const struct hz_tune *tune, uint64_t
 	snapshot->limits = limits_build(site, tune);
 	status = handlers_build(snapshot, routes, err);
 	if (status == 0)
-		status = radix_build(snapshot, err);
+		status = table_build(snapshot, err);
 	if (status == 0)
 		status = self_test(snapshot, err);
 	if (status != 0) {
@@ -232,7 +280,7 @@ void hz_snapshot_free(struct hz_snapshot *snapshot)
 	for (uint32_t i = 0; snapshot->site != NULL && i < snapshot->site->route_count; i++)
 		hz_handler_free(&routes[i].handler);
 	free(routes);
-	hz_radix_free((struct hz_radix *)(uintptr_t)snapshot->radix);
+	hz_route_table_free((struct hz_route_table *)(uintptr_t)snapshot->table);
 	hz_site_free(snapshot->site);
 	free(snapshot);
 }

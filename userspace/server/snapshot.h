@@ -8,7 +8,7 @@
 #include "core/err.h"
 #include "handlers/handler.h"
 #include "http/req.h"
-#include "router/radix.h"
+#include "router/route_table.h"
 
 struct hz_snapshot_route {
 	struct hz_handler handler; /* owned */
@@ -23,7 +23,7 @@ struct hz_snapshot_pins {
 
 struct hz_snapshot {
 	struct hz_snapshot_pins pins[HZ_WORKERS_MAX];
-	const struct hz_radix *radix;           /* owned */
+	const struct hz_route_table *table;     /* owned */
 	const struct hz_snapshot_route *routes; /* owned, site->route_count of them */
 	struct hz_http_limits limits;
 	uint64_t generation;

@@ -187,6 +187,55 @@ static void many_routes_are_read(void)
 	free(text);
 }
 
-HZ_SUITE(site, CASE(full_site_gives_every_field), CASE(empty_sections_give_defaults),
+static void hosts_and_paths_are_kept(void)
+{
+	struct hz_site *site = parse(
+		"routes:\n"
+		"  - { match: GET /a, respond: {}, paths: { trailing_slash: same } }\n"
+		"  - { match: GET /a, respond: {}, hosts: [WWW.Example.org., "
+		"\"*.shop.example.org\"] }\n"
+		"  - { match: GET /b, respond: {}, hosts: [\"[2001:DB8::1]\", 10.7.0.2, _x.y-z],\n"
+		"      paths: { dot_segments: resolve, duplicate_slashes: keep } }\n"
+		"paths: { dot_segments: refuse, duplicate_slashes: merge, encoded_slash: refuse,\n"
+		"         trailing_slash: redirect }\n");
+	const struct hz_site_route *route = site->route;
+
+	CU_ASSERT_EQUAL(site->paths.dot_segments, HZ_SITE_DOTS_REFUSE);
+	CU_ASSERT_EQUAL(route[0].host_count, 0);
+	CU_ASSERT_EQUAL(route[0].paths.dot_segments, HZ_SITE_DOTS_REFUSE);
+	CU_ASSERT_EQUAL(route[0].paths.duplicate_slashes, HZ_SITE_SLASHES_MERGE);
+	CU_ASSERT_EQUAL(route[0].paths.encoded_slash, HZ_SITE_SLASH_REFUSE);
+	CU_ASSERT_EQUAL(route[0].paths.trailing_slash, HZ_SITE_TRAILING_SAME);
+	CU_ASSERT_EQUAL_FATAL(route[1].host_count, 2);
+	CU_ASSERT(span_is(route[1].host[0], "www.example.org"));
+	CU_ASSERT(span_is(route[1].host[1], "*.shop.example.org"));
+	CU_ASSERT_EQUAL(route[1].paths.trailing_slash, HZ_SITE_TRAILING_REDIRECT);
+	CU_ASSERT_EQUAL_FATAL(route[2].host_count, 3);
+	CU_ASSERT(span_is(route[2].host[0], "[2001:db8::1]"));
+	CU_ASSERT(span_is(route[2].host[1], "10.7.0.2"));
+	CU_ASSERT(span_is(route[2].host[2], "_x.y-z"));
+	CU_ASSERT_EQUAL(route[2].paths.dot_segments, HZ_SITE_DOTS_RESOLVE);
+	CU_ASSERT_EQUAL(route[2].paths.duplicate_slashes, HZ_SITE_SLASHES_KEEP);
+	CU_ASSERT_EQUAL(route[2].paths.encoded_slash, HZ_SITE_SLASH_REFUSE);
+	hz_site_free(site);
+}
+
+static void paths_left_out_are_strict(void)
+{
+	struct hz_site *site = parse("routes:\n"
+	                             "  - { match: GET /a, respond: {} }\n"
+	                             "  - { match: GET /a/, respond: {} }\n"
+	                             "  - { match: GET /a//, respond: {}, paths: {} }\n");
+	const struct hz_site_paths strict = { HZ_SITE_DOTS_RESOLVE, HZ_SITE_SLASHES_KEEP,
+		                              HZ_SITE_SLASH_PARAM, HZ_SITE_TRAILING_STRICT };
+
+	CU_ASSERT_EQUAL(site->route_count, 3);
+	for (uint32_t i = 0; i < 3; i++)
+		CU_ASSERT_EQUAL(memcmp(&site->route[i].paths, &strict, sizeof(strict)), 0);
+	hz_site_free(site);
+}
+
+HZ_SUITE(site, CASE(hosts_and_paths_are_kept), CASE(paths_left_out_are_strict),
+         CASE(full_site_gives_every_field), CASE(empty_sections_give_defaults),
          CASE(sections_in_any_order_are_read_alike), CASE(json_members_and_bytes_are_kept),
          CASE(methods_have_the_bits_of_http), CASE(many_routes_are_read));

@@ -1,5 +1,6 @@
 /* respond, bytes, echo and the standard answers. */
 #include "handlers/answer.h"
+#include "handlers/answer_redirect.h"
 #include "handlers/bytes.h"
 #include "handlers/echo.h"
 #include "handlers/respond.h"
@@ -395,7 +396,23 @@ static void method_not_allowed_names_what_is(void)
 	free(f);
 }
 
-HZ_SUITE(handlers, CASE(text_answer_is_prepared),
+static void redirect_names_path_and_query(void)
+{
+	struct fixture *f = fixture_open("");
+
+	hz_answer_redirect(&f->resp, HZ_SPAN_LITERAL("/a/"), HZ_SPAN_LITERAL("x=1&y"), &f->arena);
+	CU_ASSERT_EQUAL(f->resp.status, 308);
+	CU_ASSERT(span_is(f->resp.extra, "Location: /a/?x=1&y\r\n"));
+	CU_ASSERT(span_is(f->resp.body, "Permanent Redirect\n"));
+	hz_answer_redirect(&f->resp, HZ_SPAN_LITERAL("/a"), HZ_SPAN_LITERAL(""), &f->arena);
+	CU_ASSERT(span_is(f->resp.extra, "Location: /a\r\n"));
+	hz_arena_init(&f->arena, f->memory, 8);
+	hz_answer_redirect(&f->resp, HZ_SPAN_LITERAL("/a"), HZ_SPAN_LITERAL(""), &f->arena);
+	CU_ASSERT_PTR_EQUAL(f->resp.prepared, hz_answer_prepared(414));
+	free(f);
+}
+
+HZ_SUITE(handlers, CASE(redirect_names_path_and_query), CASE(text_answer_is_prepared),
          CASE(answer_without_body_has_no_length_where_forbidden),
          CASE(json_without_parameters_is_prepared),
          CASE(json_with_parameter_is_filled_from_the_request), CASE(json_beyond_the_arena_is_414),

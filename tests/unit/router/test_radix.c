@@ -14,6 +14,15 @@
 #define PUT    8u
 #define DELETE 16u
 
+#define LITERAL(text)                                                                              \
+	{                                                                                          \
+		(const uint8_t *)(text), sizeof(text) - 1                                          \
+	}
+#define ROUTE(span, mask)                                                                          \
+	{                                                                                          \
+		.pattern = span, .methods = (mask), .forms = 1                                     \
+	}
+
 static struct hz_span span(const char *text)
 {
 	return (struct hz_span){ (const uint8_t *)text, strlen(text) };
@@ -24,26 +33,41 @@ static bool span_is(struct hz_span a, const char *text)
 	return a.len == strlen(text) && memcmp(a.data, text, a.len) == 0;
 }
 
+/* One tree, in which a route's number is its place. */
 static struct hz_radix *build(const struct hz_radix_route *routes, uint32_t count)
 {
+	struct hz_radix_route *numbered = calloc(count + 1u, sizeof(*numbered));
 	struct hz_radix_conflict conflict;
 	struct hz_radix *radix = NULL;
 
-	CU_ASSERT_EQUAL_FATAL(hz_radix_build(routes, count, &radix, &conflict), 0);
+	for (uint32_t i = 0; i < count; i++) {
+		numbered[i] = routes[i];
+		numbered[i].route = i;
+	}
+	CU_ASSERT_EQUAL_FATAL(hz_radix_build(numbered, count, 1, &radix, &conflict), 0);
+	free(numbered);
 	return radix;
 }
 
+static enum hz_radix_result lookup(const struct hz_radix *radix, uint32_t method,
+                                   struct hz_span path, struct hz_radix_match *match)
+{
+	const struct hz_radix_ask ask = { .method = method, .form = 1 };
+
+	return hz_radix_lookup(radix, &ask, path, match);
+}
+
 static const struct hz_radix_route table[] = {
-	{ { (const uint8_t *)"/", 1 }, GET },
-	{ { (const uint8_t *)"/user/new", 9 }, GET },
-	{ { (const uint8_t *)"/user/:id", 9 }, GET | POST },
-	{ { (const uint8_t *)"/user/:id/post/:slug", 20 }, GET },
-	{ { (const uint8_t *)"/user/new/post/first", 20 }, POST },
-	{ { (const uint8_t *)"/static/*path", 13 }, GET },
-	{ { (const uint8_t *)"/static/logo.png", 16 }, GET },
-	{ { (const uint8_t *)"/user/:name", 11 }, DELETE },
-	{ { (const uint8_t *)"/any/thing", 10 }, 0 },
-	{ { (const uint8_t *)"/:a/:b/:c/end", 13 }, GET },
+	ROUTE(LITERAL("/"), GET),
+	ROUTE(LITERAL("/user/new"), GET),
+	ROUTE(LITERAL("/user/:id"), GET | POST),
+	ROUTE(LITERAL("/user/:id/post/:slug"), GET),
+	ROUTE(LITERAL("/user/new/post/first"), POST),
+	ROUTE(LITERAL("/static/*path"), GET),
+	ROUTE(LITERAL("/static/logo.png"), GET),
+	ROUTE(LITERAL("/user/:name"), DELETE),
+	ROUTE(LITERAL("/any/thing"), 0),
+	ROUTE(LITERAL("/:a/:b/:c/end"), GET),
 };
 
 static const struct {
@@ -88,7 +112,7 @@ static void lookup_of_table_is_as_listed(void)
 	for (size_t i = 0; i < HZ_ARRAY_LEN(lookups); i++) {
 		struct hz_radix_match match;
 		enum hz_radix_result result =
-			hz_radix_lookup(radix, lookups[i].method, span(lookups[i].path), &match);
+			lookup(radix, lookups[i].method, span(lookups[i].path), &match);
 
 		CU_ASSERT_EQUAL(result, lookups[i].result);
 		if (result == HZ_RADIX_FOUND)
@@ -109,12 +133,11 @@ static void names_of_one_path_differ_by_method(void)
 	struct hz_radix *radix = build(table, HZ_ARRAY_LEN(table));
 	struct hz_radix_match match;
 
-	CU_ASSERT_EQUAL(hz_radix_lookup(radix, POST, span("/user/x"), &match), HZ_RADIX_FOUND);
+	CU_ASSERT_EQUAL(lookup(radix, POST, span("/user/x"), &match), HZ_RADIX_FOUND);
 	CU_ASSERT(span_is(match.param[0].name, "id"));
-	CU_ASSERT_EQUAL(hz_radix_lookup(radix, DELETE, span("/user/x"), &match), HZ_RADIX_FOUND);
+	CU_ASSERT_EQUAL(lookup(radix, DELETE, span("/user/x"), &match), HZ_RADIX_FOUND);
 	CU_ASSERT(span_is(match.param[0].name, "name"));
-	CU_ASSERT_EQUAL(hz_radix_lookup(radix, GET, span("/user/x/post/y"), &match),
-	                HZ_RADIX_FOUND);
+	CU_ASSERT_EQUAL(lookup(radix, GET, span("/user/x/post/y"), &match), HZ_RADIX_FOUND);
 	CU_ASSERT_EQUAL(match.param_count, 2);
 	CU_ASSERT(span_is(match.param[1].name, "slug") && span_is(match.param[1].value, "y"));
 	hz_radix_free(radix);
@@ -125,8 +148,8 @@ static void tree_without_routes_finds_nothing(void)
 	struct hz_radix *radix = build(NULL, 0);
 	struct hz_radix_match match;
 
-	CU_ASSERT_EQUAL(hz_radix_lookup(radix, GET, span("/"), &match), HZ_RADIX_NOT_FOUND);
-	CU_ASSERT_EQUAL(hz_radix_lookup(radix, GET, span(""), &match), HZ_RADIX_NOT_FOUND);
+	CU_ASSERT_EQUAL(lookup(radix, GET, span("/"), &match), HZ_RADIX_NOT_FOUND);
+	CU_ASSERT_EQUAL(lookup(radix, GET, span(""), &match), HZ_RADIX_NOT_FOUND);
 	hz_radix_free(radix);
 }
 
@@ -137,15 +160,16 @@ static void escaped_slash_stays_in_its_segment(void)
 	uint8_t memory[64];
 	struct hz_arena arena;
 	struct hz_span path, value;
+	uint32_t marks;
 
 	hz_arena_init(&arena, memory, sizeof(memory));
-	CU_ASSERT_EQUAL(hz_path_decode(span("/user/a%2Fb"), &arena, &path), 0);
-	CU_ASSERT_EQUAL(hz_radix_lookup(radix, GET, path, &match), HZ_RADIX_FOUND);
+	CU_ASSERT_EQUAL(hz_path_decode(span("/user/a%2Fb"), &arena, &path, &marks), 0);
+	CU_ASSERT_EQUAL(lookup(radix, GET, path, &match), HZ_RADIX_FOUND);
 	CU_ASSERT_EQUAL(match.route, 2);
 	CU_ASSERT_EQUAL(hz_path_param(match.param[0].value, &arena, &value), 0);
 	CU_ASSERT(span_is(value, "a/b"));
-	CU_ASSERT_EQUAL(hz_path_decode(span("/user%2Fnew"), &arena, &path), 0);
-	CU_ASSERT_EQUAL(hz_radix_lookup(radix, GET, path, &match), HZ_RADIX_NOT_FOUND);
+	CU_ASSERT_EQUAL(hz_path_decode(span("/user%2Fnew"), &arena, &path, &marks), 0);
+	CU_ASSERT_EQUAL(lookup(radix, GET, path, &match), HZ_RADIX_NOT_FOUND);
 	hz_radix_free(radix);
 }
 
@@ -173,15 +197,15 @@ static void conflict_names_both_routes(void)
 
 	for (size_t i = 0; i < HZ_ARRAY_LEN(pairs); i++) {
 		struct hz_radix_route routes[] = {
-			{ span("/other"), GET },
-			{ span(pairs[i].a), pairs[i].a_methods },
-			{ span("/x/y/z"), GET },
-			{ span(pairs[i].b), pairs[i].b_methods },
+			ROUTE(span("/other"), GET),
+			ROUTE(span(pairs[i].a), pairs[i].a_methods),
+			ROUTE(span("/x/y/z"), GET),
+			ROUTE(span(pairs[i].b), pairs[i].b_methods),
 		};
 		struct hz_radix_conflict conflict;
 		struct hz_radix *radix = NULL;
 
-		CU_ASSERT_EQUAL(hz_radix_build(routes, 4, &radix, &conflict), pairs[i].err);
+		CU_ASSERT_EQUAL(hz_radix_build(routes, 4, 1, &radix, &conflict), pairs[i].err);
 		if (pairs[i].err == -EEXIST) {
 			CU_ASSERT_EQUAL(conflict.first, 1);
 			CU_ASSERT_EQUAL(conflict.second, 3);
@@ -234,14 +258,16 @@ static void pattern_out_of_grammar_is_refused(void)
 	struct hz_radix *radix = NULL;
 
 	for (size_t i = 0; i < HZ_ARRAY_LEN(bad); i++) {
-		struct hz_radix_route routes[] = { { span("/ok"), GET }, { span(bad[i]), GET } };
+		struct hz_radix_route routes[] = { ROUTE(span("/ok"), GET),
+			                           ROUTE(span(bad[i]), GET) };
 
-		CU_ASSERT_EQUAL(hz_radix_build(routes, 2, &radix, &conflict), -EINVAL);
+		CU_ASSERT_EQUAL(hz_radix_build(routes, 2, 1, &radix, &conflict), -EINVAL);
 		CU_ASSERT_EQUAL(conflict.first, 1);
 		CU_ASSERT_PTR_NOT_NULL(conflict.why);
 	}
 	for (size_t i = 0; i < HZ_ARRAY_LEN(good); i++) {
-		struct hz_radix_route routes[] = { { span("/ok"), GET }, { span(good[i]), GET } };
+		struct hz_radix_route routes[] = { ROUTE(span("/ok"), GET),
+			                           ROUTE(span(good[i]), GET) };
 
 		hz_radix_free(build(routes, 2));
 	}
@@ -264,22 +290,23 @@ static int overlap_build(unsigned segments, bool has_wild)
 		for (unsigned k = 0; k < segments; k++)
 			at += (size_t)snprintf(text[i] + at, sizeof(text[i]) - at,
 			                       i >> k & 1 ? "/:p%u" : "/a", k);
-		routes[i] = (struct hz_radix_route){ span(text[i]), GET };
+		routes[i] = (struct hz_radix_route)ROUTE(span(text[i]), GET);
+		routes[i].route = i;
 	}
-	routes[count] = (struct hz_radix_route){ span("/*rest"), PUT };
-	err = hz_radix_build(routes, count + has_wild, &radix, &conflict);
+	routes[count] = (struct hz_radix_route)ROUTE(span("/*rest"), PUT);
+	err = hz_radix_build(routes, count + has_wild, 1, &radix, &conflict);
 	if (err == 0) {
 		struct hz_radix_match match;
 		char path[64] = "";
 
 		for (unsigned k = 0; k < segments; k++)
 			strncat(path, "/a", sizeof(path) - strlen(path) - 1);
-		CU_ASSERT_EQUAL(hz_radix_lookup(radix, GET, span(path), &match), HZ_RADIX_FOUND);
+		CU_ASSERT_EQUAL(lookup(radix, GET, span(path), &match), HZ_RADIX_FOUND);
 		CU_ASSERT_EQUAL(match.route, 0);
 		/* Every way is tried and fails: the deepest stack there is. */
-		CU_ASSERT_EQUAL(hz_radix_lookup(radix, POST, span(path), &match), HZ_RADIX_METHOD);
+		CU_ASSERT_EQUAL(lookup(radix, POST, span(path), &match), HZ_RADIX_METHOD);
 		strncat(path, "/", sizeof(path) - strlen(path) - 1);
-		CU_ASSERT_EQUAL(hz_radix_lookup(radix, GET, span(path), &match),
+		CU_ASSERT_EQUAL(lookup(radix, GET, span(path), &match),
 		                has_wild ? HZ_RADIX_METHOD : HZ_RADIX_NOT_FOUND);
 	}
 	hz_radix_free(radix);
@@ -320,11 +347,11 @@ static void ten_thousand_routes_find_themselves(void)
 	for (unsigned i = 0; i < COUNT; i++) {
 		big_text(pattern[i], i, "/:id", "*rest");
 		big_text(path[i], i, "/four", "r/s");
-		routes[i] = (struct hz_radix_route){ span(pattern[i]), GET };
+		routes[i] = (struct hz_radix_route)ROUTE(span(pattern[i]), GET);
 	}
 	radix = build(routes, COUNT);
 	for (unsigned i = 0; i < COUNT; i++) {
-		if (hz_radix_lookup(radix, GET, span(path[i]), &match) != HZ_RADIX_FOUND ||
+		if (lookup(radix, GET, span(path[i]), &match) != HZ_RADIX_FOUND ||
 		    match.route != i || match.param_count != (i % 3 == 0 ? 0 : 1))
 			wrong++;
 	}
@@ -347,18 +374,16 @@ static void node_with_most_children_finds_each(void)
 		if (strchr("%*:?#./\x7f", (int)byte) != NULL)
 			continue;
 		snprintf(pattern[count], sizeof(pattern[count]), "/%c", (char)byte);
-		routes[count] = (struct hz_radix_route){ span(pattern[count]), GET };
+		routes[count] = (struct hz_radix_route)ROUTE(span(pattern[count]), GET);
 		count++;
 	}
 	radix = build(routes, count);
 	for (uint32_t i = 0; i < count; i++) {
-		CU_ASSERT_EQUAL(hz_radix_lookup(radix, GET, span(pattern[i]), &match),
-		                HZ_RADIX_FOUND);
+		CU_ASSERT_EQUAL(lookup(radix, GET, span(pattern[i]), &match), HZ_RADIX_FOUND);
 		CU_ASSERT_EQUAL(match.route, i);
 	}
-	CU_ASSERT_EQUAL(
-		hz_radix_lookup(radix, GET, (struct hz_span){ (const uint8_t *)"/\0", 2 }, &match),
-		HZ_RADIX_NOT_FOUND);
+	CU_ASSERT_EQUAL(lookup(radix, GET, (struct hz_span){ (const uint8_t *)"/\0", 2 }, &match),
+	                HZ_RADIX_NOT_FOUND);
 	hz_radix_free(radix);
 }
 

@@ -119,16 +119,19 @@ static struct hz_radix *naive_fill(uint64_t *state, struct naive *naive)
 
 		random_path(state, naive->pattern[n], sizeof(naive->pattern[n]), true);
 		naive->methods[n] = 1 + next_random(state) % 7;
-		routes[n] = (struct hz_radix_route){ span(naive->pattern[n]), naive->methods[n] };
+		routes[n] = (struct hz_radix_route){ .pattern = span(naive->pattern[n]),
+			                             .methods = naive->methods[n],
+			                             .route = n,
+			                             .forms = 1 };
 		hz_radix_free(radix);
 		radix = NULL;
-		if (hz_radix_build(routes, n + 1, &radix, &conflict) == 0) {
+		if (hz_radix_build(routes, n + 1, 1, &radix, &conflict) == 0) {
 			naive->count++;
 			continue;
 		}
 		CU_ASSERT(conflict.second == n && conflict.first < n);
 		CU_ASSERT((naive->methods[conflict.first] & naive->methods[n]) != 0);
-		CU_ASSERT_EQUAL(hz_radix_build(routes, n, &radix, &conflict), 0);
+		CU_ASSERT_EQUAL(hz_radix_build(routes, n, 1, &radix, &conflict), 0);
 	}
 	return radix;
 }
@@ -174,11 +177,12 @@ static void random_lookups_agree_with_naive_matcher(void)
 			struct hz_radix_match match;
 			uint32_t method = 1u << (next_random(&state) % 3), route = 0, allow;
 			enum hz_radix_result want, have;
+			struct hz_radix_ask ask = { .method = method, .form = 1 };
 			char path[256];
 
 			random_path(&state, path, sizeof(path), false);
 			want = naive_lookup(&naive, method, path, &route, &allow);
-			have = hz_radix_lookup(radix, method, span(path), &match);
+			have = hz_radix_lookup(radix, &ask, span(path), &match);
 			total++;
 			found += want == HZ_RADIX_FOUND;
 			method_only += want == HZ_RADIX_METHOD;

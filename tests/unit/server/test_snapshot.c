@@ -206,7 +206,68 @@ static void snapshot_pattern_the_router_refuses_is_named(void)
 	hz_site_free(site);
 }
 
-HZ_SUITE(snapshot, CASE(snapshot_routes_and_handles),
+static const char spelled_text[] =
+	"listen:\n"
+	"  - { interface: eth1, address: 10.7.0.2, port: 80 }\n"
+	"paths: { trailing_slash: redirect }\n"
+	"routes:\n"
+	"  - { name: any, match: GET /a, respond: { body: any } }\n"
+	"  - { name: www, match: GET /a, respond: { body: www },\n"
+	"      hosts: [www.example.org, \"*.example.org\"], paths: { trailing_slash: same } }\n"
+	"  - { name: known, match: GET /.well-known/:x, respond: { body: known } }\n"
+	"  - { name: file, match: GET /f/*rest, respond: { body: file } }\n"
+	"  - { name: dots, match: GET /d/:x, respond: { body: d }, paths: { dot_segments: refuse,\n"
+	"      encoded_slash: refuse, duplicate_slashes: merge } }\n";
+
+/* Status and body or Location of GET path at host. */
+static void get_expect(const struct hz_snapshot *snapshot, const char *host, const char *path,
+                       uint16_t status, const char *text)
+{
+	struct exchange *x = malloc(sizeof(*x));
+	const struct hz_http_prepared *prepared;
+	struct hz_span got;
+
+	memset(x, 0, sizeof(*x));
+	hz_arena_init(&x->arena, x->memory, sizeof(x->memory));
+	x->req.arena = &x->arena;
+	x->req.method = HZ_HTTP_GET;
+	x->req.host = hz_span_text(host);
+	x->req.path = hz_span_text(path);
+	x->req.query = HZ_SPAN_LITERAL("q=1");
+	if (hz_snapshot_app_ops.route(snapshot, &x->req, &x->resp, &x->route) == HZ_HTTP_NEXT)
+		hz_snapshot_app_ops.handle(snapshot, &x->req, &x->resp);
+	prepared = x->resp.prepared;
+	got = prepared != NULL ? prepared->body : x->resp.extra;
+	if (prepared == NULL || status != 200)
+		CU_ASSERT_EQUAL(x->resp.status, status);
+	CU_ASSERT(hz_span_equals(got, hz_span_text(text)));
+	free(x);
+}
+
+static void snapshot_routes_by_host_and_spelling(void)
+{
+	struct hz_err err = { 0 };
+	struct hz_snapshot *snapshot = snapshot_build(spelled_text, &err);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(snapshot);
+	get_expect(snapshot, "", "/a", 200, "any");
+	get_expect(snapshot, "", "/a/", 308, "Location: /a?q=1\r\n");
+	get_expect(snapshot, "WWW.example.org:8080", "/a", 200, "www");
+	get_expect(snapshot, "x.y.example.org", "/a/", 200, "www");
+	get_expect(snapshot, "example.org", "/a", 200, "any");
+	get_expect(snapshot, "www.example.org", "/f", 308, "Location: /f/?q=1\r\n");
+	get_expect(snapshot, "", "/f/../f/x", 200, "file");
+	get_expect(snapshot, "", "/f/a%2Fb", 400, "Bad Request\n");
+	get_expect(snapshot, "", "/.well-known/x", 200, "known");
+	get_expect(snapshot, "", "/d//x", 200, "d");
+	get_expect(snapshot, "", "/d/./x", 400, "Bad Request\n");
+	get_expect(snapshot, "", "/d/x%2Fy", 400, "Bad Request\n");
+	get_expect(snapshot, "", "/f//x", 200, "file");
+	get_expect(snapshot, "", "/a//", 404, "Not Found\n");
+	hz_snapshot_free(snapshot);
+}
+
+HZ_SUITE(snapshot, CASE(snapshot_routes_by_host_and_spelling), CASE(snapshot_routes_and_handles),
          CASE(snapshot_refuses_unknown_path_and_method),
          CASE(snapshot_answers_options_of_path_and_server), CASE(snapshot_pin_holds_until_unpin),
          CASE(snapshot_conflict_names_both_lines_and_leaves_the_site),
