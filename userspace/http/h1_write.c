@@ -1,9 +1,9 @@
 #include "http/h1_write.h"
 #include "http/h1_scan.h"
+#include "http/http_date.h"
 #include <string.h>
 
 #define DECIMAL_MAX 20 /* digits of 2^64 - 1 */
-#define S_PER_DAY   86400u
 
 /* Status line, Content-Type, Content-Length, Connection and Date with their CRLFs and the blank line,
  * without what the response brings. */
@@ -37,43 +37,13 @@ static uint8_t *put_decimal(uint8_t *out, uint64_t value)
 	return put(out, digits + at, DECIMAL_MAX - at);
 }
 
-static void put_two(uint8_t *out, unsigned value)
-{
-	out[0] = (uint8_t)('0' + value / 10 % 10);
-	out[1] = (uint8_t)('0' + value % 10);
-}
-
-/* IMF-fixdate, RFC 9110 5.6.7. The civil date comes from the day number by counting from March, so
- * that the leap day is a year's last (400 years have 146097 days). */
-static void date_render(uint8_t *p, uint64_t unix_s)
-{
-	static const char days[] = "ThuFriSatSunMonTueWed";
-	static const char months[] = "MarAprMayJunJulAugSepOctNovDecJanFeb";
-	uint64_t day = unix_s / S_PER_DAY;
-	unsigned second = (unsigned)(unix_s % S_PER_DAY);
-	uint64_t from_march = day + 719468; /* days since 0000-03-01 */
-	unsigned in_era = (unsigned)(from_march % 146097);
-	unsigned year_of_era = (in_era - in_era / 1460 + in_era / 36524 - in_era / 146096) / 365;
-	unsigned in_year = in_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-	unsigned month = (5 * in_year + 2) / 153; /* 0: March */
-	uint64_t year = from_march / 146097 * 400 + year_of_era + (month >= 10 ? 1 : 0);
-
-	memcpy(p, "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n", HZ_H1_DATE_BYTES);
-	memcpy(p + 6, days + day % 7 * 3, 3);
-	put_two(p + 11, in_year - (153 * month + 2) / 5 + 1);
-	memcpy(p + 14, months + (size_t)month * 3, 3);
-	put_two(p + 18, (unsigned)(year / 100 % 100));
-	put_two(p + 20, (unsigned)(year % 100));
-	put_two(p + 23, second / 3600);
-	put_two(p + 26, second / 60 % 60);
-	put_two(p + 29, second % 60);
-}
-
 void hz_h1_date_update(struct hz_h1_date *date, uint64_t unix_s)
 {
 	if (date->is_rendered && date->unix_s == unix_s)
 		return;
-	date_render(date->line, unix_s);
+	memcpy(date->line, "Date: ", 6);
+	hz_http_date_write(date->line + 6, unix_s);
+	memcpy(date->line + 6 + HZ_HTTP_DATE_BYTES, "\r\n", 2);
 	date->unix_s = unix_s;
 	date->is_rendered = true;
 }
