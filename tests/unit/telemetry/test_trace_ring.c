@@ -2,8 +2,11 @@
 #include "core/clock.h"
 #include "telemetry/trace_ring.h"
 #include <hz_test.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 static uint64_t now_ns;
 static struct hz_trace_ring *ring, *copy;
@@ -125,6 +128,39 @@ static void frames_that_are_held_are_not_shown(void)
 	ring_close();
 }
 
+static uint64_t begun_at_fault;
+static void *fault_page;
+
+/* Halfway through a note, when its bytes are fetched. */
+static void on_fault(int signal_number)
+{
+	(void)signal_number;
+	begun_at_fault = __atomic_load_n(&ring->begun, __ATOMIC_RELAXED);
+	if (mprotect(fault_page, 4096, PROT_READ) != 0)
+		_exit(1);
+}
+
+/* Or a reader that looks just then would believe what lay there before, and copy a mixture. */
+static void place_is_announced_before_its_bytes_change(void)
+{
+	struct sigaction action = { .sa_handler = on_fault }, before;
+	struct hz_trace trace = ring_open();
+
+	fault_page = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CU_ASSERT_FATAL(fault_page != MAP_FAILED);
+	for (uint32_t n = 0; n < HZ_TRACE_SLOTS; n++)
+		frame_write(&trace, n);
+	begun_at_fault = 0;
+	CU_ASSERT_EQUAL_FATAL(sigaction(SIGSEGV, &action, &before), 0);
+	hz_trace_hold(&trace);
+	(void)hz_trace_note(&trace, 3, HZ_TRACE_RX, fault_page, HZ_TRACE_DATA, 1500);
+	hz_trace_release(&trace);
+	CU_ASSERT_EQUAL(sigaction(SIGSEGV, &before, NULL), 0);
+	CU_ASSERT_EQUAL(begun_at_fault, HZ_TRACE_SLOTS + 1);
+	munmap(fault_page, 4096);
+	ring_close();
+}
+
 static void frame_whose_place_was_taken_is_completed_no_more(void)
 {
 	struct hz_trace trace = ring_open();
@@ -214,7 +250,7 @@ static void mark_reaches_the_last_frames_only(void)
 HZ_SUITE(trace_ring, CASE(ring_gives_back_what_was_written_oldest_first),
          CASE(ring_that_went_round_holds_the_last),
          CASE(ring_copied_while_written_leaves_out_what_may_be_torn),
-         CASE(frames_that_are_held_are_not_shown),
+         CASE(frames_that_are_held_are_not_shown), CASE(place_is_announced_before_its_bytes_change),
          CASE(frame_whose_place_was_taken_is_completed_no_more),
          CASE(ring_with_lies_gives_nothing_that_is_not_sane),
          CASE(ring_leaves_out_frames_of_an_earlier_trace),
