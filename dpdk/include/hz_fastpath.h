@@ -25,6 +25,14 @@ struct hz_fastpath_port {
 	const struct hz_host_conf *host;
 };
 
+/* Of every connection; 0 is the default, as in struct hz_tcp_conf of tcp/tcp.h. */
+struct hz_fastpath_tcp {
+	bool is_keepalive;
+	uint32_t keepalive_idle_s, keepalive_interval_s, keepalive_count;
+	uint8_t hop_limit, dscp;
+	uint16_t lport_first, lport_last;
+};
+
 struct hz_fastpath_conf {
 	const char *file_prefix; /* "hz-INSTANCE": DPDK's runtime name */
 	enum hz_io io;           /* any but SOCKET */
@@ -37,6 +45,7 @@ struct hz_fastpath_conf {
 	uint32_t spin_us;              /* empty polling before sleeping; 1000000: never sleeps */
 	uint32_t sleep_ms_max;         /* a sleeper beats this often: beat timeout / 4; 0: 100 */
 	enum hz_congestion congestion; /* RFC 9438, or RFC 5681 */
+	struct hz_fastpath_tcp tcp;
 	uint32_t worker_count;
 	const struct hz_worker_conf *workers;
 	uint32_t port_count;

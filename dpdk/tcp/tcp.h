@@ -11,9 +11,10 @@
 struct hz_tcp; /* owned by the caller of open */
 
 /* When a connection that asked for it is probed, RFC 9293 3.8.4; 0: 7200 s, 75 s, 9. Each silence, and all
- * probes together, at most a day; at least two probes. */
+ * probes together, at most a day; at least two probes. is_on: every connection asks at first. */
 struct hz_tcp_keepalive {
 	uint32_t idle_s, interval_s, count;
+	bool is_on;
 };
 
 enum hz_tcp_cc { HZ_TCP_CC_CUBIC, HZ_TCP_CC_NEWRENO };
@@ -76,7 +77,7 @@ void hz_tcp_close(struct hz_tcp *tcp); /* resets every connection; accepts NULL 
  * more than 8 different protocols. */
 int hz_tcp_connect(struct hz_tcp *tcp, const struct hz_tcp_target *to, struct hz_stream **out);
 
-/* Keep-alive of one connection, off at first; a protocol that has timers of its own needs none. Without it
+/* Keep-alive of one connection, off at first unless hz_tcp_conf says otherwise; a protocol that has timers of its own needs none. Without it
  * a connection ends after an hour without a segment; with it a peer that answers may be silent for ever.
  * s is a stream of this stack. */
 void hz_tcp_keepalive(struct hz_stream *s, bool is_on);

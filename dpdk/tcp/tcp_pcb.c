@@ -77,8 +77,10 @@ struct hz_tcp_pcb *hz_tcp_pcb_open(struct hz_tcp *tcp, const struct hz_packet *p
 	pcb->stream.ops = &hz_tcp_stream_ops;
 	hz_tcp_count(tcp,
 	             state == HZ_TCP_SYN_SENT ? HZ_COUNTER_active_opens : HZ_COUNTER_passive_opens);
+	if (tcp->conf.keepalive.is_on)
+		pcb->flags |= HZ_TCP_F_KEEPALIVE;
 	if (state == HZ_TCP_SYN_RCVD) {
-		pcb->flags = HZ_TCP_F_HALF_OPEN;
+		pcb->flags |= HZ_TCP_F_HALF_OPEN;
 		tcp->half_open_count++;
 	}
 	hz_tcp_pcb_set_state(pcb, state);

@@ -69,6 +69,12 @@ static int worker_open(struct hz_fastpath *fp, const struct hz_fastpath_conf *co
 		.spin_us = conf->spin_us,
 		.cc = conf->congestion == HZ_CONGESTION_NEWRENO ? HZ_TCP_CC_NEWRENO
 		                                                : HZ_TCP_CC_CUBIC,
+		.keepalive = { conf->tcp.keepalive_idle_s, conf->tcp.keepalive_interval_s,
+		               conf->tcp.keepalive_count, conf->tcp.is_keepalive },
+		.hop_limit = conf->tcp.hop_limit,
+		.dscp = conf->tcp.dscp,
+		.lport_first = conf->tcp.lport_first,
+		.lport_last = conf->tcp.lport_last,
 		.sleep_ms_max = conf->sleep_ms_max,
 		.listen_count = conf->listen_count,
 		.listens = conf->listens,

@@ -72,6 +72,9 @@ struct hz_worker_open_conf {
 	uint32_t spin_us;      /* HZ_SPIN_FOREVER_US: never sleeps */
 	uint32_t sleep_ms_max; /* 0: HZ_SLEEP_MS_MAX */
 	enum hz_tcp_cc cc;
+	struct hz_tcp_keepalive keepalive; /* this and the next as in struct hz_tcp_conf */
+	uint8_t hop_limit, dscp;
+	uint16_t lport_first, lport_last;
 	uint64_t net_key[2];
 	uint8_t tcp_secret[16];
 	uint32_t listen_count;

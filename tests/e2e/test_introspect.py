@@ -352,4 +352,38 @@ def trace_of_a_killed_hzd_can_still_be_read_and_the_next_end_removes_it():
     expect_equal((done.returncode, "hzctl" in done.stderr), (1, True), "no trace")
 
 
+def capture(here, *words):
+    """What tcpdump says of the trace, a line per frame."""
+    path = temporary_directory() + "/frames.pcapng"
+    here.ctl("trace", "pcap", path)
+    return [line for line in run("tcpdump", "-nnSv", "-r", path, *words).stdout
+            .replace("\n    ", " ").splitlines() if " > " in line]
+
+
+@test
+def tcp_settings_reach_the_wire():
+    here = rig()
+    hzd = here.start(options=["boot/workers=2", "tcp/hop_limit=7", "tcp/dscp=46",
+                              "tcp/keepalive=on", "tcp/keepalive_idle_s=1",
+                              "tcp/keepalive_interval_s=1", "tcp/local_ports=5000-5009"])
+    here.ctl("trace", "start")
+    with contextlib.ExitStack() as stack:
+        for host, marks in ((SERVER4, ("tos 0xb8,", "ttl 7,")),
+                            (SERVER6, ("class 0xb8,", "hlim 7,"))):
+            sock = tcp_connect(here.client, host, PORT)
+            stack.callback(sock.close)
+            sent = capture(here, "src", "host", host, "and", "src", "port", str(PORT))
+            expect(sent, "nothing sent")
+            for line in sent:
+                expect(all(mark in line for mark in marks), line)
+        wait_until(lambda: counters()["keepalive_probe"] >= 2, 10, "no probe")
+        sent = [f["headers"] for f in frames() if f["direction"] == "tx" and SERVER6 in
+                f["headers"]]
+        first = re.search(r"\[SA\] seq (\d+) ack (\d+) ", sent[0])
+        expect(f"[A] seq {first[1]} ack {first[2]} len 0" in sent[-1], f"RFC 9293 3.8.4: {sent}")
+        time.sleep(1.5)
+        expect_equal(here.ctl_json("conn", "show")["seen"], 2, "peers that answer")
+    hzd.end()
+
+
 main()

@@ -90,7 +90,10 @@ bool tcp_wire_read(const uint8_t *frame, size_t bytes, struct tcp_wire_seg *out)
 		return false;
 	*out = (struct tcp_wire_seg){ .client_ip = get32(ip + 16),
 		                      .client_port = (uint16_t)get16(tcp + 2),
+		                      .server_port = (uint16_t)get16(tcp),
 		                      .flags = tcp[13],
+		                      .tos = ip[1],
+		                      .ttl = ip[8],
 		                      .seq = get32(tcp + 4),
 		                      .ack = get32(tcp + 8),
 		                      .payload = tcp + header,

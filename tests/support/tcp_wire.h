@@ -23,8 +23,8 @@ struct tcp_wire_flow {
 
 struct tcp_wire_seg {
 	uint32_t client_ip; /* destination */
-	uint16_t client_port;
-	uint8_t flags;
+	uint16_t client_port, server_port;
+	uint8_t flags, tos, ttl;
 	uint32_t seq, ack;
 	const uint8_t *payload; /* in the frame */
 	size_t payload_bytes;

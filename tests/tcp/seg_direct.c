@@ -22,7 +22,7 @@ bool seg_direct_conf(struct world *world, const char *text)
 	} else if (strcmp(text, "kernel") == 0) {
 		world->fake.port.ifindex = 7;
 	} else if (sscanf(text, "keepalive %u %u %u", &a, &b, &c) == 3) {
-		world->keepalive = (struct hz_tcp_keepalive){ a, b, c };
+		world->keepalive = (struct hz_tcp_keepalive){ a, b, c, false };
 	} else {
 		return false;
 	}

@@ -143,6 +143,38 @@ static int enum_set(const struct hz_tune_attr *attr, struct hz_span text, uint32
 	return fail(why, -EINVAL, "%s must be one of: %s", attr->path, attr->words);
 }
 
+/* A port at *at, and past it: digits without a leading zero. UINT32_MAX: none there. */
+static uint32_t port_read(struct hz_span text, size_t *at)
+{
+	size_t from = *at;
+	uint32_t port = 0;
+
+	for (; *at < text.len && text.data[*at] >= '0' && text.data[*at] <= '9'; (*at)++) {
+		if (port <= UINT16_MAX) /* beyond, it can only be out of bounds */
+			port = port * 10 + (uint32_t)(text.data[*at] - '0');
+	}
+	return *at == from || text.data[from] == '0' ? UINT32_MAX : port;
+}
+
+static int ports_set(const struct hz_tune_attr *attr, struct hz_span text, uint32_t *out,
+                     const struct why *why)
+{
+	size_t at = 0;
+	uint32_t first = port_read(text, &at), last = UINT32_MAX;
+
+	if (at < text.len && text.data[at] == '-') {
+		at++;
+		last = port_read(text, &at);
+	}
+	if (first == UINT32_MAX || last == UINT32_MAX || at != text.len || first > last)
+		return fail(why, -EINVAL, "%s must be FIRST-LAST, like 32768-60999", attr->path);
+	if (first < attr->min || last > attr->max)
+		return fail(why, -ERANGE, "%s must be within %u-%u", attr->path, attr->min,
+		            attr->max);
+	*out = first << 16 | last;
+	return 0;
+}
+
 static int cpus_set(const struct hz_tune_attr *attr, struct hz_span text, struct hz_tune *tune,
                     const struct why *why)
 {
@@ -197,6 +229,8 @@ int hz_tune_set(struct hz_tune *tune, const char *path, const char *value, char 
 		return bool_set(attr, text, field_of(tune, attr), &why);
 	case HZ_TUNE_ENUM:
 		return enum_set(attr, text, field_of(tune, attr), &why);
+	case HZ_TUNE_PORTS:
+		return ports_set(attr, text, field_of(tune, attr), &why);
 	case HZ_TUNE_CPUS:
 		return cpus_set(attr, text, tune, &why);
 	case HZ_TUNE_DEVICES:

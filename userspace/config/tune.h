@@ -6,7 +6,14 @@
 #include "config/device_text.h"
 #include "core/base.h"
 
-enum hz_tune_kind { HZ_TUNE_U32, HZ_TUNE_BOOL, HZ_TUNE_ENUM, HZ_TUNE_CPUS, HZ_TUNE_DEVICES };
+enum hz_tune_kind {
+	HZ_TUNE_U32,
+	HZ_TUNE_BOOL,
+	HZ_TUNE_ENUM,
+	HZ_TUNE_PORTS, /* FIRST-LAST, both within the bounds; the field holds FIRST << 16 | LAST */
+	HZ_TUNE_CPUS,
+	HZ_TUNE_DEVICES,
+};
 
 /* Every setting: field of struct hz_tune, path, kind, unit, min, max, default, words of an enum, help.
  * config/tune.def: HZ_TUNE(field, path, kind, unit, min, max, default, words, help) */

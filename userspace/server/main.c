@@ -96,6 +96,9 @@ static void help_print(void)
 
 		if (attr->kind == HZ_TUNE_ENUM)
 			snprintf(values, sizeof(values), "%s", attr->words);
+		else if (attr->kind == HZ_TUNE_PORTS)
+			snprintf(values, sizeof(values), "%u..%u, %u-%u", attr->min, attr->max,
+			         attr->value >> 16, attr->value & UINT16_MAX);
 		else if (attr->kind != HZ_TUNE_CPUS && attr->kind != HZ_TUNE_DEVICES)
 			snprintf(values, sizeof(values), "%u..%u, %u%s%s", attr->min, attr->max,
 			         attr->value, attr->unit[0] != '\0' ? " " : "", attr->unit);

@@ -47,8 +47,12 @@ static void defaults_are_those_of_the_table(void)
 		const struct hz_tune_attr *attr = &hz_tune_attrs[i];
 
 		CU_ASSERT_EQUAL(field(&tune, attr), attr->value);
-		if (attr->kind != HZ_TUNE_CPUS && attr->kind != HZ_TUNE_DEVICES)
+		if (attr->kind == HZ_TUNE_PORTS) {
+			CU_ASSERT(attr->value >> 16 >= attr->min &&
+			          (attr->value & UINT16_MAX) <= attr->max);
+		} else if (attr->kind != HZ_TUNE_CPUS && attr->kind != HZ_TUNE_DEVICES) {
 			CU_ASSERT(attr->value >= attr->min && attr->value <= attr->max);
+		}
 	}
 	CU_ASSERT_EQUAL(tune.cpu_count, 0);
 	CU_ASSERT_EQUAL(tune.boot_mbufs, 16384);
@@ -195,6 +199,53 @@ static void unknown_path_is_enoent_with_the_nearest(void)
 	CU_ASSERT_STRING_EQUAL(why, "boot/io must be one of: af_xdp ring socket memif eal");
 }
 
+static void ports_of_table_are_as_listed(void)
+{
+	static const struct {
+		const char *text;
+		int err;
+		uint32_t value;
+	} rows[] = {
+		{ "32768-60999", 0, 32768u << 16 | 60999 },
+		{ "1024-65535\n", 0, 1024u << 16 | 65535 },
+		{ "5000-5000", 0, 5000u << 16 | 5000 },
+		{ "1023-2000", -ERANGE, 0 },
+		{ "60000-65536", -ERANGE, 0 },
+		{ "60000-4294967296", -ERANGE, 0 },
+		{ "4294972296-4294972297", -ERANGE, 0 }, /* 5000 and one, had it 32 bits */
+		{ "5001-5000", -EINVAL, 0 },
+		{ "5000", -EINVAL, 0 },
+		{ "5000-", -EINVAL, 0 },
+		{ "-5000", -EINVAL, 0 },
+		{ "0-5000", -EINVAL, 0 },
+		{ "5000 6000", -EINVAL, 0 },
+		{ "5000-6000-7000", -EINVAL, 0 },
+		{ "05000-6000", -EINVAL, 0 },
+	};
+
+	for (size_t i = 0; i < HZ_ARRAY_LEN(rows); i++) {
+		struct hz_tune tune;
+
+		hz_tune_defaults(&tune);
+		CU_ASSERT_EQUAL(set(&tune, "tcp/local_ports", rows[i].text), rows[i].err);
+		CU_ASSERT_EQUAL(tune.tcp_local_ports,
+		                rows[i].err == 0 ? rows[i].value : 0xc000ffff);
+	}
+}
+
+/* What tcp/keepalive_* allow together is what the stack takes: a day at most. */
+static void keepalive_bounds_keep_all_probes_within_a_day(void)
+{
+	struct hz_tune tune;
+
+	hz_tune_defaults(&tune);
+	CU_ASSERT_FALSE(tune.tcp_keepalive); /* RFC 9293 3.8.4, MUST-25 */
+	CU_ASSERT_EQUAL(set(&tune, "tcp/keepalive_interval_s", "3600"), 0);
+	CU_ASSERT_EQUAL(set(&tune, "tcp/keepalive_count", "24"), 0);
+	CU_ASSERT(tune.tcp_keepalive_interval_s * tune.tcp_keepalive_count <= 86400);
+	CU_ASSERT_EQUAL(set(&tune, "tcp/keepalive_count", "1"), -ERANGE);
+}
+
 static const struct {
 	const char *text;
 	int err;
@@ -248,4 +299,5 @@ HZ_SUITE(tune, CASE(defaults_are_those_of_the_table), CASE(number_is_held_to_its
          CASE(junk_is_einval_everywhere), CASE(one_newline_or_space_is_dropped),
          CASE(ring_slots_must_be_a_power_of_two), CASE(bool_takes_six_words),
          CASE(enum_takes_each_of_its_words), CASE(unknown_path_is_enoent_with_the_nearest),
+         CASE(ports_of_table_are_as_listed), CASE(keepalive_bounds_keep_all_probes_within_a_day),
          CASE(cpu_list_of_table_is_as_listed), CASE(cpu_list_replaces_the_one_before));

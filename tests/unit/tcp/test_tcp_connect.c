@@ -178,7 +178,7 @@ static void conf_out_of_range_is_refused(void)
 		bad[i] = conf_of();
 	bad[0].keepalive.count = 1; /* RFC 9293 MUST-29 */
 	bad[1].keepalive.idle_s = 86401;
-	bad[2].keepalive = (struct hz_tcp_keepalive){ 60, 43201, 2 };
+	bad[2].keepalive = (struct hz_tcp_keepalive){ 60, 43201, 2, false };
 	bad[3].dscp = 64;
 	bad[4].lport_first = 2;
 	bad[4].lport_last = 1;

@@ -81,12 +81,13 @@ static bool worker_open(struct world *world, uint32_t index, bool is_live, uint3
 	conf.port[0] = (struct hz_worker_port){ hz_port_ring_near(w->ring), 0 };
 	world->peers[index] = &w->loop;
 	world->iface.owner[world->iface.owner_count++] = (uint8_t)index;
+	if (world->adjust != NULL)
+		world->adjust(&conf);
 	return hz_worker_open(&w->loop, &conf) == 0;
 }
 
-bool world_open(struct world *world, uint32_t workers, bool is_live, uint32_t spin_us)
+static bool workers_open(struct world *world, uint32_t workers, bool is_live, uint32_t spin_us)
 {
-	memset(world, 0, sizeof(*world));
 	if (!rig_eal())
 		return false;
 	world->count = workers;
@@ -100,6 +101,20 @@ bool world_open(struct world *world, uint32_t workers, bool is_live, uint32_t sp
 			return false;
 	}
 	return true;
+}
+
+bool world_open(struct world *world, uint32_t workers, bool is_live, uint32_t spin_us)
+{
+	memset(world, 0, sizeof(*world));
+	return workers_open(world, workers, is_live, spin_us);
+}
+
+bool world_open_adjusted(struct world *world, uint32_t workers,
+                         void (*adjust)(struct hz_worker_open_conf *conf))
+{
+	memset(world, 0, sizeof(*world));
+	world->adjust = adjust;
+	return workers_open(world, workers, false, HZ_SPIN_FOREVER_US);
 }
 
 void world_close(struct world *world)

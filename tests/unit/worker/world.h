@@ -27,11 +27,15 @@ struct world {
 	struct hz_steer steer;
 	struct hz_clock clock;
 	uint32_t opened, closed; /* streams */
+	void (*adjust)(struct hz_worker_open_conf *conf);
 };
 
 /* Workers with one ring port each on one interface. With is_live their clock is the real one, else time
  * stands at 1 s until the test moves env.now_ns. Returns false when it could not be built. */
 bool world_open(struct world *world, uint32_t workers, bool is_live, uint32_t spin_us);
+/* The same, after adjust has changed what each worker is opened with. */
+bool world_open_adjusted(struct world *world, uint32_t workers,
+                         void (*adjust)(struct hz_worker_open_conf *conf));
 void world_close(struct world *world);
 void world_turn(struct world *world, uint32_t times); /* every worker, in turn */
 
