@@ -49,7 +49,7 @@ static int app_open(struct bench_server *server, const struct bench_server_conf 
 	hz_tune_defaults(&tune);
 	if (hz_snapshot_build(site, &tune, 1, &server->snapshot, &err) != 0)
 		return bench_fail("snapshot", &err);
-	hz_rcu_publish(&server->app, server->snapshot);
+	hz_app_publish(&server->app, server->snapshot);
 	if (hz_http_worker_open(&http, &server->http) != 0)
 		return bench_fail("http", NULL);
 	return 0;

@@ -10,6 +10,7 @@
 static const struct hz_site_key sections[] = {
 	{ "listen", hz_site_listen_read, false }, { "health", hz_site_health_read, false },
 	{ "limits", hz_site_limits_read, false }, { "paths", hz_site_paths_section, false },
+	{ "limits", hz_site_limits_read, false }, { "defaults", hz_site_defaults_read, false },
 	{ "routes", hz_site_routes_read, false },
 };
 

@@ -5,6 +5,7 @@
 #include "core/base.h"
 #include "core/err.h"
 #include "core/limits.h"
+#include "core/mw_conf.h"
 #include <hz/hz.h>
 
 #define HZ_SITE_NAME_MAX    32
@@ -70,6 +71,7 @@ struct hz_site_route {
 	uint64_t count_max;
 	/* echo and others */
 	uint64_t body_bytes_max;
+	struct hz_mw_set mw; /* defaults included */
 };
 
 struct hz_site {
@@ -84,6 +86,7 @@ struct hz_site {
 		uint32_t connections_per_source;  /* 0: no limit */
 	} limits;
 	struct hz_site_paths paths; /* what a route does not say itself */
+	struct hz_mw_set defaults;  /* of every route, and of answers without one */
 	uint32_t route_count;
 	const struct hz_site_route *route;
 	struct hz_site_memory *memory; /* owned: everything the spans point to */

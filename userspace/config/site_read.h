@@ -51,6 +51,10 @@ bool hz_site_read_count(struct hz_site_reader *r, const struct hz_yaml_node *key
 bool hz_site_read_size(struct hz_site_reader *r, const struct hz_yaml_node *key, uint64_t least,
                        uint64_t most, uint64_t *out);
 
+/* A time with its unit ("50ms", "1s", "5m"). */
+bool hz_site_read_time(struct hz_site_reader *r, const struct hz_yaml_node *key, uint64_t least_ns,
+                       uint64_t most_ns, uint64_t *out_ns);
+
 /* Copies text into the site. */
 bool hz_site_read_copy(struct hz_site_reader *r, struct hz_span text, struct hz_span *out);
 /* Zeroed memory of the site; NULL: r->err is set. */
@@ -62,6 +66,7 @@ void hz_site_health_read(struct hz_site_reader *r, const struct hz_yaml_node *ke
 void hz_site_limits_default(struct hz_site *site);
 void hz_site_limits_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *into);
 void hz_site_paths_section(struct hz_site_reader *r, const struct hz_yaml_node *key, void *into);
+void hz_site_defaults_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *into);
 void hz_site_routes_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *into);
 
 #endif

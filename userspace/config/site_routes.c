@@ -1,4 +1,5 @@
 /* Section `routes`. */
+#include "config/site_mw.h"
 #include "config/site_route.h"
 
 #include <stdio.h>
@@ -67,7 +68,21 @@ static void echo_key_read(struct hz_site_reader *r, const struct hz_yaml_node *k
 		hz_site_echo_read(r, key, into);
 }
 
+#define HZ_MW(name, help)                                                                          \
+	static void name##_mw_read(struct hz_site_reader *r, const struct hz_yaml_node *key,       \
+	                           void *into)                                                     \
+	{                                                                                          \
+		struct hz_site_route_read *rr = into;                                              \
+                                                                                                   \
+		hz_site_mw_##name##_key(r, key, &rr->route->mw);                                   \
+	}
+#include "core/mw.def"
+#undef HZ_MW
+
 static const struct hz_site_key route_keys[] = {
+#define HZ_MW(name, help) { #name, name##_mw_read, false },
+#include "core/mw.def"
+#undef HZ_MW
 	{ "name", read_already, false },        { "match", read_already, true },
 	{ "respond", respond_key_read, false }, { "bytes", bytes_key_read, false },
 	{ "echo", echo_key_read, false },       { "hosts", hz_site_hosts_read, false },
@@ -118,6 +133,7 @@ static void route_read(struct hz_site_reader *r, const struct hz_yaml_node *item
 		hz_site_read_fail(r, item, "%s needs a handler: respond, bytes or echo", rr.where);
 	else if (route->paths.duplicate_slashes == HZ_SITE_SLASHES_MERGE)
 		merged_check(r, item, &rr);
+	hz_site_mw_inherit(&route->mw, &r->site->defaults);
 }
 
 void hz_site_routes_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *into)

@@ -1,19 +1,37 @@
-/* Scalars: words, counts, sizes. */
+/* Scalars: words, counts, sizes, times. */
 #include "config/site_read.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-static const struct unit {
+struct unit {
 	const char *name;
-	uint64_t bytes;
-} units[] = {
+	uint64_t base; /* bytes, or ns */
+};
+
+/* A kind of value with units, smallest first. */
+struct measure {
+	const char *what;
+	const char *example;
+	const struct unit *unit;
+	size_t count;
+};
+
+static const struct unit size_units[] = {
 	{ "B", 1 },
 	{ "KiB", 1ULL << 10 },
 	{ "MiB", 1ULL << 20 },
 	{ "GiB", 1ULL << 30 },
 };
+
+static const struct unit time_units[] = {
+	{ "us", HZ_NS_PER_US },    { "ms", HZ_NS_PER_MS },      { "s", HZ_NS_PER_S },
+	{ "m", 60 * HZ_NS_PER_S }, { "h", 3600 * HZ_NS_PER_S },
+};
+
+static const struct measure sizes = { "size", "64KiB", size_units, HZ_ARRAY_LEN(size_units) };
+static const struct measure times = { "time", "50ms", time_units, HZ_ARRAY_LEN(time_units) };
 
 static bool scalar_check(struct hz_site_reader *r, const struct hz_yaml_node *key)
 {
@@ -99,26 +117,29 @@ bool hz_site_read_count(struct hz_site_reader *r, const struct hz_yaml_node *key
 }
 
 /* "64KiB": with the largest unit that divides it. */
-static void size_print(uint64_t bytes, char out[32])
+static void measure_print(const struct measure *measure, uint64_t value, char out[32])
 {
-	size_t i = HZ_ARRAY_LEN(units) - 1;
+	const struct unit *unit = measure->unit;
+	size_t i = measure->count - 1;
 
-	while (i > 0 && (bytes == 0 || bytes % units[i].bytes != 0))
+	while (i > 0 && (value == 0 || value % unit[i].base != 0))
 		i--;
-	snprintf(out, 32, "%" PRIu64 "%s", bytes / units[i].bytes, units[i].name);
+	snprintf(out, 32, "%" PRIu64 "%s", value / unit[i].base, unit[i].name);
 }
 
-static const struct unit *unit_find(struct hz_span text)
+static const struct unit *unit_find(const struct measure *measure, struct hz_span text)
 {
-	for (size_t i = 0; i < HZ_ARRAY_LEN(units); i++) {
-		if (strlen(units[i].name) == text.len &&
-		    memcmp(units[i].name, text.data, text.len) == 0)
-			return &units[i];
+	for (size_t i = 0; i < measure->count; i++) {
+		const struct unit *unit = &measure->unit[i];
+
+		if (strlen(unit->name) == text.len && memcmp(unit->name, text.data, text.len) == 0)
+			return unit;
 	}
 	return NULL;
 }
 
-static void unit_unknown(struct hz_site_reader *r, const struct hz_yaml_node *key, size_t digits)
+static void unit_unknown(struct hz_site_reader *r, const struct hz_yaml_node *key,
+                         const struct measure *measure, size_t digits)
 {
 	const struct hz_span text = key->value->text;
 	struct hz_span typed = { text.data + digits, text.len - digits };
@@ -128,15 +149,18 @@ static void unit_unknown(struct hz_site_reader *r, const struct hz_yaml_node *ke
 		HZ_SITE_WORD(key->text), HZ_SITE_WORD(typed));
 
 	/* Backwards: "KB" is as near to B as to KiB, and not meant as B. */
-	for (size_t i = HZ_ARRAY_LEN(units); i-- > 0;)
-		hz_nearest_offer(
-			&nearest, typed,
-			(struct hz_span){ (const uint8_t *)units[i].name, strlen(units[i].name) });
+	for (size_t i = measure->count; i-- > 0;) {
+		const char *name = measure->unit[i].name;
+
+		hz_nearest_offer(&nearest, typed,
+		                 (struct hz_span){ (const uint8_t *)name, strlen(name) });
+	}
 	hz_site_errors_hint(error, &nearest);
 }
 
-bool hz_site_read_size(struct hz_site_reader *r, const struct hz_yaml_node *key, uint64_t least,
-                       uint64_t most, uint64_t *out)
+static bool measure_read(struct hz_site_reader *r, const struct hz_yaml_node *key,
+                         const struct measure *measure, uint64_t least, uint64_t most,
+                         uint64_t *out)
 {
 	const struct hz_span text = key->value->text;
 	const struct unit *unit;
@@ -147,30 +171,43 @@ bool hz_site_read_size(struct hz_site_reader *r, const struct hz_yaml_node *key,
 		return false;
 	digits = digits_read(text, &value);
 	if (digits == 0 || (digits > 1 && text.data[0] == '0')) {
-		hz_site_read_fail(r, key->value, "'%.*s' must be a size like 64KiB, not '%.*s'",
-		                  HZ_SITE_WORD(key->text), HZ_SITE_WORD(text));
+		hz_site_read_fail(r, key->value, "'%.*s' must be a %s like %s, not '%.*s'",
+		                  HZ_SITE_WORD(key->text), measure->what, measure->example,
+		                  HZ_SITE_WORD(text));
 		return false;
 	}
 	if (digits == text.len) {
-		hz_site_read_fail(r, key->value, "'%.*s' needs a unit, for example 64KiB",
-		                  HZ_SITE_WORD(key->text));
+		hz_site_read_fail(r, key->value, "'%.*s' needs a unit, for example %s",
+		                  HZ_SITE_WORD(key->text), measure->example);
 		return false;
 	}
-	unit = unit_find((struct hz_span){ text.data + digits, text.len - digits });
+	unit = unit_find(measure, (struct hz_span){ text.data + digits, text.len - digits });
 	if (unit == NULL) {
-		unit_unknown(r, key, digits);
+		unit_unknown(r, key, measure, digits);
 		return false;
 	}
-	if (value > UINT64_MAX / unit->bytes || value * unit->bytes < least ||
-	    value * unit->bytes > most) {
+	if (value > UINT64_MAX / unit->base || value * unit->base < least ||
+	    value * unit->base > most) {
 		char low[32], high[32];
 
-		size_print(least, low);
-		size_print(most, high);
+		measure_print(measure, least, low);
+		measure_print(measure, most, high);
 		hz_site_read_fail(r, key->value, "'%.*s' must be %s to %s", HZ_SITE_WORD(key->text),
 		                  low, high);
 		return false;
 	}
-	*out = value * unit->bytes;
+	*out = value * unit->base;
 	return true;
+}
+
+bool hz_site_read_size(struct hz_site_reader *r, const struct hz_yaml_node *key, uint64_t least,
+                       uint64_t most, uint64_t *out)
+{
+	return measure_read(r, key, &sizes, least, most, out);
+}
+
+bool hz_site_read_time(struct hz_site_reader *r, const struct hz_yaml_node *key, uint64_t least_ns,
+                       uint64_t most_ns, uint64_t *out_ns)
+{
+	return measure_read(r, key, &times, least_ns, most_ns, out_ns);
 }

@@ -12,8 +12,6 @@ struct hz_handler {
 	/* Set: takes the body as it comes. */
 	enum hz_http_next (*body)(const void *conf, struct hz_http_req *req,
 	                          struct hz_http_resp *resp, struct hz_span bytes);
-	/* The request is over, whatever became of it. NULL: not of interest. */
-	void (*finish)(const void *conf, const struct hz_http_req *req);
 	void (*free)(void *conf); /* accepts NULL */
 	void *conf;
 };

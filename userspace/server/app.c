@@ -15,9 +15,15 @@ static void pins_store(const struct hz_snapshot *snapshot, uint32_t worker_index
 	__atomic_store_n(&pins->count, count, __ATOMIC_RELEASE);
 }
 
+struct hz_snapshot *hz_app_publish(struct hz_app *app, struct hz_snapshot *snapshot)
+{
+	snapshot->app = app;
+	return hz_rcu_publish(&app->snapshot, snapshot);
+}
+
 static const void *app_pin(void *app, uint32_t worker_index)
 {
-	const struct hz_snapshot *snapshot = hz_rcu_read((void *const *)app);
+	const struct hz_snapshot *snapshot = hz_rcu_read(&((struct hz_app *)app)->snapshot);
 
 	pins_store(snapshot, worker_index, snapshot->pins[worker_index].count + 1);
 	return snapshot;
@@ -51,36 +57,45 @@ static bool is_for_server(const struct hz_http_req *req)
 	return req->path.len == 1 && req->path.data[0] == '*';
 }
 
-static enum hz_http_next app_route(const void *pinned, struct hz_http_req *req,
-                                   struct hz_http_resp *resp, struct hz_http_route *route)
+static enum hz_route_result route_find(const struct hz_snapshot *snapshot, struct hz_http_req *req,
+                                       struct hz_route_match *match)
 {
-	const struct hz_snapshot *snapshot = pinned;
 	const struct hz_route_ask ask = {
 		.method = HZ_METHOD_BIT(req->method),
 		.host = req->host,
 		.path = req->path,
 		.arena = req->arena,
 	};
-	struct hz_route_match match;
+	enum hz_route_result result = HZ_ROUTE_METHOD;
 
+	req->route_index = -1;
 	if (is_for_server(req)) { /* no path, so no route: only OPTIONS can ask that */
-		hz_answer_options(resp, HZ_ANSWER_ALLOW_ALL, req->arena);
-		return HZ_HTTP_ANSWER;
+		match->radix.allow = HZ_ANSWER_ALLOW_ALL;
+		return result;
 	}
-	switch (hz_route_table_find(snapshot->table, &ask, &match)) {
+	result = hz_route_table_find(snapshot->table, &ask, match);
+	if (result != HZ_ROUTE_FOUND)
+		return result;
+	params_set(req, &match->radix);
+	req->route_index = (int32_t)match->radix.route;
+	return result;
+}
+
+/* What to say where no route is. */
+static void not_found_answer(enum hz_route_result result, const struct hz_route_match *match,
+                             struct hz_http_req *req, struct hz_http_resp *resp)
+{
+	switch (result) {
 	case HZ_ROUTE_FOUND:
-		params_set(req, &match.radix);
-		req->route_index = (int32_t)match.radix.route;
-		route->body_bytes_max = snapshot->routes[match.radix.route].body_bytes_max;
-		return HZ_HTTP_NEXT;
+		break;
 	case HZ_ROUTE_REDIRECT:
-		hz_answer_redirect(resp, match.location, req->query, req->arena);
+		hz_answer_redirect(resp, match->location, req->query, req->arena);
 		break;
 	case HZ_ROUTE_METHOD:
 		if (req->method == HZ_HTTP_OPTIONS)
-			hz_answer_options(resp, match.radix.allow, req->arena);
+			hz_answer_options(resp, match->radix.allow, req->arena);
 		else
-			hz_answer_method(resp, match.radix.allow, req->arena);
+			hz_answer_method(resp, match->radix.allow, req->arena);
 		break;
 	case HZ_ROUTE_NOT_FOUND:
 		hz_answer(resp, 404);
@@ -92,7 +107,68 @@ static enum hz_http_next app_route(const void *pinned, struct hz_http_req *req,
 		hz_answer(resp, 414);
 		break;
 	}
+}
+
+/* The handler's answer, or one of the middleware's, takes its way back through the chain. */
+static enum hz_http_next answered(struct hz_http_req *req)
+{
+	if (req->app != NULL)
+		hz_chain_after(hz_chain_call(req));
 	return HZ_HTTP_ANSWER;
+}
+
+/* The route's middleware; NEXT where it has none. */
+static enum hz_mw_verdict chain_run(const struct hz_snapshot *snapshot, struct hz_http_req *req,
+                                    struct hz_http_resp *resp)
+{
+	const struct hz_chain *chain =
+		req->route_index < 0 ? &snapshot->chain : &snapshot->routes[req->route_index].chain;
+
+	if (HZ_LIKELY(chain->count == 0))
+		return HZ_MW_NEXT;
+	if (req->app == NULL &&
+	    hz_chain_enter(chain, &snapshot->app->worker[req->env->worker_index], req, resp) != 0) {
+		hz_answer(resp, 414); /* of the arena only the target can take so much */
+		return HZ_MW_STOP;
+	}
+	return hz_chain_before(hz_chain_call(req));
+}
+
+static enum hz_http_next app_route(const void *pinned, struct hz_http_req *req,
+                                   struct hz_http_resp *resp, struct hz_http_route *route)
+{
+	const struct hz_snapshot *snapshot = pinned;
+	struct hz_route_match match;
+	enum hz_route_result result = route_find(snapshot, req, &match);
+	const struct hz_snapshot_route *to;
+
+	switch (chain_run(snapshot, req, resp)) {
+	case HZ_MW_WAIT:
+		return HZ_HTTP_WAIT;
+	case HZ_MW_STOP:
+		return answered(req);
+	case HZ_MW_NEXT:
+		break;
+	}
+	if (result != HZ_ROUTE_FOUND) {
+		not_found_answer(result, &match, req, resp);
+		return answered(req);
+	}
+	to = &snapshot->routes[req->route_index];
+	route->body_bytes_max = to->body_bytes_max;
+	route->is_streaming = to->handler.body != NULL;
+	return HZ_HTTP_NEXT;
+>>>>>>> 6e9bdb0 (middleware: a chain between route and handler, defaults in site.yaml)
+}
+
+static enum hz_http_next app_body(const void *pinned, struct hz_http_req *req,
+                                  struct hz_http_resp *resp, struct hz_span bytes)
+{
+	const struct hz_snapshot *snapshot = pinned;
+	const struct hz_handler *handler = &snapshot->routes[req->route_index].handler;
+	enum hz_http_next next = handler->body(handler->conf, req, resp, bytes);
+
+	return next == HZ_HTTP_ANSWER ? answered(req) : next;
 }
 
 static enum hz_http_next app_handle(const void *pinned, struct hz_http_req *req,
@@ -100,8 +176,18 @@ static enum hz_http_next app_handle(const void *pinned, struct hz_http_req *req,
 {
 	const struct hz_snapshot *snapshot = pinned;
 	const struct hz_handler *handler = &snapshot->routes[req->route_index].handler;
+	enum hz_http_next next = handler->handle(handler->conf, req, resp);
 
-	return handler->handle(handler->conf, req, resp);
+	return next == HZ_HTTP_ANSWER ? answered(req) : next;
+}
+
+static void app_finish(const void *pinned, const struct hz_http_req *req,
+                       const struct hz_http_resp *resp, const struct hz_http_outcome *outcome)
+{
+	(void)pinned;
+	(void)resp;
+	if (req->app != NULL)
+		hz_chain_finish(hz_chain_call(req), outcome);
 }
 
 const struct hz_http_app_ops hz_snapshot_app_ops = {
@@ -109,5 +195,7 @@ const struct hz_http_app_ops hz_snapshot_app_ops = {
 	.unpin = app_unpin,
 	.limits = app_limits,
 	.route = app_route,
+	.body = app_body,
 	.handle = app_handle,
+	.finish = app_finish,
 };

@@ -60,7 +60,7 @@ static int site_read(const struct hz_server *server, struct hz_site **out, struc
 
 static const struct hz_snapshot *snapshot_of(const struct hz_server *server)
 {
-	const struct hz_snapshot *snapshot = server->snapshot;
+	const struct hz_snapshot *snapshot = server->app.snapshot;
 
 	assert(snapshot != NULL);
 	return snapshot;
@@ -234,7 +234,7 @@ int hz_server_reload(struct hz_server *server, json_t **result, struct hz_err *e
 	built_ns = hz_clock_monotonic_ns();
 	assert(fresh != NULL);
 	changes = site_diff(snapshot_of(server)->site, fresh->site);
-	old = hz_rcu_publish(&server->snapshot, fresh);
+	old = hz_app_publish(&server->app, fresh);
 	hz_rcu_synchronize();
 	switched_ns = hz_clock_monotonic_ns();
 	old->retired_next = server->retired;

@@ -5,6 +5,7 @@
 #include "config/tune.h"
 #include "core/err.h"
 #include "http/h1_conn.h"
+#include "server/snapshot.h"
 #include "telemetry/slot.h"
 
 struct hz_seat {
@@ -25,7 +26,7 @@ struct hz_seats_conf {
 	uint32_t count;
 	const struct hz_tune *tune;
 	const struct hz_http_app_ops *ops;
-	void *app;
+	struct hz_app *app;
 	struct hz_hist *latency; /* the mapped arrays of telemetry */
 	struct hz_beat *beat;
 	struct hz_worker *worker;

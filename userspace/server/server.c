@@ -49,7 +49,7 @@ static int seats_open(struct hz_server *server, struct hz_err *err)
 	struct hz_seats_conf conf = {
 		.tune = &server->conf->tune,
 		.ops = &hz_snapshot_app_ops,
-		.app = &server->snapshot,
+		.app = &server->app,
 		.latency = is_kernel ? server->maps.latency : server->shared.latency,
 		.beat = is_kernel ? server->maps.beat : server->shared.beat,
 		.worker = is_kernel ? server->maps.worker : server->shared.worker,
@@ -148,7 +148,7 @@ static int snapshot_open(struct hz_server *server, struct hz_err *err)
 	if (status != 0)
 		return status;
 	server->conf->site = NULL; /* the snapshot's now */
-	server->snapshot = snapshot;
+	hz_app_publish(&server->app, snapshot);
 	server->generation = 1;
 	return 0;
 }
@@ -229,7 +229,7 @@ static void server_close(struct hz_server *server)
 	hz_publish_close(server->publish);
 	hz_seats_close(&server->seats);
 	hz_server_reclaim(server);
-	hz_snapshot_free(server->snapshot);
+	hz_snapshot_free(server->app.snapshot);
 	hz_rundir_unshare(&server->rundir, &server->shared);
 	hz_rundir_close(&server->rundir);
 	hz_server_ports_close(server);

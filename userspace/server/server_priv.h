@@ -30,7 +30,7 @@ struct hz_server_round {
 struct hz_server {
 	struct hz_server_conf *conf;
 	/* what it serves */
-	void *snapshot;              /* published struct hz_snapshot, read under RCU by workers */
+	struct hz_app app;           /* what workers see: the published snapshot */
 	struct hz_snapshot *retired; /* replaced, perhaps still pinned by requests */
 	uint64_t generation;
 	uint64_t reloaded_ns;

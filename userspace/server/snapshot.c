@@ -217,6 +217,7 @@ static struct hz_http_limits limits_build(const struct hz_site *site, const stru
 		.connections_per_source = site->limits.connections_per_source,
 		.header_timeout_ns = tune->timeout_header_ms * HZ_NS_PER_MS,
 		.idle_timeout_ns = tune->timeout_idle_ms * HZ_NS_PER_MS,
+		.answer_timeout_ns = tune->timeout_answer_ms * HZ_NS_PER_MS,
 	};
 }
 
@@ -233,6 +234,36 @@ static int handlers_build(struct hz_snapshot *snapshot, struct hz_snapshot_route
 			           site->route[i].line, site->route[i].name, strerror(-status));
 	}
 	return status;
+}
+
+static int chains_build(struct hz_snapshot *snapshot, struct hz_snapshot_route *routes,
+                        struct hz_err *err)
+{
+	const struct hz_site *site = snapshot->site;
+	const char *which = "";
+	int status;
+
+	for (uint32_t i = 0; i < site->route_count; i++) {
+		status = hz_chain_build(&site->route[i].mw, &routes[i].chain, &which);
+		if (status != 0)
+			return hz_err_set(err, status, 2, "bad_middleware", "",
+			                  "line %u: route '%s': %s: %s", site->route[i].line,
+			                  site->route[i].name, which, strerror(-status));
+	}
+	status = hz_chain_build(&site->defaults, &snapshot->chain, &which);
+	if (status != 0)
+		return hz_err_set(err, status, 2, "bad_middleware", "", "defaults: %s: %s", which,
+		                  strerror(-status));
+	return 0;
+}
+
+static void routes_free(struct hz_snapshot_route *routes, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		hz_handler_free(&routes[i].handler);
+		hz_chain_free(&routes[i].chain);
+	}
+	free(routes);
 }
 
 int hz_snapshot_build(struct hz_site *site, const struct hz_tune *tune, uint64_t generation,
@@ -256,13 +287,15 @@ int hz_snapshot_build(struct hz_site *site, const struct hz_tune *tune, uint64_t
 	snapshot->limits = limits_build(site, tune);
 	status = handlers_build(snapshot, routes, err);
 	if (status == 0)
+		status = chains_build(snapshot, routes, err);
+	if (status == 0)
 		status = table_build(snapshot, err);
 	if (status == 0)
 		status = self_test(snapshot, err);
 	if (status != 0) {
 		snapshot->site = NULL; /* stays the caller's */
-		for (uint32_t i = 0; i < site->route_count; i++)
-			hz_handler_free(&routes[i].handler);
+		snapshot->routes = NULL;
+		routes_free(routes, site->route_count);
 		hz_snapshot_free(snapshot);
 		return status;
 	}
@@ -272,14 +305,12 @@ int hz_snapshot_build(struct hz_site *site, const struct hz_tune *tune, uint64_t
 
 void hz_snapshot_free(struct hz_snapshot *snapshot)
 {
-	struct hz_snapshot_route *routes;
-
 	if (snapshot == NULL)
 		return;
-	routes = (struct hz_snapshot_route *)(uintptr_t)snapshot->routes;
-	for (uint32_t i = 0; snapshot->site != NULL && i < snapshot->site->route_count; i++)
-		hz_handler_free(&routes[i].handler);
-	free(routes);
+	if (snapshot->site != NULL)
+		routes_free((struct hz_snapshot_route *)(uintptr_t)snapshot->routes,
+		            snapshot->site->route_count);
+	hz_chain_free(&snapshot->chain);
 	hz_route_table_free((struct hz_route_table *)(uintptr_t)snapshot->table);
 	hz_site_free(snapshot->site);
 	free(snapshot);

@@ -8,10 +8,12 @@
 #include "core/err.h"
 #include "handlers/handler.h"
 #include "http/req.h"
+#include "middleware/chain.h"
 #include "router/route_table.h"
 
 struct hz_snapshot_route {
 	struct hz_handler handler; /* owned */
+	struct hz_chain chain;     /* owned */
 	uint64_t body_bytes_max;
 	struct hz_span name;
 };
@@ -25,10 +27,18 @@ struct hz_snapshot {
 	struct hz_snapshot_pins pins[HZ_WORKERS_MAX];
 	const struct hz_route_table *table;     /* owned */
 	const struct hz_snapshot_route *routes; /* owned, site->route_count of them */
+	struct hz_chain chain;                  /* owned: of answers without a route */
 	struct hz_http_limits limits;
 	uint64_t generation;
+	struct hz_app *app;
 	struct hz_site *site; /* owned: names, patterns and texts point into it */
 	struct hz_snapshot *retired_next;
+};
+
+/* What the application keeps beside its snapshot; owned by the server. */
+struct hz_app {
+	void *snapshot; /* published struct hz_snapshot, read under RCU by workers */
+	struct hz_mw_worker worker[HZ_WORKERS_MAX];
 };
 
 /* Takes over site on success. Every route must find itself, or the build fails. 0 or -errno; -EINVAL
@@ -37,9 +47,13 @@ int hz_snapshot_build(struct hz_site *site, const struct hz_tune *tune, uint64_t
                       struct hz_snapshot **out, struct hz_err *err);
 void hz_snapshot_free(struct hz_snapshot *snapshot); /* accepts NULL and half-built ones */
 
+/* Makes a built snapshot the one that new requests see; returns the one it replaces, which is not freed before a
+ * grace period and its last request (hz_rcu_synchronize, hz_snapshot_is_pinned). */
+struct hz_snapshot *hz_app_publish(struct hz_app *app, struct hz_snapshot *snapshot);
+
 bool hz_snapshot_is_pinned(const struct hz_snapshot *snapshot);
 
-/* The application under http; app is a `void *` slot that holds the published snapshot. */
+/* The application under http; app is a struct hz_app. */
 extern const struct hz_http_app_ops hz_snapshot_app_ops;
 
 #endif

@@ -36,7 +36,7 @@ static int snapshot_open(struct server_rig *rig)
 	if (status == 0)
 		status = hz_snapshot_build(site, &rig->conf.tune, 1, &snapshot, &err);
 	if (status == 0)
-		rig->server.snapshot = snapshot;
+		rig->server.app.snapshot = snapshot;
 	else
 		hz_site_free(site);
 	free(errors);
@@ -82,7 +82,7 @@ void server_rig_close(struct server_rig *rig)
 	free(shared->worker);
 	free(shared->conns);
 	hz_server_reclaim(&rig->server);
-	hz_snapshot_free(rig->server.snapshot);
+	hz_snapshot_free(rig->server.app.snapshot);
 	hz_site_free(rig->conf.site);
 	unlink(rig->site_path);
 	rmdir(rig->dir);
@@ -97,7 +97,7 @@ int server_rig_seats_open(struct server_rig *rig, uint32_t count)
 		.count = count,
 		.tune = &rig->conf.tune,
 		.ops = &hz_snapshot_app_ops,
-		.app = &rig->server.snapshot,
+		.app = &rig->server.app,
 	};
 
 	rig->conf.tune.boot_connections_max = 1024;

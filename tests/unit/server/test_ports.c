@@ -16,7 +16,7 @@ static struct server_rig *ports_rig(const char *ifname, uint32_t io)
 
 	if (rig == NULL)
 		return NULL;
-	site = ((struct hz_snapshot *)rig->server.snapshot)->site;
+	site = ((struct hz_snapshot *)rig->server.app.snapshot)->site;
 	memset(site->listen[0].interface, 0, sizeof(site->listen[0].interface));
 	memcpy(site->listen[0].interface, ifname, strlen(ifname));
 	rig->conf.site = site; /* lent: the snapshot frees it */

@@ -33,15 +33,15 @@ static void reload_good_site_counts_generation_and_lists_changes(void)
 	const void *before;
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(rig);
-	before = rig->server.snapshot;
+	before = rig->server.app.snapshot;
 	CU_ASSERT_EQUAL(server_rig_site_write(rig, LISTEN ROUTE("same", "/s", "s")
 	                                                   ROUTE("new", "/n", "n")
 	                                                           ROUTE("other", "/o", "p")),
 	                0);
 	CU_ASSERT_EQUAL(hz_server_reload(&rig->server, &result, &err), 0);
-	CU_ASSERT_PTR_NOT_EQUAL(rig->server.snapshot, before);
+	CU_ASSERT_PTR_NOT_EQUAL(rig->server.app.snapshot, before);
 	CU_ASSERT_EQUAL(rig->server.generation, 2);
-	CU_ASSERT_EQUAL(((struct hz_snapshot *)rig->server.snapshot)->generation, 2);
+	CU_ASSERT_EQUAL(((struct hz_snapshot *)rig->server.app.snapshot)->generation, 2);
 	CU_ASSERT_PTR_NULL(rig->server.retired);
 	CU_ASSERT_EQUAL(json_integer_value(json_object_get(result, "generation")), 2);
 	CU_ASSERT_EQUAL(json_integer_value(json_object_get(result, "routes")), 3);
@@ -70,13 +70,13 @@ static void reload_same_site_changes_nothing_but_the_generation(void)
 /* Everything a refused reload must leave alone. */
 static void refused(struct server_rig *rig, const char *code, int exit_code, const char *needle)
 {
-	const void *before = rig->server.snapshot;
+	const void *before = rig->server.app.snapshot;
 	struct hz_err err = { 0 };
 	json_t *result = NULL;
 
 	CU_ASSERT_NOT_EQUAL(hz_server_reload(&rig->server, &result, &err), 0);
 	CU_ASSERT_PTR_NULL(result);
-	CU_ASSERT_PTR_EQUAL(rig->server.snapshot, before);
+	CU_ASSERT_PTR_EQUAL(rig->server.app.snapshot, before);
 	CU_ASSERT_PTR_NULL(rig->server.retired);
 	CU_ASSERT_EQUAL(rig->server.generation, 1);
 	CU_ASSERT_STRING_EQUAL(err.code, code);
@@ -165,13 +165,13 @@ static void reload_keeps_a_pinned_snapshot_until_its_request_ends(void)
 	const struct hz_snapshot *pinned;
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(rig);
-	pinned = hz_snapshot_app_ops.pin(&rig->server.snapshot, 5);
+	pinned = hz_snapshot_app_ops.pin(&rig->server.app.snapshot, 5);
 	CU_ASSERT_EQUAL(reload(rig), 0);
 	CU_ASSERT_EQUAL(retired_count(rig), 1);
 	hz_server_reclaim(&rig->server);
 	CU_ASSERT_PTR_EQUAL(rig->server.retired, pinned);
 	CU_ASSERT_EQUAL(pinned->site->route_count, 1); /* still readable */
-	hz_snapshot_app_ops.unpin(&rig->server.snapshot, 5, pinned);
+	hz_snapshot_app_ops.unpin(&rig->server.app.snapshot, 5, pinned);
 	hz_server_reclaim(&rig->server);
 	CU_ASSERT_PTR_NULL(rig->server.retired);
 	server_rig_close(rig);
@@ -186,7 +186,7 @@ static void reload_is_refused_while_eight_generations_are_held(void)
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(rig);
 	for (size_t i = 0; i < HZ_ARRAY_LEN(pinned); i++) {
-		pinned[i] = hz_snapshot_app_ops.pin(&rig->server.snapshot, 0);
+		pinned[i] = hz_snapshot_app_ops.pin(&rig->server.app.snapshot, 0);
 		CU_ASSERT_EQUAL(reload(rig), 0);
 	}
 	CU_ASSERT_EQUAL(retired_count(rig), HZ_LIMIT_retired_snapshots_max);
@@ -194,12 +194,12 @@ static void reload_is_refused_while_eight_generations_are_held(void)
 	CU_ASSERT_STRING_EQUAL(err.code, "busy");
 	CU_ASSERT_EQUAL(rig->server.generation, HZ_LIMIT_retired_snapshots_max + 1);
 	/* The one in the middle of the list goes, the others stay. */
-	hz_snapshot_app_ops.unpin(&rig->server.snapshot, 0, pinned[3]);
+	hz_snapshot_app_ops.unpin(&rig->server.app.snapshot, 0, pinned[3]);
 	CU_ASSERT_EQUAL(reload(rig), 0);
 	CU_ASSERT_EQUAL(retired_count(rig), HZ_LIMIT_retired_snapshots_max - 1);
 	for (size_t i = 0; i < HZ_ARRAY_LEN(pinned); i++)
 		if (i != 3)
-			hz_snapshot_app_ops.unpin(&rig->server.snapshot, 0, pinned[i]);
+			hz_snapshot_app_ops.unpin(&rig->server.app.snapshot, 0, pinned[i]);
 	hz_server_reclaim(&rig->server);
 	CU_ASSERT_EQUAL(retired_count(rig), 0);
 	server_rig_close(rig);
@@ -219,7 +219,7 @@ static void *reader_run(void *arg)
 	const struct hz_snapshot *snapshot;
 
 	hz_rcu_reader_register();
-	snapshot = hz_rcu_read(&reader->rig->server.snapshot);
+	snapshot = hz_rcu_read(&reader->rig->server.app.snapshot);
 	__atomic_store_n(&reader->has_pointer, true, __ATOMIC_RELEASE);
 	nanosleep(&nap, NULL);
 	reader->generation = snapshot->generation;

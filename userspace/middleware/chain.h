@@ -1,0 +1,79 @@
+/* What stands between a route and its handler: a flat array of functions over constant configurations, built at load.
+ * A request goes through `before` in order until one answers itself (STOP); then through `after` of those it had
+ * reached, backwards, with the answer in hand; and when the answer is over through `finish` of the same, backwards.
+ * Nothing is allocated but from the request's arena; a route without middleware costs one branch. */
+#ifndef HZ_CHAIN_H
+#define HZ_CHAIN_H
+
+#include "core/mw_conf.h"
+#include "http/http_wait.h"
+
+enum hz_mw_verdict {
+	HZ_MW_NEXT,
+	HZ_MW_STOP, /* call->resp is filled */
+	HZ_MW_WAIT, /* `before` is called again when the request is resumed (http/http_wait.h); resp is untouched */
+};
+
+/* What middleware keeps on one worker, across snapshots: tables and caches of fixed size, each NULL where the site
+ * needs none at start. Owned by the server; used by that worker's thread alone unless its header says otherwise. */
+struct hz_mw_worker {
+	struct hz_env *env;
+	struct hz_http_worker *http;
+};
+
+/* A request on its way through a chain; req->app points to it. In the request's arena. Spans in it point into the
+ * arena or the snapshot, never into the head, which may move. */
+struct hz_mw_call {
+	const struct hz_chain *chain;
+	struct hz_mw_worker *worker;
+	struct hz_http_req *req;
+	struct hz_http_resp *resp;
+	uint32_t entered; /* links whose `before` was called */
+	bool is_waiting;  /* the last of them said WAIT */
+};
+
+struct hz_mw_ops {
+	const char *name;
+	enum hz_mw_verdict (*before)(const void *conf, struct hz_mw_call *call); /* NULL: NEXT */
+	void (*after)(const void *conf, struct hz_mw_call *call);                /* NULL: nothing */
+	void (*finish)(const void *conf, const struct hz_mw_call *call,
+	               const struct hz_http_outcome *outcome); /* NULL: nothing */
+	void (*free)(void *conf);
+};
+
+/* One of them with its configuration, which it owns. */
+struct hz_mw {
+	const struct hz_mw_ops *ops;
+	void *conf;
+};
+
+struct hz_chain {
+	uint32_t count;
+	struct hz_mw link[HZ_MW_COUNT];
+};
+
+/* First call for a request: 0, or -ENOMEM without room in the arena. */
+int hz_chain_enter(const struct hz_chain *chain, struct hz_mw_worker *worker,
+                   struct hz_http_req *req, struct hz_http_resp *resp);
+/* The links not passed yet; again after WAIT. */
+enum hz_mw_verdict hz_chain_before(struct hz_mw_call *call);
+/* An answer exists. */
+void hz_chain_after(struct hz_mw_call *call);
+void hz_chain_finish(const struct hz_mw_call *call, const struct hz_http_outcome *outcome);
+void hz_chain_free(struct hz_chain *chain); /* accepts a zeroed one */
+
+static inline struct hz_mw_call *hz_chain_call(const struct hz_http_req *req)
+{
+	return req->app;
+}
+
+/* Builders, one per line of mw.def: 0 with *out filled, -EINVAL or -ENOMEM. conf outlives the chain. */
+#define HZ_MW(name, help)                                                                          \
+	int hz_mw_##name##_build(const struct hz_mw_##name##_conf *conf, struct hz_mw *out);
+#include "core/mw.def"
+#undef HZ_MW
+
+/* The chain of a route by what is configured for it. 0 or -errno, and *which says whose builder failed. */
+int hz_chain_build(const struct hz_mw_set *set, struct hz_chain *out, const char **which);
+
+#endif

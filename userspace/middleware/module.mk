@@ -1,0 +1,3 @@
+MODULES += middleware
+middleware_DIR := userspace/middleware
+middleware_DEPS := core telemetry http router
