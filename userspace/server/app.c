@@ -158,7 +158,6 @@ static enum hz_http_next app_route(const void *pinned, struct hz_http_req *req,
 	route->body_bytes_max = to->body_bytes_max;
 	route->is_streaming = to->handler.body != NULL;
 	return HZ_HTTP_NEXT;
->>>>>>> 6e9bdb0 (middleware: a chain between route and handler, defaults in site.yaml)
 }
 
 static enum hz_http_next app_body(const void *pinned, struct hz_http_req *req,
