@@ -1,6 +1,6 @@
 /* Public collections of requests, when they are at $HZ_VECTORS/http (default ../shared/vectors): where
  * a row says what to answer we answer that, in one piece and byte by byte. Rows that leave a choice, or
- * that we see differently on purpose, are in `differs` with the reason. */
+ * that we see differently on purpose, are in `differs` with the reason; VECTORS.md argues each. */
 #include "http_rig.h"
 #include <ctype.h>
 #include <jansson.h>
@@ -20,15 +20,16 @@ struct difference {
 #define WHY_NEXT   "nothing is upgraded: what follows is the next request, and is none"
 #define WHY_CODING "the only coding is chunked"
 
-static const struct difference differs[] = {
-	/* http11probe */
+static const struct difference probe_differs[] = {
 	{ "COMP-405-ALLOW",
 	  "methods are the application's; h1_conn tests that Allow gets through" },
 	{ "COMP-DATE-FORMAT", "h1_write tests the format" },
 	{ "COMP-NO-CL-IN-204", "statuses are the application's; h1_conn tests 204" },
 	{ "NORM-UNDERSCORE-CL", "another field: kept as sent, never taken for the framing field" },
 	{ "NORM-UNDERSCORE-TE", "another field: kept as sent, never taken for the framing field" },
-	/* llhttp */
+};
+
+static const struct difference llhttp_differs[] = {
 	{ "No restart when keep-alive is off (1.0)", "bytes behind the last request are dropped" },
 	{ "Multiple tokens with folding and LWS", WHY_NEXT },
 	{ "Emitting part of body and pausing", WHY_NEXT },
@@ -156,13 +157,32 @@ static struct verdict verdict_both(const struct request *request, const char *fi
 	return whole;
 }
 
-static const char *difference(const char *row)
+/* A collection's differences, and which of them a row needed. */
+struct differences {
+	const struct difference *rows;
+	size_t count; /* at most 64 */
+	uint64_t used;
+};
+
+static const char *difference(struct differences *differs, const char *row)
 {
-	for (size_t i = 0; i < HZ_ARRAY_LEN(differs); i++) {
-		if (strcmp(differs[i].row, row) == 0)
-			return differs[i].why;
+	for (size_t i = 0; i < differs->count; i++) {
+		if (strcmp(differs->rows[i].row, row) != 0)
+			continue;
+		differs->used |= (uint64_t)1 << i;
+		return differs->rows[i].why;
 	}
 	return NULL;
+}
+
+static void differences_are_needed(const struct differences *differs)
+{
+	for (size_t i = 0; i < differs->count; i++) {
+		if ((differs->used >> i & 1) != 0)
+			continue;
+		printf("# no row differs: %s\n", differs->rows[i].row);
+		CU_FAIL("a difference that is none");
+	}
 }
 
 /* --- http11probe: what to answer ----------------------------------------------------------------------------- */
@@ -186,6 +206,7 @@ static bool is_allowed(const char *text, const struct verdict *v)
 
 static void http11probe_rows_get_their_answers(void)
 {
+	struct differences differs = { probe_differs, HZ_ARRAY_LEN(probe_differs), 0 };
 	json_t *rows = collection_open("http11probe.json");
 	static struct request request;
 	unsigned checked = 0;
@@ -200,6 +221,7 @@ static void http11probe_rows_get_their_answers(void)
 		const json_t *payload = json_object_get(row, "payload");
 		const json_t *pass = json_object_get(row, "pass");
 		const char *id = text_of(row, "id");
+		const char *why;
 		struct verdict v;
 		bool ok;
 
@@ -217,8 +239,9 @@ static void http11probe_rows_get_their_answers(void)
 		checked++;
 		if (ok)
 			continue;
-		if (difference(id) != NULL && !json_is_array(pass)) {
-			printf("# differs: %s: %u: %s\n", id, v.first, difference(id));
+		why = json_is_array(pass) ? NULL : difference(&differs, id);
+		if (why != NULL) {
+			printf("# differs: %s: %u: %s\n", id, v.first, why);
 			continue;
 		}
 		printf("# %s: answered %u, wanted: %s\n", id, v.first, text_of(row, "expect_text"));
@@ -226,6 +249,7 @@ static void http11probe_rows_get_their_answers(void)
 	}
 	printf("# %u rows of http11probe, %u of them with a stated answer\n", checked, stated);
 	CU_ASSERT(checked >= 100);
+	differences_are_needed(&differs);
 	json_decref(rows);
 }
 
@@ -242,6 +266,7 @@ static bool has_host(const char *bytes, size_t len)
 
 static void llhttp_rows_are_accepted_or_refused_alike(void)
 {
+	struct differences differs = { llhttp_differs, HZ_ARRAY_LEN(llhttp_differs), 0 };
 	json_t *rows = collection_open("llhttp-request.json");
 	static struct request request;
 	unsigned checked = 0;
@@ -257,6 +282,7 @@ static void llhttp_rows_are_accepted_or_refused_alike(void)
 		const char *code =
 			json_string_value(json_array_get(json_object_get(row, "error"), 0));
 		const char *name = text_of(row, "name");
+		const char *why;
 		/* 22 and 23: paused behind a complete head */
 		bool accepts = code == NULL || strcmp(code, "22") == 0 || strcmp(code, "23") == 0;
 		struct verdict v;
@@ -276,8 +302,9 @@ static void llhttp_rows_are_accepted_or_refused_alike(void)
 		checked++;
 		if (v.is_bad != accepts)
 			continue;
-		if (difference(name) != NULL) {
-			printf("# differs: %s: %u: %s\n", name, v.last, difference(name));
+		why = difference(&differs, name);
+		if (why != NULL) {
+			printf("# differs: %s: %u: %s\n", name, v.last, why);
 			continue;
 		}
 		printf("# %s: %s by llhttp, %u\n", name, accepts ? "accepted" : "refused", v.last);
@@ -286,6 +313,7 @@ static void llhttp_rows_are_accepted_or_refused_alike(void)
 	printf("# %u rows of llhttp, %u more of its lenient modes run without a verdict\n", checked,
 	       lenient);
 	CU_ASSERT(checked >= 100);
+	differences_are_needed(&differs);
 	json_decref(rows);
 }
 
