@@ -5,6 +5,7 @@
 #ifndef HZ_CHAIN_H
 #define HZ_CHAIN_H
 
+#include "core/jobs.h"
 #include "core/mw_conf.h"
 #include "http/http_wait.h"
 
@@ -19,6 +20,7 @@ enum hz_mw_verdict {
 struct hz_mw_worker {
 	struct hz_env *env;
 	struct hz_http_worker *http;
+	struct hz_jobs *jobs; /* of all workers; jobs of this one name env->worker_index */
 };
 
 /* A request on its way through a chain; req->app points to it. In the request's arena. Spans in it point into the

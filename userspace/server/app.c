@@ -189,6 +189,13 @@ static void app_finish(const void *pinned, const struct hz_http_req *req,
 		hz_chain_finish(hz_chain_call(req), outcome);
 }
 
+static unsigned app_turn(void *app, uint32_t worker_index)
+{
+	struct hz_jobs *jobs = ((struct hz_app *)app)->jobs;
+
+	return jobs != NULL ? hz_jobs_turn(jobs, worker_index) : 0;
+}
+
 const struct hz_http_app_ops hz_snapshot_app_ops = {
 	.pin = app_pin,
 	.unpin = app_unpin,
@@ -197,4 +204,5 @@ const struct hz_http_app_ops hz_snapshot_app_ops = {
 	.body = app_body,
 	.handle = app_handle,
 	.finish = app_finish,
+	.turn = app_turn,
 };

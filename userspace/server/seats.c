@@ -69,7 +69,11 @@ static int seat_open(struct hz_seats *seats, uint32_t index, const struct hz_sea
 	if (err == 0)
 		err = hz_http_worker_open(&http, &seat->http);
 	seats->conf[index].proto_ctx = seat->http;
-	conf->app->worker[index] = (struct hz_mw_worker){ .env = &seat->env, .http = seat->http };
+	conf->app->worker[index] = (struct hz_mw_worker){
+		.env = &seat->env,
+		.http = seat->http,
+		.jobs = conf->app->jobs,
+	};
 	return err;
 }
 

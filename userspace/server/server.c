@@ -62,6 +62,37 @@ static int seats_open(struct hz_server *server, struct hz_err *err)
 	return status;
 }
 
+/* From a helper: a worker's job is done. */
+static void worker_ring(void *ctx, uint32_t worker)
+{
+	const struct hz_server *server = ctx;
+
+	if (server->sock != NULL)
+		hz_sock_ring(server->sock, worker);
+	else
+		hz_fastpath_ring(server->fp, worker);
+}
+
+static int jobs_open(struct hz_server *server, struct hz_err *err)
+{
+	struct hz_jobs_conf conf = {
+		.thread_count = server->conf->tune.boot_helpers,
+		.per_worker_max = HZ_LIMIT_jobs_per_worker_max,
+		.ring = worker_ring,
+		.ring_ctx = server,
+	};
+	int status = worker_count(server, &conf.worker_count, err);
+
+	if (status != 0)
+		return status;
+	status = hz_jobs_open(&conf, &server->app.jobs);
+	if (status != 0)
+		return hz_err_set(err, status, 5, "helpers", "hzd -o boot/helpers=1",
+		                  "cannot start %u helper threads: %s", conf.thread_count,
+		                  strerror(-status));
+	return 0;
+}
+
 static int fastpath_open(struct hz_server *server, struct hz_err *err)
 {
 	const struct hz_tune *tune = &server->conf->tune;
@@ -204,6 +235,8 @@ static int server_open(struct hz_server *server, struct hz_err *err)
 	if (status == 0)
 		status = snapshot_open(server, err);
 	if (status == 0)
+		status = jobs_open(server, err);
+	if (status == 0)
 		status = seats_open(server, err);
 	if (status == 0)
 		status = cfg_write(server, err);
@@ -223,9 +256,11 @@ static void server_close(struct hz_server *server)
 	if (server->seats.count > 0)
 		hz_server_state_set(server, HZ_STATE_DOWN);
 	hz_control_close(server->control);
+	hz_jobs_stop(server->app.jobs); /* helpers ring at the transport's door */
 	hz_fastpath_close(server->fp);
 	hz_sock_close(server->sock);
 	hz_control_trace_close(server);
+	hz_jobs_close(server->app.jobs);
 	hz_publish_close(server->publish);
 	hz_seats_close(&server->seats);
 	hz_server_reclaim(server);

@@ -37,7 +37,8 @@ struct hz_snapshot {
 
 /* What the application keeps beside its snapshot; owned by the server. */
 struct hz_app {
-	void *snapshot; /* published struct hz_snapshot, read under RCU by workers */
+	void *snapshot;       /* published struct hz_snapshot, read under RCU by workers */
+	struct hz_jobs *jobs; /* NULL: none */
 	struct hz_mw_worker worker[HZ_WORKERS_MAX];
 };
 
