@@ -1,4 +1,6 @@
 #include "http_rig.h"
+#include "http/http_wait.h"
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,10 +69,31 @@ static const struct hz_http_limits *rig_limits(const void *snapshot)
 	return &((const struct http_rig *)snapshot)->limits;
 }
 
+static enum hz_http_next wait(struct http_rig *rig, const struct hz_http_req *req)
+{
+	rig->ticket = hz_http_ticket(req);
+	rig->waits++;
+	return HZ_HTTP_WAIT;
+}
+
+bool http_rig_resume(struct http_rig *rig)
+{
+	struct hz_http_req *req = hz_http_waiting(rig->http, rig->ticket);
+
+	if (req == NULL)
+		return false;
+	hz_http_resume(req);
+	return true;
+}
+
 static enum hz_http_next rig_route(const void *snapshot, struct hz_http_req *req,
                                    struct hz_http_resp *resp, struct hz_http_route *route)
 {
-	(void)snapshot;
+	struct http_rig *rig = (struct http_rig *)(uintptr_t)snapshot;
+
+	if (path_is(req, "/gate") && !rig->is_ready)
+		return wait(rig, req);
+	route->is_streaming = path_is(req, "/upload");
 	if (path_is(req, "/missing")) {
 		*resp = (struct hz_http_resp){ .status = 404,
 			                       .body_kind = HZ_BODY_SPAN,
@@ -155,6 +178,72 @@ static void spell(struct hz_http_req *req, struct hz_http_resp *resp)
 	resp->body = (struct hz_span){ text.data, text.len };
 }
 
+static ssize_t rig_pull(void *ctx, struct hz_wspan out)
+{
+	struct http_rig *rig = ctx;
+	size_t bytes = 0;
+
+	while (bytes < out.len && rig->source_at < rig->source_ready &&
+	       rig->source_at < rig->source_end)
+		out.data[bytes++] = http_rig_byte(rig->source_at++);
+	if (bytes > 0 || rig->source_at < rig->source_end)
+		return (ssize_t)bytes;
+	return rig->source_fails ? -EIO : HZ_SOURCE_END;
+}
+
+static void rig_release(void *ctx)
+{
+	((struct http_rig *)ctx)->releases++;
+}
+
+static const struct hz_http_source_ops rig_source = { rig_pull, rig_release };
+
+/* /source/N, /exact/N, /broken/N */
+static void source_answer(struct http_rig *rig, const struct hz_http_req *req,
+                          struct hz_http_resp *resp)
+{
+	char digits[24] = { 0 };
+	const uint8_t *slash = memrchr(req->path.data, '/', req->path.len);
+	size_t len = (size_t)(req->path.data + req->path.len - slash) - 1;
+
+	memcpy(digits, slash + 1, len < sizeof(digits) - 1 ? len : sizeof(digits) - 1);
+	rig->ticket = hz_http_ticket(req);
+	rig->source_at = 0;
+	rig->source_end = strtoull(digits, NULL, 10);
+	rig->source_fails = path_begins(req, "/broken/");
+	resp->body_kind = HZ_BODY_SOURCE;
+	resp->body_bytes = path_begins(req, "/exact/") ? rig->source_end : HZ_BODY_UNKNOWN;
+	resp->source = &rig_source;
+	resp->source_ctx = rig;
+}
+
+static enum hz_http_next rig_body(const void *snapshot, struct hz_http_req *req,
+                                  struct hz_http_resp *resp, struct hz_span bytes)
+{
+	struct http_rig *rig = (struct http_rig *)(uintptr_t)snapshot;
+
+	rig->pieces++;
+	for (size_t i = 0; i < bytes.len; i++)
+		rig->upload_sum = rig->upload_sum * 31 + bytes.data[i];
+	rig->upload_bytes += bytes.len;
+	if (bytes.len > 0 && bytes.data[0] == '!') { /* enough of it */
+		resp->status = 403;
+		return HZ_HTTP_ANSWER;
+	}
+	return rig->body_waits ? wait(rig, req) : HZ_HTTP_NEXT;
+}
+
+static void rig_finish(const void *snapshot, const struct hz_http_req *req,
+                       const struct hz_http_resp *resp, const struct hz_http_outcome *outcome)
+{
+	struct http_rig *rig = (struct http_rig *)(uintptr_t)snapshot;
+
+	(void)resp;
+	rig->finishes++;
+	rig->outcome = *outcome;
+	rig->finished_route = req->route_index;
+}
+
 static enum hz_http_next rig_handle(const void *snapshot, struct hz_http_req *req,
                                     struct hz_http_resp *resp)
 {
@@ -162,10 +251,25 @@ static enum hz_http_next rig_handle(const void *snapshot, struct hz_http_req *re
 	const struct hz_http_header *type;
 	char digits[24] = { 0 };
 
+	if (path_is(req, "/later") && !rig->is_ready)
+		return wait(rig, req);
+	if (path_is(req, "/nap") && req->app == NULL) {
+		req->app = rig;
+		req->wake_ns = req->env->now_ns + 50 * HZ_NS_PER_MS;
+		return HZ_HTTP_WAIT;
+	}
 	rig->handled++;
 	resp->status = 200;
-	if (path_is(req, "/")) {
+	if (path_is(req, "/") || path_is(req, "/later")) {
 		resp->prepared = &hello;
+	} else if (path_is(req, "/fields")) {
+		resp->prepared = &hello;
+		for (unsigned i = 0; i < HZ_HTTP_RESP_FIELDS_MAX + 1; i++)
+			rig->waits +=
+				hz_http_resp_field(resp, HZ_SPAN_LITERAL("X-A: 1\r\n")) == -ENOSPC;
+	} else if (path_begins(req, "/source/") || path_begins(req, "/exact/") ||
+	           path_begins(req, "/broken/")) {
+		source_answer(rig, req, resp);
 	} else if (path_is(req, "/echo")) {
 		type = hz_http_req_header(req, HZ_SPAN_LITERAL("content-type"));
 		if (type != NULL)
@@ -195,7 +299,9 @@ static const struct hz_http_app_ops rig_ops = {
 	.unpin = rig_unpin,
 	.limits = rig_limits,
 	.route = rig_route,
+	.body = rig_body,
 	.handle = rig_handle,
+	.finish = rig_finish,
 };
 
 struct http_rig *http_rig_open(uint32_t connections_max)

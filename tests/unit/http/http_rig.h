@@ -5,6 +5,11 @@
  *   /none        204                         /small       as any, body at most 10 bytes
  *   /missing     404 from route()            /method      405 from route(), with Allow
  *   /close       asks for close              /split       a content type with a line break in it
+ *   /later       answers when is_ready       /gate        route() waits until is_ready; then as any
+ *   /nap         answers after 50 ms         /fields      prepared, with added field lines
+ *   /source/N    N bytes of a source that ends unannounced, as far as source_ready goes
+ *   /exact/N     the same, its length known  /broken/N    the same, and the source fails after them
+ *   /upload      a streaming route: spells the sum of what came; waits after each piece if body_waits
  *   anything     what the request said, spelled out
  */
 #ifndef HTTP_RIG_H
@@ -24,6 +29,16 @@ struct http_rig {
 	unsigned pins;
 	unsigned unpins;
 	unsigned handled;
+	/* answers that come later */
+	uint64_t ticket; /* of the last request that waited */
+	bool is_ready, body_waits;
+	uint64_t source_at, source_ready, source_end; /* of the one source there is */
+	bool source_fails;
+	unsigned releases, waits, pieces;
+	uint64_t upload_bytes, upload_sum;
+	unsigned finishes;
+	struct hz_http_outcome outcome; /* of the last request that was over */
+	int32_t finished_route;
 };
 
 #define RIG_UNIX_S 784111777 /* Sun, 06 Nov 1994 08:49:37 GMT */
@@ -34,6 +49,10 @@ void http_rig_connect(struct http_rig *rig, struct fake_stream *fs, size_t windo
 
 /* Everything is given back: no pin, no object of a pool, no place of a source. */
 bool http_rig_is_clean(const struct http_rig *rig);
+
+/* Resumes the request that waited last, if it is there still; the stream's up-calls follow with
+ * fake_stream_take. */
+bool http_rig_resume(struct http_rig *rig);
 
 /* Byte of a generated body. */
 static inline uint8_t http_rig_byte(uint64_t offset)
