@@ -196,26 +196,26 @@ static ssize_t source_pull(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
 	return bytes;
 }
 
-static enum hz_h1_push source_end(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
+/* In the room in which the source was asked, and had nothing to put. */
+static enum hz_h1_push source_end(struct hz_h1_turn *turn, const struct hz_h1_flight *flight)
 {
 	const size_t bytes = sizeof(last_chunk) - 1;
 
-	flight->is_source_end = true;
 	if (flight->framing == HZ_H1_LENGTH)
 		return flight->out_at == flight->out_bytes ? HZ_H1_PUSH_DONE : HZ_H1_PUSH_BROKEN;
 	if (flight->framing == HZ_H1_CHUNKED) {
-		if (!hz_h1_out_room(turn, bytes))
-			return HZ_H1_PUSH_BLOCKED;
 		memcpy(turn->room.data + turn->used, last_chunk, bytes);
 		turn->used += bytes;
 	}
 	return HZ_H1_PUSH_DONE;
 }
+_Static_assert(sizeof(last_chunk) <= SOURCE_ROOM,
+               "where there is room to ask there is room to end");
 
 /* Ends: each turn fills space, of which the transport gives so much and no more. */
 static enum hz_h1_push source_push(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
 {
-	while (!flight->is_source_end && flight->out_at < flight->out_bytes) {
+	while (flight->out_at < flight->out_bytes) {
 		ssize_t bytes;
 
 		if (!hz_h1_out_room(turn, SOURCE_ROOM))
@@ -224,11 +224,11 @@ static enum hz_h1_push source_push(struct hz_h1_turn *turn, struct hz_h1_flight 
 		if (bytes == 0)
 			return HZ_H1_PUSH_STARVED;
 		if (bytes == HZ_SOURCE_END)
-			break;
+			return source_end(turn, flight);
 		if (bytes < 0)
 			return HZ_H1_PUSH_BROKEN;
 	}
-	return source_end(turn, flight);
+	return HZ_H1_PUSH_DONE;
 }
 
 static enum hz_h1_push body_push(struct hz_h1_turn *turn, struct hz_h1_flight *flight)

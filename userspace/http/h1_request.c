@@ -124,7 +124,6 @@ static void flight_begin(struct hz_h1_turn *turn, struct hz_h1_flight *flight, s
 	flight->is_begun = true;
 	flight->is_answered = false;
 	flight->is_starved = false;
-	flight->is_source_end = false;
 	flight->is_refused = false;
 	flight->is_keep = is_keep;
 	flight->owes_continue = false;

@@ -64,10 +64,9 @@ struct hz_h1_flight {
 	uint8_t step;    /* enum hz_h1_step, while it waits */
 	uint8_t framing; /* enum hz_h1_framing of the answer */
 	bool has_ticket;
-	bool is_begun;      /* finish() is owed */
-	bool is_answered;   /* resp is what is being sent */
-	bool is_starved;    /* its source had nothing at the last look */
-	bool is_source_end; /* and will have no more */
+	bool is_begun;    /* finish() is owed */
+	bool is_answered; /* resp is what is being sent */
+	bool is_starved;  /* its source had nothing at the last look */
 	bool is_head_out;
 	bool is_refused; /* route() answered: the body is dropped */
 	bool is_keep;    /* the connection goes on after this answer */

@@ -24,6 +24,8 @@ static const char long_fields[] = "X-Long: "
 				  "0123456789012345678901234567890123456789012345678901234567890123"
 				  "\r\n";
 
+static const struct hz_span long_line = { (const uint8_t *)long_fields, sizeof(long_fields) - 1 };
+
 static const struct hz_http_prepared hello = {
 	.head = { (const uint8_t *)"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
 	                           "Content-Length: 6\r\n",
@@ -188,6 +190,7 @@ static ssize_t rig_pull(void *ctx, struct hz_wspan out)
 		out.data[bytes++] = http_rig_byte(rig->source_at++);
 	if (bytes > 0 || rig->source_at < rig->source_end)
 		return (ssize_t)bytes;
+	rig->source_ends++;
 	return rig->source_fails ? -EIO : HZ_SOURCE_END;
 }
 
@@ -213,6 +216,8 @@ static void source_answer(struct http_rig *rig, const struct hz_http_req *req,
 	rig->source_fails = path_begins(req, "/broken/");
 	resp->body_kind = HZ_BODY_SOURCE;
 	resp->body_bytes = path_begins(req, "/exact/") ? rig->source_end : HZ_BODY_UNKNOWN;
+	if (path_begins(req, "/short/"))
+		resp->body_bytes = rig->source_end + 1;
 	resp->source = &rig_source;
 	resp->source_ctx = rig;
 }
@@ -253,11 +258,13 @@ static enum hz_http_next rig_handle(const void *snapshot, struct hz_http_req *re
 
 	if (path_is(req, "/later") && !rig->is_ready)
 		return wait(rig, req);
-	if (path_is(req, "/nap") && req->app == NULL) {
+	if ((path_is(req, "/nap") || path_is(req, "/doze")) && req->app == NULL) {
 		req->app = rig;
 		req->wake_ns = req->env->now_ns + 50 * HZ_NS_PER_MS;
 		return HZ_HTTP_WAIT;
 	}
+	if (path_is(req, "/doze") && !rig->is_ready)
+		return wait(rig, req);
 	rig->handled++;
 	resp->status = 200;
 	if (path_is(req, "/") || path_is(req, "/later")) {
@@ -265,10 +272,9 @@ static enum hz_http_next rig_handle(const void *snapshot, struct hz_http_req *re
 	} else if (path_is(req, "/fields")) {
 		resp->prepared = &hello;
 		for (unsigned i = 0; i < HZ_HTTP_RESP_FIELDS_MAX + 1; i++)
-			rig->waits +=
-				hz_http_resp_field(resp, HZ_SPAN_LITERAL("X-A: 1\r\n")) == -ENOSPC;
+			rig->waits += hz_http_resp_field(resp, long_line) == -ENOSPC;
 	} else if (path_begins(req, "/source/") || path_begins(req, "/exact/") ||
-	           path_begins(req, "/broken/")) {
+	           path_begins(req, "/broken/") || path_begins(req, "/short/")) {
 		source_answer(rig, req, resp);
 	} else if (path_is(req, "/echo")) {
 		type = hz_http_req_header(req, HZ_SPAN_LITERAL("content-type"));

@@ -7,6 +7,7 @@
  *   /close       asks for close              /split       a content type with a line break in it
  *   /later       answers when is_ready       /gate        route() waits until is_ready; then as any
  *   /nap         answers after 50 ms         /fields      prepared, with added field lines
+ *   /doze        the same, when is_ready     /short/N     a source that ends a byte too early
  *   /source/N    N bytes of a source that ends unannounced, as far as source_ready goes
  *   /exact/N     the same, its length known  /broken/N    the same, and the source fails after them
  *   /upload      a streaming route: spells the sum of what came; waits after each piece if body_waits
@@ -34,7 +35,7 @@ struct http_rig {
 	bool is_ready, body_waits;
 	uint64_t source_at, source_ready, source_end; /* of the one source there is */
 	bool source_fails;
-	unsigned releases, waits, pieces;
+	unsigned releases, waits, pieces, source_ends;
 	uint64_t upload_bytes, upload_sum;
 	unsigned finishes;
 	struct hz_http_outcome outcome; /* of the last request that was over */

@@ -44,6 +44,58 @@ static void handler_that_waits_answers_when_resumed(void)
 	bench_close(&b);
 }
 
+/* The flight is the same one. */
+static void second_request_that_waits_has_a_ticket_of_its_own(void)
+{
+	struct bench b;
+	uint64_t first;
+
+	bench_open(&b, WINDOW_WIDE);
+	for (unsigned i = 0; i < 5; i++) {
+		first = b.rig->ticket;
+		b.rig->is_ready = false;
+		feed(&b, "GET /later HTTP/1.1\r\n" H END);
+		CU_ASSERT_NOT_EQUAL(b.rig->ticket, first);
+		CU_ASSERT_PTR_NULL(hz_http_waiting(b.rig->http, first));
+		b.rig->is_ready = true;
+		CU_ASSERT(http_rig_resume(b.rig));
+		settle(&b);
+		CU_ASSERT_EQUAL(http_rig_count(&b.fs), i + 1);
+	}
+	bench_close(&b);
+}
+
+/* Also where the one before never had to wait. */
+static void ticket_that_was_not_needed_is_not_given_again(void)
+{
+	struct bench b;
+	uint64_t first;
+
+	bench_open(&b, WINDOW_WIDE);
+	b.rig->source_ready = UINT64_MAX;
+	feed(&b, "GET /source/5 HTTP/1.1\r\n" H END);
+	first = b.rig->ticket;
+	feed(&b, "GET /later HTTP/1.1\r\n" H END);
+	CU_ASSERT_NOT_EQUAL(b.rig->ticket, first);
+	CU_ASSERT_PTR_NULL(hz_http_waiting(b.rig->http, first));
+	CU_ASSERT(http_rig_resume(b.rig));
+	bench_close(&b);
+}
+
+static void time_to_wake_counts_once(void)
+{
+	struct bench b;
+
+	bench_open(&b, WINDOW_WIDE);
+	feed(&b, "GET /doze HTTP/1.1\r\n" H END);
+	CU_ASSERT(fake_stream_advance(&b.fs, 50 * HZ_NS_PER_MS));
+	CU_ASSERT_EQUAL(b.rig->waits, 1);
+	for (unsigned s = 0; s < 5; s++)
+		fake_stream_advance(&b.fs, HZ_NS_PER_S);
+	CU_ASSERT_EQUAL(b.rig->waits, 1);
+	bench_close(&b);
+}
+
 static void route_that_waits_sees_the_same_request_again(void)
 {
 	struct http_answer answer;
@@ -91,12 +143,11 @@ static void waiting_request_is_503_at_its_deadline(void)
 	struct bench b;
 
 	bench_open(&b, WINDOW_WIDE);
-	b.rig->limits.answer_timeout_ns = 3 * HZ_NS_PER_S;
+	b.rig->limits.answer_timeout_ns = 300 * HZ_NS_PER_MS;
 	feed(&b, "GET /later HTTP/1.1\r\n" H END);
-	for (unsigned s = 0; s < 2; s++)
-		fake_stream_advance(&b.fs, HZ_NS_PER_S);
+	CU_ASSERT(!fake_stream_advance(&b.fs, 299 * HZ_NS_PER_MS));
 	CU_ASSERT_EQUAL(b.fs.out_len, 0);
-	fake_stream_advance(&b.fs, HZ_NS_PER_S);
+	CU_ASSERT(fake_stream_advance(&b.fs, HZ_NS_PER_MS));
 	CU_ASSERT_EQUAL(http_rig_status(&b.fs, 0), 503);
 	CU_ASSERT(b.fs.is_shutdown);
 	CU_ASSERT_EQUAL(b.rig->worker.counters[HZ_COUNTER_http_answer_late], 1);
@@ -224,6 +275,7 @@ static void source_of_unknown_length_is_sent_in_chunks(void)
 		fake_stream_take_all(&b.fs, 700);
 		CU_ASSERT(chunks_are(&b, sizes[i]));
 		CU_ASSERT_EQUAL(b.rig->releases, 1);
+		CU_ASSERT_EQUAL(b.rig->source_ends, 1);
 		CU_ASSERT_EQUAL(b.rig->outcome.sent_bytes, sizes[i]);
 		CU_ASSERT(b.rig->outcome.is_complete);
 		CU_ASSERT(!b.fs.is_shutdown);
@@ -317,6 +369,35 @@ static void source_that_fails_resets_the_connection(void)
 	CU_ASSERT_EQUAL(b.rig->releases, 1);
 	CU_ASSERT(!b.rig->outcome.is_complete);
 	CU_ASSERT_EQUAL(b.rig->worker.counters[HZ_COUNTER_http_broken], 1);
+	bench_close(&b);
+}
+
+/* Wherever output is blocked, the end is asked for once. */
+static void source_that_ends_is_not_asked_again(void)
+{
+	for (size_t window = 400; window < 700; window++) {
+		struct bench b;
+
+		bench_open(&b, window);
+		b.fs.reserve_max = window;
+		b.rig->source_ready = UINT64_MAX;
+		feed(&b, "GET /source/300 HTTP/1.1\r\n" H END);
+		fake_stream_take_all(&b.fs, 1);
+		CU_ASSERT(chunks_are(&b, 300));
+		CU_ASSERT_EQUAL(b.rig->source_ends, 1);
+		bench_close(&b);
+	}
+}
+
+static void source_that_ends_early_resets_the_connection(void)
+{
+	struct bench b;
+
+	bench_open(&b, WINDOW_WIDE);
+	b.rig->source_ready = UINT64_MAX;
+	feed(&b, "GET /short/5000 HTTP/1.1\r\n" H END);
+	CU_ASSERT(b.fs.is_aborted);
+	CU_ASSERT(!b.rig->outcome.is_complete);
 	bench_close(&b);
 }
 
@@ -433,7 +514,7 @@ static void added_fields_follow_a_prepared_head_up_to_the_limit(void)
 	bench_open(&b, WINDOW_WIDE);
 	feed(&b, "GET /fields HTTP/1.1\r\n" H END);
 	for (size_t i = 0; i + 8 <= b.fs.out_len; i++)
-		count += memcmp(b.fs.out + i, "X-A: 1\r\n", 8) == 0;
+		count += memcmp(b.fs.out + i, "X-Long: ", 8) == 0;
 	CU_ASSERT_EQUAL(count, HZ_HTTP_RESP_FIELDS_MAX);
 	CU_ASSERT_EQUAL(b.rig->waits, 1); /* one too many */
 	CU_ASSERT_EQUAL(http_rig_status(&b.fs, 0), 200);
@@ -453,6 +534,10 @@ static void head_that_does_not_parse_is_finished_without_a_route(void)
 }
 
 HZ_SUITE(h1_wait, CASE(handler_that_waits_answers_when_resumed),
+         CASE(second_request_that_waits_has_a_ticket_of_its_own), CASE(time_to_wake_counts_once),
+         CASE(ticket_that_was_not_needed_is_not_given_again),
+         CASE(source_that_ends_is_not_asked_again),
+         CASE(source_that_ends_early_resets_the_connection),
          CASE(route_that_waits_sees_the_same_request_again),
          CASE(route_that_waits_owes_continue_after), CASE(waiting_request_is_503_at_its_deadline),
          CASE(request_with_a_time_to_wake_is_called_then),
