@@ -17,7 +17,7 @@ static inline uint32_t hz_flow_hash_ip4(const struct hz_net *net, const uint8_t 
 
 	memcpy(&word[0], addrs, 8);
 	memcpy((uint8_t *)&word[1] + 4, ports, 4);
-	return (uint32_t)hz_siphash(net->key[0], net->key[1], word, 2);
+	return (uint32_t)hz_siphash_13(net->key[0], net->key[1], word, 2);
 }
 
 static inline uint32_t hz_flow_hash_ip6(const struct hz_net *net, const struct hz_addr *src,
@@ -29,7 +29,7 @@ static inline uint32_t hz_flow_hash_ip6(const struct hz_net *net, const struct h
 	memcpy(&word[2], dst->byte, 16);
 	word[4] = 6;
 	memcpy((uint8_t *)&word[4] + 4, ports, 4);
-	return (uint32_t)hz_siphash(net->key[0], net->key[1], word, 5);
+	return (uint32_t)hz_siphash_13(net->key[0], net->key[1], word, 5);
 }
 
 /* Of either family; the addresses are v4-mapped where is_v6 is 0. */
