@@ -128,7 +128,7 @@ static void pcb_settle(struct hz_tcp_pcb *pcb)
 		hz_tcp_pcb_touch(pcb);
 	}
 	hz_tcp_rec_settle(pcb);
-	hz_tcp_timer_update(pcb);
+	hz_tcp_timer_flushed(pcb);
 }
 
 void hz_tcp_flush(struct hz_tcp *tcp)

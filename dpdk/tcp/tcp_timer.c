@@ -30,17 +30,30 @@ static void node_update(struct hz_tcp *tcp, struct hz_timer *timer, uint32_t fir
 	hz_wheel_arm(&tcp->wheel, timer, at << HZ_WHEEL_TICK_SHIFT);
 }
 
+static void output_update(struct hz_tcp_pcb *pcb)
+{
+	struct hz_tcp_rec *rec = pcb->rec;
+
+	node_update(hz_tcp_of(pcb), &rec->timer, earlier(pcb->rtx_at, rec->early_at));
+}
+
 void hz_tcp_timer_update(struct hz_tcp_pcb *pcb)
 {
 	uint32_t first = earlier(pcb->delack_at, earlier(pcb->app_at, pcb->state_at));
-	struct hz_tcp *tcp = hz_tcp_of(pcb);
-	struct hz_tcp_rec *rec = pcb->rec;
 
-	if (rec != NULL)
-		node_update(tcp, &rec->timer, earlier(pcb->rtx_at, rec->early_at));
+	if (pcb->rec != NULL)
+		output_update(pcb);
 	else
 		first = earlier(first, pcb->rtx_at); /* of a SYN */
-	node_update(tcp, &pcb->timer, first);
+	node_update(hz_tcp_of(pcb), &pcb->timer, first);
+}
+
+void hz_tcp_timer_flushed(struct hz_tcp_pcb *pcb)
+{
+	if (pcb->rec == NULL || pcb->delack_at != 0)
+		hz_tcp_timer_update(pcb);
+	else
+		output_update(pcb);
 }
 
 void hz_tcp_timer_fire(void *ctx, struct hz_timer *timer)

@@ -45,6 +45,9 @@ static inline uint64_t hz_tcp_tick_age_ns(const struct hz_tcp *tcp, uint32_t tic
 /* Arms either node when a deadline is earlier than it. */
 void hz_tcp_timer_update(struct hz_tcp_pcb *pcb);
 
+/* After a flush, which moves deadlines of output and of the ACK that is owed, and no others. */
+void hz_tcp_timer_flushed(struct hz_tcp_pcb *pcb);
+
 /* Wheel callback; ctx is the stack. */
 void hz_tcp_timer_fire(void *ctx, struct hz_timer *timer);
 
