@@ -49,7 +49,7 @@ conns() {
 		}
 		/^[0-9]+ connections: .* established/ { n = $1 }
 		/bytes\/connection/ && n > 200000 { goal("bytes/connection at " n ":", $2, "<=", memory) }
-		/of the first/ && n > 200000 { goal("% of requests/s at " n " (" $1 "):", $(NF - 4), ">=", part) }
+		/of the first/ && n > 200000 { goal("% of requests/s at " n " (" $1 "):", $(NF - 7), ">=", part) }
 		/connections\/s/ { goal("connections/s:", $(NF - 1), ">=", rate) }' "$out"
 }
 
