@@ -1,5 +1,5 @@
 # perf/micro: benches without a kernel in between.
-BENCHES := $(patsubst %,$(O)/perf/bench_%,inproc conns rate)
+BENCHES := $(patsubst %,$(O)/perf/bench_%,inproc conns rate tcp)
 BENCH_OBJS := $(patsubst %,$(O)/obj/%.o,perf/micro/bench_server perf/micro/bench_client tests/support/tcp_wire)
 BENCH_LIBS := $(patsubst %,$(O)/lib/lib%.a,server worker tcp net port handlers middleware http router config telemetry core)
 
@@ -11,4 +11,14 @@ $(BENCHES): $(O)/perf/%: $(O)/obj/perf/micro/%.o $(BENCH_OBJS) $(BENCH_LIBS)
 	$(Q)$(CC) $(HZ_LDFLAGS) -o $@ $< $(BENCH_OBJS) -Wl,--start-group $(BENCH_LIBS) -Wl,--end-group \
 		$(call libs_of,$(server_ALL))
 
-TESTS += $(BENCHES)
+BENCH_MEMIF_OBJS := $(patsubst %,$(O)/obj/%.o,perf/micro/bench_memif tests/memif/memif_peer tests/support/tcp_wire)
+
+$(O)/obj/perf/micro/bench_memif.o: PKG_CFLAGS = $(call pkg_cflags,libdpdk) -Itests/support -Itests/memif
+$(O)/perf/bench_memif: $(BENCH_MEMIF_OBJS) $(patsubst %,$(O)/lib/lib%.a,port net telemetry core)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(HZ_LDFLAGS) -o $@ $(BENCH_MEMIF_OBJS) -Wl,--start-group \
+		$(patsubst %,$(O)/lib/lib%.a,port net telemetry core) -Wl,--end-group \
+		$(call libs_of,port net telemetry core)
+
+TESTS += $(BENCHES) $(O)/perf/bench_memif

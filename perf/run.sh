@@ -10,6 +10,8 @@ goal_cycles=650
 goal_conn_bytes=384
 goal_part=90
 goal_rate=150000
+goal_tcp_cycles=200
+goal_p50_ns=2500
 status=0
 results=perf/results
 stamp=$(date -u +%Y%m%dT%H%M%SZ)-$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
@@ -32,17 +34,21 @@ inproc() {
 		else printf "  %.0f cycles/request, goal <= %d: missed by %.0f %%\n", c, g, (c - g) * 100 / g }'
 }
 
-# Many connections, then short ones.
+# Many connections, then short ones, TCP alone, one request at a time.
 conns() {
 	local out=$results/$stamp-conns.txt
-	echo "in-process: many open connections, short connections"
+	echo "in-process: many open connections, short connections, TCP and IP alone; over memif: one request"
 	if [ ! -x "$O/perf/bench_conns" ] || [ ! -x "$O/perf/bench_rate" ]; then
 		echo "  skip: bench_conns or bench_rate is not built"
 		return 0
 	fi
-	{ "$O/perf/bench_conns" && "$O/perf/bench_rate"; } >"$out" 2>&1 || { tail -n 5 "$out"; return 1; }
+	{
+		"$O/perf/bench_conns" && "$O/perf/bench_rate" && "$O/perf/bench_tcp" &&
+			perf/micro/memif.sh
+	} >"$out" 2>&1 || { tail -n 5 "$out"; return 1; }
 	sed 's/^/  /' "$out"
-	awk -v memory="$goal_conn_bytes" -v rate="$goal_rate" -v part="$goal_part" '
+	awk -v memory="$goal_conn_bytes" -v rate="$goal_rate" -v part="$goal_part" \
+		-v tcp="$goal_tcp_cycles" -v p50="$goal_p50_ns" '
 		function goal(what, value, sign, limit) {
 			holds = sign == "<=" ? value <= limit : value >= limit
 			printf "  %s %.0f, goal %s %d: %s\n", what, value, sign, limit, holds ? "holds" : "missed"
@@ -50,6 +56,8 @@ conns() {
 		/^[0-9]+ connections: .* established/ { n = $1 }
 		/bytes\/connection/ && n > 200000 { goal("bytes/connection at " n ":", $2, "<=", memory) }
 		/of the first/ && n > 200000 { goal("% of requests/s at " n " (" $1 "):", $(NF - 7), ">=", part) }
+		/bursts of 32:.*cycles\/request/ { goal("cycles/request of TCP and IP:", $6, "<=", tcp) }
+		/ p50 [0-9]+ ns/ { goal("ns p50 over memif:", $9, "<=", p50) }
 		/connections\/s/ { goal("connections/s:", $(NF - 1), ">=", rate) }' "$out"
 }
 
