@@ -84,6 +84,7 @@ struct hz_site {
 		uint64_t body_bytes;
 		uint32_t requests_per_connection; /* 0: no limit */
 		uint32_t connections_per_source;  /* 0: no limit */
+		uint64_t connection_lifetime_ns;
 	} limits;
 	struct hz_site_paths paths; /* what a route does not say itself */
 	struct hz_mw_set defaults;  /* of every route, and of answers without one */

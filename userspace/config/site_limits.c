@@ -12,6 +12,7 @@ void hz_site_limits_default(struct hz_site *site)
 	site->limits.body_bytes = HZ_LIMIT_body_bytes_max;
 	site->limits.requests_per_connection = HZ_LIMIT_requests_per_connection_max;
 	site->limits.connections_per_source = HZ_LIMIT_connections_per_source_max;
+	site->limits.connection_lifetime_ns = HZ_LIMIT_connection_lifetime_s_max * HZ_NS_PER_S;
 }
 
 static void size32_read(struct hz_site_reader *r, const struct hz_yaml_node *key, uint32_t least,
@@ -74,6 +75,14 @@ static void connections_read(struct hz_site_reader *r, const struct hz_yaml_node
 	count32_read(r, key, 0, UINT32_MAX, &site->limits.connections_per_source);
 }
 
+static void lifetime_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *into)
+{
+	struct hz_site *site = into;
+
+	hz_site_read_time(r, key, HZ_NS_PER_S, 365 * 86400 * HZ_NS_PER_S,
+	                  &site->limits.connection_lifetime_ns);
+}
+
 static const struct hz_site_key limits_keys[] = {
 	{ "header_bytes", header_bytes_read, false },
 	{ "header_count", header_count_read, false },
@@ -81,6 +90,7 @@ static const struct hz_site_key limits_keys[] = {
 	{ "body_bytes", body_bytes_read, false },
 	{ "requests_per_connection", requests_read, false },
 	{ "connections_per_source", connections_read, false },
+	{ "connection_lifetime", lifetime_read, false },
 };
 
 void hz_site_limits_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *into)

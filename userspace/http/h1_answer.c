@@ -51,7 +51,8 @@ void hz_h1_answer_begin(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
 	flight->unsent = (struct hz_span){ NULL, 0 };
 	flight->is_head_out = false;
 	flight->is_keep = flight->is_keep && !flight->resp.close &&
-	                  !hz_h1_is_draining(turn->http) && flight->framing != HZ_H1_UNTIL_CLOSE;
+	                  !hz_h1_is_draining(turn->http) && !hz_h1_is_expired(turn) &&
+	                  flight->framing != HZ_H1_UNTIL_CLOSE;
 	hz_h1_flight_rate_begin(flight, turn->now_ns);
 }
 

@@ -23,6 +23,17 @@ static void source_remove(const struct hz_h1_conn *conn, const struct hz_stream 
 	hz_source_table_remove(&conn->http->sources, addr);
 }
 
+/* What opened at once must not end at once. */
+static uint32_t expiry_s(const struct hz_h1_turn *turn)
+{
+	uint64_t life_ns = hz_h1_limits(turn->conn)->lifetime_ns;
+
+	if (life_ns == 0)
+		return UINT32_MAX;
+	life_ns += life_ns / 10 - hz_rng_below(&turn->http->conf.env->rng, life_ns / 5 + 1);
+	return (uint32_t)HZ_MIN((turn->now_ns + life_ns) / HZ_NS_PER_S, UINT32_MAX - 1u);
+}
+
 static int on_open(void *proto_ctx, struct hz_stream *s)
 {
 	struct hz_http_worker *http = proto_ctx;
@@ -42,6 +53,7 @@ static int on_open(void *proto_ctx, struct hz_stream *s)
 		s->owner = NULL;
 		return -EMFILE;
 	}
+	conn->expires_s = expiry_s(&turn);
 	hz_h1_deadline_set(&turn, hz_h1_limits(conn)->header_timeout_ns);
 	hz_h1_turn_end(&turn, false);
 	return 0;
@@ -126,7 +138,8 @@ static void head_check(struct hz_h1_turn *turn)
 
 	if (conn->in_head && is_due)
 		hz_h1_refuse_head(turn, 408);
-	else if (!conn->in_head && !conn->has_unread && (is_due || hz_h1_is_draining(turn->http)))
+	else if (!conn->in_head && !conn->has_unread &&
+	         (is_due || hz_h1_is_draining(turn->http) || hz_h1_is_expired(turn)))
 		hz_h1_turn_shutdown(turn);
 }
 

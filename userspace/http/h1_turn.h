@@ -44,6 +44,12 @@ static inline void hz_h1_deadline_set(struct hz_h1_turn *turn, uint64_t timeout_
 	turn->conn->deadline_ns = timeout_ns == 0 ? UINT64_MAX : turn->now_ns + timeout_ns;
 }
 
+/* It has lived long enough: new connections find what changed meanwhile (addresses, weights, keys). */
+static inline bool hz_h1_is_expired(const struct hz_h1_turn *turn)
+{
+	return turn->now_ns / HZ_NS_PER_S >= turn->conn->expires_s;
+}
+
 /* --- stages --- */
 
 static inline uint64_t hz_h1_mark(struct hz_h1_turn *turn)

@@ -95,6 +95,8 @@ struct hz_h1_conn {
 	bool is_eof;     /* the peer sends no more */
 	bool has_unread; /* the last on_data left bytes with the transport */
 	bool resumes;    /* stopped at the pipeline depth: the timer is armed for now */
+	uint32_t
+		expires_s; /* in seconds of now_ns: the answer after that is the last; UINT32_MAX: never */
 };
 _Static_assert(sizeof(struct hz_h1_conn) <= 64, "an idle connection is one cache line");
 

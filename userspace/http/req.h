@@ -131,6 +131,7 @@ struct hz_http_limits {
 	uint64_t body_bytes;
 	uint32_t requests_per_connection; /* 0: no limit */
 	uint32_t connections_per_source;  /* on this worker; 0: no limit */
+	uint64_t lifetime_ns;             /* of a connection, give or take a tenth; 0: no limit */
 	uint64_t header_timeout_ns;
 	uint64_t idle_timeout_ns;
 	uint64_t answer_timeout_ns; /* from a complete head to an answer; 0: no limit */

@@ -215,6 +215,7 @@ static struct hz_http_limits limits_build(const struct hz_site *site, const stru
 		.body_bytes = site->limits.body_bytes,
 		.requests_per_connection = site->limits.requests_per_connection,
 		.connections_per_source = site->limits.connections_per_source,
+		.lifetime_ns = site->limits.connection_lifetime_ns,
 		.header_timeout_ns = tune->timeout_header_ms * HZ_NS_PER_MS,
 		.idle_timeout_ns = tune->timeout_idle_ms * HZ_NS_PER_MS,
 		.answer_timeout_ns = tune->timeout_answer_ms * HZ_NS_PER_MS,

@@ -137,7 +137,44 @@ static void reader_that_takes_nothing_is_reset(void)
 	bench_close(&b);
 }
 
-HZ_SUITE(h1_deadline, CASE(head_that_trickles_is_408_at_its_deadline),
+/* Spread over a fifth of the lifetime; the last answer says so, and who is silent is closed. */
+static void connection_ends_after_its_lifetime_give_or_take_a_tenth(void)
+{
+	unsigned least = 1000, most = 0;
+
+	for (unsigned seed = 1; seed <= 200; seed++) {
+		struct http_answer answer = { 0 };
+		struct hz_span out;
+		struct bench b;
+		unsigned s = 0;
+
+		b.rig = http_rig_open(4);
+		hz_rng_seed(&b.rig->env.rng, seed);
+		b.rig->limits.lifetime_ns = 100 * HZ_NS_PER_S;
+		http_rig_connect(b.rig, &b.fs, WINDOW_WIDE);
+		while (!b.fs.is_shutdown && s < 200) {
+			s++;
+			fake_stream_advance(&b.fs, HZ_NS_PER_S);
+			if (seed % 2 == 0 && !b.fs.is_shutdown)
+				feed(&b, "GET / HTTP/1.1\r\n" H END);
+			else if (s % 50 == 1)
+				feed(&b, "GET / HTTP/1.1\r\n" H END);
+		}
+		least = s < least ? s : least;
+		most = s > most ? s : most;
+		out = (struct hz_span){ b.fs.out, b.fs.out_len };
+		while (http_answer_next(&out, false, &answer))
+			CU_ASSERT(!answer.says_close || out.len == 0);
+		CU_ASSERT_EQUAL(http_rig_status(&b.fs, 0), 200);
+		bench_close(&b);
+	}
+	printf("# ended after %u to %u s\n", least, most);
+	CU_ASSERT(least >= 90 && least < 95);
+	CU_ASSERT(most > 105 && most <= 111);
+}
+
+HZ_SUITE(h1_deadline, CASE(connection_ends_after_its_lifetime_give_or_take_a_tenth),
+         CASE(head_that_trickles_is_408_at_its_deadline),
          CASE(second_head_has_a_deadline_of_its_own),
          CASE(silent_connection_is_closed_without_a_word),
          CASE(idle_connection_is_closed_after_idle_timeout),
