@@ -12,6 +12,7 @@ goal_part=90
 goal_rate=150000
 goal_tcp_cycles=200
 goal_p50_ns=2500
+goal_match_ns=60
 status=0
 results=perf/results
 stamp=$(date -u +%Y%m%dT%H%M%SZ)-$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
@@ -61,8 +62,24 @@ conns() {
 		/connections\/s/ { goal("connections/s:", $(NF - 1), ">=", rate) }' "$out"
 }
 
+# The router by itself: the goal is for the match, hosts and decoding come on top.
+router() {
+	local out=$results/$stamp-router.txt
+	echo "router: lookups by kind and number of routes"
+	if [ ! -x "$O/perf/bench_router" ]; then
+		echo "  skip: bench_router is not built"
+		return 0
+	fi
+	"$O/perf/bench_router" >"$out" 2>&1 || { tail -n 5 "$out"; return 1; }
+	sed 's/^/  /' "$out"
+	awk -v goal="$goal_match_ns" '/10000 routes two-param/ {
+		printf "  two parameters at 10000 routes, %.1f ns in the tree, goal <= %d: %s\n", $6, goal,
+			$6 <= goal ? "holds" : "missed" }' "$out"
+}
+
 inproc || status=1
 conns || status=1
+router || status=1
 if [ "$(id -u)" -ne 0 ]; then
 	echo "skip hz_vs_nginx: needs root for namespaces and XDP"
 else

@@ -5,6 +5,7 @@
 #include "fuzz_target.h"
 #include "http/h1_parse.h"
 #include "router/path.h"
+#include "router/path_text.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -100,7 +101,8 @@ static void path_check(struct hz_span path)
 	struct hz_span decoded;
 	struct hz_span encoded;
 	struct hz_span again;
-	uint32_t marks = 0;
+	struct hz_path_text text;
+	uint32_t marks = 0, special;
 	size_t want_len;
 	bool ok;
 
@@ -116,7 +118,8 @@ static void path_check(struct hz_span path)
 	FUZZ_HOLDS(hz_path_decode(encoded, &arena, &again, &marks) == 0);
 	FUZZ_HOLDS(span_is(again, decoded.data, decoded.len));
 	FUZZ_HOLDS(hz_path_merge(decoded, &arena, &again) == 0);
-	FUZZ_HOLDS(!hz_path_has_empty(again) && again.len <= decoded.len);
+	FUZZ_HOLDS(hz_path_text_set(&text, again, &arena, &special) == 0);
+	FUZZ_HOLDS((special & HZ_PATH_HAS_EMPTY) == 0 && again.len <= decoded.len);
 }
 
 /* Splits the target by the text of RFC 9112 3.2, of which the bytes are known to be right. */

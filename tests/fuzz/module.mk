@@ -17,7 +17,7 @@ FUZZ_TCP_RIG := tests/tcp/tcp_world.c tests/tcp/world_open.c tests/tcp/frame_ben
 FUZZ_SRCS_h1 = $(FUZZ_RIG) $(wildcard userspace/http/*.c) \
 	$(addprefix userspace/core/,clock.c pages.c pool.c rng.c source_table.c)
 FUZZ_SRCS_chunked = $(FUZZ_SRCS_h1)
-FUZZ_SRCS_uri = $(addprefix userspace/http/,h1_parse.c h1_target.c token.c) userspace/router/path.c
+FUZZ_SRCS_uri = $(addprefix userspace/http/,h1_parse.c h1_target.c token.c) $(addprefix userspace/router/,path.c path_text.c)
 FUZZ_SRCS_range = userspace/http/range.c
 FUZZ_SRCS_cond = $(addprefix userspace/http/,cond.c http_date.c req.c token.c)
 FUZZ_SRCS_site = $(wildcard userspace/config/*.c userspace/router/*.c) userspace/core/endpoint.c

@@ -424,10 +424,10 @@ static bool values_agree(const struct parts *pattern, const struct parts *path,
 			for (size_t b = 0; b < path->part[k].len; b++)
 				want[len++] = path->part[k].at[b] == 0 ? '/' : path->part[k].at[b];
 		}
-		if (n >= match->param_count || match->param[n].value.len != len ||
-		    memcmp(match->param[n].value.data, want, len) != 0 ||
-		    match->param[n].name.len != pattern->part[i].len - 1 ||
-		    memcmp(match->param[n].name.data, at + 1, pattern->part[i].len - 1) != 0)
+		if (n >= match->param_count || match->value[n].len != len ||
+		    memcmp(match->value[n].data, want, len) != 0 ||
+		    match->name[n].len != pattern->part[i].len - 1 ||
+		    memcmp(match->name[n].data, at + 1, pattern->part[i].len - 1) != 0)
 			return false;
 		n++;
 	}

@@ -96,8 +96,10 @@ static uint32_t text_hash(const struct text *text, uint32_t at)
 	uint64_t hash = text->len - at;
 
 	for (; at < text->len; at += WORD_BYTES) {
-		hash = (hash ^ load64(text->bytes + at)) * 0x9e3779b97f4a7c15u;
-		hash ^= hash >> 32;
+		unsigned __int128 product =
+			(unsigned __int128)(hash ^ load64(text->bytes + at)) * 0x9e3779b97f4a7c15u;
+
+		hash = (uint64_t)product ^ (uint64_t)(product >> 64);
 	}
 	return (uint32_t)hash;
 }

@@ -161,15 +161,6 @@ int hz_path_decode(struct hz_span path, struct hz_arena *arena, struct hz_span *
 	return err;
 }
 
-bool hz_path_has_empty(struct hz_span path)
-{
-	for (size_t i = 1; i < path.len; i++) {
-		if (path.data[i] == '/' && path.data[i - 1] == '/')
-			return true;
-	}
-	return false;
-}
-
 int hz_path_merge(struct hz_span path, struct hz_arena *arena, struct hz_span *out)
 {
 	uint8_t *text = hz_arena_get(arena, path.len);

@@ -4,7 +4,6 @@
 
 #include "core/arena.h"
 #include <hz/span.h>
-#include <stdbool.h>
 
 #define HZ_PATH_SLASH 0x00 /* stands for an escaped slash; no path can hold this byte otherwise */
 
@@ -19,9 +18,6 @@ enum hz_path_marks {
  * control byte, or ".." above the root; -ENOMEM. *marks: hz_path_marks. */
 int hz_path_decode(struct hz_span path, struct hz_arena *arena, struct hz_span *out,
                    uint32_t *marks);
-
-/* Whether a segment other than the last is empty: "//". */
-bool hz_path_has_empty(struct hz_span path);
 
 /* A decoded path with every run of slashes as one, in arena. 0 or -ENOMEM. */
 int hz_path_merge(struct hz_span path, struct hz_arena *arena, struct hz_span *out);

@@ -9,6 +9,7 @@
 
 #include "core/arena.h"
 #include "core/limits.h"
+#include "router/path_text.h"
 #include <hz/span.h>
 #include <stdbool.h>
 
@@ -29,17 +30,13 @@ struct hz_radix_conflict {
 	const char *why;
 };
 
-struct hz_radix_param {
-	struct hz_span name;  /* lives as long as the tree */
-	struct hz_span value; /* of the path given to lookup */
-};
-
 struct hz_radix_match {
 	uint32_t route;
 	uint32_t param_count;
 	uint32_t allow; /* on METHOD: mask of the methods that this path has */
 	uint8_t flags;
-	struct hz_radix_param param[HZ_LIMIT_route_params_max];
+	const struct hz_span *name; /* of parameters; live as long as the tree */
+	struct hz_span value[HZ_LIMIT_route_params_max]; /* of the path given to lookup */
 };
 
 /* Routes without the method or the form do not take part. */
@@ -58,9 +55,9 @@ int hz_radix_build(const struct hz_radix_route *routes, uint32_t count, uint32_t
                    struct hz_radix **out, struct hz_radix_conflict *conflict);
 void hz_radix_free(struct hz_radix *radix); /* accepts NULL */
 
-/* path is decoded by hz_path_decode. */
+/* path is of decoded text. out->value beyond those of the match may be written. */
 enum hz_radix_result hz_radix_lookup(const struct hz_radix *radix, const struct hz_radix_ask *ask,
-                                     struct hz_span path, struct hz_radix_match *out);
+                                     const struct hz_path_text *path, struct hz_radix_match *out);
 
 size_t hz_radix_bytes(const struct hz_radix *radix); /* of memory */
 

@@ -64,7 +64,7 @@ int hz_radix_pattern_parse(struct hz_span pattern, uint8_t *key, size_t *key_byt
 		while (at + 1 + segment.len < pattern.len && segment.data[segment.len] != '/')
 			segment.len++;
 		first = segment.len > 0 ? segment.data[0] : 0;
-		key[used++] = '/';
+		key[used++] = HZ_RADIX_KEY_SLASH;
 		if (first == ':' || first == '*') {
 			struct hz_span found = { segment.data + 1, segment.len - 1 };
 

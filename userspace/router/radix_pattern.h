@@ -4,7 +4,9 @@
 
 #include "router/radix.h"
 
-/* Stand for `:name` and `*name` in a key; patterns hold no control bytes. */
+/* Stand for '/', `:name` and `*name` in a key; patterns hold no control bytes. The slash is the lowest, so
+ * that keys with a segment in common sort side by side. */
+#define HZ_RADIX_KEY_SLASH 0x00
 #define HZ_RADIX_KEY_PARAM 0x01
 #define HZ_RADIX_KEY_WILD  0x02
 

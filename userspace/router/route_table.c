@@ -31,11 +31,12 @@ struct hz_route_table {
 	struct hz_radix *radix; /* owned; tree n is that of host n */
 	struct hz_host_map *hosts;
 	uint32_t forms; /* of all routes */
+	bool has_hosts;
 };
 
 /* One spelling. */
 struct form {
-	struct hz_span path;
+	struct hz_path_text text;
 	uint32_t bit; /* 0: no route accepts it, or the path has no such spelling */
 };
 #define FORMS_MAX 4u
@@ -44,48 +45,69 @@ struct search {
 	const struct hz_route_table *table;
 	const struct hz_route_ask *ask;
 	struct hz_route_match *out;
-	struct form form[FORMS_MAX];
 	uint32_t form_count; /* known so far */
 	uint32_t marks;
 	uint32_t allow;
+	struct form form[FORMS_MAX];
 };
+
+static int form_set(struct search *s, struct form *form, const uint8_t *path, size_t len,
+                    uint32_t bit)
+{
+	uint32_t special;
+
+	form->bit = bit;
+	return hz_path_text_set(&form->text, (struct hz_span){ path, len }, s->ask->arena,
+	                        &special);
+}
 
 /* The path with a slash more or less at its end. "/" and a path that ends with "//" have no such form, nor
  * has one that begins with "//": a redirect there would name an authority (RFC 3986 4.2), not a path. */
 static int other_form(struct search *s, const struct form *form, struct form *out)
 {
 	uint32_t bit = form->bit << FORM_OTHER_SHIFT & s->table->forms;
-	struct hz_span path = form->path;
+	const uint8_t *path = form->text.path;
+	uint32_t len = form->text.view.len;
 	uint8_t *text;
 
-	*out = (struct form){ 0 };
-	if (bit == 0 || path.len < 2 || path.data[1] == '/' ||
-	    (path.data[path.len - 1] == '/' && path.data[path.len - 2] == '/'))
+	out->bit = 0;
+	if (bit == 0 || len < 2 || path[1] == '/' || (path[len - 1] == '/' && path[len - 2] == '/'))
 		return 0;
-	if (path.data[path.len - 1] == '/') {
-		*out = (struct form){ { path.data, path.len - 1 }, bit };
-		return 0;
-	}
-	text = hz_arena_get(s->ask->arena, path.len + 1);
+	if (path[len - 1] == '/')
+		return form_set(s, out, path, len - 1, bit);
+	text = hz_arena_get(s->ask->arena, len + 1u);
 	if (text == NULL)
 		return -ENOMEM;
-	memcpy(text, path.data, path.len);
-	text[path.len] = '/';
-	*out = (struct form){ { text, path.len + 1 }, bit };
-	return 0;
+	memcpy(text, path, len);
+	text[len] = '/';
+	return form_set(s, out, text, len + 1u, bit);
 }
 
 /* Forms 1..3: merged, and form 0 and that one with the other end. */
 static int form_make(struct search *s, uint32_t index)
 {
+	const struct hz_path_text *sent = &s->form[0].text;
 	struct form *form = &s->form[index];
+	struct hz_span merged;
 
 	s->form_count = index + 1;
 	if (index > 1)
 		return other_form(s, &s->form[index - 2], form);
-	*form = (struct form){ .bit = s->form[0].bit == FORM_EMPTY ? FORM_MERGED & s->table->forms
-		                                                   : 0 };
-	return form->bit == 0 ? 0 : hz_path_merge(s->form[0].path, s->ask->arena, &form->path);
+	form->bit = 0;
+	if (s->form[0].bit != FORM_EMPTY)
+		return 0;
+	if (hz_path_merge((struct hz_span){ sent->path, sent->view.len }, s->ask->arena, &merged) !=
+	    0)
+		return -ENOMEM;
+	return form_set(s, form, merged.data, merged.len, FORM_MERGED);
+}
+
+static enum hz_route_result location_set(struct search *s, const struct hz_path_text *text)
+{
+	const struct hz_span path = { text->path, text->view.len };
+
+	return hz_path_encode(path, s->ask->arena, &s->out->location) == 0 ? HZ_ROUTE_REDIRECT
+	                                                                   : HZ_ROUTE_NO_ROOM;
 }
 
 /* The route is known: does it take the path as it was spelled? */
@@ -100,67 +122,108 @@ static enum hz_route_result route_take(struct search *s, const struct form *form
 		struct hz_span last = { NULL, 0 };
 
 		if ((flags & FLAG_NO_SLASH_IN_LAST) != 0)
-			last = match->param[match->param_count - 1].value;
+			last = match->value[match->param_count - 1];
 		if ((flags & FLAG_NO_SLASH) != 0 ||
 		    (last.len > 0 && memchr(last.data, HZ_PATH_SLASH, last.len) != NULL))
 			return HZ_ROUTE_BAD;
 	}
 	if ((form->bit & FORM_ALL) == 0 && (flags & FLAG_REDIRECT) != 0)
-		return hz_path_encode(form->path, s->ask->arena, &s->out->location) == 0
-		               ? HZ_ROUTE_REDIRECT
-		               : HZ_ROUTE_NO_ROOM;
+		return location_set(s, &form->text);
 	for (uint32_t i = 0; (s->marks & HZ_PATH_HAS_SLASH) != 0 && i < match->param_count; i++) {
-		if (hz_path_param(match->param[i].value, s->ask->arena, &match->param[i].value) !=
-		    0)
+		if (hz_path_param(match->value[i], s->ask->arena, &match->value[i]) != 0)
 			return HZ_ROUTE_NO_ROOM;
 	}
 	return HZ_ROUTE_FOUND;
 }
 
-/* All spellings among the routes of one host. NOT_FOUND: the next host's turn. */
-static enum hz_route_result host_find(struct search *s, uint32_t host)
+/* The next spelling that some route accepts: *index is moved to it, FORMS_MAX when there is none. 0 or
+ * -ENOMEM. */
+static int form_next(struct search *s, uint32_t *index)
 {
-	struct hz_radix_ask ask = { .tree = host, .method = s->ask->method };
+	do {
+		++*index;
+		if (*index >= s->form_count && *index < FORMS_MAX && form_make(s, *index) != 0)
+			return -ENOMEM;
+	} while (*index < FORMS_MAX && s->form[*index].bit == 0);
+	return 0;
+}
 
-	for (uint32_t i = 0; i < FORMS_MAX; i++) {
-		const struct form *form = &s->form[i];
-		enum hz_radix_result result;
+/* The first spelling at the first host was looked up, with this result: what it means, or what the others
+ * give, host by host. */
+static __attribute__((noinline)) enum hz_route_result
+search_on(struct search *s, struct hz_radix_ask *ask, enum hz_radix_result result)
+{
+	const struct hz_radix *radix = s->table->radix;
+	uint32_t index = 0;
 
-		if (i >= s->form_count && form_make(s, i) != 0)
-			return HZ_ROUTE_NO_ROOM;
-		if (form->bit == 0)
-			continue;
-		ask.form = form->bit;
-		result = hz_radix_lookup(s->table->radix, &ask, form->path, &s->out->radix);
-		if (result == HZ_RADIX_FOUND)
-			return route_take(s, form);
+	while (result != HZ_RADIX_FOUND) {
 		s->allow |= s->out->radix.allow;
+		if (form_next(s, &index) != 0)
+			return HZ_ROUTE_NO_ROOM;
+		if (index == FORMS_MAX && ask->tree == 0) {
+			s->out->radix.allow = s->allow;
+			return s->allow != 0 ? HZ_ROUTE_METHOD : HZ_ROUTE_NOT_FOUND;
+		}
+		if (index == FORMS_MAX) {
+			ask->tree = hz_host_map_next(s->table->hosts, ask->tree);
+			index = 0;
+		}
+		ask->form = s->form[index].bit;
+		result = hz_radix_lookup(radix, ask, &s->form[index].text, &s->out->radix);
 	}
-	return HZ_ROUTE_NOT_FOUND;
+	return route_take(s, &s->form[index]);
+}
+
+/* The first form: the path as sent where it is plain, as most are; else decoded. */
+static int sent_set(struct search *s)
+{
+	const struct hz_route_ask *ask = s->ask;
+	struct hz_span path = ask->path;
+	uint32_t special;
+	int err;
+
+	s->marks = 0;
+	/* "*" is the target of OPTIONS for the server as a whole (RFC 9112 3.2.4). */
+	if (path.len == 0 || (path.data[0] != '/' && !(path.len == 1 && path.data[0] == '*')))
+		return -EINVAL;
+	err = hz_path_text_set(&s->form[0].text, path, ask->arena, &special);
+	if (err != 0 || (special & HZ_PATH_HAS_CONTROL) != 0)
+		return err != 0 ? err : -EINVAL;
+	if (HZ_UNLIKELY((special & (HZ_PATH_HAS_PERCENT | HZ_PATH_HAS_DOT)) != 0)) {
+		err = hz_path_decode(path, ask->arena, &path, &s->marks);
+		if (err == 0)
+			err = hz_path_text_set(&s->form[0].text, path, ask->arena, &special);
+	}
+	/* Where nobody merges, a path with "//" is like any other. */
+	s->form[0].bit = (s->table->forms & FORM_MERGED) != 0 && (special & HZ_PATH_HAS_EMPTY) != 0
+	                         ? FORM_EMPTY
+	                         : FORM_PLAIN;
+	s->form_count = 1;
+	return err;
 }
 
 enum hz_route_result hz_route_table_find(const struct hz_route_table *table,
                                          const struct hz_route_ask *ask, struct hz_route_match *out)
 {
-	uint32_t host = hz_host_map_find(table->hosts, ask->host);
-	struct search s = { .table = table, .ask = ask, .out = out, .form_count = 1 };
-	enum hz_route_result result;
-	int err = hz_path_decode(ask->path, ask->arena, &s.form[0].path, &s.marks);
+	struct search s; /* field by field: most of it is not needed most of the time */
+	struct hz_radix_ask in_tree = { .tree = 0, .method = ask->method };
+	enum hz_radix_result result;
+	int err;
 
+	s.table = table;
+	s.ask = ask;
+	s.out = out;
+	s.allow = 0;
+	err = sent_set(&s);
 	if (err != 0)
 		return err == -ENOMEM ? HZ_ROUTE_NO_ROOM : HZ_ROUTE_BAD;
-	/* Where nobody merges, a path with "//" is like any other. */
-	s.form[0].bit = (table->forms & FORM_MERGED) != 0 && hz_path_has_empty(s.form[0].path)
-	                        ? FORM_EMPTY
-	                        : FORM_PLAIN;
-	for (;;) {
-		result = host_find(&s, host);
-		if (result != HZ_ROUTE_NOT_FOUND || host == 0)
-			break;
-		host = hz_host_map_next(table->hosts, host);
-	}
-	out->radix.allow = s.allow;
-	return result == HZ_ROUTE_NOT_FOUND && s.allow != 0 ? HZ_ROUTE_METHOD : result;
+	if (table->has_hosts)
+		in_tree.tree = hz_host_map_find(table->hosts, ask->host);
+	in_tree.form = s.form[0].bit;
+	result = hz_radix_lookup(table->radix, &in_tree, &s.form[0].text, &out->radix);
+	if (HZ_LIKELY(result == HZ_RADIX_FOUND && s.marks == 0))
+		return HZ_ROUTE_FOUND; /* as it was sent: no policy has a say */
+	return search_on(&s, &in_tree, result);
 }
 
 static bool has_wildcard(struct hz_span pattern)
@@ -221,6 +284,7 @@ static int claims_fill(struct hz_route_table *table, const struct hz_route_conf 
 			}
 			claims->tree_count = HZ_MAX(claims->tree_count, claim.tree + 1);
 			claims->all[claims->count++] = claim;
+			table->has_hosts = true;
 		}
 	}
 	hz_host_map_finish(table->hosts);

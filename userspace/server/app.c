@@ -47,8 +47,7 @@ static const struct hz_http_limits *app_limits(const void *pinned)
 static void params_set(struct hz_http_req *req, const struct hz_radix_match *match)
 {
 	for (uint32_t i = 0; i < match->param_count; i++)
-		req->param[i] =
-			(struct hz_http_param){ match->param[i].name, match->param[i].value };
+		req->param[i] = (struct hz_http_param){ match->name[i], match->value[i] };
 	req->param_count = (uint16_t)match->param_count;
 }
 

@@ -53,8 +53,12 @@ static enum hz_radix_result lookup(const struct hz_radix *radix, uint32_t method
                                    struct hz_span path, struct hz_radix_match *match)
 {
 	const struct hz_radix_ask ask = { .method = method, .form = 1 };
+	struct hz_arena arena = { 0 };
+	struct hz_path_text text;
+	uint32_t special;
 
-	return hz_radix_lookup(radix, &ask, path, match);
+	CU_ASSERT_EQUAL_FATAL(hz_path_text_set(&text, path, &arena, &special), 0);
+	return hz_radix_lookup(radix, &ask, &text, match);
 }
 
 static const struct hz_radix_route table[] = {
@@ -121,7 +125,7 @@ static void lookup_of_table_is_as_listed(void)
 			CU_ASSERT_EQUAL(match.allow, lookups[i].route_or_allow);
 		if (result == HZ_RADIX_FOUND && lookups[i].first_value != NULL)
 			CU_ASSERT(match.param_count > 0 &&
-			          span_is(match.param[0].value, lookups[i].first_value));
+			          span_is(match.value[0], lookups[i].first_value));
 		if (result == HZ_RADIX_FOUND && lookups[i].first_value == NULL)
 			CU_ASSERT_EQUAL(match.param_count, 0);
 	}
@@ -134,12 +138,12 @@ static void names_of_one_path_differ_by_method(void)
 	struct hz_radix_match match;
 
 	CU_ASSERT_EQUAL(lookup(radix, POST, span("/user/x"), &match), HZ_RADIX_FOUND);
-	CU_ASSERT(span_is(match.param[0].name, "id"));
+	CU_ASSERT(span_is(match.name[0], "id"));
 	CU_ASSERT_EQUAL(lookup(radix, DELETE, span("/user/x"), &match), HZ_RADIX_FOUND);
-	CU_ASSERT(span_is(match.param[0].name, "name"));
+	CU_ASSERT(span_is(match.name[0], "name"));
 	CU_ASSERT_EQUAL(lookup(radix, GET, span("/user/x/post/y"), &match), HZ_RADIX_FOUND);
 	CU_ASSERT_EQUAL(match.param_count, 2);
-	CU_ASSERT(span_is(match.param[1].name, "slug") && span_is(match.param[1].value, "y"));
+	CU_ASSERT(span_is(match.name[1], "slug") && span_is(match.value[1], "y"));
 	hz_radix_free(radix);
 }
 
@@ -166,7 +170,7 @@ static void escaped_slash_stays_in_its_segment(void)
 	CU_ASSERT_EQUAL(hz_path_decode(span("/user/a%2Fb"), &arena, &path, &marks), 0);
 	CU_ASSERT_EQUAL(lookup(radix, GET, path, &match), HZ_RADIX_FOUND);
 	CU_ASSERT_EQUAL(match.route, 2);
-	CU_ASSERT_EQUAL(hz_path_param(match.param[0].value, &arena, &value), 0);
+	CU_ASSERT_EQUAL(hz_path_param(match.value[0], &arena, &value), 0);
 	CU_ASSERT(span_is(value, "a/b"));
 	CU_ASSERT_EQUAL(hz_path_decode(span("/user%2Fnew"), &arena, &path, &marks), 0);
 	CU_ASSERT_EQUAL(lookup(radix, GET, path, &match), HZ_RADIX_NOT_FOUND);
@@ -362,6 +366,96 @@ static void ten_thousand_routes_find_themselves(void)
 	free(path);
 }
 
+/* "/s" n times, and what follows. */
+static char *deep_text(unsigned n, const char *rest)
+{
+	char *text = malloc(2 * n + strlen(rest) + 1);
+
+	for (unsigned i = 0; i < n; i++)
+		memcpy(text + 2 * i, "/s", 2);
+	memcpy(text + 2 * n, rest, strlen(rest) + 1);
+	return text;
+}
+
+/* Static runs beyond what is hashed at once, each a prefix of the next, with and without a parameter. */
+static void deep_prefixes_find_themselves(void)
+{
+	enum { DEPTH = 150, COUNT = 3 * DEPTH };
+	static const char *const rests[] = { "", "/:x", "/:x/t" }, *const paths[] = { "", "/v",
+		                                                                      "/v/t" };
+	struct hz_radix_route *routes = calloc(COUNT, sizeof(*routes));
+	char *pattern[COUNT], *path;
+	struct hz_radix_match match;
+	struct hz_radix_conflict conflict;
+	struct hz_radix *radix = NULL;
+	unsigned wrong = 0;
+
+	for (unsigned i = 0; i < COUNT; i++) {
+		pattern[i] = deep_text(1 + i / 3, rests[i % 3]);
+		routes[i] = (struct hz_radix_route)ROUTE(span(pattern[i]), GET);
+	}
+	/* Every prefix with a parameter is one more way. */
+	CU_ASSERT_EQUAL(hz_radix_build(routes, COUNT, 1, &radix, &conflict), -EINVAL);
+	radix = build(routes, 3 * 120);
+	for (unsigned i = 0; i < 3 * 120; i++) {
+		path = deep_text(1 + i / 3, paths[i % 3]);
+		if (lookup(radix, GET, span(path), &match) != HZ_RADIX_FOUND || match.route != i)
+			wrong++;
+		free(path);
+	}
+	path = deep_text(120, "/v/t/u");
+	CU_ASSERT_EQUAL(lookup(radix, GET, span(path), &match), HZ_RADIX_NOT_FOUND);
+	free(path);
+	path = deep_text(60, "/v/u");
+	CU_ASSERT_EQUAL(lookup(radix, GET, span(path), &match), HZ_RADIX_NOT_FOUND);
+	free(path);
+	CU_ASSERT_EQUAL(wrong, 0);
+	hz_radix_free(radix);
+	for (unsigned i = 0; i < COUNT; i++)
+		free(pattern[i]);
+	free(routes);
+}
+
+/* Labels of more than one chunk, up to the longest pattern. */
+static void long_segments_find_themselves(void)
+{
+	static const unsigned lengths[] = { 1,   6,   7,   8,   9,   125, 126, 127, 128,
+		                            129, 253, 254, 255, 256, 381, 382, 8000 };
+	enum { COUNT = 2 * HZ_ARRAY_LEN(lengths) };
+	struct hz_radix_route routes[COUNT];
+	char *text[COUNT];
+	uint8_t memory[2048];
+	struct hz_radix_match match;
+	struct hz_radix *radix;
+
+	for (unsigned i = 0; i < COUNT; i++) {
+		unsigned bytes = lengths[i / 2];
+
+		text[i] = malloc(bytes + 32);
+		snprintf(text[i], bytes + 32, "/%0*u%s", (int)bytes, i % 2, i % 2 ? "/:x/end" : "");
+		routes[i] = (struct hz_radix_route)ROUTE(span(text[i]), GET);
+	}
+	radix = build(routes, COUNT);
+	for (unsigned i = 0; i < COUNT; i++) {
+		const struct hz_radix_ask ask = { .method = GET, .form = 1 };
+		struct hz_path_text path;
+		struct hz_arena arena;
+		uint32_t special;
+
+		hz_arena_init(&arena, memory, sizeof(memory));
+		CU_ASSERT_EQUAL_FATAL(hz_path_text_set(&path, span(text[i]), &arena, &special), 0);
+		CU_ASSERT_EQUAL(hz_radix_lookup(radix, &ask, &path, &match), HZ_RADIX_FOUND);
+		CU_ASSERT_EQUAL(match.route, i);
+		text[i][1 + lengths[i / 2] / 2] ^= 1; /* one byte of it is another */
+		hz_arena_reset(&arena);
+		CU_ASSERT_EQUAL_FATAL(hz_path_text_set(&path, span(text[i]), &arena, &special), 0);
+		CU_ASSERT_EQUAL(hz_radix_lookup(radix, &ask, &path, &match), HZ_RADIX_NOT_FOUND);
+	}
+	hz_radix_free(radix);
+	for (unsigned i = 0; i < COUNT; i++)
+		free(text[i]);
+}
+
 static void node_with_most_children_finds_each(void)
 {
 	char pattern[256][3];
@@ -391,4 +485,5 @@ HZ_SUITE(radix, CASE(lookup_of_table_is_as_listed), CASE(names_of_one_path_diffe
          CASE(tree_without_routes_finds_nothing), CASE(escaped_slash_stays_in_its_segment),
          CASE(conflict_names_both_routes), CASE(pattern_out_of_grammar_is_refused),
          CASE(overlap_beyond_the_limit_is_refused), CASE(ten_thousand_routes_find_themselves),
+         CASE(deep_prefixes_find_themselves), CASE(long_segments_find_themselves),
          CASE(node_with_most_children_finds_each));
