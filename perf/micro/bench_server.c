@@ -1,6 +1,7 @@
 #include "bench_server.h"
 
 #include "core/rcu.h"
+#include "middleware/rate_table.h"
 #include "worker/eal_log.h"
 #include "worker/launch.h"
 #include <errno.h>
@@ -52,6 +53,12 @@ static int app_open(struct bench_server *server, const struct bench_server_conf 
 	hz_app_publish(&server->app, server->snapshot);
 	if (hz_http_worker_open(&http, &server->http) != 0)
 		return bench_fail("http", NULL);
+	if (hz_rate_table_open(HZ_LIMIT_rate_sets, &server->rate) != 0)
+		return bench_fail("rate table", NULL);
+	server->app.worker[0] = (struct hz_mw_worker){ .env = &server->env,
+		                                       .http = server->http,
+		                                       .slot = &server->slot,
+		                                       .rate = server->rate };
 	return 0;
 }
 
@@ -148,6 +155,8 @@ void bench_server_close(struct bench_server *server)
 	hz_worker_close(&server->loop);
 	hz_http_worker_close(server->http);
 	hz_snapshot_free(server->snapshot);
+	hz_rate_table_close(server->rate);
+	server->rate = NULL;
 	server->http = NULL;
 	server->snapshot = NULL;
 }

@@ -8,20 +8,6 @@
 #define NAME_MAX   64u
 #define VALUE_MAX  1024u
 
-/* RFC 9110 5.6.2 */
-static bool is_token(struct hz_span text)
-{
-	for (size_t i = 0; i < text.len; i++) {
-		uint8_t c = text.data[i];
-		bool is_alnum =
-			(c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-
-		if (!is_alnum && (c == '\0' || strchr("!#$%&'*+-.^_`|~", c) == NULL))
-			return false;
-	}
-	return text.len > 0;
-}
-
 static bool equals_nocase(struct hz_span text, const char *name)
 {
 	return strlen(name) == text.len &&
@@ -48,7 +34,7 @@ static bool field_read(struct hz_site_reader *r, const struct hz_yaml_node *key,
 {
 	struct hz_span value;
 
-	if (!is_token(key->text) || key->text.len > NAME_MAX) {
+	if (!hz_site_mw_is_token(key->text) || key->text.len > NAME_MAX) {
 		hz_site_read_fail(r, key, "'%.*s' is no name of a field", HZ_SITE_WORD(key->text));
 		return false;
 	}

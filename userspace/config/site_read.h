@@ -12,6 +12,7 @@ struct hz_site_reader {
 	struct hz_site *site;
 	struct hz_site_errors *errors;
 	uint32_t fail_count; /* of errors, those included that errors has no room for */
+	const char *scope;   /* the name of the route that is being read; else NULL */
 	int err;
 };
 
@@ -54,6 +55,15 @@ bool hz_site_read_size(struct hz_site_reader *r, const struct hz_yaml_node *key,
 /* A time with its unit ("50ms", "1s", "5m"). */
 bool hz_site_read_time(struct hz_site_reader *r, const struct hz_yaml_node *key, uint64_t least_ns,
                        uint64_t most_ns, uint64_t *out_ns);
+
+/* A share of a whole ("10%"), and requests per time ("2000/s", "10/m", "1/h"). */
+bool hz_site_read_percent(struct hz_site_reader *r, const struct hz_yaml_node *key, uint64_t least,
+                          uint64_t most, uint64_t *out);
+bool hz_site_read_rate(struct hz_site_reader *r, const struct hz_yaml_node *key,
+                       uint64_t most_per_hour, uint64_t *out_per_hour);
+
+/* true or false. */
+bool hz_site_read_bool(struct hz_site_reader *r, const struct hz_yaml_node *key, bool *out);
 
 /* Copies text into the site. */
 bool hz_site_read_copy(struct hz_site_reader *r, struct hz_span text, struct hz_span *out);

@@ -127,12 +127,14 @@ static void route_read(struct hz_site_reader *r, const struct hz_yaml_node *item
 	} else {
 		snprintf(rr.where, sizeof(rr.where), "an entry of 'routes'");
 	}
+	r->scope = route->name;
 	/* A misspelt handler is one error, not two. */
 	if (hz_site_read_map(r, item, rr.where, route_keys, HZ_ARRAY_LEN(route_keys), &rr) &&
 	    rr.handler == NULL)
 		hz_site_read_fail(r, item, "%s needs a handler: respond, bytes or echo", rr.where);
 	else if (route->paths.duplicate_slashes == HZ_SITE_SLASHES_MERGE)
 		merged_check(r, item, &rr);
+	r->scope = NULL;
 	hz_site_mw_inherit(&route->mw, &r->site->defaults);
 }
 

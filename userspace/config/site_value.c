@@ -30,8 +30,16 @@ static const struct unit time_units[] = {
 	{ "m", 60 * HZ_NS_PER_S }, { "h", 3600 * HZ_NS_PER_S },
 };
 
+static const struct unit percent_units[] = { { "%", 1 } };
+
+static const struct unit rate_units[] = { { "/h", 1 }, { "/m", 60 }, { "/s", 3600 } };
+
 static const struct measure sizes = { "size", "64KiB", size_units, HZ_ARRAY_LEN(size_units) };
 static const struct measure times = { "time", "50ms", time_units, HZ_ARRAY_LEN(time_units) };
+
+static const struct measure percents = { "share", "10%", percent_units,
+	                                 HZ_ARRAY_LEN(percent_units) };
+static const struct measure rates = { "rate", "2000/s", rate_units, HZ_ARRAY_LEN(rate_units) };
 
 static bool scalar_check(struct hz_site_reader *r, const struct hz_yaml_node *key)
 {
@@ -210,4 +218,35 @@ bool hz_site_read_time(struct hz_site_reader *r, const struct hz_yaml_node *key,
                        uint64_t most_ns, uint64_t *out_ns)
 {
 	return measure_read(r, key, &times, least_ns, most_ns, out_ns);
+}
+
+bool hz_site_read_percent(struct hz_site_reader *r, const struct hz_yaml_node *key, uint64_t least,
+                          uint64_t most, uint64_t *out)
+{
+	return measure_read(r, key, &percents, least, most, out);
+}
+
+bool hz_site_read_rate(struct hz_site_reader *r, const struct hz_yaml_node *key,
+                       uint64_t most_per_hour, uint64_t *out_per_hour)
+{
+	return measure_read(r, key, &rates, 1, most_per_hour, out_per_hour);
+}
+
+bool hz_site_read_bool(struct hz_site_reader *r, const struct hz_yaml_node *key, bool *out)
+{
+	const struct hz_span text = key->value->text;
+
+	if (!scalar_check(r, key))
+		return false;
+	if (text.len == 4 && memcmp(text.data, "true", 4) == 0) {
+		*out = true;
+		return true;
+	}
+	if (text.len == 5 && memcmp(text.data, "false", 5) == 0) {
+		*out = false;
+		return true;
+	}
+	hz_site_read_fail(r, key->value, "'%.*s' must be true or false, not '%.*s'",
+	                  HZ_SITE_WORD(key->text), HZ_SITE_WORD(text));
+	return false;
 }

@@ -4,7 +4,7 @@
 #define HZ_MW_CONF_H
 
 #include "core/base.h"
-#include <hz/span.h>
+#include <hz/hz.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -26,6 +26,52 @@ struct hz_mw_headers_conf {
 
 struct hz_mw_timeout_conf {
 	uint64_t ns;
+};
+
+struct hz_mw_trace_conf {
+	bool accepts; /* ids that the client sends are gone on with */
+};
+
+/* Of one family: IPv4 is mapped, but bits count within the family. */
+struct hz_mw_prefix {
+	struct hz_addr addr; /* zero beyond bits */
+	uint8_t bits;
+	bool is_allowed;
+};
+
+struct hz_mw_access_conf {
+	uint32_t count; /* no prefix twice */
+	const struct hz_mw_prefix *prefix;
+	bool allows_rest; /* who is in none of them */
+};
+
+struct hz_mw_cors_conf {
+	bool is_any; /* "*" instead of a list */
+	bool has_credentials;
+	uint32_t origin_count;
+	const struct hz_span *origin;
+	struct hz_span methods, headers, expose; /* as in the fields; empty: no field */
+	uint32_t max_age_s;                      /* 0: no field */
+};
+
+struct hz_mw_rate_conf {
+	enum hz_mw_rate_per { HZ_RATE_CLIENT, HZ_RATE_ROUTE, HZ_RATE_HEADER } per;
+	struct hz_span header; /* lower case */
+	struct hz_span
+		scope; /* the route's name, or "defaults": who shares it shares the buckets */
+	uint64_t per_hour;
+	uint32_t burst;
+	bool is_announced; /* RateLimit fields on every answer, not on 429 alone */
+};
+
+/* What a worker counts in a window of requests to the handler, and does about it. */
+struct hz_mw_breaker_conf {
+	uint32_t failures_percent; /* 1..100: opens at this share of 5xx and late answers */
+	uint32_t requests_least;   /* in the window, before it may open */
+	uint32_t probes;           /* let through after open_ns; all must succeed */
+	uint64_t late_ns;          /* 0: no answer is late */
+	uint64_t window_ns;
+	uint64_t open_ns;
 };
 
 /* What a route, or the site's defaults, configure; NULL: nothing. */

@@ -61,7 +61,7 @@ void hz_chain_free(struct hz_chain *chain)
 		if (mw->ops->free != NULL)
 			mw->ops->free(mw->conf);
 	}
-	chain->count = 0;
+	*chain = (struct hz_chain){ 0 };
 }
 
 int hz_chain_build(const struct hz_mw_set *set, struct hz_chain *out, const char **which)
@@ -74,6 +74,7 @@ int hz_chain_build(const struct hz_mw_set *set, struct hz_chain *out, const char
 		*which = #name;                                                                    \
 		err = hz_mw_##name##_build(set->name, &out->link[out->count]);                     \
 		out->count += err == 0;                                                            \
+		out->kinds |= 1u << HZ_MW_##name;                                                  \
 	}
 #include "core/mw.def"
 #undef HZ_MW

@@ -21,6 +21,19 @@ struct hz_mw_worker {
 	struct hz_env *env;
 	struct hz_http_worker *http;
 	struct hz_jobs *jobs; /* of all workers; jobs of this one name env->worker_index */
+	const struct hz_slot *slot;
+	struct hz_rate_table *rate; /* one for all workers: rate_table.h */
+};
+
+/* W3C trace context of a request; all empty where `trace` is not configured. */
+struct hz_mw_trace {
+	struct hz_span request_id;
+	struct hz_span trace_id;  /* 32 hexadecimal digits */
+	struct hz_span span_id;   /* 16: ours */
+	struct hz_span parent_id; /* 16: the caller's; empty: the trace begins here */
+	struct hz_span state;     /* tracestate that goes on with it */
+	struct hz_span lines;     /* all of it, as fields of the answer */
+	bool is_sampled;
 };
 
 /* A request on its way through a chain; req->app points to it. In the request's arena. Spans in it point into the
@@ -32,6 +45,10 @@ struct hz_mw_call {
 	struct hz_http_resp *resp;
 	uint32_t entered; /* links whose `before` was called */
 	bool is_waiting;  /* the last of them said WAIT */
+	struct hz_mw_trace trace;
+	uint32_t rate_left;   /* of `rate`: requests the client may send now */
+	uint32_t rate_wait_s; /* not 0: refused, for so long */
+	uint32_t breaker; /* of `breaker`: in which of its phases this request counts; 0: in none */
 };
 
 struct hz_mw_ops {
@@ -51,6 +68,7 @@ struct hz_mw {
 
 struct hz_chain {
 	uint32_t count;
+	uint32_t kinds; /* bit per enum hz_mw_kind that is in it */
 	struct hz_mw link[HZ_MW_COUNT];
 };
 

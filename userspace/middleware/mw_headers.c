@@ -1,8 +1,8 @@
 /* `headers`: fields added to every answer, as lines built at load. */
 #include "middleware/chain.h"
+#include "middleware/mw_text.h"
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 struct headers {
 	struct hz_span lines;
@@ -22,13 +22,6 @@ static const struct hz_mw_ops headers_ops = {
 	.free = free,
 };
 
-static uint8_t *put(uint8_t *out, struct hz_span text)
-{
-	if (text.len > 0)
-		memcpy(out, text.data, text.len);
-	return out + text.len;
-}
-
 int hz_mw_headers_build(const struct hz_mw_headers_conf *conf, struct hz_mw *out)
 {
 	struct headers *headers;
@@ -42,10 +35,10 @@ int hz_mw_headers_build(const struct hz_mw_headers_conf *conf, struct hz_mw *out
 		return -ENOMEM;
 	at = headers->text;
 	for (uint32_t i = 0; i < conf->count; i++) {
-		at = put(at, conf->field[i].name);
-		at = put(at, HZ_SPAN_LITERAL(": "));
-		at = put(at, conf->field[i].value);
-		at = put(at, HZ_SPAN_LITERAL("\r\n"));
+		at = hz_mw_put(at, conf->field[i].name);
+		at = hz_mw_put(at, HZ_SPAN_LITERAL(": "));
+		at = hz_mw_put(at, conf->field[i].value);
+		at = hz_mw_put(at, HZ_SPAN_LITERAL("\r\n"));
 	}
 	headers->lines = (struct hz_span){ headers->text, bytes };
 	*out = (struct hz_mw){ .ops = &headers_ops, .conf = headers };

@@ -1,6 +1,7 @@
 /* The application under http: one request's way from the published snapshot to its handler. Runs on the
  * workers; takes no lock and allocates only from the request's arena. */
 #include "core/rcu.h"
+#include "core/span_ops.h"
 #include "handlers/answer.h"
 #include "handlers/answer_redirect.h"
 #include "server/snapshot.h"
@@ -116,12 +117,54 @@ static enum hz_http_next answered(struct hz_http_req *req)
 	return HZ_HTTP_ANSWER;
 }
 
+/* The method that a preflight asks about, as a bit; 0: req is none (Fetch 4.8). */
+static uint32_t preflight_method(const struct hz_http_req *req)
+{
+	const struct hz_http_header *field = NULL;
+
+	if (req->method == HZ_HTTP_OPTIONS)
+		field = hz_http_req_header(req, HZ_SPAN_LITERAL("access-control-request-method"));
+	for (unsigned i = 0; field != NULL && i < HZ_HTTP_METHOD_COUNT; i++) {
+		if (hz_span_equals(field->value, hz_http_method_names[i]))
+			return HZ_METHOD_BIT(i);
+	}
+	return 0;
+}
+
+/* Of a preflight where OPTIONS has no route: that of the route it asks about, if pages of other origins are that
+ * route's business. */
+static const struct hz_chain *preflight_chain(const struct hz_snapshot *snapshot,
+                                              const struct hz_http_req *req)
+{
+	const struct hz_route_ask ask = {
+		.method = preflight_method(req),
+		.host = req->host,
+		.path = req->path,
+		.arena = req->arena,
+	};
+	const struct hz_chain *chain;
+	struct hz_route_match match;
+
+	if (ask.method == 0 || is_for_server(req) ||
+	    hz_route_table_find(snapshot->table, &ask, &match) != HZ_ROUTE_FOUND)
+		return &snapshot->chain;
+	chain = &snapshot->routes[match.radix.route].chain;
+	return (chain->kinds & 1u << HZ_MW_cors) != 0 ? chain : &snapshot->chain;
+}
+
+static const struct hz_chain *chain_of(const struct hz_snapshot *snapshot,
+                                       const struct hz_http_req *req)
+{
+	if (HZ_LIKELY(req->route_index >= 0))
+		return &snapshot->routes[req->route_index].chain;
+	return req->method == HZ_HTTP_OPTIONS ? preflight_chain(snapshot, req) : &snapshot->chain;
+}
+
 /* The route's middleware; NEXT where it has none. */
 static enum hz_mw_verdict chain_run(const struct hz_snapshot *snapshot, struct hz_http_req *req,
                                     struct hz_http_resp *resp)
 {
-	const struct hz_chain *chain =
-		req->route_index < 0 ? &snapshot->chain : &snapshot->routes[req->route_index].chain;
+	const struct hz_chain *chain = chain_of(snapshot, req);
 
 	if (HZ_LIKELY(chain->count == 0))
 		return HZ_MW_NEXT;

@@ -1,4 +1,5 @@
 #include "server/seats.h"
+#include "middleware/rate_table.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,6 +74,8 @@ static int seat_open(struct hz_seats *seats, uint32_t index, const struct hz_sea
 		.env = &seat->env,
 		.http = seat->http,
 		.jobs = conf->app->jobs,
+		.slot = &seat->slot,
+		.rate = seats->rate,
 	};
 	return err;
 }
@@ -91,7 +94,9 @@ int hz_seats_open(struct hz_seats *seats, const struct hz_seats_conf *conf, stru
 	for (uint32_t i = conf->count; i < HZ_WORKERS_MAX; i++) /* of a run with more workers */
 		if (conf->beat[i].state != HZ_STATE_NONE)
 			conf->beat[i].state = conf->worker[i].state = HZ_STATE_DOWN;
-	status = hz_clock_open(&clock);
+	status = hz_rate_table_open(HZ_LIMIT_rate_sets, &seats->rate);
+	if (status == 0)
+		status = hz_clock_open(&clock);
 	for (uint32_t i = 0; i < conf->count && status == 0; i++)
 		status = seat_open(seats, i, conf, &clock);
 	if (status != 0) {
@@ -108,6 +113,7 @@ void hz_seats_close(struct hz_seats *seats)
 		hz_http_worker_close(seats->seat[i].http);
 		hz_conn_census_close(&seats->seat[i].census);
 	}
+	hz_rate_table_close(seats->rate);
 	free(seats->seat);
 	*seats = (struct hz_seats){ 0 };
 }

@@ -19,6 +19,7 @@ struct hz_seat {
 struct hz_seats { /* owned by the server; zeroed before open */
 	uint32_t count;
 	struct hz_seat *seat;
+	struct hz_rate_table *rate; /* owned; shared by all workers */
 	struct hz_worker_conf conf[HZ_WORKERS_MAX];
 };
 
