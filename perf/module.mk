@@ -24,7 +24,7 @@ $(O)/perf/bench_memif: $(BENCH_MEMIF_OBJS) $(patsubst %,$(O)/lib/lib%.a,port net
 TESTS += $(BENCHES) $(O)/perf/bench_memif
 
 # Parts by themselves: no server around them.
-PART_BENCHES := $(patsubst %,$(O)/perf/bench_%,router)
+PART_BENCHES := $(patsubst %,$(O)/perf/bench_%,router parse)
 $(PART_BENCHES): $(O)/perf/%: $(O)/obj/perf/micro/%.o $(patsubst %,$(O)/lib/lib%.a,http router core)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
