@@ -62,24 +62,28 @@ conns() {
 		/connections\/s/ { goal("connections/s:", $(NF - 1), ">=", rate) }' "$out"
 }
 
-# The router by itself: the goal is for the match, hosts and decoding come on top.
-router() {
-	local out=$results/$stamp-router.txt
-	echo "router: lookups by kind and number of routes"
-	if [ ! -x "$O/perf/bench_router" ]; then
-		echo "  skip: bench_router is not built"
+# Router and parser by themselves. The router's goal is for the match, hosts and decoding come on top.
+parts() {
+	local out=$results/$stamp-parts.txt
+	echo "router: lookups by kind and number of routes; parser: heads of two sizes"
+	if [ ! -x "$O/perf/bench_router" ] || [ ! -x "$O/perf/bench_parse" ]; then
+		echo "  skip: bench_router or bench_parse is not built"
 		return 0
 	fi
-	"$O/perf/bench_router" >"$out" 2>&1 || { tail -n 5 "$out"; return 1; }
+	{ "$O/perf/bench_router" && "$O/perf/bench_parse"; } >"$out" 2>&1 || { tail -n 5 "$out"; return 1; }
 	sed 's/^/  /' "$out"
-	awk -v goal="$goal_match_ns" '/10000 routes two-param/ {
-		printf "  two parameters at 10000 routes, %.1f ns in the tree, goal <= %d: %s\n", $6, goal,
-			$6 <= goal ? "holds" : "missed" }' "$out"
+	awk -v match_ns="$goal_match_ns" '
+		function goal(what, value, limit) {
+			printf "  %s %.1f ns, goal <= %d: %s\n", what, value, limit,
+				value <= limit ? "holds" : "missed"
+		}
+		/10000 routes two-param/ { goal("two parameters at 10000 routes, in the tree:", $6, match_ns) }
+		/ns\/head/ { goal("head of " $1 " bytes:", $6, $10) }' "$out"
 }
 
 inproc || status=1
 conns || status=1
-router || status=1
+parts || status=1
 if [ "$(id -u)" -ne 0 ]; then
 	echo "skip hz_vs_nginx: needs root for namespaces and XDP"
 else

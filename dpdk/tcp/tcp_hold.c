@@ -30,8 +30,10 @@ static int block_grow(struct hz_tcp *tcp, struct hz_tcp_hold *hold, uint32_t byt
 		hz_tcp_count_drop(tcp, HZ_COUNTER_drop_hold_full);
 		return -ENOMEM;
 	}
-	if (hold->bytes > 0)
+	if (hold->bytes > 0) {
 		memcpy(bigger.data, hold->data + hold->at, hold->bytes);
+		hz_slot_add(tcp->conf.slot, HZ_COUNTER_input_copied_bytes, hold->bytes);
+	}
 	block_free(tcp, hold);
 	*hold = bigger;
 	return 0;
@@ -51,9 +53,11 @@ int hz_tcp_hold_put(struct hz_tcp *tcp, struct hz_tcp_hold *hold, const uint8_t 
 			return err;
 	} else if (hold->at + need > hold->capacity) {
 		memmove(hold->data, hold->data + hold->at, hold->bytes);
+		hz_slot_add(tcp->conf.slot, HZ_COUNTER_input_copied_bytes, hold->bytes);
 		hold->at = 0;
 	}
 	memcpy(hold->data + hold->at + hold->bytes, data, bytes);
+	hz_slot_add(tcp->conf.slot, HZ_COUNTER_input_copied_bytes, bytes);
 	hold->bytes = need;
 	return 0;
 }

@@ -34,6 +34,7 @@ int hz_h1_body_append(struct hz_http_worker *http, struct hz_http_body *body, st
 		}
 		take = HZ_MIN(bytes.len, BLOCK_DATA_BYTES - last->used);
 		memcpy(last->data + last->used, bytes.data, take);
+		hz_slot_add(http->conf.slot, HZ_COUNTER_input_copied_bytes, take);
 		last->used += (uint32_t)take;
 		body->bytes += take;
 		bytes.data += take;

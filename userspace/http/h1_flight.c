@@ -94,6 +94,7 @@ int hz_h1_flight_keep(struct hz_h1_conn *conn, struct hz_h1_flight *flight)
 	}
 	if (flight->head.len != 0) {
 		memcpy(head, flight->head.data, flight->head.len);
+		hz_slot_add(http->conf.slot, HZ_COUNTER_input_copied_bytes, flight->head.len);
 		flight_rebase(flight, head);
 	}
 	hz_h1_flight_init(http, fresh);

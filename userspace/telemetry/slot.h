@@ -36,6 +36,11 @@ static inline void hz_slot_count(const struct hz_slot *slot, enum hz_counter cou
 	hz_hist_bump(&slot->worker->counters[counter], 1);
 }
 
+static inline void hz_slot_add(const struct hz_slot *slot, enum hz_counter counter, uint64_t amount)
+{
+	hz_hist_bump(&slot->worker->counters[counter], amount);
+}
+
 static inline void hz_slot_record(const struct hz_slot *slot, enum hz_stage stage, uint64_t ns)
 {
 	hz_hist_record(&slot->hist[stage], ns);

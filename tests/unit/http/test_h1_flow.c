@@ -437,8 +437,38 @@ static void close_at_any_byte_leaves_nothing(void)
 	}
 }
 
-HZ_SUITE(h1_flow, CASE(dialogues_split_anywhere_end_the_same),
-         CASE(dialogues_in_small_pieces_end_the_same),
+/* How many bytes are copied of a request that arrives in two parts, the first of `first` bytes. */
+static uint64_t copied_of(const char *text, size_t first, size_t window)
+{
+	struct bench b;
+	uint64_t copied;
+
+	bench_open(&b, window);
+	fake_stream_feed(&b.fs, text, first);
+	if (first < strlen(text))
+		fake_stream_feed(&b.fs, text + first, strlen(text) - first);
+	copied = b.rig->worker.counters[HZ_COUNTER_input_copied_bytes];
+	bench_close(&b);
+	return copied;
+}
+
+static void request_in_one_piece_is_not_copied(void)
+{
+	static const char get[] = "GET /any?x=1 HTTP/1.1\r\n" H END;
+	static const char post[] =
+		"POST /echo HTTP/1.1\r\n" H "Content-Length: 11\r\n" END "hello world";
+	static const size_t head = sizeof(post) - 1 - 11;
+
+	CU_ASSERT_EQUAL(copied_of(get, sizeof(get) - 1, WINDOW_WIDE), 0);
+	CU_ASSERT_EQUAL(copied_of(get, 5, WINDOW_WIDE), 0); /* that is the transport's to keep */
+	CU_ASSERT_EQUAL(copied_of(post, sizeof(post) - 1, WINDOW_WIDE), 0);
+	/* The head outlives its piece, and the body is kept as it comes. */
+	CU_ASSERT_EQUAL(copied_of(post, head, WINDOW_WIDE), head + 11);
+	CU_ASSERT_EQUAL(copied_of(post, head + 4, WINDOW_WIDE), head + 11);
+}
+
+HZ_SUITE(h1_flow, CASE(request_in_one_piece_is_not_copied),
+         CASE(dialogues_split_anywhere_end_the_same), CASE(dialogues_in_small_pieces_end_the_same),
          CASE(dialogues_with_blocked_output_end_the_same),
          CASE(body_at_its_limit_is_taken_one_more_is_413),
          CASE(body_that_comes_with_its_head_is_not_copied), CASE(echo_through_any_window_is_exact),
