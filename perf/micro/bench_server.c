@@ -43,12 +43,14 @@ static int app_open(struct bench_server *server, const struct bench_server_conf 
 	struct hz_site_errors *errors = calloc(1, sizeof(*errors));
 	struct hz_span text = { 0 };
 	struct hz_tune tune;
+	struct hz_snapshot_conf snapshot = { .tune = &tune, .generation = 1 };
 	struct hz_err err = { 0 };
 
 	if (errors == NULL || hz_site_load(conf->site, &site, &text, errors) != 0)
 		return bench_fail(conf->site, NULL);
 	hz_tune_defaults(&tune);
-	if (hz_snapshot_build(site, &tune, 1, &server->snapshot, &err) != 0)
+	snapshot.site = site;
+	if (hz_snapshot_build(&snapshot, &server->snapshot, &err) != 0)
 		return bench_fail("snapshot", &err);
 	hz_app_publish(&server->app, server->snapshot);
 	if (hz_http_worker_open(&http, &server->http) != 0)

@@ -61,8 +61,10 @@ int hz_site_parse(struct hz_span text, struct hz_site **out, struct hz_site_erro
 	int err = -ENOMEM;
 
 	errors->count = 0;
-	if (site != NULL)
+	if (site != NULL) {
+		site->refs = 1;
 		site->memory = hz_site_memory_open();
+	}
 	if (document != NULL && site != NULL && site->memory != NULL) {
 		hz_site_limits_default(site);
 		err = site_read(text, document, site, errors);
@@ -76,9 +78,15 @@ int hz_site_parse(struct hz_span text, struct hz_site **out, struct hz_site_erro
 	return err;
 }
 
+struct hz_site *hz_site_share(struct hz_site *site)
+{
+	site->refs++;
+	return site;
+}
+
 void hz_site_free(struct hz_site *site)
 {
-	if (site == NULL)
+	if (site == NULL || --site->refs > 0)
 		return;
 	hz_site_memory_close(site->memory);
 	free(site);

@@ -30,7 +30,30 @@ struct hz_site_health {
 	uint32_t line;
 };
 
-enum hz_site_handler { HZ_HANDLER_RESPOND, HZ_HANDLER_BYTES, HZ_HANDLER_ECHO };
+enum hz_site_handler {
+	HZ_HANDLER_RESPOND,
+	HZ_HANDLER_BYTES,
+	HZ_HANDLER_ECHO,
+	HZ_HANDLER_FILES,
+	HZ_HANDLER_REDIRECT,
+};
+
+/* A content type by the extension of a file's name, which has no dot. */
+struct hz_site_file_type {
+	struct hz_span extension;
+	struct hz_span type;
+};
+
+/* A tree of files. */
+struct hz_site_files {
+	struct hz_span root; /* relative: to the directory of the site's file */
+	uint32_t index_count;
+	const struct hz_span *index; /* names of a directory's index file, the best first */
+	uint64_t cache_bytes;        /* of content in memory */
+	bool is_coded;               /* gzip, br and zstd are offered */
+	uint32_t type_count;
+	const struct hz_site_file_type *type;
+};
 
 /* One member of a JSON answer: "key": value, where value is text in which {name} stands for a route
  * parameter. */
@@ -69,6 +92,9 @@ struct hz_site_route {
 	/* bytes */
 	struct hz_span count_param; /* name of the parameter that holds the count */
 	uint64_t count_max;
+	const struct hz_site_files *files;
+	struct hz_span redirect_to; /* with status */
+	uint64_t delay_ns;          /* before the handler is asked */
 	/* echo and others */
 	uint64_t body_bytes_max;
 	struct hz_mw_set mw; /* defaults included */
@@ -90,6 +116,8 @@ struct hz_site {
 	struct hz_mw_set defaults;  /* of every route, and of answers without one */
 	uint32_t route_count;
 	const struct hz_site_route *route;
+	uint32_t refs;                 /* who holds the site, see hz_site_share */
+	const char *directory;         /* of its file; NULL: it was parsed from text */
 	struct hz_site_memory *memory; /* owned: everything the spans point to */
 };
 
@@ -124,6 +152,8 @@ int hz_site_load_explain(const char *path, int status, int exit_code, struct hz_
 void hz_site_errors_print(void *file_stream, const char *name, struct hz_span text,
                           const struct hz_site_errors *errors);
 
-void hz_site_free(struct hz_site *site); /* accepts NULL */
+/* One holder more, who frees it as well. Not for two threads at a time. */
+struct hz_site *hz_site_share(struct hz_site *site);
+void hz_site_free(struct hz_site *site); /* the last holder's frees; accepts NULL */
 
 #endif

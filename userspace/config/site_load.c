@@ -1,6 +1,7 @@
 /* Reading a site's file, which must be one that only its owner could have written. */
 #include "config/site.h"
 
+#include "config/site_memory.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -71,15 +72,44 @@ static int text_load(const char *path, struct hz_span *out)
 	return 0;
 }
 
+/* "/etc/hz" of "/etc/hz/site.yaml"; "." of "site.yaml". */
+static int directory_note(struct hz_site *site, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	struct hz_span text = { (const uint8_t *)path, slash != NULL ? (size_t)(slash - path) : 0 };
+	char *copy;
+
+	if (slash == NULL)
+		text = HZ_SPAN_LITERAL(".");
+	else if (slash == path)
+		text = HZ_SPAN_LITERAL("/");
+	copy = hz_site_memory_get(site->memory, text.len + 1);
+	if (copy == NULL)
+		return -ENOMEM;
+	memcpy(copy, text.data, text.len);
+	site->directory = copy;
+	return 0;
+}
+
 int hz_site_load(const char *path, struct hz_site **out, struct hz_span *text,
                  struct hz_site_errors *errors)
 {
+	struct hz_site *site = NULL;
 	int err;
 
 	errors->count = 0;
 	*text = (struct hz_span){ NULL, 0 };
 	err = text_load(path, text);
-	return err == 0 ? hz_site_parse(*text, out, errors) : err;
+	if (err == 0)
+		err = hz_site_parse(*text, &site, errors);
+	if (err == 0)
+		err = directory_note(site, path);
+	if (err != 0) {
+		hz_site_free(site);
+		return err;
+	}
+	*out = site;
+	return 0;
 }
 
 /* -EPERM has two causes; which one it is, the file tells. */

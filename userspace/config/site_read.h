@@ -11,8 +11,9 @@
 struct hz_site_reader {
 	struct hz_site *site;
 	struct hz_site_errors *errors;
-	uint32_t fail_count; /* of errors, those included that errors has no room for */
-	const char *scope;   /* the name of the route that is being read; else NULL */
+	uint32_t fail_count;  /* of errors, those included that errors has no room for */
+	const char *scope;    /* the name of the route that is being read; else NULL */
+	uint32_t files_count; /* routes with `files` so far */
 	int err;
 };
 

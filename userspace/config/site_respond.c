@@ -19,23 +19,30 @@ static void status_read(struct hz_site_reader *r, const struct hz_yaml_node *key
 }
 
 /* A field value as the answer's head takes it: what is printable, no space at either end. */
-static void content_type_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *into)
+bool hz_site_content_type_read(struct hz_site_reader *r, const struct hz_yaml_node *key,
+                               struct hz_span *out)
 {
-	struct hz_site_route_read *rr = into;
 	struct hz_span text;
 
 	if (!hz_site_read_word(r, key, 1, CONTENT_TYPE_MAX, &text))
-		return;
+		return false;
 	for (size_t i = 0; i < text.len; i++) {
 		bool is_edge = i == 0 || i == text.len - 1;
 
 		if (text.data[i] >= 0x7f || (is_edge && text.data[i] == ' ')) {
 			hz_site_read_fail(r, key->value, "'%.*s' is no content type",
 			                  HZ_SITE_WORD(text));
-			return;
+			return false;
 		}
 	}
-	hz_site_read_copy(r, text, &rr->route->content_type);
+	return hz_site_read_copy(r, text, out);
+}
+
+static void content_type_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *into)
+{
+	struct hz_site_route_read *rr = into;
+
+	(void)hz_site_content_type_read(r, key, &rr->route->content_type);
 }
 
 static void body_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *into)

@@ -68,6 +68,18 @@ static void echo_key_read(struct hz_site_reader *r, const struct hz_yaml_node *k
 		hz_site_echo_read(r, key, into);
 }
 
+static void files_key_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *into)
+{
+	if (handler_take(r, key, into))
+		hz_site_files_read(r, key, into);
+}
+
+static void redirect_key_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *into)
+{
+	if (handler_take(r, key, into))
+		hz_site_redirect_read(r, key, into);
+}
+
 #define HZ_MW(name, help)                                                                          \
 	static void name##_mw_read(struct hz_site_reader *r, const struct hz_yaml_node *key,       \
 	                           void *into)                                                     \
@@ -86,7 +98,9 @@ static const struct hz_site_key route_keys[] = {
 	{ "name", read_already, false },        { "match", read_already, true },
 	{ "respond", respond_key_read, false }, { "bytes", bytes_key_read, false },
 	{ "echo", echo_key_read, false },       { "hosts", hz_site_hosts_read, false },
-	{ "paths", hz_site_paths_read, false },
+	{ "paths", hz_site_paths_read, false }, { "files", files_key_read, false },
+	{ "cache", hz_site_cache_read, false }, { "redirect", redirect_key_read, false },
+	{ "delay", hz_site_delay_read, false },
 };
 
 /* What could never match is refused. */
@@ -131,10 +145,13 @@ static void route_read(struct hz_site_reader *r, const struct hz_yaml_node *item
 	/* A misspelt handler is one error, not two. */
 	if (hz_site_read_map(r, item, rr.where, route_keys, HZ_ARRAY_LEN(route_keys), &rr) &&
 	    rr.handler == NULL)
-		hz_site_read_fail(r, item, "%s needs a handler: respond, bytes or echo", rr.where);
+		hz_site_read_fail(r, item,
+		                  "%s needs a handler: files, respond, redirect, echo or bytes",
+		                  rr.where);
 	else if (route->paths.duplicate_slashes == HZ_SITE_SLASHES_MERGE)
 		merged_check(r, item, &rr);
 	r->scope = NULL;
+	hz_site_files_finish(r, item, &rr);
 	hz_site_mw_inherit(&route->mw, &r->site->defaults);
 }
 

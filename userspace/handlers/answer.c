@@ -23,6 +23,7 @@ struct answer {
 static const struct answer answers[] = {
 	ANSWER(400, "Bad Request", 12),
 	ANSWER(404, "Not Found", 10),
+	ANSWER(412, "Precondition Failed", 20),
 	ANSWER(413, "Content Too Large", 18),
 	ANSWER(414, "URI Too Long", 13),
 	ANSWER(431, "Request Header Fields Too Large", 32),

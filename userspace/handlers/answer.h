@@ -4,7 +4,7 @@
 
 #include "http/req.h"
 
-/* The prepared answer for 400, 404, 413, 414, 431, 500, 501 or 503; 500 for any other status. */
+/* The prepared answer for 400, 404, 412, 413, 414, 431, 500, 501 or 503; 500 for any other status. */
 const struct hz_http_prepared *hz_answer_prepared(uint16_t status);
 
 /* Fills resp with the prepared answer. */

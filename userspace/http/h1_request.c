@@ -116,6 +116,7 @@ static void flight_begin(struct hz_h1_turn *turn, struct hz_h1_flight *flight, s
 	req->arena = &flight->arena;
 	req->env = turn->http->conf.env;
 	req->app = NULL;
+	req->handler = NULL;
 	req->wake_ns = 0;
 	req->answer_by_ns = timeout_ns != 0 ? turn->now_ns + timeout_ns : UINT64_MAX;
 	flight->resp = (struct hz_http_resp){ 0 };

@@ -44,6 +44,7 @@ struct hz_http_req {
 	struct hz_arena *arena;          /* reset when the request ends */
 	struct hz_env *env;              /* the worker's: time, random numbers, index */
 	void *app;                       /* the application's own, of this request; NULL at first */
+	void *handler;                   /* the handler's own, likewise; in the arena */
 	uint64_t answer_by_ns; /* without an answer then: 503; the application may lower it */
 	uint64_t
 		wake_ns; /* a step that waits is called again then, and this reset to 0; 0: never */

@@ -233,9 +233,12 @@ static void app_finish(const void *pinned, const struct hz_http_req *req,
 
 static unsigned app_turn(void *app, uint32_t worker_index)
 {
-	struct hz_jobs *jobs = ((struct hz_app *)app)->jobs;
+	const struct hz_app *of = app;
+	unsigned count = of->jobs != NULL ? hz_jobs_turn(of->jobs, worker_index) : 0;
 
-	return jobs != NULL ? hz_jobs_turn(jobs, worker_index) : 0;
+	if (of->files != NULL)
+		count += hz_files_pool_turn(of->files, worker_index);
+	return count;
 }
 
 const struct hz_http_app_ops hz_snapshot_app_ops = {

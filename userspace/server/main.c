@@ -206,8 +206,11 @@ static int site_load(struct arguments *args, struct hz_err *err)
 
 static int site_check(struct arguments *args, struct hz_err *err)
 {
+	const struct hz_snapshot_conf conf = { .site = args->conf.site,
+		                               .tune = &args->conf.tune,
+		                               .generation = 1 };
 	struct hz_snapshot *snapshot;
-	int status = hz_snapshot_build(args->conf.site, &args->conf.tune, 1, &snapshot, err);
+	int status = hz_snapshot_build(&conf, &snapshot, err);
 
 	if (status != 0) {
 		hz_site_free(args->conf.site);

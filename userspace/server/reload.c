@@ -141,13 +141,32 @@ static void change_add(struct changes *changes, char sign, const struct hz_site_
 	                                                  (const char *)route->pattern.data));
 }
 
+static bool files_are_same(const struct hz_site_files *a, const struct hz_site_files *b)
+{
+	bool same;
+
+	if (a == NULL || b == NULL)
+		return a == b;
+	same = hz_span_equals(a->root, b->root) && a->cache_bytes == b->cache_bytes &&
+	       a->is_coded == b->is_coded && a->index_count == b->index_count &&
+	       a->type_count == b->type_count;
+	for (uint32_t i = 0; same && i < a->index_count; i++)
+		same = hz_span_equals(a->index[i], b->index[i]);
+	for (uint32_t i = 0; same && i < a->type_count; i++)
+		same = hz_span_equals(a->type[i].extension, b->type[i].extension) &&
+		       hz_span_equals(a->type[i].type, b->type[i].type);
+	return same;
+}
+
 static bool route_is_same(const struct hz_site_route *a, const struct hz_site_route *b)
 {
 	bool same = a->methods == b->methods && a->handler == b->handler &&
 	            a->status == b->status && a->json_count == b->json_count &&
 	            a->count_max == b->count_max && a->body_bytes_max == b->body_bytes_max &&
 	            hz_span_equals(a->pattern, b->pattern) && hz_span_equals(a->body, b->body) &&
-	            hz_span_equals(a->content_type, b->content_type);
+	            hz_span_equals(a->content_type, b->content_type) &&
+	            hz_span_equals(a->redirect_to, b->redirect_to) && a->delay_ns == b->delay_ns &&
+	            files_are_same(a->files, b->files);
 
 	for (uint32_t i = 0; same && i < a->json_count; i++)
 		same = hz_span_equals(a->json[i].key, b->json[i].key) &&
@@ -206,10 +225,59 @@ static int retired_has_room(struct hz_server *server, struct hz_err *err)
 	                  "requests still hold %u older generations", count);
 }
 
+static int snapshot_next(struct hz_server *server, struct hz_site *site, struct hz_snapshot **out,
+                         struct hz_err *err)
+{
+	const struct hz_snapshot_conf conf = {
+		.site = site,
+		.tune = &server->conf->tune,
+		.generation = server->generation + 1,
+		.before = snapshot_of(server),
+		.files = server->app.files,
+	};
+
+	return hz_snapshot_build(&conf, out, err);
+}
+
+/* New requests see fresh when this returns. */
+static void snapshot_switch(struct hz_server *server, struct hz_snapshot *fresh)
+{
+	struct hz_snapshot *old = hz_app_publish(&server->app, fresh);
+
+	hz_rcu_synchronize();
+	old->retired_next = server->retired;
+	server->retired = old;
+	server->generation++;
+	server->reloaded_ns = hz_clock_monotonic_ns();
+	hz_server_reclaim(server);
+	hz_server_state_set(server, server->state);
+	hz_log(HZ_LOG_INFO, "generation %llu: %u routes", (unsigned long long)server->generation,
+	       fresh->site->route_count);
+	hz_snapshot_files_log(fresh);
+}
+
+int hz_server_rebuild(struct hz_server *server, struct hz_err *err)
+{
+	struct hz_snapshot *fresh = NULL;
+	struct hz_site *site;
+	int status = retired_has_room(server, err);
+
+	if (status != 0)
+		return status;
+	site = hz_site_share(snapshot_of(server)->site);
+	status = snapshot_next(server, site, &fresh, err);
+	if (status != 0) {
+		hz_site_free(site);
+		return status;
+	}
+	snapshot_switch(server, fresh);
+	return 0;
+}
+
 int hz_server_reload(struct hz_server *server, json_t **result, struct hz_err *err)
 {
-	uint64_t began_ns = hz_clock_monotonic_ns(), built_ns, switched_ns;
-	struct hz_snapshot *fresh = NULL, *old;
+	uint64_t began_ns = hz_clock_monotonic_ns(), built_ns;
+	struct hz_snapshot *fresh = NULL;
 	struct hz_site *site = NULL;
 	json_t *changes;
 	int status;
@@ -225,8 +293,7 @@ int hz_server_reload(struct hz_server *server, json_t **result, struct hz_err *e
 	if (status == 0)
 		status = healths_unchanged(server, site, err);
 	if (status == 0)
-		status = hz_snapshot_build(site, &server->conf->tune, server->generation + 1,
-		                           &fresh, err);
+		status = snapshot_next(server, site, &fresh, err);
 	if (status != 0) {
 		hz_site_free(site);
 		return status;
@@ -234,20 +301,10 @@ int hz_server_reload(struct hz_server *server, json_t **result, struct hz_err *e
 	built_ns = hz_clock_monotonic_ns();
 	assert(fresh != NULL);
 	changes = site_diff(snapshot_of(server)->site, fresh->site);
-	old = hz_app_publish(&server->app, fresh);
-	hz_rcu_synchronize();
-	switched_ns = hz_clock_monotonic_ns();
-	old->retired_next = server->retired;
-	server->retired = old;
-	server->generation++;
-	server->reloaded_ns = switched_ns;
-	hz_server_reclaim(server);
-	hz_server_state_set(server, server->state);
-	hz_log(HZ_LOG_INFO, "generation %llu: %u routes", (unsigned long long)server->generation,
-	       fresh->site->route_count);
+	snapshot_switch(server, fresh);
 	*result = json_pack("{s:I, s:i, s:f, s:f, s:o}", "generation",
 	                    (json_int_t)server->generation, "routes", (int)fresh->site->route_count,
 	                    "built_ms", (double)(built_ns - began_ns) / 1e6, "switched_ms",
-	                    (double)(switched_ns - built_ns) / 1e6, "changes", changes);
+	                    (double)(server->reloaded_ns - built_ns) / 1e6, "changes", changes);
 	return 0;
 }

@@ -86,6 +86,9 @@ static int jobs_open(struct hz_server *server, struct hz_err *err)
 	if (status != 0)
 		return status;
 	status = hz_jobs_open(&conf, &server->app.jobs);
+	if (status == 0)
+		status =
+			hz_files_pool_open(conf.worker_count, server->app.jobs, &server->app.files);
 	if (status != 0)
 		return hz_err_set(err, status, 5, "helpers", "hzd -o boot/helpers=1",
 		                  "cannot start %u helper threads: %s", conf.thread_count,
@@ -173,14 +176,21 @@ static int transport_start(struct hz_server *server, struct hz_err *err)
 
 static int snapshot_open(struct hz_server *server, struct hz_err *err)
 {
+	const struct hz_snapshot_conf conf = {
+		.site = server->conf->site,
+		.tune = &server->conf->tune,
+		.generation = 1,
+		.files = server->app.files,
+	};
 	struct hz_snapshot *snapshot;
-	int status = hz_snapshot_build(server->conf->site, &server->conf->tune, 1, &snapshot, err);
+	int status = hz_snapshot_build(&conf, &snapshot, err);
 
 	if (status != 0)
 		return status;
 	server->conf->site = NULL; /* the snapshot's now */
 	hz_app_publish(&server->app, snapshot);
 	server->generation = 1;
+	hz_snapshot_files_log(snapshot);
 	return 0;
 }
 
@@ -233,9 +243,9 @@ static int server_open(struct hz_server *server, struct hz_err *err)
 	if (status == 0 && !needs_root)
 		status = hz_rundir_share(&server->rundir, &server->shared, err);
 	if (status == 0)
-		status = snapshot_open(server, err);
-	if (status == 0)
 		status = jobs_open(server, err);
+	if (status == 0)
+		status = snapshot_open(server, err);
 	if (status == 0)
 		status = seats_open(server, err);
 	if (status == 0)
@@ -265,6 +275,7 @@ static void server_close(struct hz_server *server)
 	hz_seats_close(&server->seats);
 	hz_server_reclaim(server);
 	hz_snapshot_free(server->app.snapshot);
+	hz_files_pool_close(server->app.files);
 	hz_rundir_unshare(&server->rundir, &server->shared);
 	hz_rundir_close(&server->rundir);
 	hz_server_ports_close(server);
@@ -330,6 +341,7 @@ static int housekeep(struct hz_server *server, int signal_fd, struct hz_err *err
 		hz_publish_turn(server->publish, server, now_ns);
 		hz_server_ports_watch(server, now_ns);
 		hz_server_reclaim(server);
+		hz_server_files_follow(server, now_ns);
 		hz_server_drain_step(server, now_ns);
 		if (server->fp != NULL)
 			hz_fastpath_turn(server->fp);

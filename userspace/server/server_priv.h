@@ -27,6 +27,15 @@ struct hz_server_round {
 	uint64_t silent; /* bit per worker that answered too late or not at all */
 };
 
+/* Changes of files that the published snapshot does not show yet, files_follow.c. */
+struct hz_server_files {
+	uint64_t generation;        /* of the snapshot that is looked at */
+	uint64_t first_ns, last_ns; /* when something changed; first 0: nothing did */
+	uint64_t rebuilt_ns;
+	bool is_failing; /* told that the last rebuild failed */
+	bool is_short;   /* told that not all is watched */
+};
+
 struct hz_server {
 	struct hz_server_conf *conf;
 	/* what it serves */
@@ -34,6 +43,7 @@ struct hz_server {
 	struct hz_snapshot *retired; /* replaced, perhaps still pinned by requests */
 	uint64_t generation;
 	uint64_t reloaded_ns;
+	struct hz_server_files files;
 	/* where it serves */
 	uint32_t listen_count;
 	struct hz_endpoint listen[HZ_SITE_LISTENS_MAX];
@@ -85,7 +95,12 @@ int hz_server_devices_open(struct hz_server *server, const struct hz_site_listen
 
 /* reload.c: all or nothing, synchronous. *result is a new reference for the control socket. */
 int hz_server_reload(struct hz_server *server, json_t **result, struct hz_err *err);
+/* The running site once more, for what lies outside it: files. 0, or -errno with err filled and nothing changed. */
+int hz_server_rebuild(struct hz_server *server, struct hz_err *err);
 void hz_server_reclaim(struct hz_server *server); /* frees retired snapshots no request holds */
+
+/* files_follow.c: looks at the files that are served, from housekeeping. */
+void hz_server_files_follow(struct hz_server *server, uint64_t now_ns);
 
 /* drain.c: health answers 503, then no new connections, then the end. */
 void hz_server_drain(struct hz_server *server);     /* asking again changes nothing */

@@ -1,7 +1,9 @@
 #include "server/snapshot.h"
 #include "handlers/answer.h"
 #include "handlers/bytes.h"
+#include "handlers/delay.h"
 #include "handlers/echo.h"
+#include "handlers/redirect.h"
 #include "handlers/respond.h"
 #include "router/host_map.h"
 #include <errno.h>
@@ -58,24 +60,52 @@ static int respond_build(const struct hz_site_route *route, const struct hz_hand
 	return err;
 }
 
-static int route_build(const struct hz_site_route *route, struct hz_snapshot_route *out)
+static int handler_build(const struct hz_site_route *route, const struct hz_handler_params *params,
+                         struct hz_handler *out)
 {
+	struct hz_bytes_conf bytes = { route->count_param, route->count_max, *params };
+	struct hz_redirect_conf redirect = { route->status, route->redirect_to, *params };
+
+	switch (route->handler) {
+	case HZ_HANDLER_RESPOND:
+		return respond_build(route, params, out);
+	case HZ_HANDLER_BYTES:
+		return hz_bytes_build(&bytes, out);
+	case HZ_HANDLER_ECHO:
+		hz_echo_build(out);
+		return 0;
+	case HZ_HANDLER_REDIRECT:
+		return hz_redirect_build(&redirect, out);
+	case HZ_HANDLER_FILES: /* snapshot_files.c */
+		break;
+	}
+	return -EINVAL;
+}
+
+static int route_build(const struct hz_snapshot_conf *conf, uint32_t index,
+                       struct hz_files_watch *watch, struct hz_snapshot_route *out,
+                       struct hz_err *err)
+{
+	const struct hz_site_route *route = &conf->site->route[index];
 	struct hz_span name[HZ_LIMIT_route_params_max];
 	struct hz_handler_params params = pattern_params(route->pattern, name);
-	struct hz_bytes_conf bytes = { route->count_param, route->count_max, params };
+	int status;
 
 	out->body_bytes_max = route->body_bytes_max;
 	out->name = (struct hz_span){ (const uint8_t *)route->name, strlen(route->name) };
-	switch (route->handler) {
-	case HZ_HANDLER_RESPOND:
-		return respond_build(route, &params, &out->handler);
-	case HZ_HANDLER_BYTES:
-		return hz_bytes_build(&bytes, &out->handler);
-	case HZ_HANDLER_ECHO:
-		hz_echo_build(&out->handler);
-		return 0;
+	if (route->handler == HZ_HANDLER_FILES) {
+		status = hz_snapshot_files_build(conf, index, &params, watch, &out->handler, err);
+		if (status != 0)
+			return status;
+	} else {
+		status = handler_build(route, &params, &out->handler);
 	}
-	return -EINVAL;
+	if (status == 0 && route->delay_ns > 0)
+		status = hz_delay_build(route->delay_ns, &out->handler);
+	if (status != 0)
+		hz_err_set(err, status, 2, "bad_handler", "", "line %u: route '%s': %s",
+		           route->line, route->name, strerror(-status));
+	return status;
 }
 
 static struct hz_route_conf route_conf(const struct hz_site_route *route)
@@ -222,18 +252,15 @@ static struct hz_http_limits limits_build(const struct hz_site *site, const stru
 	};
 }
 
-static int handlers_build(struct hz_snapshot *snapshot, struct hz_snapshot_route *routes,
-                          struct hz_err *err)
+static int handlers_build(const struct hz_snapshot_conf *conf, struct hz_snapshot *snapshot,
+                          struct hz_snapshot_route *routes, struct hz_err *err)
 {
-	const struct hz_site *site = snapshot->site;
 	int status = 0;
 
-	for (uint32_t i = 0; i < site->route_count && status == 0; i++) {
-		status = route_build(&site->route[i], &routes[i]);
-		if (status != 0)
-			hz_err_set(err, status, 2, "bad_handler", "", "line %u: route '%s': %s",
-			           site->route[i].line, site->route[i].name, strerror(-status));
-	}
+	if (hz_snapshot_has_files(snapshot))
+		(void)hz_files_watch_open(&snapshot->watch); /* without it: files_follow.c */
+	for (uint32_t i = 0; i < conf->site->route_count && status == 0; i++)
+		status = route_build(conf, i, &snapshot->watch, &routes[i], err);
 	return status;
 }
 
@@ -267,11 +294,12 @@ static void routes_free(struct hz_snapshot_route *routes, uint32_t count)
 	free(routes);
 }
 
-int hz_snapshot_build(struct hz_site *site, const struct hz_tune *tune, uint64_t generation,
-                      struct hz_snapshot **out, struct hz_err *err)
+int hz_snapshot_build(const struct hz_snapshot_conf *conf, struct hz_snapshot **out,
+                      struct hz_err *err)
 {
 	struct hz_snapshot *snapshot =
 		aligned_alloc(_Alignof(struct hz_snapshot), sizeof(*snapshot));
+	struct hz_site *site = conf->site;
 	struct hz_snapshot_route *routes = calloc(site->route_count + 1u, sizeof(*routes));
 	int status;
 
@@ -284,9 +312,10 @@ int hz_snapshot_build(struct hz_site *site, const struct hz_tune *tune, uint64_t
 	memset(snapshot, 0, sizeof(*snapshot));
 	snapshot->site = site;
 	snapshot->routes = routes;
-	snapshot->generation = generation;
-	snapshot->limits = limits_build(site, tune);
-	status = handlers_build(snapshot, routes, err);
+	snapshot->generation = conf->generation;
+	snapshot->limits = limits_build(site, conf->tune);
+	snapshot->watch.fd = -1;
+	status = handlers_build(conf, snapshot, routes, err);
 	if (status == 0)
 		status = chains_build(snapshot, routes, err);
 	if (status == 0)
@@ -313,6 +342,7 @@ void hz_snapshot_free(struct hz_snapshot *snapshot)
 		            snapshot->site->route_count);
 	hz_chain_free(&snapshot->chain);
 	hz_route_table_free((struct hz_route_table *)(uintptr_t)snapshot->table);
+	hz_files_watch_close(&snapshot->watch);
 	hz_site_free(snapshot->site);
 	free(snapshot);
 }

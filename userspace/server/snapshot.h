@@ -6,7 +6,7 @@
 #include "config/site.h"
 #include "config/tune.h"
 #include "core/err.h"
-#include "handlers/handler.h"
+#include "handlers/files.h"
 #include "http/req.h"
 #include "middleware/chain.h"
 #include "router/route_table.h"
@@ -31,26 +31,46 @@ struct hz_snapshot {
 	struct hz_http_limits limits;
 	uint64_t generation;
 	struct hz_app *app;
-	struct hz_site *site; /* owned: names, patterns and texts point into it */
+	struct hz_site *site; /* one share: names, patterns and texts point into it */
+	struct hz_files_watch
+		watch; /* owned: on the trees of all routes; only housekeeping looks */
 	struct hz_snapshot *retired_next;
 };
 
 /* What the application keeps beside its snapshot; owned by the server. */
 struct hz_app {
-	void *snapshot;       /* published struct hz_snapshot, read under RCU by workers */
-	struct hz_jobs *jobs; /* NULL: none */
+	void *snapshot;              /* published struct hz_snapshot, read under RCU by workers */
+	struct hz_jobs *jobs;        /* NULL: none */
+	struct hz_files_pool *files; /* NULL: files that are not in memory are not served */
 	struct hz_mw_worker worker[HZ_WORKERS_MAX];
 };
 
-/* Takes over site on success. Every route must find itself, or the build fails. 0 or -errno; -EINVAL
- * with err->why naming both lines of a conflict. */
-int hz_snapshot_build(struct hz_site *site, const struct hz_tune *tune, uint64_t generation,
-                      struct hz_snapshot **out, struct hz_err *err);
+struct hz_snapshot_conf {
+	struct hz_site *site; /* one share of it goes over on success */
+	const struct hz_tune *tune;
+	uint64_t generation;
+	const struct hz_snapshot *before; /* to share what did not change with; NULL */
+	struct hz_files_pool *files;      /* as in struct hz_app */
+};
+
+/* Reads the files that are served. Every route must find itself, or the build fails. 0 or -errno; -EINVAL with
+ * err->why naming both lines of a conflict. */
+int hz_snapshot_build(const struct hz_snapshot_conf *conf, struct hz_snapshot **out,
+                      struct hz_err *err);
 void hz_snapshot_free(struct hz_snapshot *snapshot); /* accepts NULL and half-built ones */
 
 /* Makes a built snapshot the one that new requests see; returns the one it replaces, which is not freed before a
  * grace period and its last request (hz_rcu_synchronize, hz_snapshot_is_pinned). */
 struct hz_snapshot *hz_app_publish(struct hz_app *app, struct hz_snapshot *snapshot);
+
+/* snapshot_files.c: the handler of a route with files; 0 or -errno with err filled. */
+int hz_snapshot_files_build(const struct hz_snapshot_conf *conf, uint32_t route_index,
+                            const struct hz_handler_params *params, struct hz_files_watch *watch,
+                            struct hz_handler *out, struct hz_err *err);
+/* Whether a site has such routes. */
+bool hz_snapshot_has_files(const struct hz_snapshot *snapshot);
+void hz_snapshot_files_log(
+	const struct hz_snapshot *snapshot); /* what was found, a line per route */
 
 bool hz_snapshot_is_pinned(const struct hz_snapshot *snapshot);
 

@@ -160,7 +160,7 @@ static void shipped_site_is_good(const char *name, uint32_t routes)
 static void shipped_sites_are_good(void)
 {
 	shipped_site_is_good("minimal", 1);
-	shipped_site_is_good("bench", 5);
+	shipped_site_is_good("bench", 6);
 }
 
 HZ_SUITE(site_load, CASE(file_others_may_write_is_refused), CASE(file_of_another_user_is_refused),

@@ -28,13 +28,15 @@ static int snapshot_open(struct server_rig *rig)
 	struct hz_snapshot *snapshot = NULL;
 	struct hz_site *site = NULL;
 	struct hz_span text = { 0 };
+	struct hz_snapshot_conf conf = { .tune = &rig->conf.tune, .generation = 1 };
 	struct hz_err err = { 0 };
 	int status = -ENOMEM;
 
 	if (errors != NULL)
 		status = hz_site_load(rig->site_path, &site, &text, errors);
+	conf.site = site;
 	if (status == 0)
-		status = hz_snapshot_build(site, &rig->conf.tune, 1, &snapshot, &err);
+		status = hz_snapshot_build(&conf, &snapshot, &err);
 	if (status == 0)
 		rig->server.app.snapshot = snapshot;
 	else

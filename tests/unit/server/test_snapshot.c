@@ -39,7 +39,9 @@ static struct hz_snapshot *snapshot_build(const char *text, struct hz_err *err)
 	if (site == NULL)
 		return NULL;
 	hz_tune_defaults(&tune);
-	if (hz_snapshot_build(site, &tune, 1, &snapshot, err) != 0)
+	if (hz_snapshot_build(
+		    &(struct hz_snapshot_conf){ .site = site, .tune = &tune, .generation = 1 },
+		    &snapshot, err) != 0)
 		hz_site_free(site);
 	return snapshot;
 }
@@ -180,7 +182,11 @@ static void snapshot_conflict_names_both_lines_and_leaves_the_site(void)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(site);
 	hz_tune_defaults(&tune);
 	((struct hz_site_route *)(uintptr_t)site->route)[1].pattern = site->route[0].pattern;
-	CU_ASSERT_EQUAL(hz_snapshot_build(site, &tune, 1, &snapshot, &err), -EINVAL);
+	CU_ASSERT_EQUAL(
+		hz_snapshot_build(
+			&(struct hz_snapshot_conf){ .site = site, .tune = &tune, .generation = 1 },
+			&snapshot, &err),
+		-EINVAL);
 	CU_ASSERT_PTR_NULL(snapshot);
 	CU_ASSERT_EQUAL(err.exit_code, 2);
 	CU_ASSERT_STRING_EQUAL(err.code, "route_conflict");
@@ -200,7 +206,11 @@ static void snapshot_pattern_the_router_refuses_is_named(void)
 	hz_tune_defaults(&tune);
 	((struct hz_site_route *)(uintptr_t)site->route)[1].pattern =
 		HZ_SPAN_LITERAL("/user/:id/post/:slug/:");
-	CU_ASSERT_EQUAL(hz_snapshot_build(site, &tune, 1, &snapshot, &err), -EINVAL);
+	CU_ASSERT_EQUAL(
+		hz_snapshot_build(
+			&(struct hz_snapshot_conf){ .site = site, .tune = &tune, .generation = 1 },
+			&snapshot, &err),
+		-EINVAL);
 	CU_ASSERT_STRING_EQUAL(err.code, "bad_route");
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.why, "line 5: route 'user'"));
 	hz_site_free(site);
