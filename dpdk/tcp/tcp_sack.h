@@ -49,9 +49,11 @@ static inline uint32_t hz_tcp_sack_outstanding(const struct hz_tcp_pcb *pcb,
 	return hz_seq_gt(end, start) ? end - start : 0;
 }
 
+/* Whether some of it was sent and not acknowledged; behind the first of which this is not true it is of none. */
 static inline bool hz_tcp_sack_was_sent(const struct hz_tcp_pcb *pcb, const struct rte_mbuf *seg)
 {
-	return seg != NULL && hz_seq_lt(hz_seg_seq(seg), pcb->rec->snd_nxt);
+	return seg != NULL &&
+	       hz_seq_lt(hz_seq_max(hz_seg_seq(seg), pcb->snd_una), pcb->rec->snd_nxt);
 }
 
 /* Moves snd_una to ack, frees what it covers. */

@@ -40,6 +40,7 @@ int sim_host_open(struct sim_host *host, const struct sim_host_conf *conf)
 		.proto = conf->listen,
 		.proto_ctx = conf->listen_ctx,
 		.listen_count = conf->index,
+		.cc = conf->cc,
 		.listens = &listen,
 	};
 	int err;

@@ -14,6 +14,7 @@ struct sim_host_conf {
 	bool is_v6;
 	uint8_t tags;
 	uint16_t mtu;
+	enum hz_tcp_cc cc;
 	uint64_t seed, clock_ns;           /* what its clock shows at the start of the run */
 	const struct hz_proto_ops *listen; /* of the server's listener */
 	void *listen_ctx;

@@ -330,6 +330,7 @@ static int hosts_open(struct sim *sim)
 			.listen_ctx = sim,
 		};
 
+		conf.cc = conf.seed % 4 == 0 ? HZ_TCP_CC_NEWRENO : HZ_TCP_CC_CUBIC;
 		conf.clock_ns = clock_choose(sim, i, is_v6, conf.seed);
 		err = sim_host_open(&sim->host[i], &conf);
 		sim->host[i].fake.is_holding = below(sim, 4) == 0;

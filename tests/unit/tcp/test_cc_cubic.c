@@ -166,6 +166,21 @@ static void cubic_window_is_never_beyond_the_limit(void)
 	CU_ASSERT(pcb.cwnd <= HZ_CC_CWND_MAX);
 }
 
+/* RFC 9438 4.2: after a long silence of ACKs the curve is far up, but a round trip grows by half at most. */
+static void cubic_window_grows_by_half_per_round_trip_at_most(void)
+{
+	opened(RTT);
+	lost_at(20 * MSS);
+	round_trip(RTT);
+	env.now_ns += 30 * HZ_NS_PER_S;
+	for (unsigned i = 0; i < 4; i++) {
+		uint32_t before = pcb.cwnd;
+
+		round_trip(RTT);
+		CU_ASSERT(pcb.cwnd > before && pcb.cwnd <= before + before / 2 + MSS);
+	}
+}
+
 /* A round trip of slow start whose ACKs report rtt_us. */
 static void slow_start_round(uint32_t rtt_us)
 {
@@ -226,6 +241,7 @@ HZ_SUITE(cc_cubic, CASE(cubic_window_follows_the_curve),
          CASE(cubic_second_loss_lower_converges_fast), CASE(cubic_timeout_forgets_the_old_window),
          CASE(cubic_idle_window_does_not_grow_and_curve_waits),
          CASE(cubic_window_is_never_beyond_the_limit),
+         CASE(cubic_window_grows_by_half_per_round_trip_at_most),
          CASE(hystart_steady_delay_doubles_each_round),
          CASE(hystart_growing_delay_ends_slow_start_in_time),
          CASE(hystart_delay_that_falls_again_resumes));

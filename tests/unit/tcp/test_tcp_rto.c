@@ -54,6 +54,15 @@ static void rto_of_second_sample_follows_rfc6298_2_3(void)
 	CU_ASSERT_EQUAL(rto_ms(), 1450);
 }
 
+/* RFC 6298 says not before; in milliseconds that is rounded up. */
+static void rto_is_never_rounded_down(void)
+{
+	opened();
+	hz_tcp_rto_sample(&pcb, 100001 * HZ_NS_PER_US);
+	CU_ASSERT(pcb.rto_ms * 1000u >= pcb.srtt_us + 4 * pcb.rttvar_us);
+	CU_ASSERT_EQUAL(pcb.rto_ms, 301);
+}
+
 static void rto_has_floor_and_ceiling(void)
 {
 	opened();
@@ -81,4 +90,4 @@ static void rto_backoff_doubles_and_sample_ends_it(void)
 HZ_SUITE(tcp_rto, CASE(rto_before_any_sample_is_one_second),
          CASE(rto_of_first_sample_is_three_times_it),
          CASE(rto_of_second_sample_follows_rfc6298_2_3), CASE(rto_has_floor_and_ceiling),
-         CASE(rto_backoff_doubles_and_sample_ends_it));
+         CASE(rto_is_never_rounded_down), CASE(rto_backoff_doubles_and_sample_ends_it));
