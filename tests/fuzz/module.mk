@@ -4,15 +4,16 @@ UNIT_http_EXTRA := tests/fuzz/h1_oracle.c tests/support/fake_stream.c
 # The public request collections that unit_http reads are JSON.
 $(O)/tests/unit_http: HZ_LDFLAGS += -Wl,--push-state,--no-as-needed -ljansson -Wl,--pop-state
 
-FUZZ_TARGETS := h1 chunked site frame tcp_opts host uri range cond
+FUZZ_TARGETS := h1 chunked site frame tcp_opts host uri range cond mw
 FUZZ_SECONDS ?= 60
 FUZZ_CC ?= clang-14
 FUZZ_RIG := tests/fuzz/h1_oracle.c tests/support/fake_stream.c tests/unit/http/http_rig.c
 FUZZ_REPLAY_OBJS = $(patsubst %.c,$(O)/obj/%.o,tests/fuzz/fuzz_replay.c tests/fuzz/fuzz_fault.c \
-	$(foreach t,$(FUZZ_TARGETS),tests/fuzz/fuzz_$(t).c) $(FUZZ_RIG) $(FUZZ_TCP_RIG))
-FUZZ_MODULES := tcp net http config router telemetry core
+	$(foreach t,$(FUZZ_TARGETS),tests/fuzz/fuzz_$(t).c) $(FUZZ_RIG) $(FUZZ_TCP_RIG) $(FUZZ_MW_RIG))
+FUZZ_MODULES := tcp net middleware http config router telemetry core
 FUZZ_INCLUDES = -Itests/support -Itests/tcp $(call pkg_cflags,cunit libdpdk)
 FUZZ_TCP_RIG := tests/tcp/tcp_world.c tests/tcp/world_open.c tests/tcp/frame_bend.c tests/support/fake_port.c
+FUZZ_MW_RIG := tests/unit/middleware/mw_rig.c
 # What each target is built from, beside its own file.
 FUZZ_SRCS_h1 = $(FUZZ_RIG) $(wildcard userspace/http/*.c) \
 	$(addprefix userspace/core/,clock.c pages.c pool.c rng.c source_table.c)
@@ -20,6 +21,9 @@ FUZZ_SRCS_chunked = $(FUZZ_SRCS_h1)
 FUZZ_SRCS_uri = $(addprefix userspace/http/,h1_parse.c h1_target.c token.c) $(addprefix userspace/router/,path.c path_text.c)
 FUZZ_SRCS_range = userspace/http/range.c
 FUZZ_SRCS_cond = $(addprefix userspace/http/,cond.c http_date.c req.c token.c)
+FUZZ_SRCS_mw = $(FUZZ_MW_RIG) $(wildcard userspace/middleware/*.c) \
+	$(addprefix userspace/http/,h1_wait.c req.c token.c) \
+	$(addprefix userspace/core/,endpoint.c pages.c pool.c rng.c)
 FUZZ_SRCS_site = $(wildcard userspace/config/*.c userspace/router/*.c) userspace/core/endpoint.c
 FUZZ_LIBS_site = $(call pkg_libs,yaml-0.1)
 FUZZ_SRCS_frame = $(FUZZ_TCP_RIG) $(wildcard dpdk/tcp/*.c dpdk/net/*.c userspace/telemetry/*.c userspace/core/*.c)
@@ -49,7 +53,7 @@ $(O)/fuzz/%: tests/fuzz/fuzz_%.c FORCE
 PHONY_TARGETS += fuzz
 fuzz: $(foreach t,$(FUZZ_TARGETS),$(O)/fuzz/$(t)) ## run each libFuzzer target for FUZZ_SECONDS (60)
 	$(Q)for t in $(FUZZ_TARGETS); do \
-		case $$t in h1 | chunked | uri | range | cond) dict=http ;; site) dict=site ;; *) dict= ;; esac; \
+		case $$t in h1 | chunked | uri | range | cond | mw) dict=http ;; site) dict=site ;; *) dict= ;; esac; \
 		mkdir -p $(O)/fuzz/found/$$t && \
 		$(O)/fuzz/$$t -max_total_time=$(FUZZ_SECONDS) -timeout=5 -print_final_stats=1 \
 			-artifact_prefix=$(O)/fuzz/$$t- $${dict:+-dict=tests/fuzz/$$dict.dict} \

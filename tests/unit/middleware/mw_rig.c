@@ -125,7 +125,8 @@ static const char *field_find(struct hz_span lines, const char *name, char *out)
 	while (lines.len > 0) {
 		struct hz_span line = hz_span_first(lines, hz_span_find(lines, '\n'));
 
-		CU_ASSERT(line.len > 1 && line.data[line.len - 1] == '\r');
+		if (line.len < 2 || line.data[line.len - 1] != '\r')
+			abort();
 		if (line.len > len + 2 && line.len < FIELD_TEXT_MAX &&
 		    memcmp(line.data, name, len) == 0 && line.data[len] == ':') {
 			memcpy(out, line.data + len + 2, line.len - len - 3);
