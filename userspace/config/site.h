@@ -112,8 +112,9 @@ struct hz_site {
 		uint32_t connections_per_source;  /* 0: no limit */
 		uint64_t connection_lifetime_ns;
 	} limits;
-	struct hz_site_paths paths; /* what a route does not say itself */
-	struct hz_mw_set defaults;  /* of every route, and of answers without one */
+	struct hz_site_paths paths;  /* what a route does not say itself */
+	struct hz_mw_set defaults;   /* of every route, and of answers without one */
+	struct hz_mw_log_conf *logs; /* every `log` there is, linked by next */
 	uint32_t route_count;
 	const struct hz_site_route *route;
 	uint32_t refs;                 /* who holds the site, see hz_site_share */

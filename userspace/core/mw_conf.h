@@ -74,6 +74,22 @@ struct hz_mw_breaker_conf {
 	uint64_t open_ns;
 };
 
+enum hz_log_format { HZ_LOG_JSON, HZ_LOG_COMBINED };
+
+struct hz_log_sink;
+
+struct hz_mw_log_conf {
+	const char *to; /* absolute path */
+	enum hz_log_format format;
+	uint32_t
+		error_one_in; /* of 4xx, and of requests without an answer, one in so many gets a line; */
+	uint32_t rest_one_in;        /* of all others but 5xx, which all get one */
+	uint32_t line;               /* in the site */
+	struct hz_mw_log_conf *next; /* of the site */
+	struct hz_log_sink
+		*sink; /* set by the server before workers see it; NULL: nothing is logged */
+};
+
 /* What a route, or the site's defaults, configure; NULL: nothing. */
 struct hz_mw_set {
 #define HZ_MW(name, help) const struct hz_mw_##name##_conf *name;

@@ -53,6 +53,16 @@ void hz_chain_finish(const struct hz_mw_call *call, const struct hz_http_outcome
 	}
 }
 
+void hz_chain_refused(const struct hz_mw_call *call, const struct hz_http_outcome *outcome)
+{
+	for (uint32_t i = call->chain->count; i-- > 0;) {
+		const struct hz_mw *mw = &call->chain->link[i];
+
+		if (mw->ops->refused != NULL)
+			mw->ops->refused(mw->conf, call, outcome);
+	}
+}
+
 void hz_chain_free(struct hz_chain *chain)
 {
 	for (uint32_t i = 0; i < chain->count; i++) {

@@ -49,6 +49,7 @@ struct hz_mw_call {
 	uint32_t rate_left;   /* of `rate`: requests the client may send now */
 	uint32_t rate_wait_s; /* not 0: refused, for so long */
 	uint32_t breaker; /* of `breaker`: in which of its phases this request counts; 0: in none */
+	struct hz_span subject; /* of `jwt`: whose token it is; empty: nobody's */
 };
 
 struct hz_mw_ops {
@@ -57,6 +58,9 @@ struct hz_mw_ops {
 	void (*after)(const void *conf, struct hz_mw_call *call);                /* NULL: nothing */
 	void (*finish)(const void *conf, const struct hz_mw_call *call,
 	               const struct hz_http_outcome *outcome); /* NULL: nothing */
+	/* Instead of all of these, when the request never came to a chain: a head that was refused. */
+	void (*refused)(const void *conf, const struct hz_mw_call *call,
+	                const struct hz_http_outcome *outcome); /* NULL: nothing */
 	void (*free)(void *conf);
 };
 
@@ -69,6 +73,7 @@ struct hz_mw {
 struct hz_chain {
 	uint32_t count;
 	uint32_t kinds; /* bit per enum hz_mw_kind that is in it */
+	struct hz_span route; /* name of the route; empty: of answers without one */
 	struct hz_mw link[HZ_MW_COUNT];
 };
 
@@ -80,6 +85,8 @@ enum hz_mw_verdict hz_chain_before(struct hz_mw_call *call);
 /* An answer exists. */
 void hz_chain_after(struct hz_mw_call *call);
 void hz_chain_finish(const struct hz_mw_call *call, const struct hz_http_outcome *outcome);
+/* The one call for a request that entered no chain: call->entered is 0. */
+void hz_chain_refused(const struct hz_mw_call *call, const struct hz_http_outcome *outcome);
 void hz_chain_free(struct hz_chain *chain); /* accepts a zeroed one */
 
 static inline struct hz_mw_call *hz_chain_call(const struct hz_http_req *req)

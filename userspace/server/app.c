@@ -222,13 +222,35 @@ static enum hz_http_next app_handle(const void *pinned, struct hz_http_req *req,
 	return next == HZ_HTTP_ANSWER ? answered(req) : next;
 }
 
+/* http answered itself, before the request came to a chain. */
+static void refused_tell(const struct hz_snapshot *snapshot, const struct hz_chain *chain,
+                         const struct hz_http_req *req, const struct hz_http_resp *resp,
+                         const struct hz_http_outcome *outcome)
+{
+	const struct hz_mw_call call = {
+		.chain = chain,
+		.worker = &snapshot->app->worker[req->env->worker_index],
+		.req = (struct hz_http_req *)(uintptr_t)req,
+		.resp = (struct hz_http_resp *)(uintptr_t)resp,
+	};
+
+	hz_chain_refused(&call, outcome);
+}
+
 static void app_finish(const void *pinned, const struct hz_http_req *req,
                        const struct hz_http_resp *resp, const struct hz_http_outcome *outcome)
 {
-	(void)pinned;
-	(void)resp;
-	if (req->app != NULL)
+	const struct hz_snapshot *snapshot = pinned;
+	const struct hz_chain *chain = &snapshot->chain;
+
+	if (req->app != NULL) {
 		hz_chain_finish(hz_chain_call(req), outcome);
+		return;
+	}
+	if (req->route_index >= 0)
+		chain = &snapshot->routes[req->route_index].chain;
+	if (chain->count != 0)
+		refused_tell(snapshot, chain, req, resp, outcome);
 }
 
 static unsigned app_turn(void *app, uint32_t worker_index)

@@ -4,6 +4,7 @@
 #include "core/log.h"
 #include "core/rcu.h"
 #include "core/span_ops.h"
+#include "server/log_writer.h"
 #include "server/server_priv.h"
 #include <assert.h>
 #include <errno.h>
@@ -294,7 +295,12 @@ int hz_server_reload(struct hz_server *server, json_t **result, struct hz_err *e
 		status = healths_unchanged(server, site, err);
 	if (status == 0)
 		status = snapshot_next(server, site, &fresh, err);
+	if (status == 0) {
+		site = NULL; /* the snapshot's now */
+		status = hz_log_writer_bind(server->log_writer, fresh->site, err);
+	}
 	if (status != 0) {
+		hz_snapshot_free(fresh);
 		hz_site_free(site);
 		return status;
 	}
@@ -302,6 +308,7 @@ int hz_server_reload(struct hz_server *server, json_t **result, struct hz_err *e
 	assert(fresh != NULL);
 	changes = site_diff(snapshot_of(server)->site, fresh->site);
 	snapshot_switch(server, fresh);
+	hz_log_writer_reopen(server->log_writer);
 	*result = json_pack("{s:I, s:i, s:f, s:f, s:o}", "generation",
 	                    (json_int_t)server->generation, "routes", (int)fresh->site->route_count,
 	                    "built_ms", (double)(built_ns - began_ns) / 1e6, "switched_ms",

@@ -2,6 +2,7 @@
 #include "core/hint.h"
 #include "core/log.h"
 #include "loader/xdp_chatter.h"
+#include "server/log_writer.h"
 #include "server/server_priv.h"
 #include <errno.h>
 #include <poll.h>
@@ -94,6 +95,22 @@ static int jobs_open(struct hz_server *server, struct hz_err *err)
 		                  "cannot start %u helper threads: %s", conf.thread_count,
 		                  strerror(-status));
 	return 0;
+}
+
+/* Before workers see the snapshot. */
+static int logs_open(struct hz_server *server, struct hz_err *err)
+{
+	struct hz_snapshot *snapshot = server->app.snapshot;
+	uint32_t count;
+	int status = worker_count(server, &count, err);
+
+	if (status != 0)
+		return status;
+	status = hz_log_writer_open(count, &server->log_writer);
+	if (status != 0)
+		return hz_err_set(err, status, 5, "memory", "", "log writer: %s",
+		                  strerror(-status));
+	return hz_log_writer_bind(server->log_writer, snapshot->site, err);
 }
 
 static int fastpath_open(struct hz_server *server, struct hz_err *err)
@@ -247,6 +264,8 @@ static int server_open(struct hz_server *server, struct hz_err *err)
 	if (status == 0)
 		status = snapshot_open(server, err);
 	if (status == 0)
+		status = logs_open(server, err);
+	if (status == 0)
 		status = seats_open(server, err);
 	if (status == 0)
 		status = cfg_write(server, err);
@@ -275,6 +294,7 @@ static void server_close(struct hz_server *server)
 	hz_seats_close(&server->seats);
 	hz_server_reclaim(server);
 	hz_snapshot_free(server->app.snapshot);
+	hz_log_writer_close(server->log_writer); /* what they logged is written now */
 	hz_files_pool_close(server->app.files);
 	hz_rundir_unshare(&server->rundir, &server->shared);
 	hz_rundir_close(&server->rundir);
@@ -314,6 +334,8 @@ static void signal_handle(struct hz_server *server, int signal_fd)
 		return;
 	if (info.ssi_signo == SIGHUP)
 		reload_by_signal(server);
+	else if (info.ssi_signo == SIGUSR1)
+		hz_log_writer_reopen(server->log_writer);
 	else
 		hz_server_terminate(server);
 }
@@ -361,6 +383,7 @@ static int signals_open(sigset_t *before)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR1);
 	pthread_sigmask(SIG_BLOCK, &set, before); /* fails only for a wrong first argument */
 	fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	if (fd == -1) {

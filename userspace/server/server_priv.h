@@ -15,8 +15,9 @@
 #define HZ_SERVER_PORTS_MAX    16
 #define HZ_SERVER_DEGRADED_MAX 4
 
-struct hz_control; /* control.c */
-struct hz_publish; /* telemetry_pub.c */
+struct hz_control;    /* control.c */
+struct hz_publish;    /* telemetry_pub.c */
+struct hz_log_writer; /* log_writer.h */
 
 /* A question about connections that went to the workers, control_conn.c. One at a time. */
 struct hz_server_round {
@@ -65,6 +66,7 @@ struct hz_server {
 	struct hz_sock *sock;
 	struct hz_control *control;
 	struct hz_publish *publish;
+	struct hz_log_writer *log_writer;
 	struct hz_server_round round;
 	struct hz_trace_file *trace; /* mapped since the first start; NULL */
 	const char *degraded[HZ_SERVER_DEGRADED_MAX];

@@ -6,6 +6,7 @@
 #include "handlers/redirect.h"
 #include "handlers/respond.h"
 #include "router/host_map.h"
+#include "server/log_writer.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -277,6 +278,7 @@ static int chains_build(struct hz_snapshot *snapshot, struct hz_snapshot_route *
 			return hz_err_set(err, status, 2, "bad_middleware", "",
 			                  "line %u: route '%s': %s: %s", site->route[i].line,
 			                  site->route[i].name, which, strerror(-status));
+		routes[i].chain.route = routes[i].name;
 	}
 	status = hz_chain_build(&site->defaults, &snapshot->chain, &which);
 	if (status != 0)
@@ -333,6 +335,14 @@ int hz_snapshot_build(const struct hz_snapshot_conf *conf, struct hz_snapshot **
 	return 0;
 }
 
+/* With the last snapshot of a site goes what was opened for it. */
+static void site_put(struct hz_site *site)
+{
+	if (site != NULL && site->refs == 1)
+		hz_log_writer_unbind(site);
+	hz_site_free(site);
+}
+
 void hz_snapshot_free(struct hz_snapshot *snapshot)
 {
 	if (snapshot == NULL)
@@ -343,7 +353,7 @@ void hz_snapshot_free(struct hz_snapshot *snapshot)
 	hz_chain_free(&snapshot->chain);
 	hz_route_table_free((struct hz_route_table *)(uintptr_t)snapshot->table);
 	hz_files_watch_close(&snapshot->watch);
-	hz_site_free(snapshot->site);
+	site_put(snapshot->site);
 	free(snapshot);
 }
 

@@ -101,6 +101,32 @@ static void empty_sections_give_defaults(void)
 	hz_site_free(site);
 }
 
+static void log_is_inherited_replaced_and_switched_off(void)
+{
+	struct hz_site *site =
+		parse("defaults: { log: { to: /d.log } }\n"
+	              "routes:\n"
+	              "  - { match: GET /a, respond: {} }\n"
+	              "  - { match: GET /b, respond: {}, log: { to: /b.log, format: combined,\n"
+	              "      sample: { 4xx: 10, rest: 1000000000 } } }\n"
+	              "  - { match: GET /c, respond: {}, log: off }\n");
+	const struct hz_mw_log_conf *log = site->defaults.log;
+
+	CU_ASSERT_STRING_EQUAL(log->to, "/d.log");
+	CU_ASSERT_EQUAL(log->format, HZ_LOG_JSON);
+	CU_ASSERT(log->error_one_in == 1 && log->rest_one_in == 1 && log->line == 1);
+	CU_ASSERT_PTR_EQUAL(site->route[0].mw.log, log);
+	CU_ASSERT_PTR_NULL(site->route[2].mw.log);
+	log = site->route[1].mw.log;
+	CU_ASSERT_STRING_EQUAL(log->to, "/b.log");
+	CU_ASSERT_EQUAL(log->format, HZ_LOG_COMBINED);
+	CU_ASSERT(log->error_one_in == 10 && log->rest_one_in == 1000000000 && log->line == 4);
+	CU_ASSERT_PTR_EQUAL(site->logs, log); /* the server's list of all */
+	CU_ASSERT_PTR_EQUAL(log->next, site->defaults.log);
+	CU_ASSERT_PTR_NULL(log->next->next);
+	hz_site_free(site);
+}
+
 static void sections_in_any_order_are_read_alike(void)
 {
 	struct hz_site *site = parse("routes: [{ match: POST /a, echo: }]\n"
@@ -237,5 +263,6 @@ static void paths_left_out_are_strict(void)
 
 HZ_SUITE(site, CASE(hosts_and_paths_are_kept), CASE(paths_left_out_are_strict),
          CASE(full_site_gives_every_field), CASE(empty_sections_give_defaults),
+         CASE(log_is_inherited_replaced_and_switched_off),
          CASE(sections_in_any_order_are_read_alike), CASE(json_members_and_bytes_are_kept),
          CASE(methods_have_the_bits_of_http), CASE(many_routes_are_read));

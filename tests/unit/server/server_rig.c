@@ -1,4 +1,5 @@
 #include "server_rig.h"
+#include "server/log_writer.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -67,7 +68,8 @@ struct server_rig *server_rig_open(const char *site_text)
 	rig->server.generation = 1;
 	rig->server.state = HZ_STATE_READY;
 	rig->server.started_ns = rig->server.reloaded_ns = hz_clock_monotonic_ns();
-	if (server_rig_site_write(rig, site_text) != 0 || snapshot_open(rig) != 0) {
+	if (hz_log_writer_open(1, &rig->server.log_writer) != 0 ||
+	    server_rig_site_write(rig, site_text) != 0 || snapshot_open(rig) != 0) {
 		server_rig_close(rig);
 		return NULL;
 	}
@@ -85,6 +87,7 @@ void server_rig_close(struct server_rig *rig)
 	free(shared->conns);
 	hz_server_reclaim(&rig->server);
 	hz_snapshot_free(rig->server.app.snapshot);
+	hz_log_writer_close(rig->server.log_writer);
 	hz_site_free(rig->conf.site);
 	unlink(rig->site_path);
 	rmdir(rig->dir);
