@@ -4,7 +4,7 @@ UNIT_http_EXTRA := tests/fuzz/h1_oracle.c tests/support/fake_stream.c
 # The public request collections that unit_http reads are JSON.
 $(O)/tests/unit_http: HZ_LDFLAGS += -Wl,--push-state,--no-as-needed -ljansson -Wl,--pop-state
 
-FUZZ_TARGETS := h1 chunked site frame tcp_opts host uri range cond mw
+FUZZ_TARGETS := h1 chunked site frame tcp_opts host uri range cond mw log
 FUZZ_SECONDS ?= 60
 FUZZ_CC ?= clang-14
 FUZZ_RIG := tests/fuzz/h1_oracle.c tests/support/fake_stream.c tests/unit/http/http_rig.c
@@ -22,8 +22,9 @@ FUZZ_SRCS_uri = $(addprefix userspace/http/,h1_parse.c h1_target.c token.c) $(ad
 FUZZ_SRCS_range = userspace/http/range.c
 FUZZ_SRCS_cond = $(addprefix userspace/http/,cond.c http_date.c req.c token.c)
 FUZZ_SRCS_mw = $(FUZZ_MW_RIG) $(wildcard userspace/middleware/*.c) \
-	$(addprefix userspace/http/,h1_wait.c req.c token.c) \
+	$(addprefix userspace/http/,h1_wait.c http_date.c req.c token.c) \
 	$(addprefix userspace/core/,endpoint.c pages.c pool.c rng.c)
+FUZZ_SRCS_log = $(addprefix userspace/middleware/,log_line.c log_text.c) userspace/http/http_date.c
 FUZZ_SRCS_site = $(wildcard userspace/config/*.c userspace/router/*.c) userspace/core/endpoint.c
 FUZZ_LIBS_site = $(call pkg_libs,yaml-0.1)
 FUZZ_SRCS_frame = $(FUZZ_TCP_RIG) $(wildcard dpdk/tcp/*.c dpdk/net/*.c userspace/telemetry/*.c userspace/core/*.c)
