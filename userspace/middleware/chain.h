@@ -72,7 +72,7 @@ struct hz_mw {
 
 struct hz_chain {
 	uint32_t count;
-	uint32_t kinds; /* bit per enum hz_mw_kind that is in it */
+	uint32_t kinds;       /* bit per enum hz_mw_kind that is in it */
 	struct hz_span route; /* name of the route; empty: of answers without one */
 	struct hz_mw link[HZ_MW_COUNT];
 };

@@ -50,8 +50,8 @@ static void link_free(void *conf)
 	((struct link *)conf)->is_freed = true;
 }
 
-static const struct hz_mw_ops link_ops = { "test", link_before, link_after, link_finish,
-	                                   link_free };
+static const struct hz_mw_ops link_ops = { "test",      link_before, link_after,
+	                                   link_finish, NULL,        link_free };
 static const struct hz_mw_ops silent_ops = { .name = "silent" };
 
 struct world {
