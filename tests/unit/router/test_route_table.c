@@ -187,14 +187,15 @@ static const struct hz_route_conf routes[] = {
 	{ .pattern = TEXT("/merge/*path"), .methods = GET, .paths = { .merge = true } },
 	{ .pattern = TEXT("/keep/*path"), .methods = GET },
 	{ .pattern = TEXT("/dots/a"), .methods = GET, .paths = { .refuse_dots = true } }, /* 12 */
-	{ .pattern = TEXT("/no/:x"), .methods = GET, .paths = { HZ_ROUTE_SLASH_REFUSE } },
-	{ .pattern = TEXT("/any/*x"), .methods = GET, .paths = { HZ_ROUTE_SLASH_ANY } },
+	{ .pattern = TEXT("/no/:x"), .methods = GET, .paths = { .slash = HZ_ROUTE_SLASH_REFUSE } },
+	{ .pattern = TEXT("/any/*x"), .methods = GET, .paths = { .slash = HZ_ROUTE_SLASH_ANY } },
 	{ .pattern = TEXT("/par/:x/*y"), .methods = GET }, /* 15 */
 	{ .pattern = TEXT("/strict/a/"), .methods = POST },
 	{ .pattern = TEXT("/m/r/:x"),
 	  .methods = GET,
 	  .paths = { .merge = true, .trailing = HZ_ROUTE_TRAILING_REDIRECT } },
 	{ .pattern = TEXT("/:k/:l/:m/end"), .methods = GET, .paths = REDIRECT }, /* 18 */
+	{ .pattern = TEXT("//odd"), .methods = GET, .paths = REDIRECT },
 };
 
 #define FOUND HZ_ROUTE_FOUND
@@ -256,6 +257,8 @@ static const struct {
 	{ "", "/m//r//x/", GET, HZ_ROUTE_REDIRECT, 17, "/m/r/x" },
 	{ "", "/m/r/x%3Fy%2fz%c3%a4/", GET, HZ_ROUTE_REDIRECT, 17, "/m/r/x%3Fy%2Fz%C3%A4" },
 	{ "", "/a/b/c/end/", GET, HZ_ROUTE_REDIRECT, 18, "/a/b/c/end" },
+	{ "", "//odd", GET, FOUND, 19, NULL },
+	{ "", "//odd/", GET, HZ_ROUTE_NOT_FOUND, 0, NULL }, /* "Location: //odd" is a host */
 	{ "", "//evil.example/b/c/end/", GET, HZ_ROUTE_NOT_FOUND, 0, NULL },
 	{ "", "/%5cevil.example/b/c/end/", GET, HZ_ROUTE_REDIRECT, 18, "/%5Cevil.example/b/c/end" },
 	{ "", "*", GET, HZ_ROUTE_NOT_FOUND, 0, NULL },
