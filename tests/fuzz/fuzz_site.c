@@ -56,8 +56,9 @@ static struct hz_span host_of(struct hz_span name, uint8_t out[HZ_HOST_NAME_MAX]
 /* The route's own path at each of its hosts leads somewhere. */
 static void route_check(const struct hz_route_table *table, const struct hz_site_route *route)
 {
-	size_t room = HZ_LIMIT_uri_bytes_max + 1; /* of the path, and of it decoded */
-	uint8_t *path = malloc(2 * room), host[HZ_HOST_NAME_MAX];
+	/* The path; then what a lookup needs of it: decoded, and where its slashes are. */
+	size_t room = HZ_LIMIT_uri_bytes_max + 8, scratch = 2 * room;
+	uint8_t *path = malloc(room + scratch), host[HZ_HOST_NAME_MAX];
 	struct hz_arena arena;
 	struct hz_route_ask ask = { .method = route->methods & -route->methods, .arena = &arena };
 	struct hz_route_match match;
@@ -66,7 +67,7 @@ static void route_check(const struct hz_route_table *table, const struct hz_site
 	for (uint32_t k = 0; k == 0 || k < route->host_count; k++) {
 		if (route->host_count > 0)
 			ask.host = host_of(route->host[k], host);
-		hz_arena_init(&arena, path + room, room);
+		hz_arena_init(&arena, path + room, scratch);
 		FUZZ_HOLDS(hz_route_table_find(table, &ask, &match) == HZ_ROUTE_FOUND);
 	}
 	free(path);

@@ -25,7 +25,7 @@ FUZZ_SRCS_mw = $(FUZZ_MW_RIG) $(wildcard userspace/middleware/*.c) \
 	$(addprefix userspace/http/,h1_wait.c http_date.c req.c token.c) \
 	$(addprefix userspace/core/,endpoint.c pages.c pool.c rng.c)
 FUZZ_SRCS_log = $(addprefix userspace/middleware/,log_line.c log_text.c) userspace/http/http_date.c
-FUZZ_SRCS_site = $(wildcard userspace/config/*.c userspace/router/*.c) userspace/core/endpoint.c
+FUZZ_SRCS_site = $(wildcard userspace/config/*.c userspace/router/*.c) userspace/core/endpoint.c userspace/core/err.c
 FUZZ_LIBS_site = $(call pkg_libs,yaml-0.1)
 FUZZ_SRCS_frame = $(FUZZ_TCP_RIG) $(wildcard dpdk/tcp/*.c dpdk/net/*.c userspace/telemetry/*.c userspace/core/*.c)
 FUZZ_LIBS_frame = $(call pkg_libs,libdpdk liburcu-qsbr)

@@ -212,13 +212,14 @@ static int self_test(const struct hz_snapshot *snapshot, struct hz_err *err)
 
 	for (uint32_t i = 0; i < snapshot->site->route_count; i++) {
 		const struct hz_site_route *route = &snapshot->site->route[i];
-		size_t room = route->pattern.len + 1; /* of the path, and of it decoded */
-		uint8_t *path = malloc(2 * room), host[HZ_HOST_NAME_MAX];
+		/* The path; then what a lookup needs of it: decoded, and where its slashes are. */
+		size_t room = (route->pattern.len + 7) & ~(size_t)7, scratch = 2 * room + 64;
+		uint8_t *path = malloc(room + scratch), host[HZ_HOST_NAME_MAX];
 		struct hz_route_ask ask = { .arena = &arena };
 		bool found = path != NULL;
 
 		if (found) {
-			hz_arena_init(&arena, path + room, room);
+			hz_arena_init(&arena, path + room, scratch);
 			ask.path = (struct hz_span){ path, sample_path(route->pattern, path) };
 		}
 		if (found && route->host_count == 0)

@@ -3,6 +3,7 @@
 #include "hz_test.h"
 #include "server/snapshot.h"
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -277,7 +278,26 @@ static void snapshot_routes_by_host_and_spelling(void)
 	hz_snapshot_free(snapshot);
 }
 
-HZ_SUITE(snapshot, CASE(snapshot_routes_by_host_and_spelling), CASE(snapshot_routes_and_handles),
+/* What a lookup needs of such a path is more than the path. */
+static void snapshot_long_pattern_with_a_dot_finds_itself(void)
+{
+	char text[1024];
+	struct hz_err err = { 0 };
+	struct hz_snapshot *snapshot;
+
+	for (int bytes = 230; bytes < 290; bytes++) {
+		snprintf(text, sizeof(text),
+		         "listen: [{ interface: eth1, address: 10.7.0.2, port: 80 }]\n"
+		         "routes: [{ match: 'GET /.%0*d/:x', respond: { body: hi } }]\n",
+		         bytes, 0);
+		snapshot = snapshot_build(text, &err);
+		CU_ASSERT_PTR_NOT_NULL(snapshot);
+		hz_snapshot_free(snapshot);
+	}
+}
+
+HZ_SUITE(snapshot, CASE(snapshot_long_pattern_with_a_dot_finds_itself),
+         CASE(snapshot_routes_by_host_and_spelling), CASE(snapshot_routes_and_handles),
          CASE(snapshot_refuses_unknown_path_and_method),
          CASE(snapshot_answers_options_of_path_and_server), CASE(snapshot_pin_holds_until_unpin),
          CASE(snapshot_conflict_names_both_lines_and_leaves_the_site),
