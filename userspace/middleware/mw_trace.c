@@ -108,6 +108,7 @@ static uint8_t *parent_put(uint8_t *out, const struct build *build, struct hz_mw
 	                                        : HZ_SPAN_LITERAL("-00\r\n"));
 }
 
+/* A trace that begins here is this request's alone, so its id serves as both. */
 static uint8_t *id_put(uint8_t *out, const struct build *build, struct hz_mw_trace *trace)
 {
 	struct hz_rng *rng = &build->call->req->env->rng;
@@ -115,8 +116,12 @@ static uint8_t *id_put(uint8_t *out, const struct build *build, struct hz_mw_tra
 
 	out = hz_mw_put(out, HZ_SPAN_LITERAL(ID_NAME));
 	from = out;
-	out = build->sent.id.len > 0 ? hz_mw_put(out, build->sent.id)
-	                             : random_put(random_put(out, rng), rng);
+	if (build->sent.id.len > 0)
+		out = hz_mw_put(out, build->sent.id);
+	else if (!build->goes_on)
+		out = hz_mw_put(out, trace->trace_id);
+	else
+		out = random_put(random_put(out, rng), rng);
 	trace->request_id = written(from, out);
 	return hz_mw_put(out, HZ_SPAN_LITERAL("\r\n"));
 }

@@ -67,7 +67,7 @@ void hz_rate_table_close(struct hz_rate_table *table)
 
 static uint64_t key_of(const struct hz_rate_table *table, const __u64 *word, __u32 count)
 {
-	uint64_t key = hz_siphash(table->secret[0], table->secret[1], word, count);
+	uint64_t key = hz_siphash_13(table->secret[0], table->secret[1], word, count);
 
 	return key != 0 ? key : 1;
 }

@@ -1,5 +1,6 @@
 /* traceparent, tracestate, and what `trace` makes of them. */
 #include "core/span_ops.h"
+#include "middleware/mw_text.h"
 #include "middleware/traceparent.h"
 #include "mw_rig.h"
 #include <stdio.h>
@@ -30,6 +31,19 @@ static bool is_hex(struct hz_span text, size_t len)
 		is_zeros &= text.data[i] == '0';
 	}
 	return text.len == len && !is_zeros;
+}
+
+static void hex_is_what_printf_writes(void)
+{
+	uint64_t value = 0x0123456789abcdef;
+	char want[17], have[17] = "";
+
+	for (unsigned i = 0; i < 1000; i++) {
+		snprintf(want, sizeof(want), "%016llx", (unsigned long long)value);
+		CU_ASSERT_PTR_EQUAL(hz_mw_put_hex((uint8_t *)have, value), have + 16);
+		CU_ASSERT_STRING_EQUAL(have, want);
+		value = value * 0x9e3779b97f4a7c15 + i;
+	}
 }
 
 static void traceparent_is_read_strictly(void)
@@ -200,6 +214,21 @@ static void request_id_that_is_not_sane_is_replaced(void)
 	mw_rig_close(rig);
 }
 
+static void request_id_of_ours_is_that_of_a_trace_of_ours(void)
+{
+	struct mw_rig *rig = rig_open(true);
+	const struct hz_mw_trace *trace;
+
+	CU_ASSERT_EQUAL(mw_rig_exchange(rig, ""), 200);
+	trace = &mw_rig_call(rig)->trace;
+	CU_ASSERT_TRUE(hz_span_equals(trace->request_id, trace->trace_id));
+	CU_ASSERT_EQUAL(mw_rig_exchange(rig, "traceparent: " GOOD "\n"), 200);
+	trace = &mw_rig_call(rig)->trace;
+	CU_ASSERT_TRUE(is_hex(trace->request_id, 32));
+	CU_ASSERT_FALSE(hz_span_equals(trace->request_id, trace->trace_id));
+	mw_rig_close(rig);
+}
+
 static void trace_that_accepts_nothing_takes_nothing(void)
 {
 	struct mw_rig *rig = rig_open(false);
@@ -235,11 +264,13 @@ static void trace_without_room_lets_the_request_pass(void)
 	mw_rig_close(rig);
 }
 
-HZ_SUITE(trace, CASE(traceparent_is_read_strictly), CASE(tracestate_is_a_list_of_members),
+HZ_SUITE(trace, CASE(hex_is_what_printf_writes), CASE(traceparent_is_read_strictly),
+         CASE(tracestate_is_a_list_of_members),
          CASE(trace_of_the_caller_goes_on_with_a_span_of_ours),
          CASE(trace_that_is_not_valid_begins_anew),
          CASE(tracestate_that_is_not_valid_is_dropped_alone),
          CASE(request_id_that_is_not_sane_is_replaced),
+         CASE(request_id_of_ours_is_that_of_a_trace_of_ours),
          CASE(trace_that_accepts_nothing_takes_nothing),
          CASE(trace_ids_differ_from_request_to_request),
          CASE(trace_without_room_lets_the_request_pass));
