@@ -10,7 +10,8 @@
 static const struct hz_site_key sections[] = {
 	{ "listen", hz_site_listen_read, false },     { "health", hz_site_health_read, false },
 	{ "limits", hz_site_limits_read, false },     { "paths", hz_site_paths_section, false },
-	{ "defaults", hz_site_defaults_read, false }, { "routes", hz_site_routes_read, false },
+	{ "defaults", hz_site_defaults_read, false }, { "topics", hz_site_topics_read, false },
+	{ "routes", hz_site_routes_read, false },
 };
 
 static void section_known(struct hz_site_reader *r, const struct hz_yaml_node *key, void *into)
@@ -67,6 +68,7 @@ int hz_site_parse(struct hz_span text, struct hz_site **out, struct hz_site_erro
 	}
 	if (document != NULL && site != NULL && site->memory != NULL) {
 		hz_site_limits_default(site);
+		hz_site_topics_default(site);
 		err = site_read(text, document, site, errors);
 	}
 	hz_site_memory_close(document);

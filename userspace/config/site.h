@@ -36,7 +36,19 @@ enum hz_site_handler {
 	HZ_HANDLER_ECHO,
 	HZ_HANDLER_FILES,
 	HZ_HANDLER_REDIRECT,
+	HZ_HANDLER_EVENTS,
+	HZ_HANDLER_LINES,
+	HZ_HANDLER_PUBLISH,
 };
+
+/* Messages that routes publish and stream. The first one is hz.latency, which hz itself feeds. */
+struct hz_site_topic {
+	char name[HZ_SITE_NAME_MAX];
+	uint32_t keep; /* messages, */
+	uint64_t bytes;
+	uint32_t line;
+};
+#define HZ_SITE_TOPIC_LATENCY "hz.latency"
 
 /* A content type by the extension of a file's name, which has no dot. */
 struct hz_site_file_type {
@@ -97,6 +109,11 @@ struct hz_site_route {
 	uint64_t delay_ns;          /* before the handler is asked */
 	/* echo and others */
 	uint64_t body_bytes_max;
+	/* events, lines, publish */
+	uint32_t topic; /* index in the site's topics */
+	uint32_t readers_max;
+	bool closes_slow;
+	uint64_t heartbeat_ns, retry_ms;
 	struct hz_mw_set mw; /* defaults included */
 };
 
@@ -115,6 +132,8 @@ struct hz_site {
 	struct hz_site_paths paths;  /* what a route does not say itself */
 	struct hz_mw_set defaults;   /* of every route, and of answers without one */
 	struct hz_mw_log_conf *logs; /* every `log` there is, linked by next */
+	uint32_t topic_count;
+	const struct hz_site_topic *topic;
 	uint32_t route_count;
 	const struct hz_site_route *route;
 	uint32_t refs;                 /* who holds the site, see hz_site_share */

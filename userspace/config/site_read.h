@@ -53,6 +53,10 @@ bool hz_site_read_count(struct hz_site_reader *r, const struct hz_yaml_node *key
 bool hz_site_read_size(struct hz_site_reader *r, const struct hz_yaml_node *key, uint64_t least,
                        uint64_t most, uint64_t *out);
 
+/* A name as of routes and topics, at node: letters, digits, '_', '-' and '.', which does not lead. */
+bool hz_site_read_name(struct hz_site_reader *r, const struct hz_yaml_node *node,
+                       struct hz_span text, char out[HZ_SITE_NAME_MAX]);
+
 /* A time with its unit ("50ms", "1s", "5m"). */
 bool hz_site_read_time(struct hz_site_reader *r, const struct hz_yaml_node *key, uint64_t least_ns,
                        uint64_t most_ns, uint64_t *out_ns);
@@ -78,6 +82,8 @@ void hz_site_limits_default(struct hz_site *site);
 void hz_site_limits_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *into);
 void hz_site_paths_section(struct hz_site_reader *r, const struct hz_yaml_node *key, void *into);
 void hz_site_defaults_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *into);
+void hz_site_topics_default(struct hz_site *site);
+void hz_site_topics_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *into);
 void hz_site_routes_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *into);
 
 #endif

@@ -39,6 +39,13 @@ void hz_site_delay_read(struct hz_site_reader *r, const struct hz_yaml_node *key
 bool hz_site_content_type_read(struct hz_site_reader *r, const struct hz_yaml_node *key,
                                struct hz_span *out);
 
+/* `events: { topic: news }`, `lines`, and `publish: { topic: news }`. */
+void hz_site_events_read(struct hz_site_reader *r, const struct hz_yaml_node *key,
+                         void *route_read);
+void hz_site_lines_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *route_read);
+void hz_site_publish_read(struct hz_site_reader *r, const struct hz_yaml_node *key,
+                          void *route_read);
+
 /* `hosts: [www.example.org, "*.example.org"]` and `paths: { trailing_slash: same }`. */
 void hz_site_hosts_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *route_read);
 void hz_site_paths_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *route_read);

@@ -10,23 +10,8 @@ static void name_read(struct hz_site_reader *r, const struct hz_yaml_node *key, 
 	struct hz_site_route_read *rr = into;
 	struct hz_span text;
 
-	if (!hz_site_read_word(r, key, 1, HZ_SITE_NAME_MAX - 1, &text))
-		return;
-	for (size_t i = 0; i < text.len; i++) {
-		uint8_t c = text.data[i];
-
-		/* Names become file names and metric labels. */
-		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-		      c == '_' || c == '-' || (c == '.' && i > 0))) {
-			hz_site_read_fail(r, key->value,
-			                  "a name is made of letters, digits, '_', '-' and '.', "
-			                  "not '%.*s'",
-			                  HZ_SITE_WORD(text));
-			return;
-		}
-	}
-	memset(rr->route->name, 0, sizeof(rr->route->name));
-	memcpy(rr->route->name, text.data, text.len);
+	if (hz_site_read_word(r, key, 1, HZ_SITE_NAME_MAX - 1, &text))
+		(void)hz_site_read_name(r, key->value, text, rr->route->name);
 }
 
 /* Name and match are read before the rest, which needs them. */
@@ -80,6 +65,24 @@ static void redirect_key_read(struct hz_site_reader *r, const struct hz_yaml_nod
 		hz_site_redirect_read(r, key, into);
 }
 
+static void events_key_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *into)
+{
+	if (handler_take(r, key, into))
+		hz_site_events_read(r, key, into);
+}
+
+static void lines_key_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *into)
+{
+	if (handler_take(r, key, into))
+		hz_site_lines_read(r, key, into);
+}
+
+static void publish_key_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *into)
+{
+	if (handler_take(r, key, into))
+		hz_site_publish_read(r, key, into);
+}
+
 #define HZ_MW(name, help)                                                                          \
 	static void name##_mw_read(struct hz_site_reader *r, const struct hz_yaml_node *key,       \
 	                           void *into)                                                     \
@@ -100,7 +103,8 @@ static const struct hz_site_key route_keys[] = {
 	{ "echo", echo_key_read, false },       { "hosts", hz_site_hosts_read, false },
 	{ "paths", hz_site_paths_read, false }, { "files", files_key_read, false },
 	{ "cache", hz_site_cache_read, false }, { "redirect", redirect_key_read, false },
-	{ "delay", hz_site_delay_read, false },
+	{ "delay", hz_site_delay_read, false }, { "events", events_key_read, false },
+	{ "lines", lines_key_read, false },     { "publish", publish_key_read, false },
 };
 
 /* What could never match is refused. */

@@ -250,3 +250,24 @@ bool hz_site_read_bool(struct hz_site_reader *r, const struct hz_yaml_node *key,
 	                  HZ_SITE_WORD(key->text), HZ_SITE_WORD(text));
 	return false;
 }
+
+/* Names become file names and metric labels. */
+bool hz_site_read_name(struct hz_site_reader *r, const struct hz_yaml_node *node,
+                       struct hz_span text, char out[HZ_SITE_NAME_MAX])
+{
+	for (size_t i = 0; i < text.len; i++) {
+		uint8_t c = text.data[i];
+
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+		      c == '_' || c == '-' || (c == '.' && i > 0))) {
+			hz_site_read_fail(r, node,
+			                  "a name is made of letters, digits, '_', '-' and '.', "
+			                  "not '%.*s'",
+			                  HZ_SITE_WORD(text));
+			return false;
+		}
+	}
+	memset(out, 0, HZ_SITE_NAME_MAX);
+	memcpy(out, text.data, text.len);
+	return true;
+}

@@ -70,6 +70,18 @@ static inline struct hz_list *hz_list_pop_front(struct hz_list *head)
 	return node;
 }
 
+/* Everything in from goes to the end of to, in order; from is empty then. */
+static inline void hz_list_move_all(struct hz_list *from, struct hz_list *to)
+{
+	if (hz_list_is_empty(from))
+		return;
+	from->next->prev = to->prev;
+	from->prev->next = to;
+	to->prev->next = from->next;
+	to->prev = from->prev;
+	hz_list_init(from);
+}
+
 #define HZ_LIST_ENTRY(node, type, member) HZ_CONTAINER_OF(node, type, member)
 #define HZ_LIST_FOR_EACH(node, head)                                                               \
 	for (struct hz_list *node = (head)->next; node != (head); node = node->next)

@@ -159,7 +159,12 @@ static void answer_check(struct hz_h1_turn *turn)
 {
 	struct hz_h1_flight *flight = turn->conn->flight;
 
-	if (flight->is_starved || !hz_h1_flight_is_slow(flight, turn->now_ns, flight->out_at))
+	if (flight->is_starved) {
+		if (flight->req.wake_ns != 0 && turn->now_ns >= flight->req.wake_ns)
+			hz_h1_answer_run(turn, flight);
+		return;
+	}
+	if (!hz_h1_flight_is_slow(flight, turn->now_ns, flight->out_at))
 		return;
 	hz_h1_count(turn, HZ_COUNTER_http_timeout);
 	hz_h1_turn_abort(turn);

@@ -42,7 +42,8 @@ static void flight_rebase(struct hz_h1_flight *flight, const uint8_t *to)
 	flight->head.data = to;
 }
 
-/* An echo whose body lies in the packet: what was not sent of it goes to blocks. */
+/* A body that lies in the packet: all of it goes to blocks when the handler has yet to see it again, of an echo what
+ * was not sent, and nothing of any other. */
 static int body_detach(struct hz_http_worker *http, struct hz_h1_flight *flight)
 {
 	struct hz_http_body *body = &flight->body;
@@ -53,7 +54,8 @@ static int body_detach(struct hz_http_worker *http, struct hz_h1_flight *flight)
 	if (rest.len == 0)
 		return 0;
 	body->whole = (struct hz_span){ NULL, 0 };
-	if (flight->resp.body_kind != HZ_BODY_REQUEST || flight->resp.prepared != NULL)
+	if (flight->is_answered &&
+	    (flight->resp.body_kind != HZ_BODY_REQUEST || flight->resp.prepared != NULL))
 		return 0;
 	rest.data += flight->out_at;
 	rest.len -= flight->out_at;

@@ -40,7 +40,10 @@ static void answer_end(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
 void hz_h1_answer_run(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
 {
 	bool was_starved = flight->is_starved;
-	enum hz_h1_push push = hz_h1_answer_push(turn, flight);
+	enum hz_h1_push push;
+
+	flight->req.wake_ns = 0;
+	push = hz_h1_answer_push(turn, flight);
 
 	if (push == HZ_H1_PUSH_DONE) {
 		answer_end(turn, flight);

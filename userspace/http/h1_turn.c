@@ -75,8 +75,9 @@ static uint64_t look_ns(const struct hz_h1_turn *turn)
 		at_ns += turn->http->conns.in_use / HZ_H1_CHECKS_PER_S * HZ_H1_CHECK_NS;
 		return HZ_MIN(at_ns, conn->deadline_ns);
 	}
-	if (conn->state == HZ_H1_WAIT) {
+	if (conn->state == HZ_H1_WAIT)
 		at_ns = HZ_MIN(at_ns, flight->req.answer_by_ns);
+	if (conn->state == HZ_H1_WAIT || (conn->state == HZ_H1_ANSWER && flight->is_starved)) {
 		if (flight->req.wake_ns != 0)
 			at_ns = HZ_MIN(at_ns, flight->req.wake_ns);
 	}

@@ -1,4 +1,4 @@
-#include "http/h1_worker.h"
+#include "http/h1_turn.h"
 #include "http/http_wait.h"
 
 static struct hz_h1_flight *flight_of(const struct hz_http_req *req)
@@ -35,6 +35,11 @@ struct hz_http_req *hz_http_waiting(struct hz_http_worker *http, uint64_t ticket
 void hz_http_resume(struct hz_http_req *req)
 {
 	hz_stream_wake(flight_of(req)->stream);
+}
+
+bool hz_http_is_draining(const struct hz_http_req *req)
+{
+	return hz_h1_is_draining(flight_of(req)->http);
 }
 
 void hz_http_peer(const struct hz_http_req *req, uint8_t addr[16], uint16_t *port)

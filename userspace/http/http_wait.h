@@ -18,6 +18,9 @@ struct hz_http_req *hz_http_waiting(struct hz_http_worker *http, uint64_t ticket
 /* The request's step, or its body's pull, is called again soon. Not from inside a step of the same request. */
 void hz_http_resume(struct hz_http_req *req);
 
+/* No new requests: whoever streams without an end of its own ends now. Resumed by whoever began the drain. */
+bool hz_http_is_draining(const struct hz_http_req *req);
+
 /* Address (IPv4 mapped) and port of the request's client. */
 void hz_http_peer(const struct hz_http_req *req, uint8_t addr[16], uint16_t *port);
 

@@ -46,8 +46,8 @@ struct hz_http_req {
 	void *app;                       /* the application's own, of this request; NULL at first */
 	void *handler;                   /* the handler's own, likewise; in the arena */
 	uint64_t answer_by_ns; /* without an answer then: 503; the application may lower it */
-	uint64_t
-		wake_ns; /* a step that waits is called again then, and this reset to 0; 0: never */
+	uint64_t wake_ns;      /* a step that waits, or a source that had nothing, is called again
+		          * then, and this reset to 0; 0: never */
 	struct hz_http_header header[HZ_LIMIT_header_count_max];
 	struct hz_http_param param[HZ_LIMIT_route_params_max];
 };

@@ -260,6 +260,8 @@ static unsigned app_turn(void *app, uint32_t worker_index)
 
 	if (of->files != NULL)
 		count += hz_files_pool_turn(of->files, worker_index);
+	if (of->topics != NULL)
+		count += hz_topics_turn(of->topics, worker_index);
 	return count;
 }
 

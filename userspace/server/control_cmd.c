@@ -179,6 +179,17 @@ static json_t *cmd_trace(struct hz_server *server, const json_t *request)
 	return hz_control_cmd_ok(result);
 }
 
+static json_t *cmd_topic(const struct hz_server *server, const json_t *request, bool may_change)
+{
+	struct hz_err err = { 0 };
+	json_t *result = NULL;
+
+	hz_err_what(&err, "topic failed");
+	if (hz_server_topics_cmd(server, request, may_change, &result, &err) != 0)
+		return hz_control_cmd_error(&err);
+	return hz_control_cmd_ok(result);
+}
+
 json_t *hz_control_cmd_run(struct hz_server *server, const json_t *request, bool may_change)
 {
 	const char *cmd = json_string_value(json_object_get(request, "cmd"));
@@ -191,6 +202,8 @@ json_t *hz_control_cmd_run(struct hz_server *server, const json_t *request, bool
 		return hz_control_cmd_ok(json_object());
 	if (strcmp(cmd, "status") == 0)
 		return hz_control_cmd_ok(cmd_status(server));
+	if (strcmp(cmd, "topic") == 0)
+		return cmd_topic(server, request, may_change);
 	if (strcmp(cmd, "reload") != 0 && strcmp(cmd, "drain") != 0 && strcmp(cmd, "trace") != 0) {
 		hz_err_set(&err, -EINVAL, 2, "unknown_command", "hzctl help", "no command '%.32s'",
 		           cmd);

@@ -61,6 +61,7 @@ static void refuse_new(struct hz_server *server)
 	server->is_refusing = true;
 	for (uint32_t i = 0; i < server->seats.count; i++)
 		hz_http_worker_drain(server->seats.seat[i].http);
+	hz_topics_stir(server->app.topics); /* streams have no other end */
 	if (server->fp != NULL)
 		hz_fastpath_drain(server->fp);
 	if (server->sock != NULL)

@@ -164,7 +164,10 @@ static bool route_is_same(const struct hz_site_route *a, const struct hz_site_ro
 	bool same = a->methods == b->methods && a->handler == b->handler &&
 	            a->status == b->status && a->json_count == b->json_count &&
 	            a->count_max == b->count_max && a->body_bytes_max == b->body_bytes_max &&
-	            hz_span_equals(a->pattern, b->pattern) && hz_span_equals(a->body, b->body) &&
+	            a->topic == b->topic && a->heartbeat_ns == b->heartbeat_ns &&
+	            a->retry_ms == b->retry_ms && a->readers_max == b->readers_max &&
+	            a->closes_slow == b->closes_slow && hz_span_equals(a->pattern, b->pattern) &&
+	            hz_span_equals(a->body, b->body) &&
 	            hz_span_equals(a->content_type, b->content_type) &&
 	            hz_span_equals(a->redirect_to, b->redirect_to) && a->delay_ns == b->delay_ns &&
 	            files_are_same(a->files, b->files);
@@ -235,9 +238,18 @@ static int snapshot_next(struct hz_server *server, struct hz_site *site, struct 
 		.generation = server->generation + 1,
 		.before = snapshot_of(server),
 		.files = server->app.files,
+		.topics = server->app.topics,
 	};
 
 	return hz_snapshot_build(&conf, out, err);
+}
+
+/* Streams have no end of their own, and must not hold generations for ever. */
+static uint64_t generation_min(const struct hz_server *server)
+{
+	return server->generation > HZ_LIMIT_stream_generations
+	               ? server->generation - HZ_LIMIT_stream_generations
+	               : 0;
 }
 
 /* New requests see fresh when this returns. */
@@ -249,6 +261,8 @@ static void snapshot_switch(struct hz_server *server, struct hz_snapshot *fresh)
 	old->retired_next = server->retired;
 	server->retired = old;
 	server->generation++;
+	hz_topics_switch(server->app.topics, fresh->topic, fresh->topic_count,
+	                 generation_min(server));
 	server->reloaded_ns = hz_clock_monotonic_ns();
 	hz_server_reclaim(server);
 	hz_server_state_set(server, server->state);

@@ -63,7 +63,7 @@ static int seats_open(struct hz_server *server, struct hz_err *err)
 	return status;
 }
 
-/* From a helper: a worker's job is done. */
+/* From any thread: a worker's job is done, or a topic of its readers has news. */
 static void worker_ring(void *ctx, uint32_t worker)
 {
 	const struct hz_server *server = ctx;
@@ -111,6 +111,19 @@ static int logs_open(struct hz_server *server, struct hz_err *err)
 		return hz_err_set(err, status, 5, "memory", "", "log writer: %s",
 		                  strerror(-status));
 	return hz_log_writer_bind(server->log_writer, snapshot->site, err);
+}
+
+static int topics_open(struct hz_server *server, struct hz_err *err)
+{
+	struct hz_topics_conf conf = { .ring = worker_ring, .ring_ctx = server };
+	int status = worker_count(server, &conf.worker_count, err);
+
+	if (status != 0)
+		return status;
+	status = hz_topics_open(&conf, &server->app.topics);
+	if (status != 0)
+		return hz_err_set(err, status, 5, "memory", "", "topics: %s", strerror(-status));
+	return 0;
 }
 
 static int fastpath_open(struct hz_server *server, struct hz_err *err)
@@ -198,6 +211,7 @@ static int snapshot_open(struct hz_server *server, struct hz_err *err)
 		.tune = &server->conf->tune,
 		.generation = 1,
 		.files = server->app.files,
+		.topics = server->app.topics,
 	};
 	struct hz_snapshot *snapshot;
 	int status = hz_snapshot_build(&conf, &snapshot, err);
@@ -262,6 +276,8 @@ static int server_open(struct hz_server *server, struct hz_err *err)
 	if (status == 0)
 		status = jobs_open(server, err);
 	if (status == 0)
+		status = topics_open(server, err);
+	if (status == 0)
 		status = snapshot_open(server, err);
 	if (status == 0)
 		status = logs_open(server, err);
@@ -295,6 +311,7 @@ static void server_close(struct hz_server *server)
 	hz_server_reclaim(server);
 	hz_snapshot_free(server->app.snapshot);
 	hz_log_writer_close(server->log_writer); /* what they logged is written now */
+	hz_topics_close(server->app.topics);
 	hz_files_pool_close(server->app.files);
 	hz_rundir_unshare(&server->rundir, &server->shared);
 	hz_rundir_close(&server->rundir);

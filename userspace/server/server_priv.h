@@ -135,6 +135,12 @@ int hz_control_trace(struct hz_server *server, const json_t *request, json_t **r
                      struct hz_err *err);
 void hz_control_trace_close(struct hz_server *server);
 
+/* server_topics.c: what hzctl topic does; 0 and *result, or -errno with err filled. And a message of hz.latency. */
+int hz_server_topics_cmd(const struct hz_server *server, const json_t *request, bool may_change,
+                         json_t **result, struct hz_err *err);
+void hz_server_topics_latency(const struct hz_server *server,
+                              const struct hz_latency_pct pct[HZ_STAGE_COUNT]);
+
 /* telemetry_pub.c: percentiles at 1 Hz and histogram deltas into the ring. */
 int hz_publish_open(struct hz_server *server, struct hz_publish **out);
 void hz_publish_turn(struct hz_publish *publish, struct hz_server *server, uint64_t now_ns);

@@ -61,8 +61,8 @@ static int respond_build(const struct hz_site_route *route, const struct hz_hand
 	return err;
 }
 
-static int handler_build(const struct hz_site_route *route, const struct hz_handler_params *params,
-                         struct hz_handler *out)
+static int handler_build(const struct hz_snapshot *snapshot, const struct hz_site_route *route,
+                         const struct hz_handler_params *params, struct hz_handler *out)
 {
 	struct hz_bytes_conf bytes = { route->count_param, route->count_max, *params };
 	struct hz_redirect_conf redirect = { route->status, route->redirect_to, *params };
@@ -77,6 +77,10 @@ static int handler_build(const struct hz_site_route *route, const struct hz_hand
 		return 0;
 	case HZ_HANDLER_REDIRECT:
 		return hz_redirect_build(&redirect, out);
+	case HZ_HANDLER_EVENTS:
+	case HZ_HANDLER_LINES:
+	case HZ_HANDLER_PUBLISH:
+		return hz_snapshot_topics_build(snapshot, route, out);
 	case HZ_HANDLER_FILES: /* snapshot_files.c */
 		break;
 	}
@@ -84,7 +88,7 @@ static int handler_build(const struct hz_site_route *route, const struct hz_hand
 }
 
 static int route_build(const struct hz_snapshot_conf *conf, uint32_t index,
-                       struct hz_files_watch *watch, struct hz_snapshot_route *out,
+                       struct hz_snapshot *snapshot, struct hz_snapshot_route *out,
                        struct hz_err *err)
 {
 	const struct hz_site_route *route = &conf->site->route[index];
@@ -95,11 +99,12 @@ static int route_build(const struct hz_snapshot_conf *conf, uint32_t index,
 	out->body_bytes_max = route->body_bytes_max;
 	out->name = (struct hz_span){ (const uint8_t *)route->name, strlen(route->name) };
 	if (route->handler == HZ_HANDLER_FILES) {
-		status = hz_snapshot_files_build(conf, index, &params, watch, &out->handler, err);
+		status = hz_snapshot_files_build(conf, index, &params, &snapshot->watch,
+		                                 &out->handler, err);
 		if (status != 0)
 			return status;
 	} else {
-		status = handler_build(route, &params, &out->handler);
+		status = handler_build(snapshot, route, &params, &out->handler);
 	}
 	if (status == 0 && route->delay_ns > 0)
 		status = hz_delay_build(route->delay_ns, &out->handler);
@@ -262,7 +267,7 @@ static int handlers_build(const struct hz_snapshot_conf *conf, struct hz_snapsho
 	if (hz_snapshot_has_files(snapshot))
 		(void)hz_files_watch_open(&snapshot->watch); /* without it: files_follow.c */
 	for (uint32_t i = 0; i < conf->site->route_count && status == 0; i++)
-		status = route_build(conf, i, &snapshot->watch, &routes[i], err);
+		status = route_build(conf, i, snapshot, &routes[i], err);
 	return status;
 }
 
@@ -304,21 +309,27 @@ int hz_snapshot_build(const struct hz_snapshot_conf *conf, struct hz_snapshot **
 		aligned_alloc(_Alignof(struct hz_snapshot), sizeof(*snapshot));
 	struct hz_site *site = conf->site;
 	struct hz_snapshot_route *routes = calloc(site->route_count + 1u, sizeof(*routes));
+	struct hz_topic **topic = calloc(site->topic_count, sizeof(struct hz_topic *));
 	int status;
 
-	if (snapshot == NULL || routes == NULL) {
+	if (snapshot == NULL || routes == NULL || topic == NULL) {
 		free(snapshot);
 		free(routes);
+		free(topic);
 		return hz_err_set(err, -ENOMEM, 5, "memory", "",
 		                  "Cannot allocate memory for %u routes", site->route_count);
 	}
 	memset(snapshot, 0, sizeof(*snapshot));
 	snapshot->site = site;
 	snapshot->routes = routes;
+	snapshot->topic = topic;
+	snapshot->topic_count = site->topic_count;
 	snapshot->generation = conf->generation;
 	snapshot->limits = limits_build(site, conf->tune);
 	snapshot->watch.fd = -1;
-	status = handlers_build(conf, snapshot, routes, err);
+	status = hz_snapshot_topics_get(conf, snapshot, err);
+	if (status == 0)
+		status = handlers_build(conf, snapshot, routes, err);
 	if (status == 0)
 		status = chains_build(snapshot, routes, err);
 	if (status == 0)
@@ -351,6 +362,9 @@ void hz_snapshot_free(struct hz_snapshot *snapshot)
 	if (snapshot->site != NULL)
 		routes_free((struct hz_snapshot_route *)(uintptr_t)snapshot->routes,
 		            snapshot->site->route_count);
+	for (uint32_t i = 0; i < snapshot->topic_count; i++)
+		hz_topic_put(snapshot->topic[i]);
+	free(snapshot->topic);
 	hz_chain_free(&snapshot->chain);
 	hz_route_table_free((struct hz_route_table *)(uintptr_t)snapshot->table);
 	hz_files_watch_close(&snapshot->watch);

@@ -7,6 +7,7 @@
 #include "config/tune.h"
 #include "core/err.h"
 #include "handlers/files.h"
+#include "handlers/topic.h"
 #include "http/req.h"
 #include "middleware/chain.h"
 #include "router/route_table.h"
@@ -28,6 +29,8 @@ struct hz_snapshot {
 	const struct hz_route_table *table;     /* owned */
 	const struct hz_snapshot_route *routes; /* owned, site->route_count of them */
 	struct hz_chain chain;                  /* owned: of answers without a route */
+	uint32_t topic_count;
+	struct hz_topic **topic; /* owned, with a reference each: by the site's index */
 	struct hz_http_limits limits;
 	uint64_t generation;
 	struct hz_app *app;
@@ -42,6 +45,7 @@ struct hz_app {
 	void *snapshot;              /* published struct hz_snapshot, read under RCU by workers */
 	struct hz_jobs *jobs;        /* NULL: none */
 	struct hz_files_pool *files; /* NULL: files that are not in memory are not served */
+	struct hz_topics *topics;
 	struct hz_mw_worker worker[HZ_WORKERS_MAX];
 };
 
@@ -51,6 +55,7 @@ struct hz_snapshot_conf {
 	uint64_t generation;
 	const struct hz_snapshot *before; /* to share what did not change with; NULL */
 	struct hz_files_pool *files;      /* as in struct hz_app */
+	struct hz_topics *topics; /* NULL: built to see whether it can be, never published */
 };
 
 /* Reads the files that are served. Every route must find itself, or the build fails. 0 or -errno; -EINVAL with
@@ -71,6 +76,12 @@ int hz_snapshot_files_build(const struct hz_snapshot_conf *conf, uint32_t route_
 bool hz_snapshot_has_files(const struct hz_snapshot *snapshot);
 void hz_snapshot_files_log(
 	const struct hz_snapshot *snapshot); /* what was found, a line per route */
+
+/* snapshot_topics.c: references to a site's topics; 0 or -errno with err filled. And the handlers of those. */
+int hz_snapshot_topics_get(const struct hz_snapshot_conf *conf, struct hz_snapshot *snapshot,
+                           struct hz_err *err);
+int hz_snapshot_topics_build(const struct hz_snapshot *snapshot, const struct hz_site_route *route,
+                             struct hz_handler *out);
 
 bool hz_snapshot_is_pinned(const struct hz_snapshot *snapshot);
 

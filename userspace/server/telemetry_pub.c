@@ -1,5 +1,5 @@
-/* Housekeeping's share of telemetry: merges the workers' histograms into latency_pct once per second,
- * and has the kernel diff them into the ring buffer every telemetry/interval_ms. */
+/* Housekeeping's share of telemetry: merges the workers' histograms into latency_pct and the topic hz.latency once
+ * per second, and has the kernel diff them into the ring buffer every telemetry/interval_ms. */
 #include "core/log.h"
 #include "server/server_priv.h"
 #include <errno.h>
@@ -38,22 +38,25 @@ void hz_publish_close(struct hz_publish *publish)
 }
 
 /* Histograms of dead workers of an earlier run count too: the view is the map's, not this process's. */
-static void pct_refresh(struct hz_publish *publish, const struct hz_xdp_maps *maps,
-                        uint64_t interval_ns)
+static void pct_refresh(struct hz_publish *publish, const struct hz_server *server,
+                        const struct hz_hist *latency, uint64_t interval_ns)
 {
-	for (uint32_t stage = 0; stage < HZ_STAGE_COUNT; stage++) {
-		struct hz_latency_pct pct = { .updated_unix = (uint64_t)time(NULL) };
+	struct hz_latency_pct pct[HZ_STAGE_COUNT] = { 0 };
 
+	for (uint32_t stage = 0; stage < HZ_STAGE_COUNT; stage++) {
+		pct[stage].updated_unix = (uint64_t)time(NULL);
 		memset(&publish->merged, 0, sizeof(publish->merged));
 		for (uint32_t worker = 0; worker < HZ_WORKERS_MAX; worker++)
-			hz_hist_merge(&publish->merged,
-			              &maps->latency[worker * HZ_STAGE_COUNT + stage]);
-		hz_hist_pct(&pct, &publish->merged, publish->count_before[stage], interval_ns);
-		publish->count_before[stage] = pct.count;
-		memcpy(pct.stage, stage_names[stage], strlen(stage_names[stage]));
-		if (hz_xdp_pct_write(maps, stage, &pct) != 0)
+			hz_hist_merge(&publish->merged, &latency[worker * HZ_STAGE_COUNT + stage]);
+		hz_hist_pct(&pct[stage], &publish->merged, publish->count_before[stage],
+		            interval_ns);
+		publish->count_before[stage] = pct[stage].count;
+		memcpy(pct[stage].stage, stage_names[stage], strlen(stage_names[stage]));
+		if (server->maps.latency != NULL &&
+		    hz_xdp_pct_write(&server->maps, stage, &pct[stage]) != 0)
 			hz_log(HZ_LOG_WARN, "cannot write latency_pct");
 	}
+	hz_server_topics_latency(server, pct);
 }
 
 static void deltas_flush(struct hz_publish *publish, const struct hz_server *server)
@@ -68,12 +71,15 @@ static void deltas_flush(struct hz_publish *publish, const struct hz_server *ser
 
 void hz_publish_turn(struct hz_publish *publish, struct hz_server *server, uint64_t now_ns)
 {
-	if (server->maps.latency == NULL)
-		return;
+	const struct hz_hist *latency =
+		server->maps.latency != NULL ? server->maps.latency : server->shared.latency;
+
 	if (now_ns - publish->pct_ns >= HZ_NS_PER_S) {
-		pct_refresh(publish, &server->maps, now_ns - publish->pct_ns);
+		pct_refresh(publish, server, latency, now_ns - publish->pct_ns);
 		publish->pct_ns = now_ns;
 	}
+	if (server->maps.latency == NULL)
+		return;
 	if (now_ns - publish->flush_ns >= server->conf->tune.telemetry_interval_ms * HZ_NS_PER_MS) {
 		deltas_flush(publish, server);
 		publish->flush_ns = now_ns;

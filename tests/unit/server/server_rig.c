@@ -23,13 +23,30 @@ int server_rig_site_write(const struct server_rig *rig, const char *text)
 	return err;
 }
 
+static void nobody_rings(void *ctx, uint32_t worker)
+{
+	(void)ctx;
+	(void)worker;
+}
+
+static int topics_open(struct server_rig *rig)
+{
+	const struct hz_topics_conf conf = { .worker_count = HZ_WORKERS_MAX, .ring = nobody_rings };
+
+	return hz_topics_open(&conf, &rig->server.app.topics);
+}
+
 static int snapshot_open(struct server_rig *rig)
 {
 	struct hz_site_errors *errors = calloc(1, sizeof(*errors));
 	struct hz_snapshot *snapshot = NULL;
 	struct hz_site *site = NULL;
 	struct hz_span text = { 0 };
-	struct hz_snapshot_conf conf = { .tune = &rig->conf.tune, .generation = 1 };
+	struct hz_snapshot_conf conf = {
+		.tune = &rig->conf.tune,
+		.generation = 1,
+		.topics = rig->server.app.topics,
+	};
 	struct hz_err err = { 0 };
 	int status = -ENOMEM;
 
@@ -69,7 +86,8 @@ struct server_rig *server_rig_open(const char *site_text)
 	rig->server.state = HZ_STATE_READY;
 	rig->server.started_ns = rig->server.reloaded_ns = hz_clock_monotonic_ns();
 	if (hz_log_writer_open(1, &rig->server.log_writer) != 0 ||
-	    server_rig_site_write(rig, site_text) != 0 || snapshot_open(rig) != 0) {
+	    server_rig_site_write(rig, site_text) != 0 || topics_open(rig) != 0 ||
+	    snapshot_open(rig) != 0) {
 		server_rig_close(rig);
 		return NULL;
 	}
@@ -88,6 +106,7 @@ void server_rig_close(struct server_rig *rig)
 	hz_server_reclaim(&rig->server);
 	hz_snapshot_free(rig->server.app.snapshot);
 	hz_log_writer_close(rig->server.log_writer);
+	hz_topics_close(rig->server.app.topics);
 	hz_site_free(rig->conf.site);
 	unlink(rig->site_path);
 	rmdir(rig->dir);
