@@ -5,3 +5,6 @@ $(RIG_XDP_PASS): tests/support/xdp_pass.bpf.c
 	$(call say,BPF,$<)
 	@mkdir -p $(@D)
 	$(Q)$(BPF_CC) $(BPF_CFLAGS) -c -o $@ $<
+
+# Streams of a topic are tested through http.
+UNIT_handlers_EXTRA += tests/support/fake_stream.c

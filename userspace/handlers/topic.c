@@ -1,4 +1,4 @@
-#include "handlers/topic.h"
+#include "handlers/topic_priv.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -14,19 +14,6 @@ struct topics_worker {
 	uint32_t readers[HZ_LIMIT_topics_max]; /* written by the worker, read by publishers */
 	struct hz_list ready HZ_LINE_ALIGNED;  /* to be resumed; the worker's, as all below */
 	struct hz_list waiting[HZ_LIMIT_topics_max];
-};
-
-struct hz_topic {
-	struct hz_topics *topics;
-	char name[HZ_TOPIC_NAME_MAX];
-	uint32_t index;
-	uint32_t references; /* housekeeping's */
-	uint64_t bytes;
-	uint32_t readers; /* atomic, as all below */
-	uint64_t skipped, closed, refused;
-	bool is_open;
-	bool is_taken; /* somebody is publishing */
-	struct hz_msg_ring ring;
 };
 
 struct hz_topics {

@@ -261,8 +261,48 @@ static void paths_left_out_are_strict(void)
 	hz_site_free(site);
 }
 
-HZ_SUITE(site, CASE(hosts_and_paths_are_kept), CASE(paths_left_out_are_strict),
-         CASE(full_site_gives_every_field), CASE(empty_sections_give_defaults),
-         CASE(log_is_inherited_replaced_and_switched_off),
+static void topics_and_streams_are_kept(void)
+{
+	struct hz_site *site =
+		parse("routes:\n"
+	              "  - { match: GET /e, events: { topic: b, heartbeat: 2s, slow: close,\n"
+	              "      limit: 7, retry: 1500ms } }\n"
+	              "  - { match: GET /l, lines: { topic: hz.latency } }\n"
+	              "  - { match: 'POST,PUT /p', publish: { topic: a, body: 1KiB } }\n"
+	              "  - { match: POST /q, publish: { topic: a } }\n"
+	              "topics: { a: , b: { keep: 3, bytes: 2MiB } }\n");
+	const struct hz_site_route *route = site->route;
+
+	CU_ASSERT_EQUAL_FATAL(site->topic_count, 3);
+	CU_ASSERT_STRING_EQUAL(site->topic[0].name, HZ_SITE_TOPIC_LATENCY);
+	CU_ASSERT_STRING_EQUAL(site->topic[1].name, "a");
+	CU_ASSERT_EQUAL(site->topic[1].keep, 256);
+	CU_ASSERT_EQUAL(site->topic[1].bytes, 1 << 20);
+	CU_ASSERT_EQUAL(site->topic[2].keep, 3);
+	CU_ASSERT_EQUAL(site->topic[2].bytes, 2 << 20);
+	CU_ASSERT_EQUAL(route[0].handler, HZ_HANDLER_EVENTS);
+	CU_ASSERT_EQUAL(route[0].topic, 2);
+	CU_ASSERT_EQUAL(route[0].heartbeat_ns, 2 * HZ_NS_PER_S);
+	CU_ASSERT_EQUAL(route[0].retry_ms, 1500);
+	CU_ASSERT_EQUAL(route[0].readers_max, 7);
+	CU_ASSERT(route[0].closes_slow);
+	CU_ASSERT_EQUAL(route[1].handler, HZ_HANDLER_LINES);
+	CU_ASSERT_EQUAL(route[1].topic, 0);
+	CU_ASSERT_EQUAL(route[1].heartbeat_ns, 15 * HZ_NS_PER_S);
+	CU_ASSERT_EQUAL(route[1].readers_max, 1024);
+	CU_ASSERT(!route[1].closes_slow);
+	CU_ASSERT_EQUAL(route[2].handler, HZ_HANDLER_PUBLISH);
+	CU_ASSERT_EQUAL(route[2].topic, 1);
+	CU_ASSERT_EQUAL(route[2].body_bytes_max, 1024);
+	CU_ASSERT_EQUAL(route[3].body_bytes_max, HZ_LIMIT_message_bytes_max);
+	hz_site_free(site);
+	site = parse("routes: []");
+	CU_ASSERT_EQUAL(site->topic_count, 1);
+	hz_site_free(site);
+}
+
+HZ_SUITE(site, CASE(topics_and_streams_are_kept), CASE(hosts_and_paths_are_kept),
+         CASE(paths_left_out_are_strict), CASE(full_site_gives_every_field),
+         CASE(empty_sections_give_defaults), CASE(log_is_inherited_replaced_and_switched_off),
          CASE(sections_in_any_order_are_read_alike), CASE(json_members_and_bytes_are_kept),
          CASE(methods_have_the_bits_of_http), CASE(many_routes_are_read));

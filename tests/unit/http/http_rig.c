@@ -188,6 +188,9 @@ static ssize_t rig_pull(void *ctx, struct hz_wspan out)
 	while (bytes < out.len && rig->source_at < rig->source_ready &&
 	       rig->source_at < rig->source_end)
 		out.data[bytes++] = http_rig_byte(rig->source_at++);
+	if (bytes == 0 && rig->source_beat_ns != 0)
+		rig->source_req->wake_ns = rig->env.now_ns + rig->source_beat_ns;
+	rig->pulls++;
 	if (bytes > 0 || rig->source_at < rig->source_end)
 		return (ssize_t)bytes;
 	rig->source_ends++;
@@ -202,8 +205,7 @@ static void rig_release(void *ctx)
 static const struct hz_http_source_ops rig_source = { rig_pull, rig_release };
 
 /* /source/N, /exact/N, /broken/N */
-static void source_answer(struct http_rig *rig, const struct hz_http_req *req,
-                          struct hz_http_resp *resp)
+static void source_answer(struct http_rig *rig, struct hz_http_req *req, struct hz_http_resp *resp)
 {
 	char digits[24] = { 0 };
 	const uint8_t *slash = memrchr(req->path.data, '/', req->path.len);
@@ -212,6 +214,7 @@ static void source_answer(struct http_rig *rig, const struct hz_http_req *req,
 	memcpy(digits, slash + 1, len < sizeof(digits) - 1 ? len : sizeof(digits) - 1);
 	rig->ticket = hz_http_ticket(req);
 	rig->source_at = 0;
+	rig->source_req = req;
 	rig->source_end = strtoull(digits, NULL, 10);
 	rig->source_fails = path_begins(req, "/broken/");
 	resp->body_kind = HZ_BODY_SOURCE;

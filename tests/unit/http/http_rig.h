@@ -35,6 +35,10 @@ struct http_rig {
 	bool is_ready, body_waits;
 	uint64_t source_at, source_ready, source_end; /* of the one source there is */
 	bool source_fails;
+	uint64_t
+		source_beat_ns; /* when it has nothing it asks to be called after that; 0: it does not */
+	struct hz_http_req *source_req;
+	unsigned pulls;
 	unsigned releases, waits, pieces, source_ends;
 	uint64_t upload_bytes, upload_sum;
 	unsigned finishes;

@@ -170,6 +170,28 @@ static void request_with_a_time_to_wake_is_called_then(void)
 	bench_close(&b);
 }
 
+/* Also when it came in one packet with its head, where it is read without a copy. */
+static void handler_that_waits_sees_the_same_body_again(void)
+{
+	struct bench plain, late;
+	const uint8_t *line;
+
+	bench_open(&plain, WINDOW_WIDE);
+	bench_open(&late, WINDOW_WIDE);
+	feed(&plain, "POST /soon HTTP/1.1\r\n" H "Content-Length: 9\r\n" END "some body");
+	line = memmem(plain.fs.out, plain.fs.out_len, "body 9 sum", 10);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(line);
+	feed(&late, "POST /nap HTTP/1.1\r\n" H "Content-Length: 9\r\n" END
+	            "some bodyGET / HTTP/1.1\r\n" H END);
+	CU_ASSERT_EQUAL(late.fs.out_len, 0);
+	CU_ASSERT(fake_stream_advance(&late.fs, 50 * HZ_NS_PER_MS));
+	CU_ASSERT_PTR_NOT_NULL(memmem(late.fs.out, late.fs.out_len, line,
+	                              (size_t)(plain.fs.out + plain.fs.out_len - line)));
+	CU_ASSERT_EQUAL(http_rig_count(&late.fs), 2);
+	bench_close(&late);
+	bench_close(&plain);
+}
+
 static void connection_that_ends_while_waiting_takes_its_ticket_with_it(void)
 {
 	struct fake_stream second;
@@ -340,6 +362,28 @@ static void source_that_has_nothing_yet_goes_on_when_resumed(void)
 		settle(&b);
 	}
 	CU_ASSERT(chunks_are(&b, 1000));
+	bench_close(&b);
+}
+
+static void source_with_a_time_to_wake_is_asked_then(void)
+{
+	struct bench b;
+
+	bench_open(&b, WINDOW_WIDE);
+	b.rig->source_beat_ns = 2500 * HZ_NS_PER_MS;
+	feed(&b, "GET /source/1000 HTTP/1.1\r\n" H END);
+	CU_ASSERT_EQUAL(b.rig->pulls, 1);
+	for (unsigned round = 2; round < 6; round++) {
+		for (unsigned i = 0; i < 24; i++)
+			fake_stream_advance(&b.fs, 100 * HZ_NS_PER_MS);
+		CU_ASSERT_EQUAL(b.rig->pulls, round - 1);
+		fake_stream_advance(&b.fs, 100 * HZ_NS_PER_MS);
+		CU_ASSERT_EQUAL(b.rig->pulls, round);
+	}
+	b.rig->source_beat_ns = 0; /* the time counts once */
+	for (unsigned s = 0; s < 20; s++)
+		fake_stream_advance(&b.fs, HZ_NS_PER_S);
+	CU_ASSERT_EQUAL(b.rig->pulls, 6);
 	bench_close(&b);
 }
 
@@ -541,6 +585,8 @@ HZ_SUITE(h1_wait, CASE(handler_that_waits_answers_when_resumed),
          CASE(route_that_waits_sees_the_same_request_again),
          CASE(route_that_waits_owes_continue_after), CASE(waiting_request_is_503_at_its_deadline),
          CASE(request_with_a_time_to_wake_is_called_then),
+         CASE(handler_that_waits_sees_the_same_body_again),
+         CASE(source_with_a_time_to_wake_is_asked_then),
          CASE(connection_that_ends_while_waiting_takes_its_ticket_with_it),
          CASE(peer_that_sends_fin_while_waiting_gets_its_answer),
          CASE(source_of_unknown_length_is_sent_in_chunks),
