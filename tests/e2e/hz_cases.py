@@ -17,6 +17,7 @@ CASES = []
 class Want:
     def __init__(self, status, body=None, to_head=False, fields=None):
         self.status, self.body, self.to_head, self.fields = status, body, to_head, fields or {}
+        self.check = None  # called with the answer; raises Malformed
 
 
 def want(status, body=None, to_head=False, **fields):
@@ -84,6 +85,11 @@ def judge(talk, wants, waits=False):
             got = answer.fields.get(name.replace("_", "-"))
             if got != value:
                 return f"answer {number} has {name} {got!r}, want {value!r}"
+        if expected.check:
+            try:
+                expected.check(answer)
+            except Malformed as error:
+                return f"answer {number}: {error}"
         if answer.status != 100 and answer.closes() != (is_last and not waits):
             return f"answer {number} of {len(wants)} says close: {answer.closes()}"
     if at != len(rest):

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """HTTP/1.1 as RFC 9110 and 9112 have it, over AF_XDP and over kernel sockets: what is answered, what is
 refused, what is closed, and that no answer is lost. The cases are in hz_cases_*.py and hz_sweeps.py;
-each has one result per transport. Those of ranges and files belong into a module of their own, imported
-below, once a handler serves files."""
+each has one result per transport."""
 import contextlib
 import os
 import sys
 
 import hz_cases_conn  # noqa: F401 (each registers its cases)
+import hz_cases_files  # noqa: F401
 import hz_cases_frame  # noqa: F401
 import hz_cases_head  # noqa: F401
 import hz_sweeps  # noqa: F401

@@ -17,6 +17,7 @@ int fuzz_range_run(const uint8_t *data, size_t size);
 int fuzz_cond_run(const uint8_t *data, size_t size);
 int fuzz_mw_run(const uint8_t *data, size_t size);
 int fuzz_log_run(const uint8_t *data, size_t size);
+int fuzz_accept_run(const uint8_t *data, size_t size);
 
 #ifdef HZ_LIBFUZZER
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

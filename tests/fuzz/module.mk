@@ -4,7 +4,7 @@ UNIT_http_EXTRA := tests/fuzz/h1_oracle.c tests/support/fake_stream.c
 # The public request collections that unit_http reads are JSON.
 $(O)/tests/unit_http: HZ_LDFLAGS += -Wl,--push-state,--no-as-needed -ljansson -Wl,--pop-state
 
-FUZZ_TARGETS := h1 chunked site frame tcp_opts host uri range cond mw log
+FUZZ_TARGETS := h1 chunked site frame tcp_opts host uri range cond accept mw log
 FUZZ_SECONDS ?= 60
 FUZZ_CC ?= clang-14
 FUZZ_RIG := tests/fuzz/h1_oracle.c tests/support/fake_stream.c tests/unit/http/http_rig.c
@@ -20,6 +20,7 @@ FUZZ_SRCS_h1 = $(FUZZ_RIG) $(wildcard userspace/http/*.c) \
 FUZZ_SRCS_chunked = $(FUZZ_SRCS_h1)
 FUZZ_SRCS_uri = $(addprefix userspace/http/,h1_parse.c h1_target.c token.c) $(addprefix userspace/router/,path.c path_text.c)
 FUZZ_SRCS_range = userspace/http/range.c
+FUZZ_SRCS_accept = $(addprefix userspace/http/,accept_coding.c token.c)
 FUZZ_SRCS_cond = $(addprefix userspace/http/,cond.c http_date.c req.c token.c)
 FUZZ_SRCS_mw = $(FUZZ_MW_RIG) $(wildcard userspace/middleware/*.c) \
 	$(addprefix userspace/http/,h1_wait.c http_date.c req.c token.c) \
@@ -54,7 +55,7 @@ $(O)/fuzz/%: tests/fuzz/fuzz_%.c FORCE
 PHONY_TARGETS += fuzz
 fuzz: $(foreach t,$(FUZZ_TARGETS),$(O)/fuzz/$(t)) ## run each libFuzzer target for FUZZ_SECONDS (60)
 	$(Q)for t in $(FUZZ_TARGETS); do \
-		case $$t in h1 | chunked | uri | range | cond | mw) dict=http ;; site) dict=site ;; *) dict= ;; esac; \
+		case $$t in h1 | chunked | uri | range | cond | accept | mw) dict=http ;; site) dict=site ;; *) dict= ;; esac; \
 		mkdir -p $(O)/fuzz/found/$$t && \
 		$(O)/fuzz/$$t -max_total_time=$(FUZZ_SECONDS) -timeout=5 -print_final_stats=1 \
 			-artifact_prefix=$(O)/fuzz/$$t- $${dict:+-dict=tests/fuzz/$$dict.dict} \

@@ -23,8 +23,9 @@ struct buffer {
 	struct pool_worker *worker;
 	struct reader *reader; /* whose it is; NULL: nobody's any more */
 	enum buffer_state state;
-	uint64_t first; /* of the file */
-	uint32_t bytes; /* wanted, then there */
+	uint64_t keep_until_ns; /* READY: not taken away before */
+	uint64_t first;         /* of the file */
+	uint32_t bytes;         /* wanted, then there */
 	/* Of the job. */
 	struct hz_files_bytes *file; /* one reference, until run or drop has put it back */
 	int error;
@@ -59,6 +60,9 @@ struct reader {
 	bool is_broken;
 };
 
+/* Within this time who was resumed has looked at what was read, unless its output is blocked. Without it, more clients
+ * than there are buffers would take them from each other before anybody got a byte. */
+#define KEEP_NS      (20 * HZ_NS_PER_MS)
 #define MEMORY_BYTES ((size_t)HZ_LIMIT_files_buffers * HZ_LIMIT_files_buffer_bytes)
 
 /* --- buffers ------------------------------------------------------------------------------------------- */
@@ -108,6 +112,7 @@ static void buffer_done(struct hz_job *job)
 		buffer_free(worker, buffer);
 	} else {
 		buffer->state = BUFFER_READY;
+		buffer->keep_until_ns = reader->req->env->now_ns + KEEP_NS;
 		hz_list_push_back(&worker->ready, &buffer->node);
 	}
 	if (reader != NULL)
@@ -122,13 +127,26 @@ static void buffer_drop(struct hz_job *job)
 	buffer->file = NULL;
 }
 
-/* A free one, or that of the client who has not read for the longest time. */
-static struct buffer *buffer_take(struct pool_worker *worker)
+/* Takes a buffer away from the client who has not read for the longest time. */
+static void buffer_reclaim(struct pool_worker *worker, uint64_t now_ns)
+{
+	for (struct hz_list *at = worker->ready.next; at != &worker->ready; at = at->next) {
+		struct buffer *buffer = HZ_CONTAINER_OF(at, struct buffer, node);
+
+		if (now_ns >= buffer->keep_until_ns) {
+			buffer_free(worker, buffer);
+			return;
+		}
+	}
+}
+
+/* NULL: all are being read, or were just now. */
+static struct buffer *buffer_take(struct pool_worker *worker, uint64_t now_ns)
 {
 	struct buffer *buffer;
 
-	if (hz_list_is_empty(&worker->free) && !hz_list_is_empty(&worker->ready))
-		buffer_free(worker, HZ_CONTAINER_OF(worker->ready.next, struct buffer, node));
+	if (hz_list_is_empty(&worker->free))
+		buffer_reclaim(worker, now_ns);
 	if (hz_list_is_empty(&worker->free))
 		return NULL;
 	buffer = HZ_CONTAINER_OF(worker->free.next, struct buffer, node);
@@ -140,7 +158,7 @@ static struct buffer *buffer_take(struct pool_worker *worker)
 static bool read_start(struct reader *reader)
 {
 	struct pool_worker *worker = reader->worker;
-	struct buffer *buffer = buffer_take(worker);
+	struct buffer *buffer = buffer_take(worker, reader->req->env->now_ns);
 
 	if (buffer == NULL)
 		return false;
@@ -207,6 +225,7 @@ static ssize_t content_pull(struct reader *reader, uint64_t at, uint64_t count, 
 	assert(at >= buffer->first && at < buffer->first + buffer->bytes);
 	take = HZ_MIN(buffer->first + buffer->bytes - at, HZ_MIN(count, (uint64_t)out.len));
 	memcpy(out.data, buffer->data + (at - buffer->first), (size_t)take);
+	buffer->keep_until_ns = 0; /* it has got on; from now on the order decides */
 	hz_list_remove(&buffer->node);
 	hz_list_push_back(&worker->ready, &buffer->node);
 	if (at + take == buffer->first + buffer->bytes)
