@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define NESTED_MAX 130u /* prefixes of 0 to 128 bits around one address, and everything */
 
@@ -25,13 +26,13 @@ struct access {
 	struct range range[];
 };
 
+/* The address as a number: network byte order, on a little-endian machine. */
 static unsigned __int128 word_of(const uint8_t addr[16])
 {
-	unsigned __int128 word = 0;
+	uint64_t half[2];
 
-	for (unsigned i = 0; i < 16; i++)
-		word = word << 8 | addr[i];
-	return word;
+	memcpy(half, addr, sizeof(half));
+	return (unsigned __int128)__builtin_bswap64(half[0]) << 64 | __builtin_bswap64(half[1]);
 }
 
 static bool is_allowed(const struct ranges *ranges, unsigned __int128 addr)
