@@ -10,10 +10,9 @@ static uint32_t ticket_of(const struct hz_breaker_state *state)
 	return state->changes % UINT32_MAX + 1;
 }
 
-static void phase_set(struct hz_breaker_state *state, int phase)
+static void phase_set(struct hz_breaker_state *state, enum hz_breaker_phase phase)
 {
-	*state = (struct hz_breaker_state){ .changes = state->changes + 1 };
-	state->phase = phase;
+	*state = (struct hz_breaker_state){ .phase = phase, .changes = state->changes + 1 };
 }
 
 /* Moves the window on to now. */

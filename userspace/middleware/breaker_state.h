@@ -6,6 +6,8 @@
 
 #define HZ_BREAKER_BUCKETS 10u /* of a window */
 
+enum hz_breaker_phase { HZ_BREAKER_CLOSED, HZ_BREAKER_OPEN, HZ_BREAKER_HALF_OPEN };
+
 enum hz_breaker_result {
 	HZ_BREAKER_GOOD,
 	HZ_BREAKER_FAILURE,
@@ -18,7 +20,7 @@ struct hz_breaker_count {
 
 /* One thread's. Zeroed: closed, nothing seen. */
 struct hz_breaker_state {
-	enum { HZ_BREAKER_CLOSED, HZ_BREAKER_OPEN, HZ_BREAKER_HALF_OPEN } phase;
+	enum hz_breaker_phase phase;
 	uint32_t changes;      /* of phase */
 	uint64_t open_ns;      /* open: when it ends */
 	uint32_t probes_under; /* half-open: way */

@@ -122,19 +122,25 @@ static void ranges_fill(struct ranges *out, const struct span *span, uint32_t co
 	}
 }
 
+static struct span span_of(const struct hz_mw_prefix *prefix, unsigned bits)
+{
+	unsigned __int128 first = word_of(prefix->addr.byte);
+	unsigned __int128 rest =
+		bits == 0 ? ~(unsigned __int128)0 : ((unsigned __int128)1 << (128 - bits)) - 1;
+
+	return (struct span){ first, first | rest, prefix->is_allowed };
+}
+
+/* Those of one family. */
 static uint32_t spans_take(const struct hz_mw_access_conf *conf, bool is_v4, struct span *out)
 {
 	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < conf->count; i++) {
 		const struct hz_mw_prefix *prefix = &conf->prefix[i];
-		unsigned bits = prefix->bits + (is_v4 ? 96u : 0);
-		unsigned __int128 first = word_of(prefix->addr.byte);
-		unsigned __int128 rest = bits == 0 ? ~(unsigned __int128)0
-		                                   : ((unsigned __int128)1 << (128 - bits)) - 1;
 
 		if (hz_addr_is_v4(&prefix->addr) == is_v4)
-			out[count++] = (struct span){ first, first | rest, prefix->is_allowed };
+			out[count++] = span_of(prefix, prefix->bits + (is_v4 ? 96u : 0));
 	}
 	qsort(out, count, sizeof(*out), span_compare);
 	return count;
