@@ -115,7 +115,7 @@ static void finish_tell(const struct hz_h1_conn *conn, const struct hz_h1_flight
 		.sent_bytes = flight->out_at,
 		.arrived_ns = flight->begun_ns,
 		.answered_ns = flight->is_answered ? flight->handled_ns : 0,
-		.now_ns = hz_env_clock_ns(conf->env),
+		.now_ns = is_complete ? flight->sent_ns : hz_env_clock_ns(conf->env),
 	};
 
 	conf->ops->finish(conn->snapshot, &flight->req, &flight->resp, &outcome);

@@ -25,6 +25,7 @@ static void answer_end(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
 	hz_h1_record(turn, HZ_STAGE_TX, flight->handled_ns, now_ns);
 	hz_h1_record(turn, HZ_STAGE_TOTAL, flight->arrived_ns, now_ns);
 	turn->mark_ns = now_ns;
+	flight->sent_ns = now_ns;
 	answer_count(turn, &flight->resp);
 	hz_h1_flight_end(turn->conn, flight, true);
 	turn->answered++;

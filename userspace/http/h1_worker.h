@@ -76,6 +76,7 @@ struct hz_h1_flight {
 	uint64_t begun_ns;       /* turn in which its head was complete */
 	uint64_t arrived_ns;     /* turn in which the request's last byte came */
 	uint64_t handled_ns;     /* end of the handler */
+	uint64_t sent_ns;        /* all of the answer is with the transport */
 	uint64_t received_bytes; /* of the body as sent, framing included */
 	uint8_t head_copy[HZ_H1_HEAD_INLINE];
 	uint8_t arena_memory[HZ_LIMIT_request_arena_bytes] __attribute__((aligned(16)));
