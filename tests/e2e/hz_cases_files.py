@@ -74,7 +74,7 @@ for _name, _value, _coding in (
 
 # --- conditions -------------------------------------------------------------------------------------------
 
-NOT_MODIFIED = want(304, b"", content_length=None, content_type=None)
+NOT_MODIFIED = want(304, b"", content_length=None, content_type=None, vary="Accept-Encoding")
 cases(
     "condition",
     ("if_none_match_any", get("If-None-Match: *\r\n"), NOT_MODIFIED),

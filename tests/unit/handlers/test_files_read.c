@@ -20,6 +20,16 @@ struct read_rig {
 	sem_t done; /* a job is */
 };
 
+/* Who holds the content of "big": the index, and each read under way. */
+static uint32_t big_refs(const struct read_rig *rig)
+{
+	bool is_directory;
+	const struct hz_files_file *file = hz_files_index_find(
+		hz_files_index_of(&rig->files->handler), HZ_SPAN_LITERAL("big"), &is_directory);
+
+	return file->rep[HZ_CODING_IDENTITY]->bytes->refs;
+}
+
 static uint8_t big_byte(uint64_t at)
 {
 	return (uint8_t)(at * 31 + (at >> 9));
@@ -145,6 +155,7 @@ static void large_file_comes_byte_by_byte_as_it_is(void)
 		CU_ASSERT(is_big(out, 0, BIG_BYTES));
 		files_ask_close(ask);
 	}
+	CU_ASSERT_EQUAL(big_refs(rig), 1);
 	free(out);
 	read_close(rig);
 }
