@@ -342,6 +342,97 @@ static void file_that_never_rests_keeps_its_last_content(void)
 	files_rig_close(rig);
 }
 
+#define FILE_BYTES ((size_t)HZ_LIMIT_files_memory_bytes_max)
+
+/* One byte at a time, for ever; the size stays. */
+static void *nibbler_run(void *arg)
+{
+	struct changer *changer = arg;
+	char path[256];
+	int fd;
+
+	files_rig_path(changer->rig, "a", path);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	for (size_t i = 0; !__atomic_load_n(&changer->ends, __ATOMIC_RELAXED); i++) {
+		if (pwrite(fd, "x", 1, (off_t)(i * 4099 % FILE_BYTES)) != 1)
+			abort();
+	}
+	close(fd);
+	return NULL;
+}
+
+/* Seen by the time of its last change: sooner or later even by a clock that ticks slowly. */
+static void file_changed_while_it_is_read_is_not_taken(void)
+{
+	struct files_rig *rig = files_rig_open();
+	struct changer changer = { .rig = rig };
+	char *text = calloc(1, FILE_BYTES);
+	int root = open(rig->root, O_RDONLY | O_DIRECTORY), err = 0;
+	time_t until = time(NULL) + 20;
+	pthread_t thread;
+
+	files_rig_write(rig, "a", text, FILE_BYTES);
+	CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, nibbler_run, &changer), 0);
+	while (err == 0 && time(NULL) < until) {
+		struct hz_files_bytes *bytes = NULL;
+
+		err = hz_files_bytes_load(root, "a", FILE_BYTES, &bytes);
+		hz_files_bytes_put(bytes);
+	}
+	__atomic_store_n(&changer.ends, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	CU_ASSERT_EQUAL(err, -EBUSY);
+	close(root);
+	free(text);
+	files_rig_close(rig);
+}
+
+/* "x/1" and "x/2" are on the list; when one of them is opened, x becomes a link to where both are, too. */
+struct exchanger {
+	const struct files_rig *rig;
+	unsigned dirs;
+};
+
+static void exchange_in_between(void *ctx, int dir_fd)
+{
+	struct exchanger *exchanger = ctx;
+	char from[256], to[256];
+
+	(void)dir_fd;
+	if (++exchanger->dirs != 3) /* after the root and x */
+		return;
+	files_rig_path(exchanger->rig, "x", from);
+	files_rig_path(exchanger->rig, "../was_x", to);
+	CU_ASSERT_EQUAL(rename(from, to), 0);
+	link_make(exchanger->rig, ".y", "x"); /* inside the tree, even */
+}
+
+static void directory_exchanged_for_a_link_is_not_followed(void)
+{
+	struct files_rig *rig = files_rig_open();
+	struct exchanger exchanger = { .rig = rig };
+	int root = open(rig->root, O_RDONLY | O_DIRECTORY);
+	struct hz_files_tree tree;
+
+	files_rig_text(rig, "x/1/f", "x");
+	files_rig_text(rig, "x/2/f", "x");
+	files_rig_text(rig, ".y/1/f", "y");
+	files_rig_text(rig, ".y/2/f", "y");
+	CU_ASSERT_EQUAL(hz_files_tree_walk(root, exchange_in_between, &exchanger, &tree), 0);
+	CU_ASSERT_EQUAL(exchanger.dirs, 3);
+	CU_ASSERT_EQUAL(tree.count, 1); /* of the directory that was open already */
+	CU_ASSERT_EQUAL(tree.skipped.unreadable, 1);
+	if (tree.count == 1) {
+		struct hz_files_bytes *bytes = NULL;
+
+		CU_ASSERT_EQUAL(hz_files_bytes_load(root, tree.found[0].path, 100, &bytes), -ELOOP);
+		hz_files_bytes_put(bytes);
+	}
+	hz_files_tree_free(&tree);
+	close(root);
+	files_rig_close(rig);
+}
+
 /* --- watching ---------------------------------------------------------------------------------------------- */
 
 static bool is_told(const struct hz_files_watch *watch)
@@ -389,4 +480,6 @@ HZ_SUITE(files_index, CASE(only_regular_files_that_are_not_hidden_are_served),
          CASE(path_beyond_the_limit_is_left_out), CASE(smallest_files_are_kept_in_memory),
          CASE(what_did_not_change_is_shared), CASE(file_read_while_fresh_is_read_again),
          CASE(rename_over_never_shows_a_torn_file),
-         CASE(file_that_never_rests_keeps_its_last_content), CASE(changes_that_matter_are_told));
+         CASE(file_that_never_rests_keeps_its_last_content),
+         CASE(file_changed_while_it_is_read_is_not_taken),
+         CASE(directory_exchanged_for_a_link_is_not_followed), CASE(changes_that_matter_are_told));

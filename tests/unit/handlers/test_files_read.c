@@ -311,6 +311,29 @@ static void requests_wait_their_turn(void)
 	read_close(rig);
 }
 
+static void newcomer_waits_behind_those_who_wait(void)
+{
+	struct read_rig *rig = read_open(1);
+	struct files_ask *first = ask_big(rig, NULL), *second = ask_big(rig, NULL), *late;
+	uint8_t out[64];
+
+	CU_ASSERT_EQUAL(pull(first, out, sizeof(out)), 0);
+	CU_ASSERT_EQUAL(pull(second, out, sizeof(out)), 0);
+	CU_ASSERT_FATAL(sem_wait(&rig->done) == 0);
+	CU_ASSERT_EQUAL(hz_jobs_turn(rig->jobs, 0),
+	                1); /* there is room for a job, and a newcomer */
+	late = ask_big(rig, NULL);
+	CU_ASSERT_EQUAL(pull(late, out, sizeof(out)), 0);
+	CU_ASSERT_EQUAL(hz_files_pool_turn(rig->pool, 0), 1);
+	CU_ASSERT_FATAL(turn(rig));
+	CU_ASSERT_EQUAL(second->wakes, 1);
+	CU_ASSERT_EQUAL(late->wakes, 0);
+	files_ask_close(first);
+	files_ask_close(second);
+	files_ask_close(late);
+	read_close(rig);
+}
+
 static void who_goes_away_while_waiting_or_reading_leaves_nothing(void)
 {
 	struct read_rig *rig = read_open(1);
@@ -395,6 +418,6 @@ static void head_of_a_large_file_reads_nothing(void)
 HZ_SUITE(files_read, CASE(large_file_comes_byte_by_byte_as_it_is),
          CASE(ranges_of_a_large_file_are_exact), CASE(idle_clients_hold_no_buffers),
          CASE(more_clients_than_buffers_all_get_on), CASE(blocked_clients_lose_what_was_read),
-         CASE(requests_wait_their_turn),
+         CASE(requests_wait_their_turn), CASE(newcomer_waits_behind_those_who_wait),
          CASE(who_goes_away_while_waiting_or_reading_leaves_nothing),
          CASE(changed_file_breaks_the_answer), CASE(head_of_a_large_file_reads_nothing));
