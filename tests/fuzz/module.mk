@@ -25,6 +25,7 @@ FUZZ_SRCS_cond = $(addprefix userspace/http/,cond.c http_date.c req.c token.c)
 FUZZ_SRCS_mw = $(FUZZ_MW_RIG) $(wildcard userspace/middleware/*.c) \
 	$(addprefix userspace/http/,h1_wait.c http_date.c req.c token.c) \
 	$(addprefix userspace/core/,endpoint.c pages.c pool.c rng.c)
+FUZZ_LIBS_mw = $(call pkg_libs,libcrypto)
 FUZZ_SRCS_log = $(addprefix userspace/middleware/,log_line.c log_text.c) userspace/http/http_date.c
 FUZZ_SRCS_site = $(wildcard userspace/config/*.c userspace/router/*.c) userspace/core/endpoint.c userspace/core/err.c
 FUZZ_LIBS_site = $(call pkg_libs,yaml-0.1)
@@ -41,7 +42,7 @@ $(O)/tests/fuzz_replay: $(FUZZ_REPLAY_OBJS) $(foreach m,$(FUZZ_MODULES),$(O)/lib
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HZ_LDFLAGS) -o $@ $(FUZZ_REPLAY_OBJS) -Wl,--start-group \
-		$(filter %.a,$^) -Wl,--end-group $(call pkg_libs,yaml-0.1 libdpdk liburcu-qsbr)
+		$(filter %.a,$^) -Wl,--end-group $(call pkg_libs,yaml-0.1 libdpdk liburcu-qsbr libcrypto)
 
 # One libFuzzer program per target, all of it built with ASan and UBSan.
 $(O)/fuzz/%: tests/fuzz/fuzz_%.c FORCE

@@ -131,6 +131,7 @@ struct hz_site {
 	} limits;
 	struct hz_site_paths paths;  /* what a route does not say itself */
 	struct hz_mw_set defaults;   /* of every route, and of answers without one */
+	struct hz_mw_jwt_conf *jwts; /* every `jwt` there is, linked by next */
 	struct hz_mw_log_conf *logs; /* every `log` there is, linked by next */
 	uint32_t topic_count;
 	const struct hz_site_topic *topic;

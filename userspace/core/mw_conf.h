@@ -74,6 +74,20 @@ struct hz_mw_breaker_conf {
 	uint64_t open_ns;
 };
 
+enum hz_jwt_alg { HZ_JWT_HS256, HZ_JWT_RS256, HZ_JWT_ES256 };
+
+struct hz_jwt_policy;
+
+struct hz_mw_jwt_conf {
+	enum hz_jwt_alg alg;
+	const char *key_file, *revoked_file; /* as in the site; revoked_file NULL: none */
+	struct hz_span issuer, audience;     /* empty: not asked for */
+	uint32_t leeway_s;
+	uint32_t line;                /* in the site */
+	struct hz_mw_jwt_conf *next;  /* of the site */
+	struct hz_jwt_policy *policy; /* set by the server before the chain is built */
+};
+
 enum hz_log_format { HZ_LOG_JSON, HZ_LOG_COMBINED };
 
 struct hz_log_sink;

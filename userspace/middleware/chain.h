@@ -23,6 +23,7 @@ struct hz_mw_worker {
 	struct hz_jobs *jobs; /* of all workers; jobs of this one name env->worker_index */
 	const struct hz_slot *slot;
 	struct hz_rate_table *rate; /* one for all workers: rate_table.h */
+	struct hz_jwt_worker *jwt;  /* jwt_worker.h */
 };
 
 /* W3C trace context of a request; all empty where `trace` is not configured. */
@@ -50,6 +51,7 @@ struct hz_mw_call {
 	uint32_t rate_wait_s; /* not 0: refused, for so long */
 	uint32_t breaker; /* of `breaker`: in which of its phases this request counts; 0: in none */
 	struct hz_span subject; /* of `jwt`: whose token it is; empty: nobody's */
+	void *waiting; /* of the link that said WAIT: its own, in the arena; NULL when it is called first */
 };
 
 struct hz_mw_ops {

@@ -1,4 +1,5 @@
 #include "server/seats.h"
+#include "middleware/jwt_worker.h"
 #include "middleware/rate_table.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -77,6 +78,9 @@ static int seat_open(struct hz_seats *seats, uint32_t index, const struct hz_sea
 		.slot = &seat->slot,
 		.rate = seats->rate,
 	};
+	if (err == 0)
+		err = hz_jwt_worker_open(&conf->app->worker[index], &seat->jwt);
+	conf->app->worker[index].jwt = seat->jwt;
 	return err;
 }
 
@@ -111,6 +115,7 @@ void hz_seats_close(struct hz_seats *seats)
 {
 	for (uint32_t i = 0; i < seats->count; i++) {
 		hz_http_worker_close(seats->seat[i].http);
+		hz_jwt_worker_close(seats->seat[i].jwt);
 		hz_conn_census_close(&seats->seat[i].census);
 	}
 	hz_rate_table_close(seats->rate);

@@ -14,6 +14,7 @@ struct hz_seat {
 	struct hz_slot slot;
 	struct hz_conn_census census;
 	struct hz_http_worker *http;
+	struct hz_jwt_worker *jwt;
 } HZ_LINE_ALIGNED;
 
 struct hz_seats { /* owned by the server; zeroed before open */

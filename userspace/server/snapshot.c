@@ -6,6 +6,7 @@
 #include "handlers/redirect.h"
 #include "handlers/respond.h"
 #include "router/host_map.h"
+#include "server/jwt_keys.h"
 #include "server/log_writer.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -331,12 +332,16 @@ int hz_snapshot_build(const struct hz_snapshot_conf *conf, struct hz_snapshot **
 	if (status == 0)
 		status = handlers_build(conf, snapshot, routes, err);
 	if (status == 0)
+		status = hz_jwt_keys_load(site, err);
+	if (status == 0)
 		status = chains_build(snapshot, routes, err);
 	if (status == 0)
 		status = table_build(snapshot, err);
 	if (status == 0)
 		status = self_test(snapshot, err);
 	if (status != 0) {
+		if (site->refs == 1)
+			hz_jwt_keys_unload(site);
 		snapshot->site = NULL; /* stays the caller's */
 		snapshot->routes = NULL;
 		routes_free(routes, site->route_count);
@@ -350,8 +355,10 @@ int hz_snapshot_build(const struct hz_snapshot_conf *conf, struct hz_snapshot **
 /* With the last snapshot of a site goes what was opened for it. */
 static void site_put(struct hz_site *site)
 {
-	if (site != NULL && site->refs == 1)
+	if (site != NULL && site->refs == 1) {
 		hz_log_writer_unbind(site);
+		hz_jwt_keys_unload(site);
+	}
 	hz_site_free(site);
 }
 
