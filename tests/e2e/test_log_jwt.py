@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 """Access logs and tokens, over AF_XDP and over kernel sockets: a line for each request and nothing a client can do
 about it; a writer that stands still costs lines, which are counted, and no time."""
+import base64
 import contextlib
+import hashlib
+import hmac
 import json
 import os
 import re
@@ -23,6 +26,8 @@ routes:
   - {{ name: quiet, match: GET /quiet, respond: {{ body: "x" }}, log: off }}
 """
 MODES = ("af_xdp", "socket")
+# A busy machine keeps a worker waiting; XDP would hand its segments to the kernel, which knows no such connection.
+OPTIONS = {"af_xdp": ["health/beat_timeout_ms=10000"], "socket": ["boot/io=socket"]}
 
 
 class Place:
@@ -37,8 +42,7 @@ class Place:
         self.write(more)
         if mode == "af_xdp":
             self.rig.attach()
-        options = [] if mode == "af_xdp" else ["boot/io=socket"]
-        self.hzd = self.rig.serve(site=self.site, listens=[], options=options)
+        self.hzd = self.rig.serve(site=self.site, listens=[], options=OPTIONS[mode])
 
     def write(self, more=""):
         write_file(self.site, SITE.format(log=self.log, plain=self.plain, more=more))
@@ -267,7 +271,7 @@ def log_in_a_place_others_may_write_is_refused():
         http.close()
         here.hzd.end()
         daemon = here.rig.serve(site=here.site, listens=[], ready=False,
-                                options=[] if here.mode == "af_xdp" else ["boot/io=socket"])
+                                options=OPTIONS[here.mode])
         expect_equal(daemon.wait(), 2, "exit code")
         expect(re.search(r"line [48]: log: .*writable by nobody else", daemon.output()),
                daemon.output())
@@ -283,6 +287,241 @@ def lines_before_the_end_are_in_the_file():
         http.close()
         here.hzd.wait()
         expect_equal(len(here.lines()), 50, f"lines over {here.mode}")
+
+
+# --- tokens ------------------------------------------------------------------------------------------
+
+JWT_SITE = """\
+listen:
+  - {{ interface: eth1, address: 10.7.0.2, port: 80 }}
+limits: {{ requests_per_connection: 0, connections_per_source: 0 }}
+defaults: {{ log: {{ to: {d}/access.log }} }}
+routes:
+  - {{ name: open, match: GET /, respond: {{ body: "hello\\n" }} }}
+  - {{ name: hs, match: GET /hs, respond: {{ body: "in" }}, jwt: {{ alg: HS256, key_file: {d}/hs.key,
+      issuer: us, audience: api, revoked_file: {d}/revoked }} }}
+  - {{ name: rs, match: GET /rs, respond: {{ body: "in" }}, jwt: {{ alg: RS256, key_file: {d}/rs.pub }} }}
+  - {{ name: es, match: GET /es, respond: {{ body: "in" }}, jwt: {{ alg: ES256, key_file: {d}/es.pub }} }}
+  - {{ name: post, match: POST /hs, echo: {{}}, jwt: {{ alg: HS256, key_file: {d}/hs.key,
+      issuer: us, audience: api, revoked_file: {d}/revoked }} }}
+"""
+SECRET = b"0123456789abcdef0123456789abcdef"
+US = {"iss": "us", "aud": "api"}
+
+
+def base64url(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def der_numbers(der):
+    """r and s of an ECDSA signature, 32 bytes each."""
+    out, at = b"", 2
+    for _ in range(2):
+        length = der[at + 1]
+        out += int.from_bytes(der[at + 2:at + 2 + length], "big").to_bytes(32, "big")
+        at += 2 + length
+    return out
+
+
+class Tokens:
+    """A directory with keys, and tokens signed with them."""
+
+    def __init__(self):
+        self.directory = temporary_directory(0o755)
+        write_file(self.directory + "/hs.key", SECRET.decode() + "\n")
+        os.chmod(self.directory + "/hs.key", 0o600)
+        write_file(self.directory + "/revoked", "# nobody yet\n")
+        for name, words in (("rs", ["RSA", "-pkeyopt", "rsa_keygen_bits:2048"]),
+                            ("es", ["EC", "-pkeyopt", "ec_paramgen_curve:P-256"])):
+            run("openssl", "genpkey", "-algorithm", *words, "-out", f"{self.directory}/{name}.pem")
+            run("openssl", "pkey", "-in", f"{self.directory}/{name}.pem", "-pubout", "-out",
+                f"{self.directory}/{name}.pub")
+        self.site = temporary_directory(0o755) + "/site.yaml"
+        write_file(self.site, JWT_SITE.format(d=self.directory))
+
+    def sign(self, alg, signed):
+        if alg == "HS256":
+            return hmac.new(SECRET, signed, hashlib.sha256).digest()
+        name = alg[:2].lower()
+        path = self.directory + "/signed"
+        with open(path, "wb") as file:
+            file.write(signed)
+        signature = run("openssl", "dgst", "-sha256", "-sign", f"{self.directory}/{name}.pem",
+                        path, text=False).stdout
+        return der_numbers(signature) if alg == "ES256" else signature
+
+    def make(self, alg="HS256", header=None, seconds=600, **claims):
+        header = header if header is not None else {"alg": alg, "typ": "JWT"}
+        claims = {"exp": int(time.time()) + seconds, **claims}
+        signed = ".".join(base64url(json.dumps(part).encode()) for part in (header, claims)).encode()
+        return signed.decode() + "." + base64url(self.sign(alg, signed))
+
+    def serve(self, mode):
+        rig = Rig(suffix=mode[0])
+        if mode == "af_xdp":
+            rig.attach()
+        return rig, rig.serve(site=self.site, listens=[], options=OPTIONS[mode])
+
+    def places(self):
+        for mode in MODES:
+            rig, hzd = self.serve(mode)
+            try:
+                yield mode, rig, hzd
+            finally:
+                hzd.end()
+                rig.close()
+
+
+def ask(http, path, token=None, **more):
+    headers = {} if token is None else {"Authorization": "Bearer " + token}
+    status, fields, body = http.get(path, headers=headers, **more)
+    return status, fields.get("WWW-Authenticate", ""), body
+
+
+@test
+def good_tokens_of_each_algorithm_are_let_in():
+    tokens = Tokens()
+    for mode, rig, _ in tokens.places():
+        http = rig.http()
+        for path, token in (("/hs", tokens.make(sub="alice", **US)),
+                            ("/rs", tokens.make("RS256", sub="bob")),
+                            ("/es", tokens.make("ES256", sub="eve", nbf=1, iat=1))):
+            for _ in range(3):  # by a helper, then by the cache
+                expect_equal(ask(http, path, token)[::2], (200, b"in"), f"{path} over {mode}")
+        token = tokens.make(**US)
+        expect_equal(http.get("/hs", "POST", b"x" * 5000, {"Authorization": "Bearer " + token})[::2],
+                     (200, b"x" * 5000), f"a body behind a token over {mode}")
+        expect_equal(ask(http, "/")[0], 200, "a route without jwt")
+        http.close()
+        with open(tokens.directory + "/access.log", encoding="utf-8") as file:
+            wait_until(lambda: os.path.getsize(tokens.directory + "/access.log") > 500, 3, "no log")
+            subjects = {json.loads(line).get("subject") for line in file}
+        expect(subjects >= {"alice", "bob", "eve"}, f"subjects in the log: {subjects}")
+        os.truncate(tokens.directory + "/access.log", 0)
+
+
+@test
+def forged_stale_and_foreign_tokens_are_refused():
+    tokens = Tokens()
+    good = tokens.make(**US)
+    head, body, signature = good.split(".")
+    none = base64url(b'{"alg":"none"}')
+    with open(tokens.directory + "/rs.pub", "rb") as file:
+        public = file.read()
+    confused = base64url(b'{"alg":"HS256"}') + "." + base64url(
+        json.dumps({"exp": int(time.time()) + 600}).encode())
+    confused += "." + base64url(hmac.new(public, confused.encode(), hashlib.sha256).digest())
+    rows = [
+        ("/hs", None, ""), ("/hs", "", ""),
+        ("/hs", f"{none}.{body}.", "not signed as it has to be"),
+        ("/hs", f"{none}.{body}.{signature}", "not signed as it has to be"),
+        ("/hs", f"{head}.{body}.{'A' * 43}", "wrong signature"),
+        ("/hs", f"{head}.{body}x.{signature}", "malformed|wrong signature"),
+        ("/hs", good + "=", "malformed"), ("/hs", good[:-1], "malformed|wrong signature"),
+        ("/hs", good + ".x", "malformed"), ("/hs", "x" * 5000, "malformed"),
+        ("/hs", tokens.make(seconds=-1, **US), "expired"),
+        ("/hs", tokens.make(nbf=int(time.time()) + 900, **US), "not valid yet"),
+        ("/hs", tokens.make(iss="them", aud="api"), "of another issuer"),
+        ("/hs", tokens.make(iss="us", aud=["web"]), "for another audience"),
+        ("/hs", tokens.make(header={"alg": "HS256", "crit": ["x"], "x": 1}, **US),
+         "not signed as it has to be"),
+        ("/hs", tokens.make("RS256", **US), "not signed as it has to be"),
+        ("/rs", good, "not signed as it has to be"),
+        ("/rs", confused, "not signed as it has to be"),
+        ("/es", tokens.make("ES256", header={"alg": "ES256", "typ": "other"}),
+         "not signed as it has to be"),
+        ("/es", tokens.make("ES256")[:-86] + "A" * 86, "wrong signature"),
+    ]
+    for mode, rig, _ in tokens.places():
+        http = rig.http()
+        for path, token, why in rows:
+            status, challenge, _ = ask(http, path, token)
+            want = r'Bearer realm="hz"' + (
+                f', error="invalid_token", error_description="({why})"' if why else "")
+            expect(status == 401 and re.fullmatch(want, challenge),
+                   f"{path} {token} over {mode}: {status} {challenge}")
+        expect_equal(ask(http, "/hs", good)[0], 200, "and the good one")
+        http.close()
+
+
+@test
+def revoked_token_is_refused_after_a_reload():
+    tokens = Tokens()
+    by_id, by_digest, kept = (tokens.make(jti=str(n), **US) for n in range(3))
+    for mode, rig, _ in tokens.places():
+        http = rig.http()
+        for token in (by_id, by_digest, kept):
+            expect_equal(ask(http, "/hs", token)[0], 200, f"before, over {mode}")
+        digest = hashlib.sha256(by_digest.rsplit(".", 1)[0].encode()).hexdigest()
+        write_file(tokens.directory + "/revoked", f"jti 0\nsha256 {digest}\n")
+        expect_equal(ask(http, "/hs", by_id)[0], 200, "before the reload")
+        rig.ctl("reload")
+        for token in (by_id, by_digest):
+            status, challenge, _ = ask(http, "/hs", token)
+            expect(status == 401 and "revoked" in challenge, f"{status} {challenge}")
+        expect_equal(ask(http, "/hs", kept)[0], 200, "one that is not revoked")
+        write_file(tokens.directory + "/revoked", "nonsense\n")
+        done = rig.ctl("reload", check=False)
+        expect(done.returncode != 0 and "revoked:1: neither" in done.stderr, done.stderr)
+        expect_equal(ask(http, "/hs", by_id)[0], 401, "after a refused reload")
+        write_file(tokens.directory + "/revoked", "")
+        rig.ctl("reload")
+        expect_equal(ask(http, "/hs", by_id)[0], 200, "no longer revoked")
+        http.close()
+
+
+@test
+def token_expires_while_it_is_remembered():
+    tokens = Tokens()
+    for mode, rig, _ in tokens.places():
+        token = tokens.make(seconds=3, **US)
+        http = rig.http()
+        expect_equal(ask(http, "/hs", token)[0], 200, f"fresh, over {mode}")
+        took = wait_until(lambda: ask(http, "/hs", token)[0] == 401, 6, "it does not expire")
+        expect("expired" in ask(http, "/hs", token)[1], "why")
+        expect(took < 5, f"it was good for {took:.1f} s")
+        http.close()
+
+
+@test
+def reloads_while_tokens_are_checked_fail_nobody():
+    """Every request brings a token of its own, so that helpers are always at some; sites come and go."""
+    tokens = Tokens()
+    rs = [tokens.make("RS256", n=n) for n in range(30)]
+    for mode, rig, _ in tokens.places():
+        failures = []
+
+        def exchange(http, seen=[0]):
+            seen[0] += 1
+            if seen[0] % 3 == 0:
+                status = ask(http, "/rs", rs[seen[0] % len(rs)])[0]
+            else:
+                status = ask(http, "/hs", tokens.make(n=seen[0], **US))[0]
+            if status != 200:
+                failures.append(status)
+
+        clients = [Counting(rig, exchange) for _ in range(4)]
+        for client in clients:
+            client.start()
+        for _ in range(40):
+            rig.ctl("reload")
+        done = sum(client.finish() for client in clients)
+        expect_equal(failures + [f for client in clients for f in client.failures], [],
+                     f"over {mode}")
+        note(f"{mode}: {done} requests with tokens of their own, 40 reloads")
+
+
+@test
+def secret_that_others_may_read_is_refused():
+    tokens = Tokens()
+    os.chmod(tokens.directory + "/hs.key", 0o640)
+    rig = Rig(suffix="k")
+    hzd = rig.serve(site=tokens.site, listens=[], options=["boot/io=socket"], ready=False)
+    expect_equal(hzd.wait(), 2, "exit code")
+    expect(re.search(r"line \d+: jwt: .*/hs.key: a secret must be of root or this user", hzd.output()),
+           hzd.output())
+    rig.close()
+
 
 
 if __name__ == "__main__":

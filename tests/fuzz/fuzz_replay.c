@@ -25,6 +25,7 @@ static const struct target targets[] = {
 	{ "cond", fuzz_cond_run },
 	{ "mw", fuzz_mw_run },
 	{ "log", fuzz_log_run },
+	{ "jwt", fuzz_jwt_run },
 	{ "accept", fuzz_accept_run },
 };
 

@@ -4,7 +4,7 @@ UNIT_http_EXTRA := tests/fuzz/h1_oracle.c tests/support/fake_stream.c
 # The public request collections that unit_http reads are JSON.
 $(O)/tests/unit_http: HZ_LDFLAGS += -Wl,--push-state,--no-as-needed -ljansson -Wl,--pop-state
 
-FUZZ_TARGETS := h1 chunked site frame tcp_opts host uri range cond accept mw log
+FUZZ_TARGETS := h1 chunked site frame tcp_opts host uri range cond accept mw log jwt
 FUZZ_SECONDS ?= 60
 FUZZ_CC ?= clang-14
 FUZZ_RIG := tests/fuzz/h1_oracle.c tests/support/fake_stream.c tests/unit/http/http_rig.c
@@ -26,6 +26,8 @@ FUZZ_SRCS_mw = $(FUZZ_MW_RIG) $(wildcard userspace/middleware/*.c) \
 	$(addprefix userspace/http/,h1_wait.c http_date.c req.c token.c) \
 	$(addprefix userspace/core/,endpoint.c pages.c pool.c rng.c)
 FUZZ_LIBS_mw = $(call pkg_libs,libcrypto)
+FUZZ_SRCS_jwt = $(addprefix userspace/middleware/,base64url.c json_flat.c jwt_token.c)
+FUZZ_LIBS_jwt = $(call pkg_libs,jansson)
 FUZZ_SRCS_log = $(addprefix userspace/middleware/,log_line.c log_text.c) userspace/http/http_date.c
 FUZZ_SRCS_site = $(wildcard userspace/config/*.c userspace/router/*.c) userspace/core/endpoint.c userspace/core/err.c
 FUZZ_LIBS_site = $(call pkg_libs,yaml-0.1)
@@ -42,7 +44,7 @@ $(O)/tests/fuzz_replay: $(FUZZ_REPLAY_OBJS) $(foreach m,$(FUZZ_MODULES),$(O)/lib
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HZ_LDFLAGS) -o $@ $(FUZZ_REPLAY_OBJS) -Wl,--start-group \
-		$(filter %.a,$^) -Wl,--end-group $(call pkg_libs,yaml-0.1 libdpdk liburcu-qsbr libcrypto)
+		$(filter %.a,$^) -Wl,--end-group $(call pkg_libs,yaml-0.1 libdpdk liburcu-qsbr libcrypto jansson)
 
 # One libFuzzer program per target, all of it built with ASan and UBSan.
 $(O)/fuzz/%: tests/fuzz/fuzz_%.c FORCE

@@ -127,6 +127,30 @@ static void log_is_inherited_replaced_and_switched_off(void)
 	hz_site_free(site);
 }
 
+static void jwt_is_read_and_kept_in_a_list(void)
+{
+	struct hz_site *site = parse(
+		"defaults: { jwt: { alg: ES256, key_file: /etc/hz/k.pem } }\n"
+		"routes:\n"
+		"  - { match: GET /a, respond: {}, jwt: { alg: HS256, key_file: /k, issuer: us,\n"
+		"      audience: api, leeway: 5m, revoked_file: /r } }\n"
+		"  - { match: GET /b, respond: {}, jwt: off }\n");
+	const struct hz_mw_jwt_conf *jwt = site->defaults.jwt;
+
+	CU_ASSERT_EQUAL(jwt->alg, HZ_JWT_ES256);
+	CU_ASSERT_STRING_EQUAL(jwt->key_file, "/etc/hz/k.pem");
+	CU_ASSERT(jwt->revoked_file == NULL && jwt->issuer.len == 0 && jwt->leeway_s == 0);
+	jwt = site->route[0].mw.jwt;
+	CU_ASSERT_EQUAL(jwt->alg, HZ_JWT_HS256);
+	CU_ASSERT_STRING_EQUAL(jwt->revoked_file, "/r");
+	CU_ASSERT(span_is(jwt->issuer, "us") && span_is(jwt->audience, "api"));
+	CU_ASSERT(jwt->leeway_s == 300 && jwt->line == 3);
+	CU_ASSERT_PTR_EQUAL(site->jwts, jwt);
+	CU_ASSERT_PTR_EQUAL(jwt->next, site->defaults.jwt);
+	CU_ASSERT_PTR_NULL(site->route[1].mw.jwt);
+	hz_site_free(site);
+}
+
 static void sections_in_any_order_are_read_alike(void)
 {
 	struct hz_site *site = parse("routes: [{ match: POST /a, echo: }]\n"
@@ -304,5 +328,6 @@ static void topics_and_streams_are_kept(void)
 HZ_SUITE(site, CASE(topics_and_streams_are_kept), CASE(hosts_and_paths_are_kept),
          CASE(paths_left_out_are_strict), CASE(full_site_gives_every_field),
          CASE(empty_sections_give_defaults), CASE(log_is_inherited_replaced_and_switched_off),
-         CASE(sections_in_any_order_are_read_alike), CASE(json_members_and_bytes_are_kept),
-         CASE(methods_have_the_bits_of_http), CASE(many_routes_are_read));
+         CASE(jwt_is_read_and_kept_in_a_list), CASE(sections_in_any_order_are_read_alike),
+         CASE(json_members_and_bytes_are_kept), CASE(methods_have_the_bits_of_http),
+         CASE(many_routes_are_read));
