@@ -1,10 +1,11 @@
 #include "bench_client.h"
 #include "port/mbuf_span.h"
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char request[] = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+static const char request_head[] = "GET / HTTP/1.1\r\nHost: h\r\n";
 static const char status[] = "HTTP/1.1 200 OK\r\n";
 static const char tail[] = "\r\n\r\nHello, World!";
 
@@ -23,6 +24,20 @@ int bench_client_open(struct bench_client *client, struct hz_port *port, uint32_
 			.seq = i * 65537u
 		};
 	*client = (struct bench_client){ .port = port, .count = connections, .conn = conn };
+	client->request_bytes =
+		(size_t)snprintf(client->request, sizeof(client->request), "%s\r\n", request_head);
+	return 0;
+}
+
+int bench_client_field(struct bench_client *client, const char *line)
+{
+	size_t head = client->request_bytes - 2, bytes = strlen(line);
+
+	if (bytes + 4 >= sizeof(client->request) - head)
+		return -ENOSPC;
+	memcpy(client->request + head, line, bytes);
+	memcpy(client->request + head + bytes, "\r\n\r\n", 4);
+	client->request_bytes = head + bytes + 4;
 	return 0;
 }
 
@@ -67,8 +82,8 @@ void bench_client_ask(struct bench_client *client, uint32_t first, uint32_t coun
 	for (uint32_t i = first; i < first + count; i++) {
 		struct bench_conn *conn = conn_at(client, i);
 
-		send_segment(client, conn, TCP_WIRE_ACK | TCP_WIRE_PSH, request,
-		             sizeof(request) - 1);
+		send_segment(client, conn, TCP_WIRE_ACK | TCP_WIRE_PSH, client->request,
+		             client->request_bytes);
 		conn->is_waiting = true;
 	}
 	hz_port_flush(client->port);

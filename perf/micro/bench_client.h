@@ -20,6 +20,8 @@ struct bench_client {
 	uint32_t
 		stride; /* 0: connections are asked in their order; else across, coprime to count */
 	bool is_silent; /* what comes is noted and answered by nothing until told */
+	char request[1024]; /* what is asked */
+	size_t request_bytes;
 	uint64_t opened, closed; /* connections */
 	uint64_t answers;
 	uint64_t syn_acks; /* more than opened: some came twice */
@@ -33,6 +35,8 @@ struct bench_client {
 
 int bench_client_open(struct bench_client *client, struct hz_port *port, uint32_t connections);
 void bench_client_close(struct bench_client *client);
+/* A field line more in each request, without CRLF. 0 or -ENOSPC. */
+int bench_client_field(struct bench_client *client, const char *line);
 
 void bench_client_syn(struct bench_client *client, uint32_t first, uint32_t count);
 void bench_client_ask(struct bench_client *client, uint32_t first, uint32_t count);

@@ -1,7 +1,9 @@
 #include "bench_server.h"
 
 #include "core/rcu.h"
+#include "middleware/jwt_worker.h"
 #include "middleware/rate_table.h"
+#include "server/log_writer.h"
 #include "worker/eal_log.h"
 #include "worker/launch.h"
 #include <errno.h>
@@ -32,6 +34,38 @@ void bench_pin(void)
 	(void)sched_setaffinity(0, sizeof(cpus), &cpus);
 }
 
+static void no_ring(void *ctx, uint32_t worker)
+{
+	(void)ctx;
+	(void)worker; /* it never sleeps */
+}
+
+/* What middleware keeps beside its chains; the log's and jwt's threads are other cores' business. */
+static int middleware_open(struct bench_server *server)
+{
+	const struct hz_jobs_conf jobs = {
+		.thread_count = 1, .worker_count = 1, .per_worker_max = 64, .ring = no_ring
+	};
+	struct hz_err err = { 0 };
+
+	if (hz_rate_table_open(HZ_LIMIT_rate_sets, &server->rate) != 0)
+		return bench_fail("rate table", NULL);
+	if (hz_jobs_open(&jobs, &server->app.jobs) != 0)
+		return bench_fail("helpers", NULL);
+	if (hz_log_writer_open(1, &server->log_writer) != 0 ||
+	    hz_log_writer_bind(server->log_writer, server->snapshot->site, &err) != 0)
+		return bench_fail("log", &err);
+	server->app.worker[0] = (struct hz_mw_worker){ .env = &server->env,
+		                                       .http = server->http,
+		                                       .jobs = server->app.jobs,
+		                                       .slot = &server->slot,
+		                                       .rate = server->rate };
+	if (hz_jwt_worker_open(&server->app.worker[0], &server->jwt) != 0)
+		return bench_fail("jwt", NULL);
+	server->app.worker[0].jwt = server->jwt;
+	return 0;
+}
+
 static int app_open(struct bench_server *server, const struct bench_server_conf *conf)
 {
 	struct hz_http_worker_conf http = { .env = &server->env,
@@ -55,13 +89,7 @@ static int app_open(struct bench_server *server, const struct bench_server_conf 
 	hz_app_publish(&server->app, server->snapshot);
 	if (hz_http_worker_open(&http, &server->http) != 0)
 		return bench_fail("http", NULL);
-	if (hz_rate_table_open(HZ_LIMIT_rate_sets, &server->rate) != 0)
-		return bench_fail("rate table", NULL);
-	server->app.worker[0] = (struct hz_mw_worker){ .env = &server->env,
-		                                       .http = server->http,
-		                                       .slot = &server->slot,
-		                                       .rate = server->rate };
-	return 0;
+	return middleware_open(server);
 }
 
 static int worker_open(struct bench_server *server, const struct bench_server_conf *conf)
@@ -156,9 +184,15 @@ void bench_server_close(struct bench_server *server)
 {
 	hz_worker_close(&server->loop);
 	hz_http_worker_close(server->http);
+	hz_jobs_close(server->app.jobs);
+	hz_jwt_worker_close(server->jwt);
 	hz_snapshot_free(server->snapshot);
+	hz_log_writer_close(server->log_writer);
 	hz_rate_table_close(server->rate);
 	server->rate = NULL;
+	server->jwt = NULL;
+	server->log_writer = NULL;
+	server->app.jobs = NULL;
 	server->http = NULL;
 	server->snapshot = NULL;
 }

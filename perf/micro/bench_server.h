@@ -28,6 +28,8 @@ struct bench_server {
 	struct hz_app app; /* in which snapshot is published */
 	struct hz_http_worker *http;
 	struct hz_rate_table *rate;
+	struct hz_jwt_worker *jwt;
+	struct hz_log_writer *log_writer;
 	struct hz_worker_conf conf;
 	struct hz_worker_iface iface;
 	struct hz_worker_loop loop;

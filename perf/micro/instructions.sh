@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Instructions per request inside hz_worker_turn, by layer, counted by callgrind: the same on a noisy
 # machine as on a quiet one. Inlined code counts for the file it was written in.
-#   perf/micro/instructions.sh [REQUESTS]
+#   perf/micro/instructions.sh [REQUESTS [OPTION of bench_inproc, as -s SITE]...]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 : "${O:=build}"
 requests=${1:-20000}
+shift $(($# > 0))
 connections=64
 command -v valgrind >/dev/null || {
 	echo "skip instructions: valgrind is not installed"
@@ -14,7 +15,7 @@ command -v valgrind >/dev/null || {
 out=$(mktemp)
 trap 'rm -f "$out"' EXIT
 valgrind --tool=callgrind --toggle-collect=hz_worker_turn --callgrind-out-file="$out" \
-	"$O/perf/bench_inproc" -c "$connections" -n 1 -r "$requests" >/dev/null 2>&1 || {
+	"$O/perf/bench_inproc" -c "$connections" -n 1 -r "$requests" "$@" >/dev/null 2>&1 || {
 	echo "instructions: the bench failed under valgrind" >&2
 	exit 1
 }

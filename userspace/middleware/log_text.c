@@ -5,6 +5,8 @@
 #include <emmintrin.h>
 #endif
 
+#define NUMBER_DIGITS_MAX 20u /* of 2^64 - 1 */
+
 enum {
 	PLAIN_QUOTED = 1, /* in a JSON string and in a quoted field */
 	PLAIN_BARE = 2,
@@ -153,15 +155,15 @@ uint8_t *hz_log_text_bare(uint8_t *out, struct hz_span text)
 
 uint8_t *hz_log_text_number(uint8_t *out, uint64_t value)
 {
-	uint8_t digits[20];
-	unsigned at = sizeof(digits);
+	unsigned digits = 1;
+	uint8_t *end;
 
-	do {
-		digits[--at] = (uint8_t)('0' + value % 10);
-		value /= 10;
-	} while (value != 0);
-	memcpy(out, digits + at, sizeof(digits) - at);
-	return out + sizeof(digits) - at;
+	for (uint64_t bound = 10; digits < NUMBER_DIGITS_MAX && value >= bound; bound *= 10)
+		digits++;
+	end = out + digits;
+	for (uint8_t *at = end; at > out; value /= 10)
+		*--at = (uint8_t)('0' + value % 10);
+	return end;
 }
 
 static unsigned group_of(const uint8_t addr[16], unsigned i)
