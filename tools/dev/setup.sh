@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what hz builds and tests with: Debian 12 packages, by name. Idempotent; needs root only
-# when something is missing. `setup.sh build` leaves out what only the tests and benches need.
+# when something is missing. `setup.sh build` leaves out what only the tests and benches need; `setup.sh
+# browser` installs the one that a test of event streams starts, and nothing else asks for.
 set -euo pipefail
 
 build_packages=(build-essential pkg-config make clang-14 llvm-14 clang libbpf-dev libxdp-dev bpftool
@@ -9,8 +10,13 @@ build_packages=(build-essential pkg-config make clang-14 llvm-14 clang libbpf-de
 test_packages=(libcunit1-dev curl wrk nginx-light iproute2 ethtool iputils-ping procps jq python3 gdb
 	tcpdump shellcheck clang-format clang-tidy cppcheck valgrind libclang-rt-14-dev)
 
-packages=("${build_packages[@]}")
-[ "${1:-all}" = build ] || packages+=("${test_packages[@]}")
+browser_packages=(chromium)
+
+case ${1:-all} in
+build) packages=("${build_packages[@]}") ;;
+browser) packages=("${browser_packages[@]}") ;;
+*) packages=("${build_packages[@]}" "${test_packages[@]}") ;;
+esac
 
 missing=()
 for package in "${packages[@]}"; do
