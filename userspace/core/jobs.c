@@ -1,4 +1,5 @@
 #include "core/jobs.h"
+#include "core/tsan.h"
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
@@ -6,20 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
-/* liburcu is not instrumented: ThreadSanitizer is told of the edge that each queue is. */
-#ifndef __has_feature
-#define __has_feature(x) 0
-#endif
-#if defined(__SANITIZE_THREAD__) || __has_feature(thread_sanitizer)
-void __tsan_acquire(void *address);
-void __tsan_release(void *address);
-#define TSAN_GIVE(job) __tsan_release(job)
-#define TSAN_TAKE(job) __tsan_acquire(job)
-#else
-#define TSAN_GIVE(job) ((void)0)
-#define TSAN_TAKE(job) ((void)0)
-#endif
-
+/* Each queue is an edge: what a job holds goes with it. */
 struct queue {
 	struct __cds_wfcq_head head; /* of who takes */
 	struct cds_wfcq_tail tail HZ_LINE_ALIGNED;
@@ -48,7 +36,7 @@ static void queue_init(struct queue *queue)
 
 static void queue_put(struct queue *queue, struct hz_job *job)
 {
-	TSAN_GIVE(job);
+	hz_tsan_give(job);
 	cds_wfcq_node_init(&job->node);
 	cds_wfcq_enqueue(&queue->head, &queue->tail, &job->node);
 }
@@ -62,7 +50,7 @@ static struct hz_job *queue_take(struct queue *queue)
 	if (node == NULL || node == CDS_WFCQ_WOULDBLOCK)
 		return NULL;
 	job = HZ_CONTAINER_OF(node, struct hz_job, node);
-	TSAN_TAKE(job);
+	hz_tsan_take(job);
 	return job;
 }
 
@@ -77,7 +65,7 @@ static struct hz_job *todo_take(struct hz_jobs *jobs)
 	if (node == NULL)
 		return NULL;
 	job = HZ_CONTAINER_OF(node, struct hz_job, node);
-	TSAN_TAKE(job);
+	hz_tsan_take(job);
 	return job;
 }
 

@@ -1,22 +1,10 @@
 #include "core/rcu.h"
+#include "core/tsan.h"
 #include <urcu-qsbr.h>
 
-/* ThreadSanitizer does not see into liburcu, which is not instrumented: it would call every correct
- * reclamation a race. So the edge that a grace period is gets told to it: from each quiescent state to
- * the return of synchronize. A missing grace period is still reported. */
-#ifndef __has_feature
-#define __has_feature(x) 0
-#endif
-#if defined(__SANITIZE_THREAD__) || __has_feature(thread_sanitizer)
-void __tsan_acquire(void *address);
-void __tsan_release(void *address);
+/* ThreadSanitizer would call every correct reclamation a race. So the edge that a grace period is gets told to
+ * it: from each quiescent state to the return of synchronize. A missing grace period is still reported. */
 static char grace_token; /* only its address is used */
-#define TSAN_QUIESCENT() __tsan_release(&grace_token)
-#define TSAN_GRACE()     __tsan_acquire(&grace_token)
-#else
-#define TSAN_QUIESCENT() ((void)0)
-#define TSAN_GRACE()     ((void)0)
-#endif
 
 void hz_rcu_reader_register(void)
 {
@@ -25,19 +13,19 @@ void hz_rcu_reader_register(void)
 
 void hz_rcu_reader_unregister(void)
 {
-	TSAN_QUIESCENT();
+	hz_tsan_give(&grace_token);
 	urcu_qsbr_unregister_thread();
 }
 
 void hz_rcu_quiescent(void)
 {
-	TSAN_QUIESCENT();
+	hz_tsan_give(&grace_token);
 	urcu_qsbr_quiescent_state();
 }
 
 void hz_rcu_offline(void)
 {
-	TSAN_QUIESCENT();
+	hz_tsan_give(&grace_token);
 	urcu_qsbr_thread_offline();
 }
 
@@ -49,7 +37,7 @@ void hz_rcu_online(void)
 void hz_rcu_synchronize(void)
 {
 	urcu_qsbr_synchronize_rcu();
-	TSAN_GRACE();
+	hz_tsan_take(&grace_token);
 }
 
 /* Compiler builtins rather than rcu_xchg_pointer and rcu_dereference: the same instructions on x86, and
