@@ -1,41 +1,15 @@
 #include "http/h1_write.h"
+#include "core/text_put.h"
 #include "http/h1_scan.h"
 #include "http/http_date.h"
 #include <string.h>
 
-#define DECIMAL_MAX 20 /* digits of 2^64 - 1 */
-
 /* Status line, Content-Type, Content-Length, Connection and Date with their CRLFs and the blank line,
  * without what the response brings. */
-#define FRAME_BYTES   192
-
-#define LITERAL(text) (text), sizeof(text) - 1
+#define FRAME_BYTES 192
 
 static const struct hz_span close_line = { (const uint8_t *)"Connection: close\r\n", 19 };
 static const struct hz_span keep_line = { (const uint8_t *)"Connection: keep-alive\r\n", 24 };
-
-static uint8_t *put(uint8_t *out, const void *from, size_t bytes)
-{
-	memcpy(out, from, bytes);
-	return out + bytes;
-}
-
-static uint8_t *put_span(uint8_t *out, struct hz_span span)
-{
-	return span.len == 0 ? out : put(out, span.data, span.len);
-}
-
-static uint8_t *put_decimal(uint8_t *out, uint64_t value)
-{
-	uint8_t digits[DECIMAL_MAX];
-	unsigned at = DECIMAL_MAX;
-
-	do {
-		digits[--at] = (uint8_t)('0' + value % 10);
-		value /= 10;
-	} while (value != 0);
-	return put(out, digits + at, DECIMAL_MAX - at);
-}
 
 void hz_h1_date_update(struct hz_h1_date *date, uint64_t unix_s)
 {
@@ -88,12 +62,12 @@ size_t hz_h1_head_bound(const struct hz_http_resp *resp)
 static uint8_t *status_line(uint8_t *out, uint16_t status)
 {
 	if (status == 200)
-		return put(out, LITERAL("HTTP/1.1 200 OK\r\n"));
-	out = put(out, LITERAL("HTTP/1.1 "));
-	out = put_decimal(out, status);
+		return hz_put_span(out, HZ_SPAN_LITERAL("HTTP/1.1 200 OK\r\n"));
+	out = hz_put_span(out, HZ_SPAN_LITERAL("HTTP/1.1 "));
+	out = hz_put_decimal(out, status);
 	*out++ = ' ';
-	out = put_span(out, hz_http_reason(status));
-	return put(out, LITERAL("\r\n"));
+	out = hz_put_span(out, hz_http_reason(status));
+	return hz_put_span(out, HZ_SPAN_LITERAL("\r\n"));
 }
 
 static uint8_t *content_type_line(uint8_t *out, struct hz_span type)
@@ -105,20 +79,20 @@ static uint8_t *content_type_line(uint8_t *out, struct hz_span type)
 	end = type.data + type.len;
 	if (hz_h1_scan_value(type.data, end, type.data) != end)
 		return out;
-	out = put(out, LITERAL("Content-Type: "));
-	out = put_span(out, type);
-	return put(out, LITERAL("\r\n"));
+	out = hz_put_span(out, HZ_SPAN_LITERAL("Content-Type: "));
+	out = hz_put_span(out, type);
+	return hz_put_span(out, HZ_SPAN_LITERAL("\r\n"));
 }
 
 static uint8_t *framing_line(uint8_t *out, uint64_t body_bytes, enum hz_h1_framing framing)
 {
 	if (framing == HZ_H1_CHUNKED)
-		return put(out, LITERAL("Transfer-Encoding: chunked\r\n"));
+		return hz_put_span(out, HZ_SPAN_LITERAL("Transfer-Encoding: chunked\r\n"));
 	if (framing == HZ_H1_UNTIL_CLOSE)
 		return out;
-	out = put(out, LITERAL("Content-Length: "));
-	out = put_decimal(out, body_bytes);
-	return put(out, LITERAL("\r\n"));
+	out = hz_put_span(out, HZ_SPAN_LITERAL("Content-Length: "));
+	out = hz_put_decimal(out, body_bytes);
+	return hz_put_span(out, HZ_SPAN_LITERAL("\r\n"));
 }
 
 size_t hz_h1_head_write(uint8_t *out, const struct hz_http_resp *resp, uint64_t body_bytes,
@@ -128,19 +102,19 @@ size_t hz_h1_head_write(uint8_t *out, const struct hz_http_resp *resp, uint64_t 
 	const uint8_t *from = out;
 
 	if (resp->prepared != NULL) {
-		out = put_span(out, resp->prepared->head);
+		out = hz_put_span(out, resp->prepared->head);
 	} else {
 		out = status_line(out, resp->status);
 		out = content_type_line(out, resp->content_type);
-		out = put_span(out, resp->extra);
+		out = hz_put_span(out, resp->extra);
 		if (!has_no_content(resp->status))
 			out = framing_line(out, body_bytes, framing);
 	}
 	for (unsigned i = 0; i < resp->field_count; i++)
-		out = put_span(out, resp->field[i]);
+		out = hz_put_span(out, resp->field[i]);
 	if (connection != HZ_H1_KEEP)
-		out = put_span(out, connection == HZ_H1_CLOSE ? close_line : keep_line);
-	out = put(out, date->line, HZ_H1_DATE_BYTES);
-	out = put(out, LITERAL("\r\n"));
+		out = hz_put_span(out, connection == HZ_H1_CLOSE ? close_line : keep_line);
+	out = hz_put_span(out, (struct hz_span){ date->line, HZ_H1_DATE_BYTES });
+	out = hz_put_span(out, HZ_SPAN_LITERAL("\r\n"));
 	return (size_t)(out - from);
 }

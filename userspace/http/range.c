@@ -1,8 +1,7 @@
 #include "http/range.h"
 #include "core/base.h"
+#include "core/text_put.h"
 #include <string.h>
-
-#define DECIMAL_MAX 20 /* digits of 2^64 - 1 */
 
 /* --- ranges-specifier = range-unit "=" range-set, RFC 9110 14.1.1 and 14.1.2 --------------------------- */
 
@@ -171,27 +170,6 @@ enum hz_range_verdict hz_range_parse(struct hz_span value, uint64_t total_bytes,
 
 /* --- writing ----------------------------------------------------------------------------------------- */
 
-static uint8_t *put(uint8_t *out, const void *from, size_t bytes)
-{
-	if (bytes != 0)
-		memcpy(out, from, bytes);
-	return out + bytes;
-}
-
-#define PUT_LITERAL(out, text) put(out, text, sizeof(text) - 1)
-
-static uint8_t *put_decimal(uint8_t *out, uint64_t value)
-{
-	uint8_t digits[DECIMAL_MAX];
-	unsigned at = DECIMAL_MAX;
-
-	do {
-		digits[--at] = (uint8_t)('0' + value % 10);
-		value /= 10;
-	} while (value != 0);
-	return put(out, digits + at, DECIMAL_MAX - at);
-}
-
 static size_t decimal_len(uint64_t value)
 {
 	size_t len = 1;
@@ -202,23 +180,23 @@ static size_t decimal_len(uint64_t value)
 }
 
 /* "Content-Range: bytes " first "-" last "/" total CRLF */
-_Static_assert(21 + 3 * DECIMAL_MAX + 2 + 2 <= HZ_RANGE_FIELD_MAX, "the longest field fits");
+_Static_assert(21 + 3 * HZ_DECIMAL_MAX + 2 + 2 <= HZ_RANGE_FIELD_MAX, "the longest field fits");
 
 size_t hz_range_field_write(uint8_t out[HZ_RANGE_FIELD_MAX], const struct hz_range_part *part,
                             uint64_t total_bytes)
 {
-	uint8_t *p = PUT_LITERAL(out, "Content-Range: bytes ");
+	uint8_t *p = hz_put_span(out, HZ_SPAN_LITERAL("Content-Range: bytes "));
 
 	if (part != NULL) {
-		p = put_decimal(p, part->first);
+		p = hz_put_decimal(p, part->first);
 		*p++ = '-';
-		p = put_decimal(p, part->first + part->bytes - 1);
+		p = hz_put_decimal(p, part->first + part->bytes - 1);
 	} else {
 		*p++ = '*';
 	}
 	*p++ = '/';
-	p = put_decimal(p, total_bytes);
-	p = PUT_LITERAL(p, "\r\n");
+	p = hz_put_decimal(p, total_bytes);
+	p = hz_put_span(p, HZ_SPAN_LITERAL("\r\n"));
 	return (size_t)(p - out);
 }
 
@@ -249,17 +227,17 @@ static size_t head_write(uint8_t *out, const struct hz_range_multipart *body, ui
 	uint8_t *p = out;
 
 	if (index != 0)
-		p = PUT_LITERAL(p, "\r\n");
-	p = PUT_LITERAL(p, "--");
-	p = put(p, body->boundary.data, body->boundary.len);
-	p = PUT_LITERAL(p, "\r\n");
+		p = hz_put_span(p, HZ_SPAN_LITERAL("\r\n"));
+	p = hz_put_span(p, HZ_SPAN_LITERAL("--"));
+	p = hz_put_span(p, body->boundary);
+	p = hz_put_span(p, HZ_SPAN_LITERAL("\r\n"));
 	if (body->content_type.len != 0) {
-		p = PUT_LITERAL(p, "Content-Type: ");
-		p = put(p, body->content_type.data, body->content_type.len);
-		p = PUT_LITERAL(p, "\r\n");
+		p = hz_put_span(p, HZ_SPAN_LITERAL("Content-Type: "));
+		p = hz_put_span(p, body->content_type);
+		p = hz_put_span(p, HZ_SPAN_LITERAL("\r\n"));
 	}
 	p += hz_range_field_write(p, &body->range->part[index], body->total_bytes);
-	p = PUT_LITERAL(p, "\r\n");
+	p = hz_put_span(p, HZ_SPAN_LITERAL("\r\n"));
 	return (size_t)(p - out);
 }
 
@@ -270,10 +248,10 @@ static size_t end_len(const struct hz_range_multipart *body)
 
 static size_t end_write(uint8_t *out, const struct hz_range_multipart *body)
 {
-	uint8_t *p = PUT_LITERAL(out, "\r\n--");
+	uint8_t *p = hz_put_span(out, HZ_SPAN_LITERAL("\r\n--"));
 
-	p = put(p, body->boundary.data, body->boundary.len);
-	p = PUT_LITERAL(p, "--\r\n");
+	p = hz_put_span(p, body->boundary);
+	p = hz_put_span(p, HZ_SPAN_LITERAL("--\r\n"));
 	return (size_t)(p - out);
 }
 

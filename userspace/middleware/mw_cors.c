@@ -1,8 +1,8 @@
 /* `cors`: which origins' pages may read the answers (the CORS protocol of the Fetch standard). What an origin is told
  * is written at load: no byte of a request's Origin ever comes back. */
 #include "core/span_ops.h"
+#include "core/text_put.h"
 #include "middleware/chain.h"
-#include "middleware/mw_text.h"
 #include <errno.h>
 #include <stdlib.h>
 
@@ -91,7 +91,7 @@ struct text {
 static void text_add(struct text *text, struct hz_span what)
 {
 	if (text->at != NULL)
-		text->at = hz_mw_put(text->at, what);
+		text->at = hz_put_span(text->at, what);
 	text->bytes += what.len;
 }
 
@@ -106,8 +106,8 @@ static void line_add(struct text *text, struct hz_span name, struct hz_span valu
 
 static void max_age_add(struct text *text, uint32_t seconds)
 {
-	uint8_t digits[HZ_MW_DECIMAL_MAX];
-	uint8_t *end = hz_mw_put_decimal(digits, seconds);
+	uint8_t digits[HZ_DECIMAL_MAX];
+	uint8_t *end = hz_put_decimal(digits, seconds);
 
 	if (seconds > 0)
 		line_add(text, HZ_SPAN_LITERAL("Access-Control-Max-Age: "),

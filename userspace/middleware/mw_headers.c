@@ -1,6 +1,6 @@
 /* `headers`: fields added to every answer, as lines built at load. */
+#include "core/text_put.h"
 #include "middleware/chain.h"
-#include "middleware/mw_text.h"
 #include <errno.h>
 #include <stdlib.h>
 
@@ -35,10 +35,10 @@ int hz_mw_headers_build(const struct hz_mw_headers_conf *conf, struct hz_mw *out
 		return -ENOMEM;
 	at = headers->text;
 	for (uint32_t i = 0; i < conf->count; i++) {
-		at = hz_mw_put(at, conf->field[i].name);
-		at = hz_mw_put(at, HZ_SPAN_LITERAL(": "));
-		at = hz_mw_put(at, conf->field[i].value);
-		at = hz_mw_put(at, HZ_SPAN_LITERAL("\r\n"));
+		at = hz_put_span(at, conf->field[i].name);
+		at = hz_put_span(at, HZ_SPAN_LITERAL(": "));
+		at = hz_put_span(at, conf->field[i].value);
+		at = hz_put_span(at, HZ_SPAN_LITERAL("\r\n"));
 	}
 	headers->lines = (struct hz_span){ headers->text, bytes };
 	*out = (struct hz_mw){ .ops = &headers_ops, .conf = headers };

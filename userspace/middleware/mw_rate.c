@@ -1,7 +1,7 @@
 /* `rate`: how often one may ask: who, is a client, a field's value, or everybody of a route together. 429 beyond, with
  * Retry-After and the fields of draft-ietf-httpapi-ratelimit-headers-11. */
+#include "core/text_put.h"
 #include "middleware/chain.h"
-#include "middleware/mw_text.h"
 #include "middleware/rate_table.h"
 #include "middleware/refusal.h"
 #include <errno.h>
@@ -66,18 +66,18 @@ static void rate_after(const void *conf, struct hz_mw_call *call)
 	if (HZ_LIKELY(!is_refused && !rate->conf->is_announced))
 		return;
 	text = hz_arena_get(call->req->arena, rate->policy.len + sizeof(RETRY_NAME WAIT_NAME) +
-	                                              3 * HZ_MW_DECIMAL_MAX + 4);
+	                                              3 * HZ_DECIMAL_MAX + 4);
 	if (text == NULL)
 		return;
-	end = hz_mw_put(text, rate->policy);
-	end = hz_mw_put_decimal(end, call->rate_left);
+	end = hz_put_span(text, rate->policy);
+	end = hz_put_decimal(end, call->rate_left);
 	if (is_refused) {
-		end = hz_mw_put(end, HZ_SPAN_LITERAL(WAIT_NAME));
-		end = hz_mw_put_decimal(end, call->rate_wait_s);
-		end = hz_mw_put(end, HZ_SPAN_LITERAL("\r\n" RETRY_NAME));
-		end = hz_mw_put_decimal(end, call->rate_wait_s);
+		end = hz_put_span(end, HZ_SPAN_LITERAL(WAIT_NAME));
+		end = hz_put_decimal(end, call->rate_wait_s);
+		end = hz_put_span(end, HZ_SPAN_LITERAL("\r\n" RETRY_NAME));
+		end = hz_put_decimal(end, call->rate_wait_s);
 	}
-	end = hz_mw_put(end, HZ_SPAN_LITERAL("\r\n"));
+	end = hz_put_span(end, HZ_SPAN_LITERAL("\r\n"));
 	(void)hz_http_resp_field(call->resp, (struct hz_span){ text, (size_t)(end - text) });
 }
 
@@ -104,23 +104,23 @@ static uint8_t *policy_put(uint8_t *out, const struct hz_mw_rate_conf *conf)
 {
 	uint64_t window_s = conf->per_hour % 3600 == 0 ? 1 : conf->per_hour % 60 == 0 ? 60 : 3600;
 
-	out = hz_mw_put(out, HZ_SPAN_LITERAL("RateLimit-Policy: \""));
-	out = hz_mw_put(out, conf->scope);
-	out = hz_mw_put(out, HZ_SPAN_LITERAL("\";q="));
-	out = hz_mw_put_decimal(out, conf->per_hour * window_s / 3600);
-	out = hz_mw_put(out, HZ_SPAN_LITERAL(";w="));
-	out = hz_mw_put_decimal(out, window_s);
-	out = hz_mw_put(out, HZ_SPAN_LITERAL(";hz-burst="));
-	out = hz_mw_put_decimal(out, conf->burst);
-	out = hz_mw_put(out, HZ_SPAN_LITERAL("\r\nRateLimit: \""));
-	out = hz_mw_put(out, conf->scope);
-	return hz_mw_put(out, HZ_SPAN_LITERAL("\";r="));
+	out = hz_put_span(out, HZ_SPAN_LITERAL("RateLimit-Policy: \""));
+	out = hz_put_span(out, conf->scope);
+	out = hz_put_span(out, HZ_SPAN_LITERAL("\";q="));
+	out = hz_put_decimal(out, conf->per_hour * window_s / 3600);
+	out = hz_put_span(out, HZ_SPAN_LITERAL(";w="));
+	out = hz_put_decimal(out, window_s);
+	out = hz_put_span(out, HZ_SPAN_LITERAL(";hz-burst="));
+	out = hz_put_decimal(out, conf->burst);
+	out = hz_put_span(out, HZ_SPAN_LITERAL("\r\nRateLimit: \""));
+	out = hz_put_span(out, conf->scope);
+	return hz_put_span(out, HZ_SPAN_LITERAL("\";r="));
 }
 
 int hz_mw_rate_build(const struct hz_mw_rate_conf *conf, struct hz_mw *out)
 {
 	static const char words[] = "RateLimit-Policy: \"\";q=;w=;hz-burst=\r\nRateLimit: \"\";r=";
-	size_t most = sizeof(words) + 2 * conf->scope.len + 3 * HZ_MW_DECIMAL_MAX;
+	size_t most = sizeof(words) + 2 * conf->scope.len + 3 * HZ_DECIMAL_MAX;
 	struct rate *rate = malloc(sizeof(*rate) + most);
 	uint64_t interval_ns;
 

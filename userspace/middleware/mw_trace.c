@@ -1,7 +1,7 @@
 /* `trace`: a request id, and the W3C trace context: gone on with where the caller has one, begun where not. Both go
  * onto the answer, and for others into the call. */
+#include "core/text_put.h"
 #include "middleware/chain.h"
-#include "middleware/mw_text.h"
 #include "middleware/traceparent.h"
 
 #define REQUEST_ID_BYTES 32u /* of one of ours */
@@ -86,7 +86,7 @@ static struct hz_span written(const uint8_t *from, const uint8_t *end)
 /* Not zero, which the format has no meaning for. */
 static uint8_t *random_put(uint8_t *out, struct hz_rng *rng)
 {
-	return hz_mw_put_hex(out, hz_rng_next(rng) | 1);
+	return hz_put_hex(out, hz_rng_next(rng) | 1);
 }
 
 static uint8_t *parent_put(uint8_t *out, const struct build *build, struct hz_mw_trace *trace)
@@ -94,9 +94,9 @@ static uint8_t *parent_put(uint8_t *out, const struct build *build, struct hz_mw
 	struct hz_rng *rng = &build->call->req->env->rng;
 	uint8_t *from;
 
-	out = hz_mw_put(out, HZ_SPAN_LITERAL(PARENT_NAME));
+	out = hz_put_span(out, HZ_SPAN_LITERAL(PARENT_NAME));
 	from = out;
-	out = build->goes_on ? hz_mw_put(out, build->parent.trace_id)
+	out = build->goes_on ? hz_put_span(out, build->parent.trace_id)
 	                     : random_put(random_put(out, rng), rng);
 	trace->trace_id = written(from, out);
 	*out++ = '-';
@@ -104,8 +104,8 @@ static uint8_t *parent_put(uint8_t *out, const struct build *build, struct hz_mw
 	out = random_put(out, rng);
 	trace->span_id = written(from, out);
 	trace->is_sampled = build->goes_on && build->parent.is_sampled;
-	return hz_mw_put(out, trace->is_sampled ? HZ_SPAN_LITERAL("-01\r\n")
-	                                        : HZ_SPAN_LITERAL("-00\r\n"));
+	return hz_put_span(out, trace->is_sampled ? HZ_SPAN_LITERAL("-01\r\n")
+	                                          : HZ_SPAN_LITERAL("-00\r\n"));
 }
 
 /* A trace that begins here is this request's alone, so its id serves as both. */
@@ -114,16 +114,16 @@ static uint8_t *id_put(uint8_t *out, const struct build *build, struct hz_mw_tra
 	struct hz_rng *rng = &build->call->req->env->rng;
 	uint8_t *from;
 
-	out = hz_mw_put(out, HZ_SPAN_LITERAL(ID_NAME));
+	out = hz_put_span(out, HZ_SPAN_LITERAL(ID_NAME));
 	from = out;
 	if (build->sent.id.len > 0)
-		out = hz_mw_put(out, build->sent.id);
+		out = hz_put_span(out, build->sent.id);
 	else if (!build->goes_on)
-		out = hz_mw_put(out, trace->trace_id);
+		out = hz_put_span(out, trace->trace_id);
 	else
 		out = random_put(random_put(out, rng), rng);
 	trace->request_id = written(from, out);
-	return hz_mw_put(out, HZ_SPAN_LITERAL("\r\n"));
+	return hz_put_span(out, HZ_SPAN_LITERAL("\r\n"));
 }
 
 /* Joined (RFC 9110 5.3); nothing when the list is not valid, or nothing goes on. */
@@ -135,7 +135,7 @@ static uint8_t *state_put(uint8_t *out, const struct build *build, struct hz_mw_
 
 	if (!build->goes_on || build->sent.state_bytes == 0)
 		return line;
-	out = hz_mw_put(out, HZ_SPAN_LITERAL(STATE_NAME));
+	out = hz_put_span(out, HZ_SPAN_LITERAL(STATE_NAME));
 	from = out;
 	for (unsigned i = 0; i < req->header_count; i++) {
 		if (!hz_http_equals_nocase(req->header[i].name, HZ_SPAN_LITERAL("tracestate")))
@@ -143,12 +143,12 @@ static uint8_t *state_put(uint8_t *out, const struct build *build, struct hz_mw_
 		if (!is_first)
 			*out++ = ',';
 		is_first = false;
-		out = hz_mw_put(out, req->header[i].value);
+		out = hz_put_span(out, req->header[i].value);
 	}
 	if (!hz_tracestate_is_valid(written(from, out)))
 		return line;
 	trace->state = written(from, out);
-	return hz_mw_put(out, HZ_SPAN_LITERAL("\r\n"));
+	return hz_put_span(out, HZ_SPAN_LITERAL("\r\n"));
 }
 
 static size_t build_bytes(const struct build *build)
@@ -175,7 +175,7 @@ static enum hz_mw_verdict trace_before(const void *conf, struct hz_mw_call *call
 	end = state_put(end, &build, &call->trace);
 	call->trace.lines = written(text, end);
 	if (build.goes_on)
-		call->trace.parent_id = written(end, hz_mw_put(end, build.parent.parent_id));
+		call->trace.parent_id = written(end, hz_put_span(end, build.parent.parent_id));
 	return HZ_MW_NEXT;
 }
 

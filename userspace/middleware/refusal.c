@@ -1,5 +1,5 @@
 #include "middleware/refusal.h"
-#include "middleware/mw_text.h"
+#include "core/text_put.h"
 
 void hz_refusal(struct hz_http_resp *resp, uint16_t status)
 {
@@ -17,14 +17,14 @@ uint64_t hz_refusal_seconds(uint64_t ns)
 void hz_refusal_for(struct hz_http_resp *resp, uint16_t status, uint64_t ns, struct hz_arena *arena)
 {
 	const struct hz_span name = HZ_SPAN_LITERAL("Retry-After: ");
-	uint8_t *line = hz_arena_get(arena, name.len + HZ_MW_DECIMAL_MAX + 2);
+	uint8_t *line = hz_arena_get(arena, name.len + HZ_DECIMAL_MAX + 2);
 	uint8_t *end = line;
 
 	hz_refusal(resp, status);
 	if (line == NULL)
 		return;
-	end = hz_mw_put(end, name);
-	end = hz_mw_put_decimal(end, hz_refusal_seconds(ns));
-	end = hz_mw_put(end, HZ_SPAN_LITERAL("\r\n"));
+	end = hz_put_span(end, name);
+	end = hz_put_decimal(end, hz_refusal_seconds(ns));
+	end = hz_put_span(end, HZ_SPAN_LITERAL("\r\n"));
 	resp->extra = (struct hz_span){ line, (size_t)(end - line) };
 }

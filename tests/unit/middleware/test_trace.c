@@ -1,6 +1,6 @@
 /* traceparent, tracestate, and what `trace` makes of them. */
 #include "core/span_ops.h"
-#include "middleware/mw_text.h"
+#include "core/text_put.h"
 #include "middleware/traceparent.h"
 #include "mw_rig.h"
 #include <stdio.h>
@@ -40,7 +40,7 @@ static void hex_is_what_printf_writes(void)
 
 	for (unsigned i = 0; i < 1000; i++) {
 		snprintf(want, sizeof(want), "%016llx", (unsigned long long)value);
-		CU_ASSERT_PTR_EQUAL(hz_mw_put_hex((uint8_t *)have, value), have + 16);
+		CU_ASSERT_PTR_EQUAL(hz_put_hex((uint8_t *)have, value), have + 16);
 		CU_ASSERT_STRING_EQUAL(have, want);
 		value = value * 0x9e3779b97f4a7c15 + i;
 	}

@@ -1,34 +1,34 @@
-/* Writing fields of answers into memory whose size was counted before. Each returns the place behind. */
-#ifndef HZ_MW_TEXT_H
-#define HZ_MW_TEXT_H
+/* Writing text into memory whose size was counted before. Each returns the place behind. */
+#ifndef HZ_TEXT_PUT_H
+#define HZ_TEXT_PUT_H
 
 #include <hz/span.h>
 #include <string.h>
 
-#define HZ_MW_DECIMAL_MAX 20u /* digits of 2^64 - 1 */
+#define HZ_DECIMAL_MAX 20u /* digits of 2^64 - 1 */
 
-static inline uint8_t *hz_mw_put(uint8_t *out, struct hz_span text)
+static inline uint8_t *hz_put_span(uint8_t *out, struct hz_span text)
 {
 	if (text.len > 0)
 		memcpy(out, text.data, text.len);
 	return out + text.len;
 }
 
-static inline uint8_t *hz_mw_put_decimal(uint8_t *out, uint64_t value)
+static inline uint8_t *hz_put_decimal(uint8_t *out, uint64_t value)
 {
-	uint8_t digits[HZ_MW_DECIMAL_MAX];
-	unsigned at = HZ_MW_DECIMAL_MAX;
+	uint8_t digits[HZ_DECIMAL_MAX];
+	unsigned at = HZ_DECIMAL_MAX;
 
 	do {
 		digits[--at] = (uint8_t)('0' + value % 10);
 		value /= 10;
 	} while (value != 0);
-	return hz_mw_put(out, (struct hz_span){ digits + at, HZ_MW_DECIMAL_MAX - at });
+	return hz_put_span(out, (struct hz_span){ digits + at, HZ_DECIMAL_MAX - at });
 }
 
 /* The digits of eight nibbles at once, the highest in the first byte of memory: in a loop they were 730 of the 1,300
  * instructions that `trace` adds to a request. */
-static inline uint64_t hz_mw_hex8(uint32_t value)
+static inline uint64_t hz_hex8(uint32_t value)
 {
 	uint64_t digits = __builtin_bswap32(value), letters;
 
@@ -40,10 +40,9 @@ static inline uint64_t hz_mw_hex8(uint32_t value)
 }
 
 /* 16 digits in lower case, the highest first. */
-static inline uint8_t *hz_mw_put_hex(uint8_t *out, uint64_t value)
+static inline uint8_t *hz_put_hex(uint8_t *out, uint64_t value)
 {
-	const uint64_t digits[2] = { hz_mw_hex8((uint32_t)(value >> 32)),
-		                     hz_mw_hex8((uint32_t)value) };
+	const uint64_t digits[2] = { hz_hex8((uint32_t)(value >> 32)), hz_hex8((uint32_t)value) };
 
 	_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "digits are stored as words");
 	memcpy(out, digits, sizeof(digits));
