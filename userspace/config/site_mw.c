@@ -1,8 +1,6 @@
 /* Section `defaults`, and what routes make of it. */
 #include "config/site_mw.h"
 
-#include <string.h>
-
 static bool is_off(const struct hz_yaml_node *key)
 {
 	const struct hz_yaml_node *value = key->value;
@@ -40,19 +38,6 @@ void hz_site_defaults_read(struct hz_site_reader *r, const struct hz_yaml_node *
 	(void)into;
 	hz_site_read_map(r, key->value, "'defaults'", default_keys, HZ_ARRAY_LEN(default_keys),
 	                 &r->site->defaults);
-}
-
-bool hz_site_mw_is_token(struct hz_span text)
-{
-	for (size_t i = 0; i < text.len; i++) {
-		uint8_t c = text.data[i];
-		bool is_alnum =
-			(c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-
-		if (!is_alnum && (c == '\0' || strchr("!#$%&'*+-.^_`|~", c) == NULL))
-			return false;
-	}
-	return text.len > 0;
 }
 
 void hz_site_mw_inherit(struct hz_mw_set *set, const struct hz_mw_set *defaults)

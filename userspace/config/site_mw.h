@@ -18,9 +18,6 @@
 #include "core/mw.def"
 #undef HZ_MW
 
-/* RFC 9110 5.6.2: what names of fields and methods are made of. */
-bool hz_site_mw_is_token(struct hz_span text);
-
 /* A route takes from defaults what it does not say itself. */
 void hz_site_mw_inherit(struct hz_mw_set *set, const struct hz_mw_set *defaults);
 

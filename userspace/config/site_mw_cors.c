@@ -121,7 +121,7 @@ static void tokens_read(struct hz_site_reader *r, const struct hz_yaml_node *key
 	for (const struct hz_yaml_node *item = list->first; item != NULL; item = item->next) {
 		if (item->is_broken)
 			continue;
-		if (item->kind != HZ_YAML_SCALAR || !hz_site_mw_is_token(item->text) ||
+		if (item->kind != HZ_YAML_SCALAR || !hz_span_is_token(item->text) ||
 		    item->text.len > ITEM_BYTES_MAX) {
 			hz_site_read_fail(r, item, "'%.*s' is no token", HZ_SITE_WORD(item->text));
 			continue;

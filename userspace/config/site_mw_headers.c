@@ -1,18 +1,10 @@
 /* `headers: { Name: value }` */
 #include "config/site_mw.h"
-
-#include <string.h>
-#include <strings.h>
+#include "core/span_ops.h"
 
 #define FIELDS_MAX 32u
 #define NAME_MAX   64u
 #define VALUE_MAX  1024u
-
-static bool equals_nocase(struct hz_span text, const char *name)
-{
-	return strlen(name) == text.len &&
-	       strncasecmp((const char *)text.data, name, text.len) == 0;
-}
 
 /* Fields that say how the answer is framed are hz's own. */
 static bool is_ours(struct hz_span name)
@@ -23,7 +15,7 @@ static bool is_ours(struct hz_span name)
 	};
 
 	for (size_t i = 0; i < HZ_ARRAY_LEN(ours); i++) {
-		if (equals_nocase(name, ours[i]))
+		if (hz_span_equals_nocase(name, hz_span_text(ours[i])))
 			return true;
 	}
 	return false;
@@ -34,7 +26,7 @@ static bool field_read(struct hz_site_reader *r, const struct hz_yaml_node *key,
 {
 	struct hz_span value;
 
-	if (!hz_site_mw_is_token(key->text) || key->text.len > NAME_MAX) {
+	if (!hz_span_is_token(key->text) || key->text.len > NAME_MAX) {
 		hz_site_read_fail(r, key, "'%.*s' is no name of a field", HZ_SITE_WORD(key->text));
 		return false;
 	}

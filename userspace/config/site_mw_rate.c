@@ -12,7 +12,7 @@ static bool header_read(struct hz_site_reader *r, const struct hz_yaml_node *key
 {
 	uint8_t *lower;
 
-	if (!hz_site_mw_is_token(name) || name.len > NAME_MAX) {
+	if (!hz_span_is_token(name) || name.len > NAME_MAX) {
 		hz_site_read_fail(r, key->value, "'%.*s' is no name of a field",
 		                  HZ_SITE_WORD(name));
 		return false;

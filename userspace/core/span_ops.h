@@ -110,6 +110,19 @@ static inline int hz_hex_digit(uint8_t c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+/* token = 1*tchar (RFC 9110 5.6.2). For configuration and rare fields; heads have http/h1_scan.h. */
+static inline bool hz_span_is_token(struct hz_span span)
+{
+	for (size_t i = 0; i < span.len; i++) {
+		uint8_t c = hz_ascii_lower(span.data[i]);
+		bool is_alnum = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+
+		if (!is_alnum && (c == '\0' || strchr("!#$%&'*+-.^_`|~", c) == NULL))
+			return false;
+	}
+	return span.len > 0;
+}
+
 /* Hexadecimal digits and nothing else; errors as hz_span_u64. */
 static inline int hz_span_hex(struct hz_span span, uint64_t *out)
 {

@@ -40,19 +40,6 @@ static bool qvalue_parse(struct hz_span text, uint16_t *out)
 	return true;
 }
 
-/* tchar, RFC 9110 5.6.2 */
-static bool is_token(struct hz_span text)
-{
-	for (size_t i = 0; i < text.len; i++) {
-		uint8_t c = hz_ascii_lower(text.data[i]);
-
-		if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-		      (c != 0 && strchr("!#$%&'*+-.^_`|~", c) != NULL)))
-			return false;
-	}
-	return text.len > 0;
-}
-
 /* weight = OWS ";" OWS "q=" qvalue; "q" has no case */
 static bool weight_parse(struct hz_span text, uint16_t *out)
 {
@@ -89,7 +76,7 @@ static bool element_parse(struct hz_span text, struct said *said)
 
 	if (name.len == 0 && end == text.len)
 		return true;
-	if (!is_token(name))
+	if (!hz_span_is_token(name))
 		return false;
 	if (end < text.len && !weight_parse(hz_span_skip(text, end + 1), &weight))
 		return false;

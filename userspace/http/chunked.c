@@ -1,4 +1,5 @@
 #include "http/chunked.h"
+#include "core/span_ops.h"
 #include "http/h1_scan.h"
 
 #define SIZE_DIGITS_MAX 16 /* 64 bits */
@@ -38,14 +39,6 @@ static bool is_blank(uint8_t byte)
 	return byte == ' ' || byte == '\t';
 }
 
-static int hex_value(uint8_t byte)
-{
-	if (byte >= '0' && byte <= '9')
-		return byte - '0';
-	byte |= 0x20;
-	return byte >= 'a' && byte <= 'f' ? byte - 'a' + 10 : -1;
-}
-
 void hz_chunked_init(struct hz_chunked *chunked, uint64_t body_max)
 {
 	*chunked = (struct hz_chunked){ .body_max = body_max, .state = SIZE };
@@ -72,7 +65,7 @@ static uint16_t size_end(struct hz_chunked *c, uint8_t byte)
 
 static uint16_t size_step(struct hz_chunked *c, uint8_t byte)
 {
-	int digit = hex_value(byte);
+	int digit = hz_hex_digit(byte);
 
 	if (c->state == SIZE_LF) {
 		if (byte != '\n')

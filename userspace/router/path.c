@@ -1,19 +1,9 @@
 /* Decoding a path and resolving its dot segments, in one pass over each. */
 #include "router/path.h"
-
+#include "core/span_ops.h"
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
-
-static int hex_value(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return -1;
-}
 
 static bool is_control(uint8_t c)
 {
@@ -65,8 +55,8 @@ static int escape_decode(struct hz_span path, size_t at)
 
 	if (path.len - at < 3)
 		return -EINVAL;
-	high = hex_value(path.data[at + 1]);
-	low = hex_value(path.data[at + 2]);
+	high = hz_hex_digit(path.data[at + 1]);
+	low = hz_hex_digit(path.data[at + 2]);
 	if (high < 0 || low < 0)
 		return -EINVAL;
 	byte = high << 4 | low;
