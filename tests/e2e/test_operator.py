@@ -249,6 +249,46 @@ def reload_tells_what_changed_and_keeps_the_old_on_an_error():
     expect_equal(result["changes"], ["- route extra    /extra"], "changes")
 
 
+APP_SITE = os.path.join(ROOT, "configs/site/app.yaml")
+
+
+@test
+def site_that_shows_what_there_is_answers_as_its_file_says():
+    for process in daemons():
+        process.end()
+    listed = ctl("conf", "check", APP_SITE).stdout
+    for line in ("route   upload           POST,PUT /echo",
+                 "route   admin            GET,HEAD /  at admin.example.org"):
+        expect(line in listed.splitlines(), f"no {line!r} in {listed!r}")
+    routes = {route["name"]: route for route in ctl_json("conf", "check", APP_SITE)["routes"]}
+    expect_equal((routes["admin"]["methods"], routes["admin"]["hosts"], routes["home"]["hosts"]),
+                 (["GET", "HEAD"], ["admin.example.org"], []), "as JSON")
+    daemon = serve(APP_SITE)
+    http = Http("127.0.0.1", PORT)
+    for path, headers, want in (("/hello", {}, (200, b"hello\n")), ("/", {}, (308, None)),
+                                ("/users/7", {}, (200, b'{"id":"7"}')),
+                                ("/", {"Host": "admin.example.org"}, (200, b"admin\n")),
+                                ("/static/test.txt", {}, (200, None))):
+        status, fields, body = http.get(path, headers=headers)
+        expect_equal((status, body if want[1] else None), want, f"GET {path} {headers}")
+        expect(len(fields["X-Request-Id"] or "") > 0 and
+               fields["X-Content-Type-Options"] == "nosniff", f"defaults at {path}: {fields}")
+    http.request("GET", "/news")
+    response = http.getresponse()
+    expect_equal((response.status, response.headers["Content-Type"]), (200, "text/event-stream"),
+                 "GET /news")
+    other = Http("127.0.0.1", PORT)
+    expect_equal(other.get("/news", "POST", b"tell all")[0], 204, "POST /news")
+    line = b""
+    while not line.startswith(b"data"):
+        line = response.fp.readline()
+        expect(line != b"", "the stream ended")
+    expect_equal(line, b"data: tell all\n", "the message")
+    other.close()
+    http.close()
+    daemon.end()
+
+
 def told(text, *needles):
     """An error of at least what, why and try, with these words."""
     lines = text.splitlines()

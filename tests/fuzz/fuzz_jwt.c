@@ -102,13 +102,14 @@ static unsigned depth_of(const json_t *value)
 	size_t i;
 
 	if (json_is_array(value)) {
-		json_array_foreach(value, i, item) deepest = HZ_MAX(deepest, depth_of(item));
+		json_array_foreach (value, i, item)
+			deepest = HZ_MAX(deepest, depth_of(item));
 		return deepest + 1;
 	}
 	if (!json_is_object(value))
 		return 0;
-	json_object_foreach((json_t *)(uintptr_t)value, key, item) deepest =
-		HZ_MAX(deepest, depth_of(item));
+	json_object_foreach ((json_t *)(uintptr_t)value, key, item)
+		deepest = HZ_MAX(deepest, depth_of(item));
 	return deepest + 1;
 }
 

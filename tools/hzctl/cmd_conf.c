@@ -14,6 +14,19 @@ static json_t *span_json(struct hz_span span)
 	return text != NULL ? text : json_null();
 }
 
+static json_t *route_json(const struct hz_site_route *route)
+{
+	json_t *methods = json_array(), *hosts = json_array();
+
+	for (uint32_t left = route->methods; left != 0; left &= left - 1)
+		json_array_append_new(methods, json_string(hz_site_method_name(left)));
+	for (uint32_t i = 0; i < route->host_count; i++)
+		json_array_append_new(hosts, span_json(route->host[i]));
+	return json_pack("{s:s, s:o, s:o, s:o, s:i}", "name", route->name, "methods", methods,
+	                 "hosts", hosts, "pattern", span_json(route->pattern), "line",
+	                 (int)route->line);
+}
+
 static json_t *site_json(const char *path, const struct hz_site *site)
 {
 	json_t *listens = json_array(), *healths = json_array(), *routes = json_array();
@@ -29,12 +42,18 @@ static json_t *site_json(const char *path, const struct hz_site *site)
 		json_array_append_new(healths, json_pack("{s:i, s:s}", "port", site->health[i].port,
 		                                         "path", site->health[i].path));
 	for (uint32_t i = 0; i < site->route_count; i++)
-		json_array_append_new(routes,
-		                      json_pack("{s:s, s:o, s:i}", "name", site->route[i].name,
-		                                "pattern", span_json(site->route[i].pattern),
-		                                "line", (int)site->route[i].line));
+		json_array_append_new(routes, route_json(&site->route[i]));
 	return json_pack("{s:s, s:o, s:o, s:o}", "file", path, "listens", listens, "health",
 	                 healths, "routes", routes);
+}
+
+static void list_text(FILE *to, const json_t *list)
+{
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach (list, i, item)
+		fprintf(to, "%s%s", i == 0 ? "" : ",", json_string_value(item));
 }
 
 static void site_text(FILE *to, const json_t *result)
@@ -42,15 +61,21 @@ static void site_text(FILE *to, const json_t *result)
 	const json_t *item;
 	size_t i;
 
-	json_array_foreach(json_object_get(result, "listens"), i, item)
+	json_array_foreach (json_object_get(result, "listens"), i, item)
 		fprintf(to, "listen  %s on %s\n", hz_out_string(item, "address"),
-	                hz_out_string(item, "interface"));
-	json_array_foreach(json_object_get(result, "health"), i, item)
+		        hz_out_string(item, "interface"));
+	json_array_foreach (json_object_get(result, "health"), i, item)
 		fprintf(to, "health  port %llu, path %s\n",
-	                (unsigned long long)hz_out_u64(item, "port"), hz_out_string(item, "path"));
-	json_array_foreach(json_object_get(result, "routes"), i, item)
-		fprintf(to, "route   %-16s %s\n", hz_out_string(item, "name"),
-	                hz_out_string(item, "pattern"));
+		        (unsigned long long)hz_out_u64(item, "port"), hz_out_string(item, "path"));
+	json_array_foreach (json_object_get(result, "routes"), i, item) {
+		fprintf(to, "route   %-16s ", hz_out_string(item, "name"));
+		list_text(to, json_object_get(item, "methods"));
+		fprintf(to, " %s", hz_out_string(item, "pattern"));
+		if (json_array_size(json_object_get(item, "hosts")) > 0)
+			fputs("  at ", to);
+		list_text(to, json_object_get(item, "hosts"));
+		fputc('\n', to);
+	}
 	fprintf(to, "%s: ok\n", hz_out_string(result, "file"));
 }
 

@@ -10,8 +10,7 @@ static void doctor_text(FILE *to, const json_t *result)
 	const json_t *check;
 	size_t i;
 
-	json_array_foreach(json_object_get(result, "checks"), i, check)
-	{
+	json_array_foreach (json_object_get(result, "checks"), i, check) {
 		fprintf(to, "%-5s %-11s %s\n", hz_out_string(check, "verdict"),
 		        hz_out_string(check, "name"), hz_out_string(check, "detail"));
 		if (hz_out_string(check, "try")[0] != '\0')

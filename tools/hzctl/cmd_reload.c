@@ -8,7 +8,7 @@ static void reload_text(FILE *to, const json_t *result)
 	unsigned long long generation = hz_out_u64(result, "generation");
 	size_t i;
 
-	json_array_foreach(changes, i, change)
+	json_array_foreach (changes, i, change)
 		fprintf(to, "  %s\n", json_is_string(change) ? json_string_value(change) : "-");
 	fprintf(to,
 	        "generation %llu -> %llu: %llu routes, built in %.1f ms, all workers switched "

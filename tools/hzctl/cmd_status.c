@@ -48,7 +48,8 @@ static uint64_t sum_of(const json_t *workers, const char *key)
 	uint64_t sum = 0;
 	size_t i;
 
-	json_array_foreach(workers, i, worker) sum += hz_out_u64(worker, key);
+	json_array_foreach (workers, i, worker)
+		sum += hz_out_u64(worker, key);
 	return sum;
 }
 
@@ -83,10 +84,8 @@ static void programs_add(const struct hz_opts *opts, const json_t *interfaces)
 
 	if (hz_xdp_json_interfaces(opts->instance, NULL, &pinned, &ignored) != 0)
 		return;
-	json_array_foreach(interfaces, i, interface)
-	{
-		json_array_foreach(pinned, k, pin)
-		{
+	json_array_foreach (interfaces, i, interface) {
+		json_array_foreach (pinned, k, pin) {
 			if (strcmp(hz_out_string(pin, "ifname"),
 			           hz_out_string(interface, "ifname")) == 0)
 				json_object_set(interface, "program_id",

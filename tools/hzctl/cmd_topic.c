@@ -13,8 +13,7 @@ static void show_text(FILE *to, const json_t *result)
 
 	fprintf(to, "%-24s %12s %8s %8s %10s %8s %8s\n", "topic", "published", "kept", "readers",
 	        "skipped", "closed", "refused");
-	json_array_foreach(topics, i, topic)
-	{
+	json_array_foreach (topics, i, topic) {
 		fprintf(to, "%-24s %12llu %8llu %8llu %10llu %8llu %8llu\n",
 		        hz_out_string(topic, "name"),
 		        (unsigned long long)hz_out_u64(topic, "published"),

@@ -29,8 +29,9 @@ static void switch_text(FILE *to, const json_t *result)
 	const json_t *worker, *silent = json_object_get(result, "silent_workers");
 	size_t i;
 
-	json_array_foreach(silent, i, worker) fprintf(to, "worker %lld has not heard of it yet\n",
-	                                              (long long)json_integer_value(worker));
+	json_array_foreach (silent, i, worker)
+		fprintf(to, "worker %lld has not heard of it yet\n",
+		        (long long)json_integer_value(worker));
 	if (!json_is_true(json_object_get(result, "is_on"))) {
 		fputs("off; what was traced stays for hzctl trace pcap FILE\n", to);
 		return;
@@ -116,8 +117,7 @@ static void show_text(FILE *to, const json_t *result)
 	const json_t *frame, *frames = json_object_get(result, "frames");
 	size_t i;
 
-	json_array_foreach(frames, i, frame)
-	{
+	json_array_foreach (frames, i, frame) {
 		uint64_t unix_ns = hz_out_u64(frame, "time_unix_ns");
 		time_t seconds = (time_t)(unix_ns / HZ_NS_PER_S);
 		char clock[16] = "";

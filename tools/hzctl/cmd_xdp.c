@@ -171,11 +171,11 @@ static void attach_text(FILE *to, const json_t *result)
 	if (!dry_run)
 		fprintf(to, ", program %llu", (unsigned long long)hz_out_u64(result, "program_id"));
 	fputs("\n  claims", to);
-	json_array_foreach(json_object_get(result, "claims"), i, item)
+	json_array_foreach (json_object_get(result, "claims"), i, item)
 		fprintf(to, " %s", json_string_value(item));
 	if (json_array_size(json_object_get(result, "health")) > 0)
 		fputs("\n  health", to);
-	json_array_foreach(json_object_get(result, "health"), i, item)
+	json_array_foreach (json_object_get(result, "health"), i, item)
 		fprintf(to, " %s", json_string_value(item));
 	fputc('\n', to);
 }
@@ -228,8 +228,9 @@ static void detach_text(FILE *to, const json_t *result)
 
 	if (json_array_size(json_object_get(result, "interfaces")) == 0)
 		fputs("nothing of this instance was attached\n", to);
-	json_array_foreach(json_object_get(result, "interfaces"), i, ifname) fprintf(
-		to, "%s  detached: the kernel has all its traffic\n", json_string_value(ifname));
+	json_array_foreach (json_object_get(result, "interfaces"), i, ifname)
+		fprintf(to, "%s  detached: the kernel has all its traffic\n",
+		        json_string_value(ifname));
 	if (json_is_true(json_object_get(result, "hzd_runs")))
 		fputs("hzd still runs and gets nothing there any more: attach, then restart it\n",
 		      to);
@@ -245,7 +246,7 @@ static json_t *detach_names(const char *instance, const char *ifname)
 
 	if (hz_xdp_json_interfaces(instance, ifname, &interfaces, &ignored) != 0)
 		return names;
-	json_array_foreach(interfaces, i, interface)
+	json_array_foreach (interfaces, i, interface)
 		json_array_append(names, json_object_get(interface, "ifname"));
 	json_decref(interfaces);
 	return names;

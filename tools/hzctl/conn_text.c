@@ -28,8 +28,9 @@ static void silent_print(FILE *to, const json_t *workers)
 	fputs("incomplete: ", to);
 	if (json_array_size(workers) == 0)
 		fputs("not all workers were through in time", to);
-	json_array_foreach(workers, i, worker) fprintf(to, "%sworker %lld", i > 0 ? ", " : "",
-	                                               (long long)json_integer_value(worker));
+	json_array_foreach (workers, i, worker)
+		fprintf(to, "%sworker %lld", i > 0 ? ", " : "",
+		        (long long)json_integer_value(worker));
 	fputs(json_array_size(workers) > 0 ? " did not answer\n" : "\n", to);
 }
 
@@ -41,7 +42,8 @@ void hz_conn_text(FILE *to, const json_t *result)
 
 	if (json_array_size(conns) > 0)
 		fputs("state        w     rtt      cwnd in flight   rtx     age peer\n", to);
-	json_array_foreach(conns, i, conn) row_print(to, conn);
+	json_array_foreach (conns, i, conn)
+		row_print(to, conn);
 	hz_figures_many(to, seen, "connection");
 	if (matched < seen) {
 		char count[HZ_FIGURES_MAX];

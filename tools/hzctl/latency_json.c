@@ -62,8 +62,7 @@ static uint64_t octaves_sum(const json_t *buckets, uint64_t octave[OCTAVES])
 	unsigned at;
 
 	memset(octave, 0, OCTAVES * sizeof(octave[0]));
-	json_array_foreach(buckets, i, bucket)
-	{
+	json_array_foreach (buckets, i, bucket) {
 		value = json_integer_value(json_array_get(bucket, 0));
 		low = value > 0 ? (uint64_t)value : 0;
 		at = low > 1 ? hz_log2(low) : 0;
@@ -146,5 +145,6 @@ void hz_latency_json_text(FILE *to, const json_t *result)
 	for (i = 0; i < HZ_ARRAY_LEN(quantiles) - 1; i++)
 		fprintf(to, " %9s", quantiles[i].label);
 	fprintf(to, " %9s\n", "max");
-	json_array_foreach(stages, i, stage) row_print(to, stage);
+	json_array_foreach (stages, i, stage)
+		row_print(to, stage);
 }

@@ -11,9 +11,9 @@ static void words_print(FILE *to, const char *label, const json_t *words)
 	if (json_array_size(words) == 0)
 		return;
 	fprintf(to, "%s", label);
-	json_array_foreach(words, i, word)
+	json_array_foreach (words, i, word)
 		fprintf(to, "%s%s", i > 0 ? ", " : "",
-	                json_is_string(word) ? json_string_value(word) : "-");
+		        json_is_string(word) ? json_string_value(word) : "-");
 	fputc('\n', to);
 }
 
@@ -50,13 +50,14 @@ static void interface_print(FILE *to, const json_t *interface, const json_t *wor
 		fputs(" -> ", to);
 		hz_figures_many(to, json_array_size(workers), "worker");
 	}
-	json_array_foreach(workers, i,
-	                   worker) if (strcmp(hz_out_string(worker, "state"), "ready") != 0 ||
-	                               json_is_true(json_object_get(worker, "is_stale")))
-		fprintf(to, "  worker %llu: %s", (unsigned long long)hz_out_u64(worker, "id"),
-	                json_is_true(json_object_get(worker, "is_stale"))
-	                        ? "stale beat"
-	                        : hz_out_string(worker, "state"));
+	json_array_foreach (workers, i, worker)
+		if (strcmp(hz_out_string(worker, "state"), "ready") != 0 ||
+		    json_is_true(json_object_get(worker, "is_stale")))
+			fprintf(to, "  worker %llu: %s",
+			        (unsigned long long)hz_out_u64(worker, "id"),
+			        json_is_true(json_object_get(worker, "is_stale"))
+			                ? "stale beat"
+			                : hz_out_string(worker, "state"));
 	fputc('\n', to);
 }
 
@@ -112,7 +113,8 @@ void hz_status_text(FILE *to, const json_t *result)
 		fprintf(to, "problem: %s\n", hz_out_string(result, "problem"));
 	words_print(to, "degraded: ", json_object_get(result, "degraded"));
 	words_print(to, "listening on ", json_object_get(result, "listens"));
-	json_array_foreach(interfaces, i, interface) interface_print(to, interface, workers);
+	json_array_foreach (interfaces, i, interface)
+		interface_print(to, interface, workers);
 	if (json_object_get(result, "requests") == NULL)
 		return;
 	table_print(to, result);

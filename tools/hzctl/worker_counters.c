@@ -110,8 +110,7 @@ void hz_worker_counters_text(FILE *to, const json_t *counters)
 	size_t i;
 
 	fputs("counter                         value  per s  meaning\n", to);
-	json_array_foreach(counters, i, counter)
-	{
+	json_array_foreach (counters, i, counter) {
 		char value[HZ_FIGURES_MAX], rate[HZ_FIGURES_MAX] = "-";
 
 		hz_figures_count(hz_out_u64(counter, "value"), value);

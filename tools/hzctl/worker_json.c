@@ -100,9 +100,9 @@ void hz_worker_json_text(FILE *to, const json_t *result)
 	}
 	fputs("id cpu state       busy      req/s     conns burst avg  longest gap    beat age\n",
 	      to);
-	json_array_foreach(workers, i, worker) row_print(to, worker);
-	json_array_foreach(workers, i, worker)
-	{
+	json_array_foreach (workers, i, worker)
+		row_print(to, worker);
+	json_array_foreach (workers, i, worker) {
 		const json_t *counters = json_object_get(worker, "counters");
 
 		if (counters != NULL) {

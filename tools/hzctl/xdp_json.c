@@ -158,8 +158,9 @@ void hz_xdp_json_text(FILE *to, const json_t *result)
 		fputs("nothing is attached\n", to);
 		return;
 	}
-	json_array_foreach(interfaces, i, interface) interface_print(
-		to, interface, json_string_value(json_object_get(result, "instance")));
+	json_array_foreach (interfaces, i, interface)
+		interface_print(to, interface,
+		                json_string_value(json_object_get(result, "instance")));
 	for (i = 0; i < HZ_REASON_COUNT; i++) {
 		if (hz_out_u64(verdicts, reasons[i].name) == 0)
 			continue;

@@ -173,6 +173,9 @@ int hz_site_load_explain(const char *path, int status, int exit_code, struct hz_
 void hz_site_errors_print(void *file_stream, const char *name, struct hz_span text,
                           const struct hz_site_errors *errors);
 
+/* Name of the lowest method in a route's mask. */
+const char *hz_site_method_name(uint32_t mask);
+
 /* One holder more, who frees it as well. Not for two threads at a time. */
 struct hz_site *hz_site_share(struct hz_site *site);
 void hz_site_free(struct hz_site *site); /* the last holder's frees; accepts NULL */

@@ -57,7 +57,4 @@ bool hz_site_param_check(struct hz_site_reader *r, const struct hz_site_route_re
 /* Routes that claim the same requests, and routes of one name. */
 void hz_site_routes_check(struct hz_site_reader *r, const struct hz_yaml_node *list);
 
-/* Name of the lowest method in mask. */
-const char *hz_site_method_name(uint32_t mask);
-
 #endif

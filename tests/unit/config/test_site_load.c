@@ -161,6 +161,7 @@ static void shipped_sites_are_good(void)
 {
 	shipped_site_is_good("minimal", 1);
 	shipped_site_is_good("bench", 6);
+	shipped_site_is_good("app", 8);
 }
 
 HZ_SUITE(site_load, CASE(file_others_may_write_is_refused), CASE(file_of_another_user_is_refused),

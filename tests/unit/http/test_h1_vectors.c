@@ -216,8 +216,7 @@ static void http11probe_rows_get_their_answers(void)
 
 	if (rows == NULL)
 		HZ_SKIP("http11probe.json is not there");
-	json_array_foreach(rows, i, row)
-	{
+	json_array_foreach (rows, i, row) {
 		const json_t *payload = json_object_get(row, "payload");
 		const json_t *pass = json_object_get(row, "pass");
 		const char *id = text_of(row, "id");
@@ -276,8 +275,7 @@ static void llhttp_rows_are_accepted_or_refused_alike(void)
 
 	if (rows == NULL)
 		HZ_SKIP("llhttp-request.json is not there");
-	json_array_foreach(rows, i, row)
-	{
+	json_array_foreach (rows, i, row) {
 		const json_t *bytes = json_object_get(row, "bytes");
 		const char *code =
 			json_string_value(json_array_get(json_object_get(row, "error"), 0));

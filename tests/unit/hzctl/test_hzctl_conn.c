@@ -100,8 +100,7 @@ static void counters_are_all_there_with_value_rate_and_help_in_80_columns(void)
 	for (unsigned c = 0; c < HZ_COUNTER_COUNT; c++)
 		now.counters[c] = 7 + c;
 	counters = hz_worker_counters_make(&before, &now, HZ_NS_PER_S / 4);
-	json_array_foreach(counters, i, counter)
-	{
+	json_array_foreach (counters, i, counter) {
 		const char *name = json_string_value(json_object_get(counter, "name"));
 
 		CU_ASSERT(json_string_length(json_object_get(counter, "help")) > 0);

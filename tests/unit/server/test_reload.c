@@ -19,8 +19,9 @@ static bool changes_hold(const json_t *result, const char *line)
 	const json_t *change;
 	size_t i;
 
-	json_array_foreach(json_object_get(result, "changes"), i,
-	                   change) if (strcmp(json_string_value(change), line) == 0) return true;
+	json_array_foreach (json_object_get(result, "changes"), i, change)
+		if (strcmp(json_string_value(change), line) == 0)
+			return true;
 	return false;
 }
 
