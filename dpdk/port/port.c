@@ -1,5 +1,6 @@
 /* The batch in front of a DPDK port: receive, transmit, completions, the control reserve. */
 #include "port/port.h"
+#include "port/mempool.h"
 #include <errno.h>
 #include <rte_bus_vdev.h>
 #include <rte_ethdev.h>
@@ -193,15 +194,22 @@ struct rte_mbuf *hz_port_alloc(struct hz_port *port, bool for_control)
 	return NULL;
 }
 
-int hz_port_setup(struct hz_port *port, struct rte_mempool *pool)
+int hz_port_setup(struct hz_port *port, const char *pool_name, uint32_t mbufs, struct hz_err *err)
 {
-	struct rte_mbuf **tx = calloc((size_t)HZ_PORT_TX_SLOTS, sizeof(struct rte_mbuf *));
-	struct rte_mbuf **reserve = calloc(HZ_LIMIT_tx_reserve_mbufs, sizeof(struct rte_mbuf *));
+	struct rte_mbuf **tx, **reserve;
+	struct rte_mempool *pool = NULL;
+	int status = hz_mempool_open(pool_name, mbufs, port->mtu, &pool, err);
 
+	if (status != 0)
+		return status;
+	tx = calloc((size_t)HZ_PORT_TX_SLOTS, sizeof(struct rte_mbuf *));
+	reserve = calloc(HZ_LIMIT_tx_reserve_mbufs, sizeof(struct rte_mbuf *));
 	if (tx == NULL || reserve == NULL) {
 		free(tx);
 		free(reserve);
-		return -ENOMEM;
+		rte_mempool_free(pool);
+		return hz_err_set(err, -ENOMEM, 5, "no_memory", "", "no memory for port %s",
+		                  pool_name);
 	}
 	port->pool = pool;
 	port->tx = tx;

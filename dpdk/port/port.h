@@ -69,10 +69,9 @@ void hz_port_reap(struct hz_port *port);
  * HZ_LIMIT_tx_reserve_mbufs. NULL: counted as drop_no_mbuf. */
 struct rte_mbuf *hz_port_alloc(struct hz_port *port, bool for_control);
 
-/* The second half of opening a port, for the drivers beside this file: takes over pool, allocates the
- * batch and fills the reserve. The port is zeroed but for what the driver knows. 0 or -ENOMEM, then
- * pool is still the caller's. */
-int hz_port_setup(struct hz_port *port, struct rte_mempool *pool);
+/* Part of opening a port, for the drivers beside this file: allocates pool and batch, and fills the reserve. The
+ * port is zeroed but for its mtu and what else the driver knows. 0 or -errno with err, then nothing is left. */
+int hz_port_setup(struct hz_port *port, const char *pool_name, uint32_t mbufs, struct hz_err *err);
 
 /* Stops and closes the device, frees batch, reserve and pool. Accepts a zeroed or half-built port. No
  * buffer of the pool may be used afterwards. */

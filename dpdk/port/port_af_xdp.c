@@ -179,7 +179,6 @@ int hz_port_af_xdp_open(const struct hz_port_af_xdp_conf *conf, struct hz_port *
 		                .verify_checksum = conf->verify_checksum,
 		                .link_up = true,
 		                .slot = conf->slot };
-	struct rte_mempool *pool = NULL;
 	char pool_name[HZ_PORT_NAME_MAX];
 	int status = check_conf(conf, err);
 
@@ -191,14 +190,9 @@ int hz_port_af_xdp_open(const struct hz_port_af_xdp_conf *conf, struct hz_port *
 		return hz_err_set(err, status, 4, "no_interface", "ip -br link", "MTU of %s: %s",
 		                  conf->ifname, strerror(-status));
 	snprintf(pool_name, sizeof(pool_name), "hz_umem%u", conf->index);
-	status = hz_mempool_open(pool_name, conf->mbufs, port.mtu, &pool, err);
+	status = hz_port_setup(&port, pool_name, conf->mbufs, err);
 	if (status != 0)
 		return status;
-	status = hz_port_setup(&port, pool);
-	if (status != 0) {
-		rte_mempool_free(pool);
-		return hz_err_set(err, status, 5, "no_memory", "", "no memory for a port");
-	}
 	status = device_add(conf, &port, err);
 	if (status == 0)
 		status = device_start(conf, &port, err);

@@ -1,7 +1,6 @@
 /* Opening one device by its EAL name. */
 #include "port/port_eal.h"
 #include "core/rng.h"
-#include "port/mempool.h"
 #include <errno.h>
 #include <rte_bus_vdev.h>
 #include <rte_ethdev.h>
@@ -126,21 +125,15 @@ int hz_port_eal_open(const struct hz_port_eal_conf *conf, struct hz_port *out, s
 		                .verify_checksum = conf->verify_checksum,
 		                .link_up = true,
 		                .slot = conf->slot };
-	struct rte_mempool *pool = NULL;
 	char pool_name[HZ_PORT_NAME_MAX];
 	int status;
 
 	snprintf(port.ifname, sizeof(port.ifname), "%.15s", conf->ifname);
 	snprintf(port.name, sizeof(port.name), "%s", conf->device);
 	snprintf(pool_name, sizeof(pool_name), "hz_pool%u", conf->index);
-	status = hz_mempool_open(pool_name, conf->mbufs, port.mtu, &pool, err);
+	status = hz_port_setup(&port, pool_name, conf->mbufs, err);
 	if (status != 0)
 		return status;
-	status = hz_port_setup(&port, pool);
-	if (status != 0) {
-		rte_mempool_free(pool);
-		return hz_err_set(err, status, 5, "no_memory", "", "no memory for a port");
-	}
 	status = device_open(conf, &port, err);
 	if (status != 0) {
 		hz_port_close(&port);

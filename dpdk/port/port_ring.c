@@ -1,6 +1,5 @@
 /* Ring ports: rte_eth_from_rings twice over the same two rings, mirrored. */
 #include "port/port_ring.h"
-#include "port/mempool.h"
 #include <errno.h>
 #include <rte_errno.h>
 #include <rte_eth_ring.h>
@@ -38,20 +37,14 @@ static int end_open(const struct hz_port_ring_conf *conf, const char *end, struc
 {
 	struct hz_port port = { .poll_fd = -1 };
 	struct rte_eth_dev_info info;
-	struct rte_mempool *pool = NULL;
 	char name[HZ_PORT_NAME_MAX];
 	int status;
 
 	snprintf(name, sizeof(name), "%.16s_%s", conf->name, end);
 	port.mtu = conf->mtu != 0 ? conf->mtu : 1500;
-	status = hz_mempool_open(name, conf->mbufs, port.mtu, &pool, err);
+	status = hz_port_setup(&port, name, conf->mbufs, err);
 	if (status != 0)
 		return status;
-	status = hz_port_setup(&port, pool);
-	if (status != 0) {
-		rte_mempool_free(pool);
-		return hz_err_set(err, status, 5, "no_memory", "", "no memory for port %s", name);
-	}
 	status = rte_eth_from_rings(name, &rx, 1, &tx, 1, 0);
 	if (status < 0) {
 		status = rte_errno != 0 ? -rte_errno : -ENODEV;
@@ -60,7 +53,7 @@ static int end_open(const struct hz_port_ring_conf *conf, const char *end, struc
 	port.port_id = (uint16_t)status;
 	port.has_driver = true;
 	snprintf(port.name, sizeof(port.name), "net_ring_%.16s_%s", conf->name, end);
-	status = device_start(port.port_id, conf->slots, pool);
+	status = device_start(port.port_id, conf->slots, port.pool);
 	if (status == 0)
 		status = rte_eth_dev_info_get(port.port_id, &info);
 	if (status != 0)

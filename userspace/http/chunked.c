@@ -44,11 +44,10 @@ void hz_chunked_init(struct hz_chunked *chunked, uint64_t body_max)
 	*chunked = (struct hz_chunked){ .body_max = body_max, .state = SIZE };
 }
 
-/* Returns 0 or the status of a refusal, as the step functions below. */
-static uint16_t size_end(struct hz_chunked *c, uint8_t byte)
+/* After the size, or a complete extension name or value: the next extension or the end of the line.
+ * Returns 0 or the status of a refusal, as the other steps. */
+static uint16_t ext_end(struct hz_chunked *c, uint8_t byte)
 {
-	if (c->digits == 0)
-		return 400;
 	if (byte == '\r')
 		c->state = SIZE_LF;
 	else if (byte == ';')
@@ -56,6 +55,13 @@ static uint16_t size_end(struct hz_chunked *c, uint8_t byte)
 	else if (is_blank(byte))
 		c->state = EXT_BWS;
 	else
+		return 400;
+	return 0;
+}
+
+static uint16_t size_end(struct hz_chunked *c, uint8_t byte)
+{
+	if (c->digits == 0 || ext_end(c, byte) != 0)
 		return 400;
 	if (c->left > c->body_max - c->body_bytes)
 		return 413;
@@ -79,20 +85,6 @@ static uint16_t size_step(struct hz_chunked *c, uint8_t byte)
 		return 400;
 	c->digits++;
 	c->left = c->left << 4 | (uint64_t)digit;
-	return 0;
-}
-
-/* After a complete extension name or value: the next extension or the end of the line. */
-static uint16_t ext_end(struct hz_chunked *c, uint8_t byte)
-{
-	if (byte == '\r')
-		c->state = SIZE_LF;
-	else if (byte == ';')
-		c->state = EXT_NAME_FIRST;
-	else if (is_blank(byte))
-		c->state = EXT_BWS;
-	else
-		return 400;
 	return 0;
 }
 
