@@ -3,12 +3,12 @@
 #ifndef HZ_FASTPATH_H
 #define HZ_FASTPATH_H
 
+#include "core/common.h"
 #include "core/err.h"
 #include "core/host_conf.h"
 #include "core/limits.h"
 #include "telemetry/slot.h"
 #include "telemetry/trace_ring.h"
-#include <hz/hz.h>
 
 /* MEMIF and EAL ports have no kernel interface: they answer for their own addresses. */
 enum hz_io { HZ_IO_AF_XDP, HZ_IO_RING, HZ_IO_SOCKET, HZ_IO_MEMIF, HZ_IO_EAL };

@@ -3,8 +3,8 @@
 #ifndef HZ_PACKET_H
 #define HZ_PACKET_H
 
+#include "core/common.h"
 #include "port/port.h"
-#include <hz/hz.h>
 
 #define HZ_L2_BYTES_MAX 22 /* Ethernet and two VLAN tags */
 

@@ -3,7 +3,7 @@
 #ifndef HZ_SW_CSUM_H
 #define HZ_SW_CSUM_H
 
-#include <hz/hz.h>
+#include "core/common.h"
 #include <immintrin.h>
 #include <stddef.h>
 #include <stdint.h>

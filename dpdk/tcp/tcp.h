@@ -2,11 +2,11 @@
 #ifndef HZ_TCP_H
 #define HZ_TCP_H
 
+#include "core/common.h"
 #include "core/env.h"
 #include "core/stream.h"
 #include "net/packet.h"
 #include "telemetry/slot.h"
-#include <hz/hz.h>
 
 struct hz_tcp; /* owned by the caller of open */
 

@@ -5,7 +5,7 @@
 #define HZ_STEER_RING_H
 
 #include "core/base.h"
-#include <hz/hz.h>
+#include "core/common.h"
 
 struct rte_mbuf;
 

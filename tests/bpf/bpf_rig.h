@@ -2,9 +2,9 @@
 #ifndef HZ_BPF_RIG_H
 #define HZ_BPF_RIG_H
 
+#include "core/common.h"
 #include "tap.h"
 #include "wire.h"
-#include <hz/hz.h>
 
 struct bpf_object;
 

@@ -1,9 +1,9 @@
 /* hz-collector: prints what the kernel streams as JSON lines, until SIGINT or SIGTERM. */
 #include "collector/event_json.h"
 #include "collector/ringbuf.h"
+#include "core/common.h"
 #include <errno.h>
 #include <getopt.h>
-#include <hz/hz.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>

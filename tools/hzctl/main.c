@@ -1,8 +1,8 @@
 /* hzctl: the command line of hz. Options, then one command of the table, then its words. */
 #include "commands.h"
+#include "core/common.h"
 #include "core/hint.h"
 #include "loader/xdp_chatter.h"
-#include <hz/hz.h>
 #include <string.h>
 
 static void version_print(const struct hz_opts *opts)

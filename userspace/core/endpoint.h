@@ -2,7 +2,7 @@
 #ifndef HZ_ENDPOINT_H
 #define HZ_ENDPOINT_H
 
-#include <hz/hz.h>
+#include "core/common.h"
 #include <stdbool.h>
 
 #define HZ_ENDPOINT_TEXT_MAX 56

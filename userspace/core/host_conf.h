@@ -3,7 +3,7 @@
 #ifndef HZ_HOST_CONF_H
 #define HZ_HOST_CONF_H
 
-#include <hz/hz.h>
+#include "core/common.h"
 #include <stdint.h>
 
 #define HZ_HOST_ADDRS_MAX 8u

@@ -5,7 +5,7 @@
 #define HZ_JOBS_H
 
 #include "core/base.h"
-#include <hz/hz.h>
+#include "core/common.h"
 #include <stdbool.h>
 #include <stdint.h>
 #include <urcu/wfcqueue.h>

@@ -4,7 +4,7 @@
 #define HZ_MW_CONF_H
 
 #include "core/base.h"
-#include <hz/hz.h>
+#include "core/common.h"
 #include <stdbool.h>
 #include <stdint.h>
 

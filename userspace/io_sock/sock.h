@@ -3,10 +3,10 @@
 #ifndef HZ_SOCK_H
 #define HZ_SOCK_H
 
+#include "core/common.h"
 #include "core/err.h"
 #include "core/limits.h"
 #include "telemetry/slot.h"
-#include <hz/hz.h>
 
 struct hz_sock_conf {
 	uint32_t worker_count; /* 1..HZ_WORKERS_MAX */

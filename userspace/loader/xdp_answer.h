@@ -2,7 +2,7 @@
 #ifndef HZ_XDP_ANSWER_H
 #define HZ_XDP_ANSWER_H
 
-#include <hz/hz.h>
+#include "core/common.h"
 
 /* Renders all HZ_RESPONSE_KINDS answers, each HZ_RESPONSE_BYTES long; body is what a ready server says.
  * 0, or -EINVAL when body is longer than HZ_HEALTH_BODY_MAX or not printable ASCII. */

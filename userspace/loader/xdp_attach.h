@@ -3,8 +3,8 @@
 #ifndef HZ_XDP_ATTACH_H
 #define HZ_XDP_ATTACH_H
 
+#include "core/common.h"
 #include "core/err.h"
-#include <hz/hz.h>
 
 #define HZ_PIN_PATH_MAX 128
 

@@ -2,9 +2,9 @@
 #ifndef HZ_XDP_MAPS_H
 #define HZ_XDP_MAPS_H
 
+#include "core/common.h"
 #include "core/err.h"
 #include "telemetry/slot.h"
-#include <hz/hz.h>
 
 /* hzd writes the four arrays through memory. A reader's descriptors are read-only, and those cannot be
  * mapped shared (the kernel drops VM_SHARED, BPF then refuses): it reads by hz_xdp_..._read. */

@@ -3,7 +3,7 @@
 #ifndef HZ_CONN_INFO_H
 #define HZ_CONN_INFO_H
 
-#include <hz/hz.h>
+#include "core/common.h"
 #include <stdbool.h>
 #include <stdint.h>
 

@@ -1,6 +1,6 @@
-/* What every part of hz agrees on: version, address form, states and their names. */
-#ifndef HZ_HZ_H
-#define HZ_HZ_H
+/* What every part of hz agrees on: version, form of an address, states and their names. */
+#ifndef HZ_COMMON_H
+#define HZ_COMMON_H
 
 #include "abi/hz_abi.h"
 #include <hz/span.h>
