@@ -26,8 +26,11 @@ static bool has_work(struct hz_worker_loop *w)
 static uint64_t sleep_ns(const struct hz_worker_loop *w, bool is_blind)
 {
 	uint64_t next_ns = hz_tcp_next_timer_ns(w->tcp);
+	uint64_t turn_ns =
+		w->proto->turn_due_ns != NULL ? w->proto->turn_due_ns(w->proto_ctx) : UINT64_MAX;
 	uint64_t most_ns = is_blind ? HZ_MIN(w->sleep_ns_max, BLIND_SLEEP_NS) : w->sleep_ns_max;
 
+	next_ns = HZ_MIN(next_ns, turn_ns);
 	if (next_ns <= w->env->now_ns)
 		return 0;
 	return HZ_MIN(next_ns - w->env->now_ns, most_ns);

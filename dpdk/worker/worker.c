@@ -332,6 +332,8 @@ void hz_worker_close(struct hz_worker_loop *w)
 	if (w->env == NULL)
 		return;
 	hz_tcp_close(w->tcp);
+	if (w->is_stopped && w->proto->on_end != NULL)
+		w->proto->on_end(w->proto_ctx);
 	for (uint32_t i = 0; i < w->port_count; i++)
 		hz_port_flush(w->port[i].port);
 	w->state = HZ_STATE_DOWN;

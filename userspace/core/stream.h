@@ -46,6 +46,10 @@ struct hz_proto_ops {
 	/* Once per turn of the transport's loop, and before its thread sleeps: what other threads have left for the
 	 * protocol. proto_ctx is the listener's. Returns how much it found. NULL: nothing ever comes that way. */
 	unsigned (*on_turn)(void *proto_ctx);
+	/* The time at which on_turn is wanted at the latest; UINT64_MAX, or NULL: whenever it comes. */
+	uint64_t (*turn_due_ns)(void *proto_ctx);
+	/* The last call on the transport's thread, every stream is closed. NULL: nothing to do. */
+	void (*on_end)(void *proto_ctx);
 	/* Nothing is lost if the connection ends now, between two requests: the transport may abort it to make
 	 * room. NULL: never. Changes nothing and calls nothing. */
 	bool (*is_idle)(const struct hz_stream *s);

@@ -9,28 +9,55 @@ struct delay {
 	struct hz_handler inner; /* owned */
 };
 
-/* The time at which the request is handled stands in its arena from the first call on. */
+/* In the request's arena from the first call on. req->handler is the inner handler's while that runs. */
+struct delayed {
+	uint64_t due_ns;
+	void *inner; /* its req->handler */
+};
+
+static struct delayed *delayed_of(const struct delay *delay, struct hz_http_req *req)
+{
+	struct delayed *delayed = req->handler;
+
+	if (delayed != NULL)
+		return delayed;
+	delayed = hz_arena_get(req->arena, sizeof(*delayed));
+	if (delayed != NULL)
+		*delayed = (struct delayed){ .due_ns = req->env->now_ns + delay->ns };
+	req->handler = delayed;
+	return delayed;
+}
+
 static enum hz_http_next delay_handle(const void *conf, struct hz_http_req *req,
                                       struct hz_http_resp *resp)
 {
 	const struct delay *delay = conf;
-	uint64_t *due_ns = req->handler;
+	struct delayed *delayed = delayed_of(delay, req);
+	enum hz_http_next next;
 
-	if (due_ns == NULL) {
-		due_ns = hz_arena_get(req->arena, sizeof(*due_ns));
-		if (due_ns == NULL) {
-			hz_answer(resp, 414);
-			return HZ_HTTP_ANSWER;
-		}
-		*due_ns = req->env->now_ns + delay->ns;
-		req->handler = due_ns;
+	if (delayed == NULL) {
+		hz_answer(resp, 414);
+		return HZ_HTTP_ANSWER;
 	}
-	if (req->env->now_ns < *due_ns) {
-		req->wake_ns = *due_ns;
+	if (req->env->now_ns < delayed->due_ns) {
+		req->wake_ns = delayed->due_ns;
 		return HZ_HTTP_WAIT;
 	}
-	req->handler = NULL;
-	return delay->inner.handle(delay->inner.conf, req, resp);
+	req->handler = delayed->inner;
+	next = delay->inner.handle(delay->inner.conf, req, resp);
+	delayed->inner = req->handler;
+	req->handler = delayed;
+	return next;
+}
+
+static void delay_finish(const void *conf, struct hz_http_req *req)
+{
+	const struct delay *delay = conf;
+	const struct delayed *delayed = req->handler;
+
+	req->handler = delayed->inner;
+	if (req->handler != NULL && delay->inner.finish != NULL)
+		delay->inner.finish(delay->inner.conf, req);
 }
 
 static void delay_free(void *conf)
@@ -53,6 +80,11 @@ int hz_delay_build(uint64_t delay_ns, struct hz_handler *handler)
 	if (delay == NULL)
 		return -ENOMEM;
 	*delay = (struct delay){ .ns = delay_ns, .inner = *handler };
-	*handler = (struct hz_handler){ .handle = delay_handle, .free = delay_free, .conf = delay };
+	*handler = (struct hz_handler){
+		.handle = delay_handle,
+		.finish = delay_finish,
+		.free = delay_free,
+		.conf = delay,
+	};
 	return 0;
 }

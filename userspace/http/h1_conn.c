@@ -211,6 +211,23 @@ static unsigned on_turn(void *proto_ctx)
 	return conf->ops->turn != NULL ? conf->ops->turn(conf->app, conf->env->worker_index) : 0;
 }
 
+static uint64_t turn_due_ns(void *proto_ctx)
+{
+	const struct hz_http_worker_conf *conf = &((struct hz_http_worker *)proto_ctx)->conf;
+
+	return conf->ops->turn_due_ns != NULL
+	               ? conf->ops->turn_due_ns(conf->app, conf->env->worker_index)
+	               : UINT64_MAX;
+}
+
+static void on_end(void *proto_ctx)
+{
+	const struct hz_http_worker_conf *conf = &((struct hz_http_worker *)proto_ctx)->conf;
+
+	if (conf->ops->end != NULL)
+		conf->ops->end(conf->app, conf->env->worker_index);
+}
+
 static bool is_idle(const struct hz_stream *s)
 {
 	const struct hz_h1_conn *conn = s->owner;
@@ -226,5 +243,7 @@ const struct hz_proto_ops hz_h1_proto_ops = {
 	.on_timer = on_timer,
 	.on_close = on_close,
 	.on_turn = on_turn,
+	.turn_due_ns = turn_due_ns,
+	.on_end = on_end,
 	.is_idle = is_idle,
 };

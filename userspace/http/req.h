@@ -187,6 +187,9 @@ struct hz_http_app_ops {
 	               const struct hz_http_resp *resp, const struct hz_http_outcome *outcome);
 	/* Once per turn of the worker: what other threads have left for it; how much it was. NULL: nothing. */
 	unsigned (*turn)(void *app, uint32_t worker_index);
+	/* When turn is wanted at the latest; NULL: it can wait. And the last call on this thread; NULL: none. */
+	uint64_t (*turn_due_ns)(void *app, uint32_t worker_index);
+	void (*end)(void *app, uint32_t worker_index);
 };
 
 #endif

@@ -199,6 +199,8 @@ static uint64_t sleep_ns(const struct sock_worker *worker)
 		return 0;
 	timer_ns = hz_wheel_next_ns(&worker->wheel);
 	due_ns = HZ_MIN(due_ns, timer_ns);
+	if (worker->conf.proto->turn_due_ns != NULL)
+		due_ns = HZ_MIN(due_ns, worker->conf.proto->turn_due_ns(worker->conf.proto_ctx));
 	if (worker->accept_rest_ns != 0)
 		due_ns = HZ_MIN(due_ns, worker->accept_rest_ns);
 	return due_ns > now_ns ? due_ns - now_ns : 0;
@@ -275,6 +277,8 @@ static void run_end(struct sock_worker *worker)
 	hz_sock_listen_close(worker);
 	while ((node = hz_list_first(&worker->all)) != NULL)
 		hz_sock_conn_close(HZ_LIST_ENTRY(node, struct sock_conn, all), HZ_CLOSE_ABORT);
+	if (worker->conf.proto->on_end != NULL)
+		worker->conf.proto->on_end(worker->conf.proto_ctx);
 	clock_turn(worker);
 	beat(worker, HZ_STATE_DOWN);
 	hz_rcu_reader_unregister();
