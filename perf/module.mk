@@ -1,7 +1,7 @@
 # perf/micro: benches without a kernel in between.
 BENCHES := $(patsubst %,$(O)/perf/bench_%,inproc conns rate tcp)
 BENCH_OBJS := $(patsubst %,$(O)/obj/%.o,perf/micro/bench_server perf/micro/bench_client tests/support/tcp_wire)
-BENCH_LIBS := $(patsubst %,$(O)/lib/lib%.a,server worker tcp net port handlers middleware http router config telemetry core)
+BENCH_LIBS := $(patsubst %,$(O)/lib/lib%.a,server worker tcp net port api handlers middleware http router config telemetry core)
 
 $(O)/obj/perf/micro/%.o: PKG_CFLAGS = $(call pkg_cflags,libdpdk) -Itests/support
 $(O)/obj/tests/support/tcp_wire.o: PKG_CFLAGS := -Itests/support

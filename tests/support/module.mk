@@ -8,3 +8,4 @@ $(RIG_XDP_PASS): tests/support/xdp_pass.bpf.c
 
 # Streams of a topic are tested through http.
 UNIT_handlers_EXTRA += tests/support/fake_stream.c
+UNIT_api_EXTRA := tests/support/fake_stream.c

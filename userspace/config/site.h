@@ -3,10 +3,10 @@
 #define HZ_SITE_H
 
 #include "core/base.h"
+#include "core/common.h"
 #include "core/err.h"
 #include "core/limits.h"
 #include "core/mw_conf.h"
-#include <hz/hz.h>
 
 #define HZ_SITE_NAME_MAX    32
 #define HZ_SITE_LISTENS_MAX 64
@@ -39,6 +39,8 @@ enum hz_site_handler {
 	HZ_HANDLER_EVENTS,
 	HZ_HANDLER_LINES,
 	HZ_HANDLER_PUBLISH,
+	HZ_HANDLER_MODULE, /* of a shared object */
+	HZ_HANDLER_OWN,    /* of the program itself, hz_site_append */
 };
 
 /* Messages that routes publish and stream. The first one is hz.latency, which hz itself feeds. */
@@ -107,6 +109,10 @@ struct hz_site_route {
 	const struct hz_site_files *files;
 	struct hz_span redirect_to; /* with status */
 	uint64_t delay_ns;          /* before the handler is asked */
+	/* module */
+	const char *module_file; /* absolute */
+	const char *module_config;
+	const void *own; /* module, own: what stands behind it, of who resolved or appended it */
 	/* echo and others */
 	uint64_t body_bytes_max;
 	/* events, lines, publish */
@@ -175,6 +181,19 @@ void hz_site_errors_print(void *file_stream, const char *name, struct hz_span te
 
 /* Name of the lowest method in a route's mask. */
 const char *hz_site_method_name(uint32_t mask);
+
+/* A route that the program itself adds. */
+struct hz_site_own {
+	const char *match; /* as in the file: "GET /users/:id" */
+	const char *name;
+	uint64_t body_bytes_max; /* 0: the site's */
+	const void *own;
+};
+
+/* Adds routes behind those of the file. 0, -EINVAL with why (at least 200 bytes) for people, or -ENOMEM; then the site
+ * is as it was, but for its memory. */
+int hz_site_append(struct hz_site *site, const struct hz_site_own *own, uint32_t count, char *why,
+                   size_t why_bytes);
 
 /* One holder more, who frees it as well. Not for two threads at a time. */
 struct hz_site *hz_site_share(struct hz_site *site);

@@ -38,6 +38,8 @@ void hz_site_delay_read(struct hz_site_reader *r, const struct hz_yaml_node *key
 /* A content type as an answer's head takes it; false after an error. */
 bool hz_site_content_type_read(struct hz_site_reader *r, const struct hz_yaml_node *key,
                                struct hz_span *out);
+void hz_site_module_read(struct hz_site_reader *r, const struct hz_yaml_node *key,
+                         void *route_read);
 
 /* `events: { topic: news }`, `lines`, and `publish: { topic: news }`. */
 void hz_site_events_read(struct hz_site_reader *r, const struct hz_yaml_node *key,

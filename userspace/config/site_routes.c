@@ -83,6 +83,12 @@ static void publish_key_read(struct hz_site_reader *r, const struct hz_yaml_node
 		hz_site_publish_read(r, key, into);
 }
 
+static void module_key_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *into)
+{
+	if (handler_take(r, key, into))
+		hz_site_module_read(r, key, into);
+}
+
 #define HZ_MW(name, help)                                                                          \
 	static void name##_mw_read(struct hz_site_reader *r, const struct hz_yaml_node *key,       \
 	                           void *into)                                                     \
@@ -105,6 +111,7 @@ static const struct hz_site_key route_keys[] = {
 	{ "cache", hz_site_cache_read, false }, { "redirect", redirect_key_read, false },
 	{ "delay", hz_site_delay_read, false }, { "events", events_key_read, false },
 	{ "lines", lines_key_read, false },     { "publish", publish_key_read, false },
+	{ "module", module_key_read, false },
 };
 
 /* What could never match is refused. */
@@ -149,9 +156,10 @@ static void route_read(struct hz_site_reader *r, const struct hz_yaml_node *item
 	/* A misspelt handler is one error, not two. */
 	if (hz_site_read_map(r, item, rr.where, route_keys, HZ_ARRAY_LEN(route_keys), &rr) &&
 	    rr.handler == NULL)
-		hz_site_read_fail(r, item,
-		                  "%s needs a handler: files, respond, redirect, echo or bytes",
-		                  rr.where);
+		hz_site_read_fail(
+			r, item,
+			"%s needs a handler: files, respond, redirect, echo, bytes or module",
+			rr.where);
 	else if (route->paths.duplicate_slashes == HZ_SITE_SLASHES_MERGE)
 		merged_check(r, item, &rr);
 	r->scope = NULL;

@@ -237,10 +237,9 @@ static void refused_tell(const struct hz_snapshot *snapshot, const struct hz_cha
 	hz_chain_refused(&call, outcome);
 }
 
-static void app_finish(const void *pinned, const struct hz_http_req *req,
-                       const struct hz_http_resp *resp, const struct hz_http_outcome *outcome)
+static void chain_finish(const struct hz_snapshot *snapshot, const struct hz_http_req *req,
+                         const struct hz_http_resp *resp, const struct hz_http_outcome *outcome)
 {
-	const struct hz_snapshot *snapshot = pinned;
 	const struct hz_chain *chain = &snapshot->chain;
 
 	if (req->app != NULL) {
@@ -253,6 +252,21 @@ static void app_finish(const void *pinned, const struct hz_http_req *req,
 		refused_tell(snapshot, chain, req, resp, outcome);
 }
 
+/* The chain looks at the answer, which may be the handler's to take away. */
+static void app_finish(const void *pinned, const struct hz_http_req *req,
+                       const struct hz_http_resp *resp, const struct hz_http_outcome *outcome)
+{
+	const struct hz_snapshot *snapshot = pinned;
+	const struct hz_handler *handler;
+
+	chain_finish(snapshot, req, resp, outcome);
+	if (HZ_LIKELY(req->handler == NULL))
+		return;
+	handler = &snapshot->routes[req->route_index].handler;
+	if (handler->finish != NULL)
+		handler->finish(handler->conf, (struct hz_http_req *)(uintptr_t)req);
+}
+
 static unsigned app_turn(void *app, uint32_t worker_index)
 {
 	const struct hz_app *of = app;
@@ -262,7 +276,24 @@ static unsigned app_turn(void *app, uint32_t worker_index)
 		count += hz_files_pool_turn(of->files, worker_index);
 	if (of->topics != NULL)
 		count += hz_topics_turn(of->topics, worker_index);
+	if (of->api != NULL)
+		count += hz_api_turn(of->api, worker_index);
 	return count;
+}
+
+static uint64_t app_turn_due_ns(void *app, uint32_t worker_index)
+{
+	const struct hz_app *of = app;
+
+	return of->api != NULL ? hz_api_turn_due_ns(of->api, worker_index) : UINT64_MAX;
+}
+
+static void app_end(void *app, uint32_t worker_index)
+{
+	const struct hz_app *of = app;
+
+	if (of->api != NULL)
+		hz_api_end(of->api, worker_index);
 }
 
 const struct hz_http_app_ops hz_snapshot_app_ops = {
@@ -274,4 +305,6 @@ const struct hz_http_app_ops hz_snapshot_app_ops = {
 	.handle = app_handle,
 	.finish = app_finish,
 	.turn = app_turn,
+	.turn_due_ns = app_turn_due_ns,
+	.end = app_end,
 };

@@ -1,5 +1,5 @@
 /* hzd: arguments in, hz_server_run, exit code out. */
-#include "core/endpoint.h"
+#include "api/api_module.h"
 #include "core/log.h"
 #include "hz_fastpath.h"
 #include "loader/xdp_chatter.h"
@@ -39,52 +39,6 @@ static int fail(struct hz_err *err)
 {
 	hz_err_print(stderr, "hzd", err);
 	return err->exit_code;
-}
-
-static int listen_add(struct hz_server_conf *conf, const char *text, struct hz_err *err)
-{
-	struct hz_site_listen *listen = &conf->listen[conf->listen_count];
-	const char *comma = strchr(text, ',');
-	size_t len = comma != NULL ? (size_t)(comma - text) : 0;
-
-	if (conf->listen_count == HZ_SITE_LISTENS_MAX)
-		return hz_err_set(err, -E2BIG, 2, "usage", "", "at most %d -l",
-		                  HZ_SITE_LISTENS_MAX);
-	if (len == 0 || len >= sizeof(listen->interface) ||
-	    hz_endpoint_parse(comma + 1, &listen->endpoint) != 0)
-		return hz_err_set(err, -EINVAL, 2, "usage", "hzd -l eth1,10.7.0.2:80",
-		                  "'-l %s' is not IF,ADDR:PORT", text);
-	memcpy(listen->interface, text, len);
-	listen->interface[len] = '\0';
-	conf->listen_count++;
-	return 0;
-}
-
-static int option_set(struct hz_server_conf *conf, const char *text, struct hz_err *err)
-{
-	const char *equals = strchr(text, '=');
-	char path[128], why[256] = "";
-	int status;
-
-	if (equals == NULL || (size_t)(equals - text) >= sizeof(path))
-		return hz_err_set(err, -EINVAL, 2, "usage", "hzd -o boot/io=socket",
-		                  "'-o %s' is not PATH=VALUE", text);
-	memcpy(path, text, (size_t)(equals - text));
-	path[equals - text] = '\0';
-	status = hz_tune_set(&conf->tune, path, equals + 1, why, sizeof(why));
-	if (status != 0)
-		return hz_err_set(err, status, 2, "setting", "hzd -h lists all settings", "%s",
-		                  why);
-	return 0;
-}
-
-static bool instance_is_valid(const char *name)
-{
-	size_t len = strlen(name);
-
-	return len > 0 && len <= 32 &&
-	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") ==
-	               len;
 }
 
 static void help_print(void)
@@ -133,10 +87,10 @@ static int arguments_parse(int argc, char **argv, struct arguments *args, struct
 			args->site_path = optarg;
 			break;
 		case 'l':
-			status = listen_add(&args->conf, optarg, err);
+			status = hz_server_conf_listen(&args->conf, optarg, err);
 			break;
 		case 'o':
-			status = option_set(&args->conf, optarg, err);
+			status = hz_server_conf_set(&args->conf, optarg, err);
 			break;
 		case 't':
 			args->check_only = true;
@@ -158,7 +112,7 @@ static int arguments_parse(int argc, char **argv, struct arguments *args, struct
 	if (status == 0 && optind < argc)
 		return hz_err_set(err, -EINVAL, 2, "usage", "hzd -h", "unexpected '%s'",
 		                  argv[optind]);
-	if (status == 0 && args->instance != NULL && !instance_is_valid(args->instance))
+	if (status == 0 && args->instance != NULL && !hz_server_instance_is_valid(args->instance))
 		return hz_err_set(err, -EINVAL, 2, "usage", "hzd -i NAME",
 		                  "instance names are 1..32 letters, digits, - and _");
 	return status;
@@ -209,16 +163,19 @@ static int site_check(struct arguments *args, struct hz_err *err)
 	const struct hz_snapshot_conf conf = { .site = args->conf.site,
 		                               .tune = &args->conf.tune,
 		                               .generation = 1 };
-	struct hz_snapshot *snapshot;
-	int status = hz_snapshot_build(&conf, &snapshot, err);
+	struct hz_api_modules *modules = NULL;
+	struct hz_snapshot *snapshot = NULL;
+	int status = hz_server_modules_load(args->conf.site, &modules, err);
 
-	if (status != 0) {
+	if (status == 0)
+		status = hz_snapshot_build(&conf, &snapshot, err);
+	if (status == 0)
+		printf("%s: ok, %u routes\n", args->site_path, snapshot->site->route_count);
+	else
 		hz_site_free(args->conf.site);
-		return fail(err);
-	}
-	printf("%s: ok, %u routes\n", args->site_path, snapshot->site->route_count);
 	hz_snapshot_free(snapshot);
-	return 0;
+	hz_api_modules_close(modules);
+	return status == 0 ? 0 : fail(err);
 }
 
 int main(int argc, char **argv)

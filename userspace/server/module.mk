@@ -1,7 +1,7 @@
 MODULES += server hzd
 server_DIR := userspace/server
 server_SRCS := $(filter-out %/main.c,$(sort $(wildcard userspace/server/*.c)))
-server_DEPS := worker io_sock loader config handlers middleware http router telemetry core
+server_DEPS := worker io_sock loader config api handlers middleware http router telemetry core
 server_PKGS := jansson
 hzd_DIR := userspace/server
 hzd_SRCS := userspace/server/main.c

@@ -49,6 +49,11 @@ static int site_read(const struct hz_server *server, struct hz_site **out, struc
 
 	if (errors == NULL)
 		return hz_err_set(err, -ENOMEM, 5, "memory", "", "Cannot allocate memory");
+	if (path == NULL) {
+		free(errors);
+		return hz_err_set(err, -EBUSY, 1, "needs_restart", "",
+		                  "the site is part of the program, not a file");
+	}
 	status = hz_site_load(path, out, &text, errors);
 	if (status != 0 && errors->count > 0)
 		errors_to_why(path, text, errors, err);
@@ -159,11 +164,18 @@ static bool files_are_same(const struct hz_site_files *a, const struct hz_site_f
 	return same;
 }
 
+static const char *text_of(const char *text)
+{
+	return text != NULL ? text : "";
+}
+
 static bool route_is_same(const struct hz_site_route *a, const struct hz_site_route *b)
 {
 	bool same = a->methods == b->methods && a->handler == b->handler &&
 	            a->status == b->status && a->json_count == b->json_count &&
 	            a->count_max == b->count_max && a->body_bytes_max == b->body_bytes_max &&
+	            a->own == b->own &&
+	            strcmp(text_of(a->module_config), text_of(b->module_config)) == 0 &&
 	            a->topic == b->topic && a->heartbeat_ns == b->heartbeat_ns &&
 	            a->retry_ms == b->retry_ms && a->readers_max == b->readers_max &&
 	            a->closes_slow == b->closes_slow && hz_span_equals(a->pattern, b->pattern) &&
@@ -307,6 +319,8 @@ int hz_server_reload(struct hz_server *server, json_t **result, struct hz_err *e
 		status = listens_unchanged(server, site, err);
 	if (status == 0)
 		status = healths_unchanged(server, site, err);
+	if (status == 0)
+		status = hz_server_handlers_bind(server, site, false, err);
 	if (status == 0)
 		status = snapshot_next(server, site, &fresh, err);
 	if (status == 0) {

@@ -63,8 +63,8 @@ static int seats_open(struct hz_server *server, struct hz_err *err)
 	return status;
 }
 
-/* From any thread: a worker's job is done, or a topic of its readers has news. */
-static void worker_ring(void *ctx, uint32_t worker)
+/* A worker's job is done, a topic of its readers has news, or a ticket something to say. */
+void hz_server_ring(void *ctx, uint32_t worker)
 {
 	const struct hz_server *server = ctx;
 
@@ -79,7 +79,7 @@ static int jobs_open(struct hz_server *server, struct hz_err *err)
 	struct hz_jobs_conf conf = {
 		.thread_count = server->conf->tune.boot_helpers,
 		.per_worker_max = HZ_LIMIT_jobs_per_worker_max,
-		.ring = worker_ring,
+		.ring = hz_server_ring,
 		.ring_ctx = server,
 	};
 	int status = worker_count(server, &conf.worker_count, err);
@@ -115,7 +115,7 @@ static int logs_open(struct hz_server *server, struct hz_err *err)
 
 static int topics_open(struct hz_server *server, struct hz_err *err)
 {
-	struct hz_topics_conf conf = { .ring = worker_ring, .ring_ctx = server };
+	struct hz_topics_conf conf = { .ring = hz_server_ring, .ring_ctx = server };
 	int status = worker_count(server, &conf.worker_count, err);
 
 	if (status != 0)
@@ -214,8 +214,12 @@ static int snapshot_open(struct hz_server *server, struct hz_err *err)
 		.topics = server->app.topics,
 	};
 	struct hz_snapshot *snapshot;
-	int status = hz_snapshot_build(&conf, &snapshot, err);
+	int status = hz_server_handlers_open(server, err);
 
+	if (status == 0)
+		status = hz_server_handlers_bind(server, server->conf->site, true, err);
+	if (status == 0)
+		status = hz_snapshot_build(&conf, &snapshot, err);
 	if (status != 0)
 		return status;
 	server->conf->site = NULL; /* the snapshot's now */
@@ -259,6 +263,17 @@ static int publish_open(struct hz_server *server, struct hz_err *err)
 	return 0;
 }
 
+/* Every worker has begun: did the program's part of it? */
+static int handlers_check(const struct hz_server *server, struct hz_err *err)
+{
+	int status = hz_api_failed(server->api);
+
+	if (status == 0)
+		return 0;
+	return hz_err_set(err, status, 70, "worker_begin", "", "a worker could not begin: %s",
+	                  strerror(-status));
+}
+
 /* In the order of a packet's way from the outside in; close is the reverse. */
 static int server_open(struct hz_server *server, struct hz_err *err)
 {
@@ -288,11 +303,15 @@ static int server_open(struct hz_server *server, struct hz_err *err)
 	if (status == 0)
 		status = transport_open(server, err);
 	if (status == 0)
+		hz_server_handlers_start(server);
+	if (status == 0)
 		status = publish_open(server, err);
 	if (status == 0)
 		status = hz_control_open(server, &server->control, err);
 	if (status == 0)
 		status = transport_start(server, err);
+	if (status == 0)
+		status = handlers_check(server, err);
 	return status;
 }
 
@@ -301,7 +320,8 @@ static void server_close(struct hz_server *server)
 	if (server->seats.count > 0)
 		hz_server_state_set(server, HZ_STATE_DOWN);
 	hz_control_close(server->control);
-	hz_jobs_stop(server->app.jobs); /* helpers ring at the transport's door */
+	hz_jobs_stop(server->app.jobs); /* helpers ring at the transport's door, */
+	hz_api_stop(server->api);       /* and so do holders of tickets */
 	hz_fastpath_close(server->fp);
 	hz_sock_close(server->sock);
 	hz_control_trace_close(server);
@@ -310,6 +330,7 @@ static void server_close(struct hz_server *server)
 	hz_seats_close(&server->seats);
 	hz_server_reclaim(server);
 	hz_snapshot_free(server->app.snapshot);
+	hz_server_handlers_close(server);
 	hz_log_writer_close(server->log_writer); /* what they logged is written now */
 	hz_topics_close(server->app.topics);
 	hz_files_pool_close(server->app.files);
@@ -357,11 +378,24 @@ static void signal_handle(struct hz_server *server, int signal_fd)
 		hz_server_terminate(server);
 }
 
+/* Of the program we are part of: stop, or stop at once. */
+static void stop_handle(struct hz_server *server, int stop_fd)
+{
+	uint64_t asked = 0;
+
+	if (read(stop_fd, &asked, sizeof(asked)) != sizeof(asked))
+		return;
+	for (; asked > 0 && !server->is_done; asked--)
+		hz_server_terminate(server);
+}
+
 static int housekeep(struct hz_server *server, int signal_fd, struct hz_err *err)
 {
+	const struct hz_server_host *host = &server->conf->host;
 	struct pollfd fds[] = {
 		{ .fd = signal_fd, .events = POLLIN },
 		{ .fd = hz_control_poll_fd(server->control), .events = POLLIN },
+		{ .fd = host->is_embedded ? host->stop_fd : -1, .events = POLLIN },
 	};
 	int failed = 0;
 
@@ -376,6 +410,9 @@ static int housekeep(struct hz_server *server, int signal_fd, struct hz_err *err
 		now_ns = hz_clock_monotonic_ns();
 		if (fds[0].revents & POLLIN)
 			signal_handle(server, signal_fd);
+		if (fds[2].revents & POLLIN)
+			stop_handle(server, fds[2].fd);
+		hz_api_watch(server->api, now_ns);
 		hz_control_turn(server->control, now_ns);
 		hz_publish_turn(server->publish, server, now_ns);
 		hz_server_ports_watch(server, now_ns);
@@ -412,15 +449,34 @@ static int signals_open(sigset_t *before)
 	return fd;
 }
 
+static void signals_close(int fd, const sigset_t *before) /* accepts -1: nothing was opened */
+{
+	if (fd == -1)
+		return;
+	close(fd);
+	pthread_sigmask(SIG_SETMASK, before, NULL);
+}
+
+static void ready_tell(const struct hz_server_host *host)
+{
+	if (host->ready != NULL)
+		host->ready(host->ctx);
+	if (host->is_embedded)
+		return;
+	fputs("ready\n", stdout);
+	fflush(stdout);
+}
+
 int hz_server_run(struct hz_server_conf *conf, struct hz_err *err)
 {
+	const bool has_signals = !conf->host.is_embedded || conf->host.takes_signals;
 	struct hz_server *server;
 	sigset_t before;
-	int signal_fd = signals_open(&before);
+	int signal_fd = has_signals ? signals_open(&before) : -1;
 	int exit_code = 70;
 
 	hz_err_what(err, "cannot start");
-	if (signal_fd < 0) {
+	if (has_signals && signal_fd < 0) {
 		hz_err_set(err, signal_fd, 70, "signalfd", "ulimit -n", "cannot take signals: %s",
 		           strerror(-signal_fd));
 		hz_site_free(conf->site);
@@ -430,16 +486,14 @@ int hz_server_run(struct hz_server_conf *conf, struct hz_err *err)
 	if (server == NULL) {
 		hz_err_set(err, -ENOMEM, 5, "memory", "", "Cannot allocate memory");
 		hz_site_free(conf->site);
-		close(signal_fd);
-		pthread_sigmask(SIG_SETMASK, &before, NULL);
+		signals_close(signal_fd, &before);
 		return 5;
 	}
 	server->conf = conf;
 	server->rundir.lock_fd = -1;
 	if (server_open(server, err) == 0) {
 		hz_server_state_set(server, HZ_STATE_READY);
-		fputs("ready\n", stdout);
-		fflush(stdout);
+		ready_tell(&conf->host);
 		hz_err_what(err, "stopped");
 		exit_code = housekeep(server, signal_fd, err);
 	} else if (err->exit_code != 0) {
@@ -447,7 +501,6 @@ int hz_server_run(struct hz_server_conf *conf, struct hz_err *err)
 	}
 	server_close(server);
 	free(server);
-	close(signal_fd);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	signals_close(signal_fd, &before);
 	return exit_code;
 }

@@ -74,7 +74,7 @@ static int health_check(const struct hz_server *server, uint32_t listen,
 		return 0;
 	hz_endpoint_print(&claim.endpoint, text);
 	hz_hint_write(hint, sizeof(hint), instance, "xdp attach dev %s site %s ensure", ifname,
-	              server->conf->site_path);
+	              server->conf->site_path != NULL ? server->conf->site_path : "SITE");
 	return hz_err_set(err, status, 6, "health_not_claimed", hint, "health %s %s of the site %s",
 	                  text, health->path,
 	                  status == -ENOENT   ? "is not claimed"

@@ -15,9 +15,10 @@
 #define HZ_SERVER_PORTS_MAX    16
 #define HZ_SERVER_DEGRADED_MAX 4
 
-struct hz_control;    /* control.c */
-struct hz_publish;    /* telemetry_pub.c */
-struct hz_log_writer; /* log_writer.h */
+struct hz_api_modules; /* api/api_module.h */
+struct hz_control;     /* control.c */
+struct hz_publish;     /* telemetry_pub.c */
+struct hz_log_writer;  /* log_writer.h */
 
 /* A question about connections that went to the workers, control_conn.c. One at a time. */
 struct hz_server_round {
@@ -42,6 +43,8 @@ struct hz_server {
 	/* what it serves */
 	struct hz_app app;           /* what workers see: the published snapshot */
 	struct hz_snapshot *retired; /* replaced, perhaps still pinned by requests */
+	struct hz_api *api;          /* owned, unless the host's */
+	struct hz_api_modules *modules;
 	uint64_t generation;
 	uint64_t reloaded_ns;
 	struct hz_server_files files;
@@ -103,6 +106,15 @@ void hz_server_reclaim(struct hz_server *server); /* frees retired snapshots no 
 
 /* files_follow.c: looks at the files that are served, from housekeeping. */
 void hz_server_files_follow(struct hz_server *server, uint64_t now_ns);
+
+/* server_handlers.c: what stands behind routes that are not of ours. bind: 0 or -errno with err filled; may_load: at
+ * start only, later a module that is not loaded needs a restart. */
+int hz_server_handlers_open(struct hz_server *server, struct hz_err *err);
+int hz_server_handlers_bind(struct hz_server *server, struct hz_site *site, bool may_load,
+                            struct hz_err *err);
+void hz_server_handlers_start(struct hz_server *server);
+void hz_server_handlers_close(struct hz_server *server); /* when no snapshot is left */
+void hz_server_ring(void *server, uint32_t worker);      /* server.c: wakes a worker; any thread */
 
 /* drain.c: health answers 503, then no new connections, then the end. */
 void hz_server_drain(struct hz_server *server);     /* asking again changes nothing */

@@ -1,4 +1,5 @@
 #include "server/snapshot.h"
+#include "api/api_module.h"
 #include "handlers/answer.h"
 #include "handlers/bytes.h"
 #include "handlers/delay.h"
@@ -62,8 +63,10 @@ static int respond_build(const struct hz_site_route *route, const struct hz_hand
 	return err;
 }
 
+/* why, if it has something to say, is whose handler it is. */
 static int handler_build(const struct hz_snapshot *snapshot, const struct hz_site_route *route,
-                         const struct hz_handler_params *params, struct hz_handler *out)
+                         const struct hz_handler_params *params, struct hz_handler *out, char *why,
+                         size_t why_bytes)
 {
 	struct hz_bytes_conf bytes = { route->count_param, route->count_max, *params };
 	struct hz_redirect_conf redirect = { route->status, route->redirect_to, *params };
@@ -82,6 +85,11 @@ static int handler_build(const struct hz_snapshot *snapshot, const struct hz_sit
 	case HZ_HANDLER_LINES:
 	case HZ_HANDLER_PUBLISH:
 		return hz_snapshot_topics_build(snapshot, route, out);
+	case HZ_HANDLER_MODULE:
+		return hz_api_module_build(route->own, route->name, route->module_config, out, why,
+		                           why_bytes);
+	case HZ_HANDLER_OWN:
+		return hz_api_handler_build(route->own, out);
 	case HZ_HANDLER_FILES: /* snapshot_files.c */
 		break;
 	}
@@ -95,6 +103,7 @@ static int route_build(const struct hz_snapshot_conf *conf, uint32_t index,
 	const struct hz_site_route *route = &conf->site->route[index];
 	struct hz_span name[HZ_LIMIT_route_params_max];
 	struct hz_handler_params params = pattern_params(route->pattern, name);
+	char why[256] = "";
 	int status;
 
 	out->body_bytes_max = route->body_bytes_max;
@@ -105,13 +114,13 @@ static int route_build(const struct hz_snapshot_conf *conf, uint32_t index,
 		if (status != 0)
 			return status;
 	} else {
-		status = handler_build(snapshot, route, &params, &out->handler);
+		status = handler_build(snapshot, route, &params, &out->handler, why, sizeof(why));
 	}
 	if (status == 0 && route->delay_ns > 0)
 		status = hz_delay_build(route->delay_ns, &out->handler);
 	if (status != 0)
 		hz_err_set(err, status, 2, "bad_handler", "", "line %u: route '%s': %s",
-		           route->line, route->name, strerror(-status));
+		           route->line, route->name, why[0] != '\0' ? why : strerror(-status));
 	return status;
 }
 

@@ -3,6 +3,7 @@
 #ifndef HZ_SNAPSHOT_H
 #define HZ_SNAPSHOT_H
 
+#include "api/api.h"
 #include "config/site.h"
 #include "config/tune.h"
 #include "core/err.h"
@@ -46,6 +47,7 @@ struct hz_app {
 	struct hz_jobs *jobs;        /* NULL: none */
 	struct hz_files_pool *files; /* NULL: files that are not in memory are not served */
 	struct hz_topics *topics;
+	struct hz_api *api; /* handlers of others; NULL: none */
 	struct hz_mw_worker worker[HZ_WORKERS_MAX];
 };
 

@@ -1,0 +1,117 @@
+/* A worker as handlers see it: its context and its timers. */
+#include "api/api_priv.h"
+#include <errno.h>
+#include <stdlib.h>
+
+#define TIMERS_PER_TURN 64u
+
+static int loop_open(struct hz_loop *loop)
+{
+	const struct hz_api_conf *conf = &loop->api->conf;
+	int err = hz_pool_open(&loop->tickets, sizeof(struct hz_ticket),
+	                       HZ_LIMIT_tickets_per_worker, 0);
+
+	hz_wheel_init(&loop->wheel, loop->env->now_ns);
+	loop->timers = calloc(HZ_LIMIT_loop_timers, sizeof(*loop->timers));
+	if (err == 0 && loop->timers == NULL)
+		err = -ENOMEM;
+	if (err == 0 && conf->begin != NULL)
+		err = conf->begin(loop, conf->ctx, &loop->ctx);
+	return err < 0 ? err : 0;
+}
+
+bool hz_api_loop_begin(struct hz_loop *loop)
+{
+	int err;
+
+	if (HZ_LIKELY(loop->is_begun))
+		return !loop->is_failed;
+	loop->is_begun = true;
+	err = loop_open(loop);
+	if (err == 0)
+		return true;
+	loop->is_failed = true;
+	__atomic_store_n(&loop->api->failed, err, __ATOMIC_RELEASE);
+	return false;
+}
+
+unsigned hz_loop_index(const struct hz_loop *loop)
+{
+	return (unsigned)(loop - loop->api->loop);
+}
+
+void *hz_loop_ctx(const struct hz_loop *loop)
+{
+	return loop->ctx;
+}
+
+uint64_t hz_loop_now_ns(const struct hz_loop *loop)
+{
+	return loop->env->now_ns;
+}
+
+/* --- timers ---------------------------------------------------------------------------------------- */
+
+int hz_loop_timer(struct hz_loop *loop, uint64_t after_ns, hz_timer_fn *fn, void *ctx, uint64_t *id)
+{
+	uint64_t now_ns = loop->env->now_ns;
+	struct api_timer *timer = loop->timer_free;
+
+	if (fn == NULL)
+		return -EINVAL;
+	if (timer == NULL && loop->timers_used < HZ_LIMIT_loop_timers)
+		timer = &loop->timers[loop->timers_used++];
+	else if (timer == NULL)
+		return -ENOSPC;
+	else
+		loop->timer_free = timer->free_next;
+	timer->number++;
+	timer->fn = fn;
+	timer->ctx = ctx;
+	hz_wheel_arm(&loop->wheel, &timer->timer,
+	             after_ns < UINT64_MAX - now_ns ? now_ns + after_ns : UINT64_MAX);
+	if (id != NULL)
+		*id = (uint64_t)timer->number << 32 | (uint32_t)(timer - loop->timers);
+	return 0;
+}
+
+static void timer_free(struct hz_loop *loop, struct api_timer *timer)
+{
+	timer->fn = NULL;
+	timer->free_next = loop->timer_free;
+	loop->timer_free = timer;
+}
+
+bool hz_loop_timer_cancel(struct hz_loop *loop, uint64_t id)
+{
+	uint32_t index = (uint32_t)id;
+	struct api_timer *timer;
+
+	if (index >= loop->timers_used)
+		return false;
+	timer = &loop->timers[index];
+	if (timer->fn == NULL || timer->number != (uint32_t)(id >> 32))
+		return false;
+	hz_wheel_cancel(&loop->wheel, &timer->timer);
+	timer_free(loop, timer);
+	return true;
+}
+
+static void timer_fire(void *ctx, struct hz_timer *fired)
+{
+	struct api_timer *timer = HZ_CONTAINER_OF(fired, struct api_timer, timer);
+	struct hz_loop *loop = ctx;
+	hz_timer_fn *fn = timer->fn;
+	void *fn_ctx = timer->ctx;
+	uint64_t since_ns;
+
+	timer_free(loop, timer); /* fn may take it again */
+	since_ns = hz_api_stall_enter(loop, "a timer");
+	fn(loop, fn_ctx);
+	hz_api_stall_leave(loop, "a timer", since_ns);
+}
+
+unsigned hz_api_loop_timers(struct hz_loop *loop)
+{
+	return hz_wheel_advance(&loop->wheel, loop->env->now_ns, TIMERS_PER_TURN, timer_fire, loop);
+}

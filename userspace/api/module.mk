@@ -1,0 +1,3 @@
+MODULES += api
+api_DIR := userspace/api
+api_DEPS := handlers http telemetry core
