@@ -93,6 +93,8 @@ $(O)/obj/%.o: %.c $(FLAGS_STAMP)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HZ_CFLAGS) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
 
+include userspace/libhz/install.mk
+
 # --- BPF objects: clang, UAPI headers only; the skeleton embeds the object in its loader -----------
 BPF_WARNINGS := $(filter-out -Wmissing-prototypes -Wnull-dereference,$(WARNINGS))
 BPF_CFLAGS := -std=gnu11 -O2 -g -target bpf -mcpu=v3 $(BPF_WARNINGS) -Ibpf \

@@ -1,0 +1,3 @@
+MODULES += libhz
+libhz_DIR := userspace/libhz
+libhz_DEPS := server api
