@@ -110,6 +110,9 @@ static int sum_body(struct hz_request *req, void *ctx)
 	CU_ASSERT_EQUAL(hz_request_body(req, 0).data[0], 'a');
 	CU_ASSERT_EQUAL(hz_request_body(req, bytes - 1).len, 1);
 	CU_ASSERT_EQUAL(hz_request_body(req, bytes).len, 0);
+	for (uint64_t at = bytes; at-- > 0; at -= at < 977 ? at : 977) /* and back */
+		if (hz_request_body(req, at).data[0] != (uint8_t)('a' + at % 23))
+			return -EIO;
 	return hz_respond(req, 204, NULL, NULL, 0);
 }
 
