@@ -30,7 +30,7 @@ static __always_inline int claimed(struct xdp_md *ctx, const struct hz_pkt *pkt,
 		return hz_steer(ctx);
 	if (claim->kind == HZ_CLAIM_HEALTH && pkt->key.protocol == IPPROTO_TCP)
 		return hz_stats_verdict(hz_health_tcp(ctx, pkt, claim));
-	if (claim->kind == HZ_CLAIM_ADDRESS)
+	if (claim->kind == HZ_CLAIM_ADDRESS && pkt->key.port == 0)
 		return hz_stats_verdict(hz_icmp_echo(ctx, pkt));
 	return hz_stats_verdict(HZ_REASON_pass_not_ours);
 }

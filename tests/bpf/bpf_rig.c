@@ -25,7 +25,7 @@ static int map_fd(const struct rig *rig, const char *name)
 	return bpf_object__find_map_fd_by_name(rig->object, name);
 }
 
-static int claims_fill(const struct rig *rig)
+int rig_claims(struct hz_xdp_claims **out)
 {
 	struct hz_endpoint site[2] = { { .port = RIG_SITE_PORT }, { .port = RIG_SITE_PORT } };
 	struct hz_xdp_health health[2] = { { .path = RIG_PATH }, { .path = RIG_PATH } };
@@ -34,9 +34,7 @@ static int claims_fill(const struct rig *rig)
 		                           .claim_count = 2,
 		                           .healths = health,
 		                           .health_count = 2 };
-	struct hz_xdp_claims *claims;
 	struct hz_err err;
-	int status;
 
 	if (hz_addr_parse("10.7.0.2", &site[0].addr) != 0 ||
 	    hz_addr_parse("fd07::2", &site[1].addr) != 0)
@@ -45,7 +43,16 @@ static int claims_fill(const struct rig *rig)
 		health[i].endpoint = site[i];
 		health[i].endpoint.port = RIG_HEALTH_PORT;
 	}
-	status = hz_xdp_claims_build(&opts, &claims, &err);
+	return hz_xdp_claims_build(&opts, out, &err);
+}
+
+int rig_open(struct rig *rig, const char *object_path)
+{
+	struct hz_xdp_claims *claims;
+	int status = rig_open_bare(rig, object_path);
+
+	if (status == 0)
+		status = rig_claims(&claims);
 	if (status != 0)
 		return status;
 	status = hz_xdp_claims_write(claims, rig->vips_fd, rig->resp_fd);
@@ -53,7 +60,7 @@ static int claims_fill(const struct rig *rig)
 	return status;
 }
 
-int rig_open(struct rig *rig, const char *object_path)
+int rig_open_bare(struct rig *rig, const char *object_path)
 {
 	const struct hz_cookie_key key = { 0x0706050403020100, 0x0f0e0d0c0b0a0908 };
 	struct bpf_program *prog;
@@ -62,6 +69,11 @@ int rig_open(struct rig *rig, const char *object_path)
 	memset(rig, 0, sizeof(*rig));
 	rig->socket_fd = -1;
 	rig->cpus = libbpf_num_possible_cpus();
+	if (rig->cpus < 1)
+		return rig->cpus;
+	rig->each_cpu = calloc((size_t)rig->cpus, sizeof(struct hz_verdicts));
+	if (rig->each_cpu == NULL)
+		return -ENOMEM;
 	rig->object = bpf_object__open_file(object_path, NULL);
 	if (rig->object == NULL || bpf_object__load(rig->object) != 0)
 		return -errno;
@@ -82,7 +94,7 @@ int rig_open(struct rig *rig, const char *object_path)
 	rig->socket_fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
 	rig_state_reset(rig);
 	rig_state_apply(rig);
-	return claims_fill(rig);
+	return 0;
 }
 
 void rig_close(struct rig *rig)
@@ -90,6 +102,7 @@ void rig_close(struct rig *rig)
 	if (rig->socket_fd >= 0)
 		close(rig->socket_fd);
 	bpf_object__close(rig->object);
+	free(rig->each_cpu);
 }
 
 void rig_state_reset(struct rig *rig)
@@ -130,14 +143,12 @@ int rig_socket(struct rig *rig, bool is_plugged)
 
 void rig_verdicts(const struct rig *rig, uint64_t out[HZ_REASON_COUNT])
 {
-	uint64_t *each = calloc((size_t)rig->cpus, sizeof(struct hz_verdicts));
 	uint32_t zero = 0;
 
 	memset(out, 0, sizeof(uint64_t) * HZ_REASON_COUNT);
-	if (each != NULL && bpf_map_lookup_elem(rig->verdicts_fd, &zero, each) == 0)
+	if (bpf_map_lookup_elem(rig->verdicts_fd, &zero, rig->each_cpu) == 0)
 		for (size_t i = 0; i < (size_t)rig->cpus * HZ_REASON_COUNT; i++)
-			out[i % HZ_REASON_COUNT] += each[i];
-	free(each);
+			out[i % HZ_REASON_COUNT] += rig->each_cpu[i];
 }
 
 int rig_run_bare(const struct rig *rig, const uint8_t *frame, size_t len, uint8_t out[WIRE_MAX],

@@ -7,6 +7,7 @@
 #include "wire.h"
 
 struct bpf_object;
+struct hz_xdp_claims;
 
 #define RIG_SITE_PORT   80
 #define RIG_HEALTH_PORT 8080
@@ -18,7 +19,8 @@ struct rig {
 	int cfg_fd, beat_fd, latency_fd, verdicts_fd, xsks_fd, vips_fd, resp_fd, key_fd;
 	int socket_fd; /* AF_XDP, for xsks_map; -1 where the kernel has none */
 	int cpus;
-	struct hz_cfg cfg; /* as rig_state made it */
+	uint64_t *each_cpu; /* room for the counters of all CPUs */
+	struct hz_cfg cfg;  /* as rig_state made it */
 	struct hz_beat beat[HZ_WORKERS_MAX];
 };
 
@@ -31,7 +33,11 @@ struct run {
 
 /* 0 or -errno. */
 int rig_open(struct rig *rig, const char *object_path);
+/* The same with nothing claimed and nothing frozen. */
+int rig_open_bare(struct rig *rig, const char *object_path);
 void rig_close(struct rig *rig);
+/* What rig_open claims: allocates *out. 0 or -errno. */
+int rig_claims(struct hz_xdp_claims **out);
 
 /* All as for one ready worker on queue 0 with a fresh beat, echo on. */
 void rig_state_reset(struct rig *rig);
@@ -55,6 +61,7 @@ uint64_t rig_now_ns(void);
 void table_tests(struct tap *tap, struct rig *rig);
 void health_tests(struct tap *tap, struct rig *rig);
 void fuzz_tests(struct tap *tap, struct rig *rig);
+void model_tests(struct tap *tap, const char *object_path);
 void load_tests(struct tap *tap, const char *object_path);
 void stream_tests(struct tap *tap, const char *object_path);
 

@@ -2,7 +2,10 @@
 BPF_TEST_LIBS := $(patsubst %,$(O)/lib/lib%.a,loader telemetry core)
 BPF_ATTACH_SRCS := tests/bpf/bpf_attach.c $(sort $(wildcard tests/bpf/attach_*.c)) tests/bpf/tap.c
 BPF_ATTACH_OBJS := $(patsubst %.c,$(O)/obj/%.o,$(BPF_ATTACH_SRCS))
-BPF_RUN_OBJS := $(patsubst %.c,$(O)/obj/%.o,tests/bpf/tap.c $(filter-out $(BPF_ATTACH_SRCS), \
+BPF_LONG_MAIN := tests/bpf/model_long.c
+BPF_MODEL_OBJS := $(patsubst %.c,$(O)/obj/%.o,$(sort $(wildcard tests/bpf/model*.c) $(addprefix tests/bpf/, \
+	bpf_rig.c prog_frames.c prog_model.c tap.c wire.c)))
+BPF_RUN_OBJS := $(patsubst %.c,$(O)/obj/%.o,tests/bpf/tap.c $(filter-out $(BPF_ATTACH_SRCS) $(BPF_LONG_MAIN), \
 	$(wildcard tests/bpf/*.c)))
 comma := ,
 BPF_ALT_CC := $(shell command -v clang-19 2>/dev/null)
@@ -14,19 +17,20 @@ $(O)/bpf-alt/%.bpf.o: bpf/%.bpf.c
 	$(Q)$(BPF_ALT_CC) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
 -include $(wildcard $(O)/bpf-alt/*.d)
 
-$(BPF_RUN_OBJS) $(BPF_ATTACH_OBJS): PKG_CFLAGS = $(call pkg_cflags,libbpf libxdp)
+$(BPF_RUN_OBJS) $(BPF_MODEL_OBJS) $(BPF_ATTACH_OBJS): PKG_CFLAGS = $(call pkg_cflags,libbpf libxdp)
 $(O)/tests/bpf_prog_run: $(BPF_RUN_OBJS) $(BPF_TEST_LIBS) | $(BPF_ALT_OBJS) \
 	$(O)/bpf/hz_xdp.bpf.o $(O)/bpf/hz_latency.bpf.o
+$(O)/tests/bpf_model_long: $(BPF_MODEL_OBJS) $(BPF_TEST_LIBS) | $(BPF_ALT_OBJS) $(O)/bpf/hz_xdp.bpf.o
 $(O)/tests/bpf_attach: $(BPF_ATTACH_OBJS) $(BPF_TEST_LIBS)
 # attach_fault.c makes these calls of the loader fail.
 $(O)/tests/bpf_attach: BPF_TEST_WRAP := $(patsubst %,-Wl$(comma)--wrap=%,bpf_obj_pin bpf_map_update_elem \
 	bpf_map_freeze bpf_link_create bpf_link_update bpf_object__open_skeleton \
 	bpf_object__load_skeleton rename mkdir chmod chown \
 	bpf_link_detach unlink unlinkat rmdir)
-$(O)/tests/bpf_prog_run $(O)/tests/bpf_attach:
+$(O)/tests/bpf_prog_run $(O)/tests/bpf_model_long $(O)/tests/bpf_attach:
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HZ_LDFLAGS) $(BPF_TEST_WRAP) -o $@ $(filter %.o,$^) -Wl,--start-group $(BPF_TEST_LIBS) -Wl,--end-group \
 		$(call pkg_libs,libbpf libxdp)
 
-TESTS += $(O)/tests/bpf_prog_run $(O)/tests/bpf_attach
+TESTS += $(O)/tests/bpf_prog_run $(O)/tests/bpf_model_long $(O)/tests/bpf_attach

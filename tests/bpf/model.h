@@ -1,0 +1,78 @@
+/* A second opinion on the XDP program: packet and map contents in; verdict, reason and answer out.
+ * Written from the READMEs and RFCs and not from the program, byte by byte, simple and slow; the
+ * program's headers are not included. Numbers are in host order unless a struct of hz_abi.h says so. */
+#ifndef HZ_MODEL_H
+#define HZ_MODEL_H
+
+#include "wire.h"
+#include <hz/hz.h>
+
+#define MODEL_CLAIMS_MAX 16
+
+/* All that a verdict depends on beside the frame. */
+struct model_world {
+	struct hz_cfg cfg;
+	struct hz_beat beat[HZ_WORKERS_MAX];
+	struct hz_cookie_key key;
+	struct hz_response resp[HZ_RESPONSES_MAX];
+	struct hz_claim_key claim_key[MODEL_CLAIMS_MAX];
+	struct hz_claim claim[MODEL_CLAIMS_MAX];
+	uint32_t claim_count;
+	uint32_t ifindex, queue; /* where the frame comes in */
+	bool has_socket;         /* on that queue */
+	uint64_t now_ns;
+};
+
+struct model_verdict {
+	enum hz_reason reason;
+	struct wire out; /* the frame afterwards: the answer, or what came in */
+};
+
+/* What a frame is, as far as the model can tell. */
+struct model_packet {
+	const uint8_t *frame;
+	size_t len;
+	size_t l3, l4, end; /* offsets: IP header, what follows it, end of the packet */
+	int version;
+	uint8_t protocol;
+	uint8_t from[16], to[16]; /* IPv4 as ::ffff:a.b.c.d */
+	uint16_t source_port, port;
+	bool to_group;
+	bool has_options;       /* the ports lie behind them */
+	bool is_first_fragment; /* with more to come */
+};
+
+void model_run(const struct model_world *world, const uint8_t *frame, size_t len,
+               struct model_verdict *out);
+
+/* HZ_REASON_COUNT: *out is filled, ask the claims. Else the reason it passes for. */
+enum hz_reason model_parse(const uint8_t *frame, size_t len, struct model_packet *out);
+/* Our sequence number in a health connection with the sender of this packet. */
+uint32_t model_cookie(const struct model_world *world, const struct model_packet *packet);
+
+/* --- the model's parts -------------------------------------------------------------------------- */
+
+enum model_health { MODEL_READY, MODEL_NOT_READY, MODEL_DEAD };
+
+/* What a probe shall learn of the whole server, and whether one worker's beat is too old. */
+enum model_health model_health_of(const struct model_world *world);
+/* A packet to a health port. */
+enum hz_reason model_health(const struct model_world *world, const struct model_packet *packet,
+                            const struct hz_claim *claim, struct wire *out);
+/* An ICMP or ICMPv6 packet to a claimed address. */
+enum hz_reason model_echo(const struct model_world *world, const struct model_packet *packet,
+                          struct wire *out);
+
+/* A TCP segment back to the sender. */
+struct model_segment {
+	uint32_t seq, ack;
+	uint8_t flags;
+	const struct hz_response *answer; /* NULL: no payload */
+};
+void model_answer_segment(const struct model_packet *packet, const struct model_segment *segment,
+                          struct wire *out);
+void model_answer_echo(const struct model_packet *packet, struct wire *out);
+/* An answer to it would go astray or to many. */
+bool model_source_is_bogus(const struct model_packet *packet);
+
+#endif

@@ -1,0 +1,107 @@
+/* The bytes of answers: frames made from nothing for TCP, turned round for echoes. */
+#include "model.h"
+#include "model_bytes.h"
+#include <string.h>
+
+enum { SYN = 2, RST = 4 };
+
+/* Ethernet header and tags of the packet, addresses swapped. */
+static void put_l2(const struct model_packet *packet, uint8_t *out)
+{
+	memcpy(out, packet->frame + 6, 6);
+	memcpy(out + 6, packet->frame, 6);
+	memcpy(out + 12, packet->frame + 12, packet->l3 - 12);
+}
+
+static size_t put_ip(const struct model_packet *packet, uint8_t *ip, size_t l4_bytes)
+{
+	if (packet->version == 4) {
+		memset(ip, 0, 20);
+		ip[0] = 0x45;
+		put16(ip + 2, (uint32_t)(20 + l4_bytes));
+		ip[6] = 0x40; /* do not fragment */
+		ip[8] = 64;
+		ip[9] = 6;
+		memcpy(ip + 12, packet->to + 12, 4);
+		memcpy(ip + 16, packet->from + 12, 4);
+		put16(ip + 10, ~sum_words(0, ip, 20));
+		return 20;
+	}
+	memset(ip, 0, 40);
+	ip[0] = 0x60;
+	put16(ip + 4, (uint32_t)l4_bytes);
+	ip[6] = 6;
+	ip[7] = 64;
+	memcpy(ip + 8, packet->to, 16);
+	memcpy(ip + 24, packet->from, 16);
+	return 40;
+}
+
+/* Without the payload, whose sum the map has: folded, and as its bytes lie in memory. */
+static uint32_t payload_sum(const struct hz_response *answer)
+{
+	uint32_t folded = sum_fold((answer->csum & 0xffff) + (answer->csum >> 16));
+	uint16_t word = (uint16_t)folded;
+	uint8_t byte[2];
+
+	memcpy(byte, &word, sizeof(byte));
+	return get16(byte);
+}
+
+void model_answer_segment(const struct model_packet *packet, const struct model_segment *segment,
+                          struct wire *out)
+{
+	size_t header = segment->flags & SYN ? 24 : 20;
+	size_t bytes = header + (segment->answer != NULL ? HZ_RESPONSE_BYTES : 0);
+	struct wire reply = { .len = 0 };
+	uint8_t *ip = reply.byte + packet->l3, *tcp;
+	size_t ip_bytes;
+	uint32_t sum;
+
+	put_l2(packet, reply.byte);
+	ip_bytes = put_ip(packet, ip, bytes);
+	tcp = ip + ip_bytes;
+	put16(tcp, packet->port);
+	put16(tcp + 2, packet->source_port);
+	put32(tcp + 4, segment->seq);
+	put32(tcp + 8, segment->ack);
+	tcp[12] = (uint8_t)(header / 4 << 4);
+	tcp[13] = segment->flags;
+	put16(tcp + 14, segment->flags & RST ? 0 : 65535);
+	if (segment->flags & SYN)
+		put32(tcp + 20, 0x02040000 | 1220); /* MSS */
+	/* RFC 9293 3.1: addresses, protocol, length, then the segment */
+	sum = packet->version == 4 ? sum_words(0, ip + 12, 8) : sum_words(0, ip + 8, 32);
+	sum = sum_words(sum_fold(sum + 6 + (uint32_t)bytes), tcp, header);
+	if (segment->answer != NULL) {
+		sum = sum_fold(sum + payload_sum(segment->answer));
+		memcpy(tcp + header, segment->answer->data, HZ_RESPONSE_BYTES);
+	}
+	put16(tcp + 16, ~sum);
+	reply.len = packet->l3 + ip_bytes + bytes;
+	*out = reply;
+}
+
+/* Only addresses, hop limit and type change, and with them both sums: what was wrong stays wrong. */
+void model_answer_echo(const struct model_packet *packet, struct wire *out)
+{
+	uint8_t *ip = out->byte + packet->l3, *icmp = out->byte + packet->l4;
+	uint32_t before = get16(icmp), sum;
+
+	put_l2(packet, out->byte);
+	icmp[0] = packet->version == 4 ? 0 : 129;
+	/* RFC 1624 eqn. 3 */
+	sum = (~(uint32_t)get16(icmp + 2) & 0xffff) + (~before & 0xffff) + get16(icmp);
+	put16(icmp + 2, ~sum_fold(sum));
+	if (packet->version == 6) {
+		ip[7] = 64;
+		memcpy(ip + 8, packet->to, 16);
+		memcpy(ip + 24, packet->from, 16);
+		return;
+	}
+	ip[8] = 64;
+	memcpy(ip + 12, packet->to + 12, 4);
+	memcpy(ip + 16, packet->from + 12, 4);
+	put16(ip + 10, 0);
+	put16(ip + 10, ~sum_words(0, ip, 20));
+}
