@@ -5,7 +5,7 @@
 #define HZ_MODEL_H
 
 #include "wire.h"
-#include <hz/hz.h>
+#include "abi/hz_abi.h"
 
 #define MODEL_CLAIMS_MAX 16
 
