@@ -54,6 +54,8 @@ static __always_inline enum hz_reason health_answer(struct xdp_md *ctx, const st
 	__u32 kind = hz_health_http(ctx, offset, pkt->end - offset, claim, matched);
 
 	reply->answer = claim->response_base + kind;
+	if (reply->answer >= HZ_RESPONSES_MAX)
+		return HZ_REASON_health_bad; /* and never HZ_TCP_NO_ANSWER by accident */
 	reply->flags = HZ_TCP_ACK | HZ_TCP_PSH | HZ_TCP_FIN;
 	return hz_tcp_reply(ctx, pkt, reply) == 0 ? health_answer_reason(kind)
 	                                          : HZ_REASON_health_bad;

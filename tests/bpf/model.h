@@ -4,8 +4,8 @@
 #ifndef HZ_MODEL_H
 #define HZ_MODEL_H
 
-#include "wire.h"
 #include "abi/hz_abi.h"
+#include "wire.h"
 
 #define MODEL_CLAIMS_MAX 16
 

@@ -136,10 +136,11 @@ static void bytes_random(struct draw *draw, void *to, size_t bytes)
 static void claim_spoil(struct draw *draw, struct hz_claim *claim)
 {
 	claim->kind = draw_one_in(draw, 2) ? draw_below(draw, 5) : any32(draw, claim->kind);
-	claim->response_base = draw_one_in(draw, 2)
-	                               ? HZ_RESPONSES_MAX - HZ_RESPONSE_KINDS +
-	                                         draw_below(draw, 2 * HZ_RESPONSE_KINDS)
-	                               : any32(draw, claim->response_base);
+	if (draw_one_in(draw, 2)) /* around the last answer, or around the largest number */
+		claim->response_base = (draw_one_in(draw, 2) ? HZ_RESPONSES_MAX : 0) -
+		                       draw_below(draw, HZ_RESPONSE_KINDS);
+	else
+		claim->response_base = any32(draw, claim->response_base);
 	if (draw_one_in(draw, 2))
 		claim->path_bytes = (uint8_t)any32(draw, claim->path_bytes);
 	if (draw_one_in(draw, 4))
