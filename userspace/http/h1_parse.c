@@ -3,6 +3,7 @@
  * plus at most one line per call; when it is complete it is parsed again from its start to fill req,
  * whose spans must point into the bytes of that call. */
 #include "http/h1_parse.h"
+#include "http/field.h"
 #include "http/h1_scan.h"
 #include "http/h1_target.h"
 #include <string.h>
@@ -43,22 +44,6 @@ static enum hz_parse bad(struct head *h, const uint8_t *at, uint16_t status)
 	return HZ_PARSE_BAD;
 }
 
-static uint32_t load32(const uint8_t *p)
-{
-	uint32_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
-static uint64_t load64(const uint8_t *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
 /* --- request line = method SP request-target SP HTTP-version CRLF, RFC 9112 3 --------------------- */
 
 static enum hz_http_method method_of(const uint8_t *p, size_t len)
@@ -77,7 +62,8 @@ static enum hz_parse method(struct head *h)
 	const uint8_t *end = h->end;
 	const uint8_t *p;
 
-	if (end - from >= 4 && load32(from) == load32((const uint8_t *)"GET ")) {
+	if (end - from >= 4 &&
+	    hz_http_field_load32(from) == hz_http_field_load32((const uint8_t *)"GET ")) {
 		h->req->method = HZ_HTTP_GET;
 		h->p = from + 4;
 		return HZ_PARSE_DONE;
@@ -136,7 +122,8 @@ static enum hz_parse version(struct head *h)
 	const uint8_t *p = h->p;
 	size_t have = (size_t)(h->end - p);
 
-	if (have >= VERSION_BYTES && load64(p) == load64((const uint8_t *)"HTTP/1.1") &&
+	if (have >= VERSION_BYTES &&
+	    hz_http_field_load64(p) == hz_http_field_load64((const uint8_t *)"HTTP/1.1") &&
 	    p[8] == '\r' && p[9] == '\n') {
 		h->req->minor = 1;
 		h->p = p + VERSION_BYTES;
@@ -267,41 +254,24 @@ static bool host_is_valid(struct head *h, struct hz_span value)
 	return true;
 }
 
-/* Both of len bytes (4 to 24), of tchars and of lower case letters and '-': setting bit 0x20 folds case
- * and makes no other tchar one of those. Words may overlap. */
-static inline __attribute__((always_inline)) bool name_is(const uint8_t *name, const char *lower,
-                                                          size_t len)
-{
-	const uint8_t *want = (const uint8_t *)lower;
-	const uint64_t fold = 0x2020202020202020;
-
-	if (len < 8)
-		return (load32(name) | (uint32_t)fold) == load32(want) &&
-		       (load32(name + len - 4) | (uint32_t)fold) == load32(want + len - 4);
-	if (len > 16 && (load64(name + 8) | fold) != load64(want + 8))
-		return false;
-	return (load64(name) | fold) == load64(want) &&
-	       (load64(name + len - 8) | fold) == load64(want + len - 8);
-}
-
 /* False: the request is not framed or addressed without doubt. */
 static bool known_field(struct head *h, struct hz_span name, struct hz_span value)
 {
 	switch (name.len) {
 	case 4:
-		if (name_is(name.data, "host", 4))
+		if (hz_http_field_is(name.data, "host", 4))
 			return host_is_valid(h, value);
 		break;
 	case 6:
-		if (name_is(name.data, "expect", 6))
+		if (hz_http_field_is(name.data, "expect", 6))
 			h->seen |= expectations(value);
 		break;
 	case 10:
-		if (name_is(name.data, "connection", 10))
+		if (hz_http_field_is(name.data, "connection", 10))
 			h->seen |= connection_options(value);
 		break;
 	case 14:
-		if (!name_is(name.data, "content-length", 14))
+		if (!hz_http_field_is(name.data, "content-length", 14))
 			break;
 		if ((h->seen & SEEN_LENGTH) != 0 ||
 		    !length_is_valid(value, &h->req->content_length))
@@ -309,7 +279,7 @@ static bool known_field(struct head *h, struct hz_span name, struct hz_span valu
 		h->seen |= SEEN_LENGTH;
 		break;
 	case 17:
-		if (!name_is(name.data, "transfer-encoding", 17))
+		if (!hz_http_field_is(name.data, "transfer-encoding", 17))
 			break;
 		/* Compared with case on purpose: who writes it another way is more often an
 		 * attacker than a client. */
@@ -328,9 +298,9 @@ static bool known_field(struct head *h, struct hz_span name, struct hz_span valu
 
 #define KNOWN_LENGTHS (1u << 4 | 1u << 6 | 1u << 10 | 1u << 14 | 1u << 17)
 
-static bool is_known_length(size_t len)
+static bool is_of_length(size_t len, uint32_t lengths)
 {
-	return len < 32 && (KNOWN_LENGTHS >> len & 1) != 0;
+	return len < 32 && (lengths >> len & 1) != 0;
 }
 
 static inline enum hz_parse field_line(struct head *h)
@@ -367,8 +337,11 @@ static inline enum hz_parse field_line(struct head *h)
 		value_end--;
 	field->name = (struct hz_span){ line, (size_t)(name_end - line) };
 	field->value = (struct hz_span){ value, (size_t)(value_end - value) };
-	if (is_known_length(field->name.len) && !known_field(h, field->name, field->value))
+	if (is_of_length(field->name.len, KNOWN_LENGTHS) &&
+	    !known_field(h, field->name, field->value))
 		return bad(h, line, 400);
+	if (is_of_length(field->name.len, HZ_HTTP_FIELD_LENGTHS))
+		hz_http_field_note(h->req, h->count);
 	h->count++;
 	h->p = cr + 2;
 	return HZ_PARSE_DONE;
@@ -416,6 +389,7 @@ static enum hz_parse lines(struct head *h)
 	if ((h->seen & SEEN_LINE) == 0) {
 		if (h->p == h->end)
 			return HZ_PARSE_MORE;
+		h->req->fields = h->req->fields_again = 0;
 		r = request_line(h);
 		if (r != HZ_PARSE_DONE)
 			goto out;

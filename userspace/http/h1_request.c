@@ -150,6 +150,7 @@ void hz_h1_refuse_head(struct hz_h1_turn *turn, uint16_t status)
 	req->method = HZ_HTTP_OTHER;
 	req->minor = 1;
 	req->header_count = 0;
+	req->fields = req->fields_again = 0;
 	req->param_count = 0;
 	req->route_index = -1;
 	req->body = NULL;

@@ -17,6 +17,13 @@ struct hz_http_header {
 	struct hz_span value; /* outer SP and HTAB trimmed */
 };
 
+enum hz_http_field {
+#define HZ_FIELD(id, name) HZ_HTTP_FIELD_##id,
+#include "http/fields.def"
+#undef HZ_FIELD
+	HZ_HTTP_FIELD_COUNT,
+};
+
 struct hz_http_param {
 	struct hz_span name;
 	struct hz_span value; /* percent-decoded once */
@@ -48,12 +55,34 @@ struct hz_http_req {
 	uint64_t answer_by_ns; /* without an answer then: 503; the application may lower it */
 	uint64_t wake_ns;      /* a step that waits, or a source that had nothing, is called again
 		          * then, and this reset to 0; 0: never */
+	uint32_t fields;       /* bit per enum hz_http_field that came, */
+	uint32_t fields_again; /* and that came more than once */
+	uint8_t field_at
+		[HZ_HTTP_FIELD_COUNT]; /* the first of them, in header; where its bit is set */
 	struct hz_http_header header[HZ_LIMIT_header_count_max];
 	struct hz_http_param param[HZ_LIMIT_route_params_max];
 };
 
-/* First header of that name, or NULL. name is lower case. */
+/* First header of that name, or NULL. name is lower case. Looks through all of them. */
 const struct hz_http_header *hz_http_req_header(const struct hz_http_req *req, struct hz_span name);
+
+/* Value of the first header of that name; data NULL: there is none. */
+static inline struct hz_span hz_http_req_field(const struct hz_http_req *req,
+                                               enum hz_http_field field)
+{
+	if ((req->fields >> field & 1) == 0)
+		return (struct hz_span){ NULL, 0 };
+	return req->header[req->field_at[field]].value;
+}
+
+/* The same of one that came exactly once. */
+static inline struct hz_span hz_http_req_only(const struct hz_http_req *req,
+                                              enum hz_http_field field)
+{
+	if (((req->fields & ~req->fields_again) >> field & 1) == 0)
+		return (struct hz_span){ NULL, 0 };
+	return req->header[req->field_at[field]].value;
+}
 
 /* A complete request body: either one span (it arrived in one piece with its head) or blocks. */
 struct hz_http_body_block {

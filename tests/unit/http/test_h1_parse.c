@@ -4,6 +4,7 @@
 #include "h1_rows.h"
 #include "http/h1_parse.h"
 #include "http_rig.h"
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -431,6 +432,76 @@ static void fields_are_trimmed_and_found_without_case(void)
 	CU_ASSERT_PTR_NULL(hz_http_req_header(&req, HZ_SPAN_LITERAL("x-some-thin")));
 }
 
+struct known {
+	const char *name;
+	enum hz_http_field field;
+};
+
+static const struct known known[] = {
+#define HZ_FIELD(id, name) { name, HZ_HTTP_FIELD_##id },
+#include "http/fields.def"
+#undef HZ_FIELD
+};
+
+/* A head with these fields; the split is where the first of two calls ends. */
+static void head_parse(const char *fields, bool is_split)
+{
+	struct hz_h1_parse_error error;
+	struct hz_h1_parser parser = { 0, 0 };
+	static char head[512];
+	struct hz_span bytes = { (const uint8_t *)head, 0 };
+	size_t head_bytes;
+
+	bytes.len = (size_t)snprintf(head, sizeof(head), GET H "%s\r\n", fields);
+	if (is_split) {
+		struct hz_span first = { bytes.data, bytes.len - 3 };
+
+		CU_ASSERT_EQUAL(hz_h1_parse(&parser, &defaults, first, &req, &head_bytes, &error),
+		                HZ_PARSE_MORE);
+		req.fields = req.fields_again = UINT32_MAX; /* the scratch of other requests */
+	}
+	CU_ASSERT_EQUAL_FATAL(hz_h1_parse(&parser, &defaults, bytes, &req, &head_bytes, &error),
+	                      HZ_PARSE_DONE);
+}
+
+static void known_fields_are_found_as_they_are_parsed(void)
+{
+	for (size_t i = 0; i < 2 * HZ_ARRAY_LEN(known); i++) {
+		const struct known *row = &known[i / 2];
+		char name[32] = "", fields[256];
+		bool is_split = i % 2 != 0;
+
+		for (size_t k = 0; row->name[k] != 0; k++)
+			name[k] = (char)(k % 2 == 0 ? toupper(row->name[k]) : row->name[k]);
+		snprintf(fields, sizeof(fields), "A: b\r\n%s: first\r\n", name);
+		head_parse(fields, is_split);
+		CU_ASSERT_EQUAL(req.fields, 1u << row->field);
+		CU_ASSERT_EQUAL(req.fields_again, 0);
+		CU_ASSERT(span_is(hz_http_req_field(&req, row->field), "first"));
+		CU_ASSERT(span_is(hz_http_req_only(&req, row->field), "first"));
+		snprintf(fields, sizeof(fields), "%s: first\r\nA: b\r\n%s: second\r\n", name,
+		         row->name);
+		head_parse(fields, is_split);
+		CU_ASSERT_EQUAL(req.fields_again, 1u << row->field);
+		CU_ASSERT(span_is(hz_http_req_field(&req, row->field), "first"));
+		CU_ASSERT_PTR_NULL(hz_http_req_only(&req, row->field).data);
+		/* one letter another, one more, one less */
+		for (size_t k = 0; row->name[k] != 0; k++) {
+			char other = name[k];
+
+			name[k] = '0';
+			snprintf(fields, sizeof(fields), "%s: x\r\n%sx: x\r\n%s: x\r\n", name,
+			         row->name, row->name + 1);
+			name[k] = other;
+			head_parse(fields, is_split);
+			CU_ASSERT_EQUAL(req.fields & 1u << row->field, 0);
+		}
+	}
+	head_parse("", false);
+	CU_ASSERT(req.fields == 0 && req.fields_again == 0);
+	CU_ASSERT_PTR_NULL(hz_http_req_field(&req, HZ_HTTP_FIELD_ORIGIN).data);
+}
+
 static void connection_options_decide_persistence(void)
 {
 	static const struct {
@@ -480,4 +551,5 @@ HZ_SUITE(h1_parse, CASE(rows_whole_have_their_verdict),
          CASE(head_at_its_limit_is_taken_one_more_is_431), CASE(slow_head_of_many_lines_is_done),
          CASE(target_forms_give_path_query_and_host),
          CASE(fields_are_trimmed_and_found_without_case),
+         CASE(known_fields_are_found_as_they_are_parsed),
          CASE(connection_options_decide_persistence), CASE(framing_fields_are_read));
