@@ -115,7 +115,7 @@ static void lines_check(struct hz_span lines)
 
 static void trace_check(struct mw_rig *rig)
 {
-	const struct hz_mw_trace *trace = &mw_rig_call(rig)->trace;
+	const struct hz_mw_trace *trace = mw_rig_call(rig)->trace;
 	const struct hz_span sent = only(&rig->flight.req, "traceparent");
 	char trace_id[33];
 	bool goes_on = sent.data != NULL && oracle_traceparent(sent, trace_id);

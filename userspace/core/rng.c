@@ -3,11 +3,6 @@
 #include <errno.h>
 #include <sys/random.h>
 
-static uint64_t rotl(uint64_t x, unsigned by)
-{
-	return (x << by) | (x >> (64 - by));
-}
-
 /* splitmix64 (Vigna): the authors of xoshiro seed it so, to keep away from the all-zero state. */
 static uint64_t splitmix_next(uint64_t *state)
 {
@@ -22,22 +17,6 @@ void hz_rng_seed(struct hz_rng *rng, uint64_t seed)
 {
 	for (unsigned i = 0; i < 4; i++)
 		rng->s[i] = splitmix_next(&seed);
-}
-
-/* xoshiro256** 1.0, Blackman and Vigna 2018. */
-uint64_t hz_rng_next(struct hz_rng *rng)
-{
-	uint64_t *s = rng->s;
-	uint64_t result = rotl(s[1] * 5, 7) * 9;
-	uint64_t t = s[1] << 17;
-
-	s[2] ^= s[0];
-	s[3] ^= s[1];
-	s[1] ^= s[2];
-	s[0] ^= s[3];
-	s[2] ^= t;
-	s[3] = rotl(s[3], 45);
-	return result;
 }
 
 /* Lemire 2019: the high half of a product, redrawn in the rare case that would favour small values. The

@@ -9,59 +9,93 @@ int hz_chain_enter(const struct hz_chain *chain, struct hz_mw_worker *worker,
 
 	if (call == NULL)
 		return -ENOMEM;
-	*call = (struct hz_mw_call){ .chain = chain, .worker = worker, .req = req, .resp = resp };
+	/* One by one: for a whole one compilers take `rep stos`, which is slow to start. */
+	call->chain = chain;
+	call->worker = worker;
+	call->req = req;
+	call->resp = resp;
+	call->entered = 0;
+	call->breaker = 0;
+	call->is_waiting = false;
+	call->is_limited = false;
+	call->rate_left_ns = 0;
+	call->trace = NULL;
+	call->subject.data = NULL;
+	call->subject.len = 0;
+	call->waiting = NULL;
 	req->app = call;
 	return 0;
 }
 
-enum hz_mw_verdict hz_chain_before(struct hz_mw_call *call)
+enum hz_mw_verdict hz_chain_before_run(struct hz_mw_call *call)
 {
-	if (call->is_waiting)
-		call->entered--;
-	call->is_waiting = false;
-	while (call->entered < call->chain->count) {
-		const struct hz_mw *mw = &call->chain->link[call->entered++];
-		enum hz_mw_verdict verdict = HZ_MW_NEXT;
+	const struct hz_chain *chain = call->chain;
+	uint32_t left = chain->before & ~(call->entered >> call->is_waiting);
 
-		if (mw->ops->before != NULL)
-			verdict = mw->ops->before(mw->conf, call);
-		if (verdict == HZ_MW_WAIT)
-			call->is_waiting = true;
-		if (verdict != HZ_MW_NEXT)
-			return verdict;
+	call->is_waiting = false;
+	for (; left != 0; left &= left - 1) {
+		uint32_t i = (uint32_t)__builtin_ctz(left);
+		enum hz_mw_verdict verdict = chain->link[i].ops->before(chain->link[i].conf, call);
+
+		if (HZ_LIKELY(verdict == HZ_MW_NEXT))
+			continue;
+		call->entered = (2u << i) - 1;
+		call->is_waiting = verdict == HZ_MW_WAIT;
+		return verdict;
 	}
+	call->entered = UINT32_MAX;
 	return HZ_MW_NEXT;
 }
 
-void hz_chain_after(struct hz_mw_call *call)
+static uint32_t last_of(uint32_t links)
 {
-	for (uint32_t i = call->entered; i-- > 0;) {
-		const struct hz_mw *mw = &call->chain->link[i];
+	return 31 - (uint32_t)__builtin_clz(links);
+}
 
-		if (mw->ops->after != NULL)
-			mw->ops->after(mw->conf, call);
+void hz_chain_after_run(struct hz_mw_call *call)
+{
+	const struct hz_chain *chain = call->chain;
+	uint32_t i;
+
+	for (uint32_t left = chain->after & call->entered; left != 0; left ^= 1u << i) {
+		i = last_of(left);
+		chain->link[i].ops->after(chain->link[i].conf, call);
 	}
 }
 
-void hz_chain_finish(const struct hz_mw_call *call, const struct hz_http_outcome *outcome)
+void hz_chain_finish_run(const struct hz_mw_call *call, const struct hz_http_outcome *outcome)
 {
-	for (uint32_t i = call->entered; i-- > 0;) {
-		const struct hz_mw *mw = &call->chain->link[i];
+	const struct hz_chain *chain = call->chain;
+	uint32_t i;
 
-		if (mw->ops->finish != NULL)
-			mw->ops->finish(mw->conf, call, outcome);
+	for (uint32_t left = chain->finish & call->entered; left != 0; left ^= 1u << i) {
+		i = last_of(left);
+		chain->link[i].ops->finish(chain->link[i].conf, call, outcome);
 	}
 }
 
 void hz_chain_refused(const struct hz_mw_call *call, const struct hz_http_outcome *outcome)
 {
-	for (uint32_t i = call->chain->count; i-- > 0;) {
-		const struct hz_mw *mw = &call->chain->link[i];
+	const struct hz_chain *chain = call->chain;
+	uint32_t i;
 
-		if (mw->ops->refused != NULL)
-			mw->ops->refused(mw->conf, call, outcome);
+	for (uint32_t left = chain->refused; left != 0; left ^= 1u << i) {
+		i = last_of(left);
+		chain->link[i].ops->refused(chain->link[i].conf, call, outcome);
 	}
 }
+
+void hz_chain_add(struct hz_chain *chain, struct hz_mw mw)
+{
+	uint32_t bit = 1u << chain->count;
+
+	chain->before |= mw.ops->before != NULL ? bit : 0;
+	chain->after |= mw.ops->after != NULL ? bit : 0;
+	chain->finish |= mw.ops->finish != NULL ? bit : 0;
+	chain->refused |= mw.ops->refused != NULL ? bit : 0;
+	chain->link[chain->count++] = mw;
+}
+_Static_assert(HZ_MW_COUNT < 32, "a bit for each link");
 
 void hz_chain_free(struct hz_chain *chain)
 {
@@ -76,14 +110,16 @@ void hz_chain_free(struct hz_chain *chain)
 
 int hz_chain_build(const struct hz_mw_set *set, struct hz_chain *out, const char **which)
 {
+	struct hz_mw mw;
 	int err = 0;
 
 	*out = (struct hz_chain){ 0 };
 #define HZ_MW(name, help)                                                                          \
 	if (err == 0 && set->name != NULL) {                                                       \
 		*which = #name;                                                                    \
-		err = hz_mw_##name##_build(set->name, &out->link[out->count]);                     \
-		out->count += err == 0;                                                            \
+		err = hz_mw_##name##_build(set->name, &mw);                                        \
+		if (err == 0)                                                                      \
+			hz_chain_add(out, mw);                                                     \
 		out->kinds |= 1u << HZ_MW_##name;                                                  \
 	}
 #include "core/mw.def"

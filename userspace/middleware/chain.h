@@ -26,7 +26,7 @@ struct hz_mw_worker {
 	struct hz_jwt_worker *jwt;  /* jwt_worker.h */
 };
 
-/* W3C trace context of a request; all empty where `trace` is not configured. */
+/* W3C trace context of a request. */
 struct hz_mw_trace {
 	struct hz_span request_id;
 	struct hz_span trace_id;  /* 32 hexadecimal digits */
@@ -44,11 +44,11 @@ struct hz_mw_call {
 	struct hz_mw_worker *worker;
 	struct hz_http_req *req;
 	struct hz_http_resp *resp;
-	uint32_t entered; /* links whose `before` was called */
+	uint32_t entered; /* bit per link whose `before` was called, or would have been */
 	bool is_waiting;  /* the last of them said WAIT */
-	struct hz_mw_trace trace;
-	uint32_t rate_left;   /* of `rate`: requests the client may send now */
-	uint32_t rate_wait_s; /* not 0: refused, for so long */
+	const struct hz_mw_trace *trace; /* of `trace`, in the arena; NULL: there is none */
+	bool is_limited;                 /* `rate` refused it */
+	uint64_t rate_left_ns;           /* else what it left of the client's bucket */
 	uint32_t breaker; /* of `breaker`: in which of its phases this request counts; 0: in none */
 	struct hz_span subject; /* of `jwt`: whose token it is; empty: nobody's */
 	void *waiting; /* of the link that said WAIT: its own, in the arena; NULL when it is called first */
@@ -74,19 +74,46 @@ struct hz_mw {
 
 struct hz_chain {
 	uint32_t count;
-	uint32_t kinds;       /* bit per enum hz_mw_kind that is in it */
+	uint32_t kinds; /* bit per enum hz_mw_kind that is in it */
+	/* Bit per link that has such a function: the others cost nothing. */
+	uint32_t before, after, finish, refused;
 	struct hz_span route; /* name of the route; empty: of answers without one */
 	struct hz_mw link[HZ_MW_COUNT];
 };
 
+/* Makes it the last link of the chain, which has room for it; the chain owns it from now on. */
+void hz_chain_add(struct hz_chain *chain, struct hz_mw mw);
+
 /* First call for a request: 0, or -ENOMEM without room in the arena. */
 int hz_chain_enter(const struct hz_chain *chain, struct hz_mw_worker *worker,
                    struct hz_http_req *req, struct hz_http_resp *resp);
+
 /* The links not passed yet; again after WAIT. */
-enum hz_mw_verdict hz_chain_before(struct hz_mw_call *call);
+enum hz_mw_verdict hz_chain_before_run(struct hz_mw_call *call);
+static inline enum hz_mw_verdict hz_chain_before(struct hz_mw_call *call)
+{
+	if ((call->chain->before & ~(call->entered >> call->is_waiting)) != 0)
+		return hz_chain_before_run(call);
+	call->entered = UINT32_MAX;
+	return HZ_MW_NEXT;
+}
+
 /* An answer exists. */
-void hz_chain_after(struct hz_mw_call *call);
-void hz_chain_finish(const struct hz_mw_call *call, const struct hz_http_outcome *outcome);
+void hz_chain_after_run(struct hz_mw_call *call);
+static inline void hz_chain_after(struct hz_mw_call *call)
+{
+	if ((call->chain->after & call->entered) != 0)
+		hz_chain_after_run(call);
+}
+
+void hz_chain_finish_run(const struct hz_mw_call *call, const struct hz_http_outcome *outcome);
+static inline void hz_chain_finish(const struct hz_mw_call *call,
+                                   const struct hz_http_outcome *outcome)
+{
+	if ((call->chain->finish & call->entered) != 0)
+		hz_chain_finish_run(call, outcome);
+}
+
 /* The one call for a request that entered no chain: call->entered is 0. */
 void hz_chain_refused(const struct hz_mw_call *call, const struct hz_http_outcome *outcome);
 void hz_chain_free(struct hz_chain *chain); /* accepts a zeroed one */

@@ -33,7 +33,7 @@ struct hz_gcra_taken hz_gcra_take(uint64_t *word, const struct hz_gcra *gcra, ui
 			return refused(gcra->interval_ns);
 		return (struct hz_gcra_taken){
 			.is_taken = true,
-			.left = (uint32_t)((limit_ns - to_ns) / gcra->interval_ns),
+			.left_ns = limit_ns - to_ns,
 		};
 	}
 	return refused(gcra->interval_ns);

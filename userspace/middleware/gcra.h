@@ -13,8 +13,10 @@ struct hz_gcra {
 
 struct hz_gcra_taken {
 	bool is_taken;
-	uint32_t left;    /* tokens that are left now */
-	uint64_t wait_ns; /* not taken: until there is one */
+	union {
+		uint64_t left_ns; /* taken: what is left of the bucket, tokens times interval */
+		uint64_t wait_ns; /* not taken: until there is one */
+	};
 };
 
 /* One token, at worker clock now_ns. */

@@ -1,22 +1,23 @@
 #include "middleware/jwt_cache.h"
 #include "core/base.h"
 #include "core/rng.h"
-#include "core/siphash.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
-#define WAYS       4u
-#define SETS       (HZ_LIMIT_jwt_cache_tokens / WAYS)
-#define TAIL_WORDS 4u /* of a token, hashed: of its signature, which no two good tokens share */
+#define WAYS 4u
+#define SETS (HZ_LIMIT_jwt_cache_tokens / WAYS)
 
 struct entry {
 	uint64_t fingerprint[2];
 	uint64_t expires_s;
 	uint32_t token_bytes;
 	uint32_t subject_bytes;
+	uint8_t token[HZ_LIMIT_jwt_cached_bytes_max]; /* with what is before it: read each time */
 	uint8_t subject[HZ_JWT_SUBJECT_BYTES_MAX];
-	uint8_t token[HZ_LIMIT_jwt_cached_bytes_max];
 };
 _Static_assert((SETS & (SETS - 1)) == 0, "sets are found by a mask");
 _Static_assert(sizeof(struct entry) % 8 == 0, "words of the next one are aligned");
@@ -48,32 +49,54 @@ void hz_jwt_cache_close(struct hz_jwt_cache *cache)
 	free(cache);
 }
 
+static uint64_t load64(const uint8_t *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+/* Of the signature's last 16 characters, which are random for whoever does not have the key to make them; both halves of
+ * a product mix them with words that nobody outside knows. It only says where to look: what is found is compared. */
 uint64_t hz_jwt_cache_tag(const struct hz_jwt_cache *cache, const struct hz_jwt_policy *policy,
                           struct hz_span token)
 {
-	__u64 word[TAIL_WORDS + 2];
+	const uint8_t *end = token.data + token.len;
+	unsigned __int128 product = (unsigned __int128)(load64(end - 16) ^ cache->key[0]) *
+	                            (load64(end - 8) ^ cache->key[1] ^ policy->fingerprint[0]);
 
-	memcpy(word, token.data + token.len - TAIL_WORDS * 8, TAIL_WORDS * 8);
-	word[TAIL_WORDS] = token.len;
-	word[TAIL_WORDS + 1] = policy->fingerprint[0];
-	return hz_siphash_13(cache->key[0], cache->key[1], word, TAIL_WORDS + 2) | 1;
+	return ((uint64_t)product ^ (uint64_t)(product >> 64)) | 1;
 }
 
-/* Takes as long for a first byte that differs as for the last: what is cached cannot be guessed byte by byte. */
+#ifdef __SSE2__
+static __m128i block_differs(const uint8_t *a, const uint8_t *b)
+{
+	return _mm_xor_si128(_mm_loadu_si128((const __m128i *)(const void *)a),
+	                     _mm_loadu_si128((const __m128i *)(const void *)b));
+}
+#endif
+
+/* Takes as long for a first byte that differs as for the last: what is cached cannot be guessed byte by byte. bytes:
+ * 16 at least; the last block overlaps. */
 static bool is_same(const uint8_t *a, const uint8_t *b, size_t bytes)
 {
-	uint64_t differs = 0, x, y;
-	size_t at = 0;
+#ifdef __SSE2__
+	__m128i differs = block_differs(a + bytes - 16, b + bytes - 16);
 
-	for (; at + 8 <= bytes; at += 8) {
-		memcpy(&x, a + at, 8);
-		memcpy(&y, b + at, 8);
-		differs |= x ^ y;
-	}
-	for (; at < bytes; at++)
-		differs |= (uint64_t)(a[at] ^ b[at]);
+#pragma GCC unroll 4 /* of 157 instructions for a token of 189 bytes 40 less */
+	for (size_t at = 0; at < bytes - 16; at += 16)
+		differs = _mm_or_si128(differs, block_differs(a + at, b + at));
+	return _mm_movemask_epi8(_mm_cmpeq_epi8(differs, _mm_setzero_si128())) == 0xffff;
+#else
+	uint64_t differs = load64(a + bytes - 8) ^ load64(b + bytes - 8);
+
+	for (size_t at = 0; at + 8 <= bytes; at += 8)
+		differs |= load64(a + at) ^ load64(b + at);
 	return differs == 0;
+#endif
 }
+_Static_assert(HZ_JWT_TOKEN_BYTES_MIN >= 16, "a block, and the tag's words");
 
 static bool is_of(const struct entry *entry, const struct hz_jwt_policy *policy,
                   struct hz_span token)

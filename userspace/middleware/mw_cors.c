@@ -19,26 +19,10 @@ struct cors {
 	struct origin origin[];
 };
 
-/* The only Origin there is; empty: none, or several, which no browser sends. */
-static struct hz_span origin_of(const struct hz_http_req *req)
-{
-	struct hz_span origin = { NULL, 0 };
-	uint32_t count = 0;
-
-	for (unsigned i = 0; i < req->header_count; i++) {
-		if (!hz_http_equals_nocase(req->header[i].name, HZ_SPAN_LITERAL("origin")))
-			continue;
-		origin = req->header[i].value;
-		count++;
-	}
-	return count == 1 ? origin : (struct hz_span){ NULL, 0 };
-}
-
 /* Fetch 4.8: OPTIONS with these two fields. */
 static bool is_preflight(const struct hz_http_req *req)
 {
-	return req->method == HZ_HTTP_OPTIONS &&
-	       hz_http_req_header(req, HZ_SPAN_LITERAL("origin")) != NULL &&
+	return req->method == HZ_HTTP_OPTIONS && (req->fields >> HZ_HTTP_FIELD_ORIGIN & 1) != 0 &&
 	       hz_http_req_header(req, HZ_SPAN_LITERAL("access-control-request-method")) != NULL;
 }
 
@@ -66,7 +50,9 @@ static const struct origin *origin_find(const struct cors *cors, struct hz_span 
 static void cors_after(const void *conf, struct hz_mw_call *call)
 {
 	const struct cors *cors = conf;
-	const struct origin *origin = origin_find(cors, origin_of(call->req));
+	/* Several are none: no browser sends them. */
+	const struct origin *origin =
+		origin_find(cors, hz_http_req_only(call->req, HZ_HTTP_FIELD_ORIGIN));
 	struct hz_span lines = cors->stranger;
 
 	if (origin != NULL)

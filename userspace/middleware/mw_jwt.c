@@ -45,34 +45,44 @@ static enum hz_mw_verdict judge(struct hz_mw_call *call, enum hz_jwt_verdict ver
 	return verdict == HZ_JWT_FAILED ? busy(call) : refuse(call, 401, challenges[verdict]);
 }
 
+/* "Bearer " in any case (RFC 9110 11.1): setting bit 0x20 folds letters, and no other byte of a value becomes one. */
+static bool is_bearer(struct hz_span value)
+{
+	static const uint8_t scheme[8] = "bearer ", fold[8] = "\x20\x20\x20\x20\x20\x20";
+	const uint64_t mask = 0x00ffffffffffffff;
+	uint64_t begin, want, bits;
+
+	_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the mask is of the first 7");
+	if (value.len < sizeof(begin))
+		return false;
+	memcpy(&begin, value.data, sizeof(begin));
+	memcpy(&want, scheme, sizeof(want));
+	memcpy(&bits, fold, sizeof(bits));
+	return ((begin | bits) & mask) == want;
+}
+
 /* 0 and the token; -ENOENT without credentials of ours, -EINVAL with several. */
 static int token_find(const struct hz_http_req *req, struct hz_span *token)
 {
-	const struct hz_span scheme = HZ_SPAN_LITERAL("bearer ");
-	unsigned count = 0;
+	struct hz_span value = hz_http_req_field(req, HZ_HTTP_FIELD_AUTHORIZATION);
 
-	*token = (struct hz_span){ NULL, 0 };
-	for (unsigned i = 0; i < req->header_count; i++) {
-		if (!hz_http_equals_nocase(req->header[i].name, HZ_SPAN_LITERAL("authorization")))
-			continue;
-		count++;
-		*token = req->header[i].value;
-	}
-	if (count > 1)
+	if (HZ_UNLIKELY((req->fields_again >> HZ_HTTP_FIELD_AUTHORIZATION & 1) != 0))
 		return -EINVAL;
-	if (!hz_span_equals_nocase(hz_span_first(*token, scheme.len), scheme))
+	if (!is_bearer(value))
 		return -ENOENT;
-	*token = hz_span_trim(hz_span_skip(*token, scheme.len));
+	*token = hz_span_trim(hz_span_skip(value, sizeof("bearer ") - 1));
 	return 0;
 }
 
-/* The subject outlives what the cache does with the next token. */
+/* The subject outlives what the cache does with the next token. Only the log asks for it. */
 static void subject_set(struct hz_mw_call *call, struct hz_span subject)
 {
-	uint8_t *copy = subject.len == 0 ? NULL : hz_arena_get(call->req->arena, subject.len);
+	uint8_t *copy = NULL;
 
+	if (subject.len > 0 && (call->chain->kinds & 1u << HZ_MW_log) != 0)
+		copy = hz_arena_get(call->req->arena, subject.len);
 	if (copy == NULL)
-		return; /* only the log asks for it */
+		return;
 	memcpy(copy, subject.data, subject.len);
 	call->subject = (struct hz_span){ copy, subject.len };
 }

@@ -43,48 +43,60 @@ static struct hz_gcra_taken token_take(const struct rate *rate, const struct hz_
 	return hz_rate_table_take(call->worker->rate, key_of(rate, call), &rate->gcra, now_ns);
 }
 
-static enum hz_mw_verdict rate_before(const void *conf, struct hz_mw_call *call)
+/* The lines of an answer; wait_s not 0: of one that refuses. */
+static void fields_add(const struct rate *rate, const struct hz_mw_call *call, uint32_t wait_s)
 {
-	const struct rate *rate = conf;
-	struct hz_gcra_taken taken = token_take(rate, call);
-
-	call->rate_left = taken.left;
-	if (HZ_LIKELY(taken.is_taken))
-		return HZ_MW_NEXT;
-	hz_slot_count(call->worker->slot, HZ_COUNTER_rate_limited);
-	call->rate_wait_s = (uint32_t)hz_refusal_seconds(taken.wait_ns);
-	hz_refusal(call->resp, 429);
-	return HZ_MW_STOP;
-}
-
-static void rate_after(const void *conf, struct hz_mw_call *call)
-{
-	const struct rate *rate = conf;
-	bool is_refused = call->rate_wait_s != 0;
 	uint8_t *text, *end;
 
-	if (HZ_LIKELY(!is_refused && !rate->conf->is_announced))
-		return;
 	text = hz_arena_get(call->req->arena, rate->policy.len + sizeof(RETRY_NAME WAIT_NAME) +
 	                                              3 * HZ_DECIMAL_MAX + 4);
 	if (text == NULL)
 		return;
 	end = hz_put_span(text, rate->policy);
-	end = hz_put_decimal(end, call->rate_left);
-	if (is_refused) {
+	end = hz_put_decimal(end, call->rate_left_ns / rate->gcra.interval_ns);
+	if (wait_s != 0) {
 		end = hz_put_span(end, HZ_SPAN_LITERAL(WAIT_NAME));
-		end = hz_put_decimal(end, call->rate_wait_s);
+		end = hz_put_decimal(end, wait_s);
 		end = hz_put_span(end, HZ_SPAN_LITERAL("\r\n" RETRY_NAME));
-		end = hz_put_decimal(end, call->rate_wait_s);
+		end = hz_put_decimal(end, wait_s);
 	}
 	end = hz_put_span(end, HZ_SPAN_LITERAL("\r\n"));
 	(void)hz_http_resp_field(call->resp, (struct hz_span){ text, (size_t)(end - text) });
 }
 
+static enum hz_mw_verdict rate_before(const void *conf, struct hz_mw_call *call)
+{
+	const struct rate *rate = conf;
+	struct hz_gcra_taken taken = token_take(rate, call);
+
+	if (HZ_LIKELY(taken.is_taken)) {
+		call->rate_left_ns = taken.left_ns;
+		return HZ_MW_NEXT;
+	}
+	hz_slot_count(call->worker->slot, HZ_COUNTER_rate_limited);
+	hz_refusal(call->resp, 429);
+	call->is_limited = true;
+	fields_add(rate, call, (uint32_t)hz_refusal_seconds(taken.wait_ns));
+	return HZ_MW_STOP;
+}
+
+static void announce_after(const void *conf, struct hz_mw_call *call)
+{
+	if (!call->is_limited)
+		fields_add(conf, call, 0);
+}
+
 static const struct hz_mw_ops rate_ops = {
 	.name = "rate",
 	.before = rate_before,
-	.after = rate_after,
+	.free = free,
+};
+
+/* With the fields on every answer. */
+static const struct hz_mw_ops announce_ops = {
+	.name = "rate",
+	.before = rate_before,
+	.after = announce_after,
 	.free = free,
 };
 
@@ -139,6 +151,7 @@ int hz_mw_rate_build(const struct hz_mw_rate_conf *conf, struct hz_mw *out)
 	};
 	rate->policy =
 		(struct hz_span){ rate->text, (size_t)(policy_put(rate->text, conf) - rate->text) };
-	*out = (struct hz_mw){ .ops = &rate_ops, .conf = rate };
+	*out = (struct hz_mw){ .ops = conf->is_announced ? &announce_ops : &rate_ops,
+		               .conf = rate };
 	return 0;
 }

@@ -8,46 +8,30 @@
 #define PARENT_NAME      "traceparent: 00-"
 #define ID_NAME          "X-Request-Id: "
 #define STATE_NAME       "tracestate: "
+#define ZEROS_16         "0000000000000000"
+
+/* Both lines with ids of ours, which are written over the zeros. */
+static const char lines_own[] =
+	PARENT_NAME ZEROS_16 ZEROS_16 "-" ZEROS_16 "-00\r\n" ID_NAME ZEROS_16 ZEROS_16 "\r\n";
+#define TRACE_ID_AT   (sizeof(PARENT_NAME) - 1)
+#define SPAN_ID_AT    (TRACE_ID_AT + HZ_TRACE_ID_BYTES + 1)
+#define FLAGS_AT      (SPAN_ID_AT + HZ_SPAN_ID_BYTES + 1)
+#define REQUEST_ID_AT (FLAGS_AT + 4 + sizeof(ID_NAME) - 1)
+_Static_assert(REQUEST_ID_AT + REQUEST_ID_BYTES + 2 == sizeof(lines_own) - 1, "places in it");
 
 /* What the client sent; a field that came twice counts as none. */
 struct sent {
-	struct hz_span parent, id;
-	uint32_t parent_count, id_count, state_count;
-	size_t state_bytes; /* all of them, joined with commas */
+	struct hz_span id;
+	size_t state_bytes;           /* of all tracestate fields, joined with commas; 0: none */
+	struct hz_traceparent parent; /* with goes_on */
+	bool goes_on;
 };
 
-/* All that is built, in one piece of the arena. */
-struct build {
-	const struct hz_mw_call *call;
-	struct sent sent;
-	struct hz_traceparent parent;
-	bool goes_on; /* parent is valid */
+/* All that is kept of a request. */
+struct traced {
+	struct hz_mw_trace trace;
+	uint8_t text[];
 };
-
-static void field_take(struct sent *sent, const struct hz_http_header *field)
-{
-	switch (field->name.len) { /* names differ in length: most fields end here */
-	case sizeof("tracestate") - 1:
-		if (!hz_http_equals_nocase(field->name, HZ_SPAN_LITERAL("tracestate")))
-			break;
-		sent->state_bytes += field->value.len + (sent->state_count++ > 0);
-		break;
-	case sizeof("traceparent") - 1:
-		if (!hz_http_equals_nocase(field->name, HZ_SPAN_LITERAL("traceparent")))
-			break;
-		sent->parent = field->value;
-		sent->parent_count++;
-		break;
-	case sizeof("x-request-id") - 1:
-		if (!hz_http_equals_nocase(field->name, HZ_SPAN_LITERAL("x-request-id")))
-			break;
-		sent->id = field->value;
-		sent->id_count++;
-		break;
-	default:
-		break;
-	}
-}
 
 /* What may stand in a log line, a URI and a file name without quoting. */
 static bool is_sane(struct hz_span id)
@@ -62,19 +46,34 @@ static bool is_sane(struct hz_span id)
 	return id.len > 0 && id.len <= HZ_LIMIT_request_id_bytes_max;
 }
 
-static struct sent sent_read(const struct hz_http_req *req)
+static bool is_state(const struct hz_http_header *field)
 {
-	struct sent sent = { 0 };
+	return hz_http_equals_nocase(field->name, HZ_SPAN_LITERAL("tracestate"));
+}
 
-	for (unsigned i = 0; i < req->header_count; i++)
-		field_take(&sent, &req->header[i]);
-	if (sent.parent_count != 1)
-		sent.parent.len = 0;
-	if (sent.id_count != 1 || !is_sane(sent.id))
-		sent.id.len = 0;
-	if (sent.state_bytes > HZ_LIMIT_trace_state_bytes_max)
-		sent.state_bytes = 0;
-	return sent;
+static size_t state_bytes(const struct hz_http_req *req)
+{
+	size_t bytes = 0, commas = 0;
+
+	for (unsigned i = req->field_at[HZ_HTTP_FIELD_TRACESTATE]; i < req->header_count; i++) {
+		if (!is_state(&req->header[i]))
+			continue;
+		bytes += req->header[i].value.len + commas;
+		commas = 1;
+	}
+	return bytes <= HZ_LIMIT_trace_state_bytes_max ? bytes : 0;
+}
+
+static void sent_read(const struct hz_http_req *req, struct sent *sent)
+{
+	struct hz_span id = hz_http_req_only(req, HZ_HTTP_FIELD_X_REQUEST_ID);
+
+	if (is_sane(id))
+		sent->id = id;
+	sent->goes_on = hz_traceparent_parse(hz_http_req_only(req, HZ_HTTP_FIELD_TRACEPARENT),
+	                                     &sent->parent);
+	if (sent->goes_on && (req->fields >> HZ_HTTP_FIELD_TRACESTATE & 1) != 0)
+		sent->state_bytes = state_bytes(req);
 }
 
 /* What was written from `from` on. */
@@ -89,102 +88,119 @@ static uint8_t *random_put(uint8_t *out, struct hz_rng *rng)
 	return hz_put_hex(out, hz_rng_next(rng) | 1);
 }
 
-static uint8_t *parent_put(uint8_t *out, const struct build *build, struct hz_mw_trace *trace)
+/* What all of them have. Filled one by one: for a whole one compilers take `rep stos`, which is slow to start. */
+static struct traced *traced_get(struct hz_arena *arena, size_t text_bytes)
 {
-	struct hz_rng *rng = &build->call->req->env->rng;
-	uint8_t *from;
+	struct traced *traced = hz_arena_get(arena, sizeof(*traced) + text_bytes);
+	struct hz_mw_trace *trace = &traced->trace;
 
-	out = hz_put_span(out, HZ_SPAN_LITERAL(PARENT_NAME));
-	from = out;
-	out = build->goes_on ? hz_put_span(out, build->parent.trace_id)
-	                     : random_put(random_put(out, rng), rng);
-	trace->trace_id = written(from, out);
-	*out++ = '-';
-	from = out;
-	out = random_put(out, rng);
-	trace->span_id = written(from, out);
-	trace->is_sampled = build->goes_on && build->parent.is_sampled;
-	return hz_put_span(out, trace->is_sampled ? HZ_SPAN_LITERAL("-01\r\n")
-	                                          : HZ_SPAN_LITERAL("-00\r\n"));
+	if (traced == NULL)
+		return NULL;
+	memcpy(traced->text, lines_own, sizeof(lines_own) - 1);
+	trace->trace_id = (struct hz_span){ traced->text + TRACE_ID_AT, HZ_TRACE_ID_BYTES };
+	trace->span_id = (struct hz_span){ traced->text + SPAN_ID_AT, HZ_SPAN_ID_BYTES };
+	trace->request_id = (struct hz_span){ traced->text + REQUEST_ID_AT, REQUEST_ID_BYTES };
+	trace->lines = (struct hz_span){ traced->text, sizeof(lines_own) - 1 };
+	trace->parent_id = trace->state = (struct hz_span){ NULL, 0 };
+	trace->is_sampled = false;
+	return traced;
 }
 
 /* A trace that begins here is this request's alone, so its id serves as both. */
-static uint8_t *id_put(uint8_t *out, const struct build *build, struct hz_mw_trace *trace)
+static void ids_own(struct traced *traced, struct hz_rng *rng)
 {
-	struct hz_rng *rng = &build->call->req->env->rng;
-	uint8_t *from;
+	uint64_t high = hz_rng_next(rng) | 1, low = hz_rng_next(rng) | 1;
 
-	out = hz_put_span(out, HZ_SPAN_LITERAL(ID_NAME));
-	from = out;
-	if (build->sent.id.len > 0)
-		out = hz_put_span(out, build->sent.id);
-	else if (!build->goes_on)
-		out = hz_put_span(out, trace->trace_id);
-	else
-		out = random_put(random_put(out, rng), rng);
-	trace->request_id = written(from, out);
-	return hz_put_span(out, HZ_SPAN_LITERAL("\r\n"));
+	hz_put_hex(hz_put_hex(traced->text + TRACE_ID_AT, high), low);
+	hz_put_hex(hz_put_hex(traced->text + REQUEST_ID_AT, high), low);
+	random_put(traced->text + SPAN_ID_AT, rng);
 }
 
-/* Joined (RFC 9110 5.3); nothing when the list is not valid, or nothing goes on. */
-static uint8_t *state_put(uint8_t *out, const struct build *build, struct hz_mw_trace *trace)
+/* Joined (RFC 9110 5.3); nothing when the list is not valid. */
+static uint8_t *state_put(uint8_t *out, const struct hz_http_req *req, struct hz_mw_trace *trace)
 {
-	const struct hz_http_req *req = build->call->req;
 	uint8_t *from, *line = out;
-	bool is_first = true;
 
-	if (!build->goes_on || build->sent.state_bytes == 0)
-		return line;
 	out = hz_put_span(out, HZ_SPAN_LITERAL(STATE_NAME));
 	from = out;
-	for (unsigned i = 0; i < req->header_count; i++) {
-		if (!hz_http_equals_nocase(req->header[i].name, HZ_SPAN_LITERAL("tracestate")))
+	for (unsigned i = req->field_at[HZ_HTTP_FIELD_TRACESTATE]; i < req->header_count; i++) {
+		if (!is_state(&req->header[i]))
 			continue;
-		if (!is_first)
+		if (out != from)
 			*out++ = ',';
-		is_first = false;
 		out = hz_put_span(out, req->header[i].value);
 	}
-	if (!hz_tracestate_is_valid(written(from, out)))
+	if (out == from || !hz_tracestate_is_valid(written(from, out)))
 		return line;
 	trace->state = written(from, out);
 	return hz_put_span(out, HZ_SPAN_LITERAL("\r\n"));
 }
 
-static size_t build_bytes(const struct build *build)
+/* The caller's trace, which goes on; its request id where it has none of its own is another one of ours. */
+static void parent_set(struct traced *traced, const struct sent *sent, struct hz_rng *rng)
 {
-	return sizeof(PARENT_NAME ID_NAME STATE_NAME "--00\r\n\r\n\r\n") + HZ_TRACE_ID_BYTES +
-	       2 * HZ_SPAN_ID_BYTES + HZ_MAX(build->sent.id.len, (size_t)REQUEST_ID_BYTES) +
-	       build->sent.state_bytes;
+	uint8_t *text = traced->text;
+
+	memcpy(text + TRACE_ID_AT, sent->parent.trace_id.data, HZ_TRACE_ID_BYTES);
+	text[FLAGS_AT + 1] = sent->parent.is_sampled ? '1' : '0';
+	random_put(random_put(text + REQUEST_ID_AT, rng), rng);
+	traced->trace.is_sampled = sent->parent.is_sampled;
+}
+
+/* Lines for what the client sent; NULL: no room. */
+static struct traced *traced_sent(const struct hz_http_req *req, struct hz_rng *rng)
+{
+	struct sent sent = { .goes_on = false };
+	struct hz_mw_trace *trace;
+	struct traced *traced;
+	uint8_t *end;
+
+	sent_read(req, &sent);
+	traced = traced_get(req->arena, sizeof(lines_own) + sizeof(STATE_NAME "\r\n") +
+	                                        sent.id.len + sent.state_bytes + HZ_SPAN_ID_BYTES);
+	if (traced == NULL)
+		return NULL;
+	trace = &traced->trace;
+	ids_own(traced, rng);
+	if (sent.goes_on)
+		parent_set(traced, &sent, rng);
+	end = traced->text + REQUEST_ID_AT;
+	if (sent.id.len > 0)
+		trace->request_id = written(end, hz_put_span(end, sent.id));
+	end = hz_put_span(end + trace->request_id.len, HZ_SPAN_LITERAL("\r\n"));
+	if (sent.state_bytes > 0)
+		end = state_put(end, req, trace);
+	trace->lines = written(traced->text, end);
+	if (sent.goes_on)
+		trace->parent_id = written(end, hz_put_span(end, sent.parent.parent_id));
+	return traced;
 }
 
 static enum hz_mw_verdict trace_before(const void *conf, struct hz_mw_call *call)
 {
+	const uint32_t fields = 1u << HZ_HTTP_FIELD_TRACEPARENT | 1u << HZ_HTTP_FIELD_X_REQUEST_ID;
 	const struct hz_mw_trace_conf *trace = conf;
-	struct build build = { .call = call };
-	uint8_t *text, *end;
+	const struct hz_http_req *req = call->req;
+	struct traced *traced;
 
-	if (trace->accepts)
-		build.sent = sent_read(call->req);
-	build.goes_on = hz_traceparent_parse(build.sent.parent, &build.parent);
-	text = hz_arena_get(call->req->arena, build_bytes(&build));
-	if (text == NULL)
-		return HZ_MW_NEXT; /* an answer without ids is better than none */
-	end = parent_put(text, &build, &call->trace);
-	end = id_put(end, &build, &call->trace);
-	end = state_put(end, &build, &call->trace);
-	call->trace.lines = written(text, end);
-	if (build.goes_on)
-		call->trace.parent_id = written(end, hz_put_span(end, build.parent.parent_id));
+	if (trace->accepts && (req->fields & fields) != 0) {
+		traced = traced_sent(req, &req->env->rng);
+	} else {
+		traced = traced_get(req->arena, sizeof(lines_own));
+		if (traced != NULL)
+			ids_own(traced, &req->env->rng);
+	}
+	if (traced != NULL) /* an answer without ids is better than none */
+		call->trace = &traced->trace;
 	return HZ_MW_NEXT;
 }
 
 static void trace_after(const void *conf, struct hz_mw_call *call)
 {
 	(void)conf;
-	if (call->trace.lines.len > 0)
+	if (call->trace != NULL)
 		(void)hz_http_resp_field(call->resp,
-		                         call->trace.lines); /* never full, as headers */
+		                         call->trace->lines); /* never full, as headers */
 }
 
 static const struct hz_mw_ops trace_ops = {

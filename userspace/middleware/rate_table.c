@@ -72,16 +72,21 @@ static uint64_t key_of(const struct hz_rate_table *table, const __u64 *word, __u
 	return key != 0 ? key : 1;
 }
 
+/* One word names a client: one host may use all of a /64, and an IPv4 address is in the other half. Scope and family go
+ * into the key of the hash, which saves a round for each. */
 uint64_t hz_rate_table_addr_key(const struct hz_rate_table *table, uint64_t scope,
                                 const uint8_t addr[16])
 {
-	static const uint8_t v4_prefix[12] = { [10] = 0xff, [11] = 0xff };
-	__u64 word[3] = { scope };
+	__u64 word;
+	bool is_v4;
+	uint64_t key;
 
-	memcpy(&word[1], addr, 16);
-	if (memcmp(addr, v4_prefix, sizeof(v4_prefix)) != 0)
-		word[2] = 0; /* one host may use all of a /64 */
-	return key_of(table, word, 3);
+	memcpy(&word, addr, sizeof(word));
+	is_v4 = word == 0; /* mapped; no client comes from ::/64 but the host itself */
+	if (is_v4)
+		memcpy(&word, addr + 8, sizeof(word));
+	key = hz_siphash_13(table->secret[0] ^ scope, table->secret[1] + is_v4, &word, 1);
+	return key != 0 ? key : 1;
 }
 
 /* The length is mixed into the scope, so that no text is the beginning of another. */

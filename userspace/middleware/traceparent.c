@@ -1,65 +1,72 @@
 #include "middleware/traceparent.h"
 #include "core/limits.h"
 #include "core/span_ops.h"
+#include <string.h>
 
 #define VERSION_00_BYTES  55u /* 00-TRACE-PARENT-FLAGS */
 #define STATE_MEMBERS_MAX 32u
 #define STATE_KEY_MAX     256u
 #define STATE_VALUE_MAX   256u
 
-/* Value of a digit in lower case, or -1. */
-static int digit_of(uint8_t c)
+#define ALL(byte)         (0x0101010101010101ull * (byte))
+
+static uint64_t load64(const uint8_t *p)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
 }
 
-/* 2.2.2.2: a field of nothing but hexadecimal digits in lower case. */
-static bool is_hex(struct hz_span text)
+/* 2.2.2.2: nothing but hexadecimal digits in lower case. Eight at once: what is added sets the high bit of a byte
+ * from some value on. A byte may carry into the next only above 0x7f, and then fails itself. */
+static bool is_hex8(uint64_t word)
 {
-	for (size_t i = 0; i < text.len; i++) {
-		if (digit_of(text.data[i]) < 0)
+	uint64_t digit = (word + ALL(0x80 - '0')) & ~(word + ALL(0x80 - '9' - 1));
+	uint64_t letter = (word + ALL(0x80 - 'a')) & ~(word + ALL(0x80 - 'f' - 1));
+
+	return ((digit | letter) & ~word & ALL(0x80)) == ALL(0x80);
+}
+
+/* Of words times 8 digits, and not of zeros alone. */
+static inline bool is_id(const uint8_t *text, unsigned words)
+{
+	uint64_t not_zero = 0;
+
+	for (unsigned i = 0; i < words; i++) {
+		uint64_t word = load64(text + (size_t)i * 8);
+
+		if (!is_hex8(word))
 			return false;
+		not_zero |= word ^ ALL('0');
 	}
-	return true;
-}
-
-static bool is_zeros(struct hz_span text)
-{
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.data[i] != '0')
-			return false;
-	}
-	return true;
-}
-
-static bool is_id(struct hz_span text)
-{
-	return is_hex(text) && !is_zeros(text);
+	return not_zero != 0;
 }
 
 bool hz_traceparent_parse(struct hz_span field, struct hz_traceparent *out)
 {
 	const uint8_t *at = field.data;
-	struct hz_traceparent parsed;
-	struct hz_span version, flags;
+	bool is_version_00;
+	uint8_t pairs[8];
 
 	if (field.len < VERSION_00_BYTES || at[2] != '-' || at[35] != '-' || at[52] != '-')
 		return false;
-	version = (struct hz_span){ at, 2 };
-	flags = (struct hz_span){ at + 53, 2 };
-	if (!is_hex(version) || !is_hex(flags) || hz_span_equals(version, HZ_SPAN_LITERAL("ff")))
+	memcpy(pairs, at, 2); /* version */
+	memcpy(pairs + 2, "0000", 4);
+	memcpy(pairs + 6, at + 53, 2); /* flags */
+	if (!is_hex8(load64(pairs)) || memcmp(at, "ff", 2) == 0)
 		return false;
 	/* 4.3: a later version may go on, with a dash. */
-	if (field.len > VERSION_00_BYTES && (is_zeros(version) || at[VERSION_00_BYTES] != '-'))
+	is_version_00 = memcmp(at, "00", 2) == 0;
+	if (field.len > VERSION_00_BYTES && (is_version_00 || at[VERSION_00_BYTES] != '-'))
 		return false;
-	parsed.trace_id = (struct hz_span){ at + 3, HZ_TRACE_ID_BYTES };
-	parsed.parent_id = (struct hz_span){ at + 36, HZ_SPAN_ID_BYTES };
-	parsed.is_sampled = (digit_of(flags.data[1]) & 1) != 0;
-	if (!is_id(parsed.trace_id) || !is_id(parsed.parent_id))
+	if (!is_id(at + 3, HZ_TRACE_ID_BYTES / 8) || !is_id(at + 36, HZ_SPAN_ID_BYTES / 8))
 		return false;
-	*out = parsed;
+	*out = (struct hz_traceparent){
+		.trace_id = { at + 3, HZ_TRACE_ID_BYTES },
+		.parent_id = { at + 36, HZ_SPAN_ID_BYTES },
+		.is_sampled = (at[54] <= '9' ? at[54] : at[54] - 'a' + 10) & 1,
+	};
 	return true;
 }
 

@@ -1,6 +1,7 @@
 #include "mw_rig.h"
 #include "core/endpoint.h"
 #include "core/span_ops.h"
+#include "http/field.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,6 +72,7 @@ void mw_rig_ask(struct mw_rig *rig, enum hz_http_method method, const char *fiel
 			hz_span_first(line, colon),
 			hz_span_trim(hz_span_skip(line, colon + 1)),
 		};
+		hz_http_field_note(&flight->req, flight->req.header_count - 1u);
 		rest = hz_span_skip(rest, line.len + 1);
 	}
 }

@@ -52,7 +52,6 @@ static void link_free(void *conf)
 
 static const struct hz_mw_ops link_ops = { "test",      link_before, link_after,
 	                                   link_finish, NULL,        link_free };
-static const struct hz_mw_ops silent_ops = { .name = "silent" };
 
 struct world {
 	struct mw_rig *rig;
@@ -65,9 +64,8 @@ static void world_open(struct world *world)
 	*world = (struct world){ .rig = mw_rig_open() };
 	for (unsigned i = 0; i < 3; i++) {
 		world->link[i] = (struct link){ .note = &world->note, .index = i };
-		world->rig->chain.link[i] = (struct hz_mw){ &link_ops, &world->link[i] };
+		hz_chain_add(&world->rig->chain, (struct hz_mw){ &link_ops, &world->link[i] });
 	}
-	world->rig->chain.count = 3;
 	mw_rig_ask(world->rig, HZ_HTTP_GET, "");
 }
 
@@ -124,16 +122,56 @@ static void chain_of_a_request_that_ended_while_waiting_finishes_what_it_reached
 	mw_rig_close(world.rig);
 }
 
-static void chain_passes_links_without_functions(void)
+/* Every set of functions at every place: what is there is called, and nothing else. */
+static void chain_calls_of_each_link_what_it_has(void)
 {
+	static const struct {
+		struct hz_mw_ops ops;
+		const char *text[3]; /* by place */
+	} rows[] = {
+		{ { .name = "silent" }, { "bcCB21", "acCA20", "abBA10" } },
+		{ { .before = link_before }, { "abcCB21", "abcCA20", "abcBA10" } },
+		{ { .after = link_after }, { "bcCBA21", "acCBA20", "abCBA10" } },
+		{ { .finish = link_finish }, { "bcCB210", "acCA210", "abBA210" } },
+	};
+
+	for (size_t i = 0; i < HZ_ARRAY_LEN(rows); i++) {
+		for (unsigned place = 0; place < 3; place++) {
+			struct world world;
+
+			world_open(&world);
+			world.rig->chain = (struct hz_chain){ 0 };
+			for (unsigned k = 0; k < 3; k++)
+				hz_chain_add(&world.rig->chain,
+				             (struct hz_mw){ k == place ? &rows[i].ops : &link_ops,
+				                             &world.link[k] });
+			CU_ASSERT_EQUAL(mw_rig_before(world.rig), HZ_MW_NEXT);
+			mw_rig_answer(world.rig, 200);
+			mw_rig_finish(world.rig);
+			CU_ASSERT_STRING_EQUAL(world.note.text, rows[i].text[place]);
+			world.rig->chain = (struct hz_chain){ 0 };
+			mw_rig_close(world.rig);
+		}
+	}
+}
+
+/* A link without `before` in front of the one that stops was passed; one behind it was not. */
+static void chain_stopped_finishes_what_it_passed_without_asking(void)
+{
+	static const struct hz_mw_ops finish_ops = { .finish = link_finish };
 	struct world world;
 
 	world_open(&world);
-	world.rig->chain.link[1].ops = &silent_ops;
-	CU_ASSERT_EQUAL(mw_rig_before(world.rig), HZ_MW_NEXT);
-	mw_rig_answer(world.rig, 200);
+	world.rig->chain = (struct hz_chain){ 0 };
+	for (unsigned i = 0; i < 3; i++)
+		hz_chain_add(&world.rig->chain,
+		             (struct hz_mw){ i == 1 ? &link_ops : &finish_ops, &world.link[i] });
+	world.link[1].verdict = HZ_MW_STOP;
+	world.rig->flight.resp.status = 200;
+	CU_ASSERT_EQUAL(mw_rig_before(world.rig), HZ_MW_STOP);
 	mw_rig_finish(world.rig);
-	CU_ASSERT_STRING_EQUAL(world.note.text, "acCA20");
+	CU_ASSERT_STRING_EQUAL(world.note.text, "bB10");
+	world.rig->chain = (struct hz_chain){ 0 };
 	mw_rig_close(world.rig);
 }
 
@@ -240,7 +278,8 @@ HZ_SUITE(chain, CASE(chain_goes_forward_then_backwards_twice),
          CASE(chain_stopped_returns_through_those_it_had_reached),
          CASE(chain_that_waits_asks_the_same_link_again),
          CASE(chain_of_a_request_that_ended_while_waiting_finishes_what_it_reached),
-         CASE(chain_passes_links_without_functions),
+         CASE(chain_calls_of_each_link_what_it_has),
+         CASE(chain_stopped_finishes_what_it_passed_without_asking),
          CASE(chain_without_room_in_the_arena_is_not_entered),
          CASE(chain_freed_frees_each_link_once),
          CASE(chain_has_the_links_of_its_set_in_the_order_of_the_table),

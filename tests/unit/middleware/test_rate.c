@@ -139,12 +139,20 @@ static void rate_announced_is_on_every_answer(void)
 
 	CU_ASSERT_EQUAL(mw_rig_exchange(rig, ""), 200);
 	CU_ASSERT_EQUAL(rig->flight.resp.field_count, 0);
+	mw_rig_close(rig);
 	conf.is_announced = true;
+	rig = rig_open(&conf);
+	CU_ASSERT_EQUAL(mw_rig_exchange(rig, ""), 200);
+	CU_ASSERT_STRING_EQUAL(mw_rig_field(rig, "RateLimit"), "\"user\";r=2");
 	CU_ASSERT_EQUAL(mw_rig_exchange(rig, ""), 200);
 	CU_ASSERT_STRING_EQUAL(mw_rig_field(rig, "RateLimit"), "\"user\";r=1");
 	CU_ASSERT_STRING_EQUAL(mw_rig_field(rig, "RateLimit-Policy"),
 	                       "\"user\";q=2;w=1;hz-burst=3");
 	CU_ASSERT_PTR_NULL(mw_rig_field(rig, "Retry-After"));
+	CU_ASSERT_EQUAL(mw_rig_exchange(rig, ""), 200);
+	CU_ASSERT_EQUAL(mw_rig_exchange(rig, ""), 429);
+	CU_ASSERT_EQUAL(rig->flight.resp.field_count, 1); /* once, with the time */
+	CU_ASSERT_STRING_EQUAL(mw_rig_field(rig, "RateLimit"), "\"user\";r=0;t=1");
 	mw_rig_close(rig);
 }
 

@@ -95,6 +95,32 @@ static void traceparent_is_read_strictly(void)
 	}
 }
 
+static bool is_lower_hex(unsigned c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+}
+
+/* Places are the format's: two digits, 32, 16 and two, with dashes between. */
+static void traceparent_with_any_byte_at_any_place_is_what_the_grammar_says(void)
+{
+	for (size_t at = 0; at < sizeof(GOOD) - 1; at++) {
+		for (unsigned c = 0; c < 256; c++) {
+			char field[] = GOOD;
+			bool is_dash = at == 2 || at == 35 || at == 52, want;
+			struct hz_traceparent out = { 0 };
+
+			field[at] = (char)c;
+			want = is_dash ? c == '-' : is_lower_hex(c);
+			if (hz_traceparent_parse(
+				    (struct hz_span){ (uint8_t *)field, sizeof(GOOD) - 1 }, &out) !=
+			    want)
+				CU_FAIL("a byte");
+			if (want && at == sizeof(GOOD) - 2)
+				CU_ASSERT_EQUAL(out.is_sampled, c <= '9' ? c % 2 : c % 2 == 0);
+		}
+	}
+}
+
 static void tracestate_is_a_list_of_members(void)
 {
 	static const char *const good[] = { "",      "a=1",       "rojo=00f067aa0ba902b7,congo=t61",
@@ -130,7 +156,7 @@ static void trace_of_the_caller_goes_on_with_a_span_of_ours(void)
 	CU_ASSERT_EQUAL(mw_rig_exchange(rig, "TraceParent: " GOOD "\nTraceState: a=1\n"
 	                                     "tracestate: b=2\nX-Request-ID: req.7_~-A\n"),
 	                200);
-	trace = &mw_rig_call(rig)->trace;
+	trace = mw_rig_call(rig)->trace;
 	CU_ASSERT_TRUE(hz_span_equals(trace->trace_id, hz_span_text(TRACE)));
 	CU_ASSERT_TRUE(hz_span_equals(trace->parent_id, hz_span_text(PARENT)));
 	CU_ASSERT_TRUE(hz_span_equals(trace->request_id, hz_span_text("req.7_~-A")));
@@ -151,7 +177,7 @@ static void new_trace_check(struct mw_rig *rig, const char *fields)
 	const struct hz_mw_trace *trace;
 
 	CU_ASSERT_EQUAL(mw_rig_exchange(rig, fields), 200);
-	trace = &mw_rig_call(rig)->trace;
+	trace = mw_rig_call(rig)->trace;
 	CU_ASSERT_TRUE(is_hex(trace->trace_id, 32));
 	CU_ASSERT_TRUE(is_hex(trace->span_id, 16));
 	CU_ASSERT_FALSE(hz_span_equals(trace->trace_id, hz_span_text(TRACE)));
@@ -185,8 +211,8 @@ static void tracestate_that_is_not_valid_is_dropped_alone(void)
 	CU_ASSERT_EQUAL(mw_rig_exchange(rig, "traceparent: " GOOD "\ntracestate: a=1\n"
 	                                     "tracestate: nothing\n"),
 	                200);
-	CU_ASSERT_TRUE(hz_span_equals(mw_rig_call(rig)->trace.trace_id, hz_span_text(TRACE)));
-	CU_ASSERT_EQUAL(mw_rig_call(rig)->trace.state.len, 0);
+	CU_ASSERT_TRUE(hz_span_equals(mw_rig_call(rig)->trace->trace_id, hz_span_text(TRACE)));
+	CU_ASSERT_EQUAL(mw_rig_call(rig)->trace->state.len, 0);
 	CU_ASSERT_PTR_NULL(mw_rig_field(rig, "tracestate"));
 	mw_rig_close(rig);
 }
@@ -203,14 +229,14 @@ static void request_id_that_is_not_sane_is_replaced(void)
 
 	for (size_t i = 0; i < HZ_ARRAY_LEN(bad); i++) {
 		CU_ASSERT_EQUAL(mw_rig_exchange(rig, bad[i]), 200);
-		CU_ASSERT_TRUE(is_hex(mw_rig_call(rig)->trace.request_id, 32));
+		CU_ASSERT_TRUE(is_hex(mw_rig_call(rig)->trace->request_id, 32));
 	}
 	memset(fields + 14, 'i', HZ_LIMIT_request_id_bytes_max);
 	CU_ASSERT_EQUAL(mw_rig_exchange(rig, fields), 200);
-	CU_ASSERT_EQUAL(mw_rig_call(rig)->trace.request_id.len, HZ_LIMIT_request_id_bytes_max);
+	CU_ASSERT_EQUAL(mw_rig_call(rig)->trace->request_id.len, HZ_LIMIT_request_id_bytes_max);
 	memset(fields + 14, 'i', HZ_LIMIT_request_id_bytes_max + 1);
 	CU_ASSERT_EQUAL(mw_rig_exchange(rig, fields), 200);
-	CU_ASSERT_TRUE(is_hex(mw_rig_call(rig)->trace.request_id, 32));
+	CU_ASSERT_TRUE(is_hex(mw_rig_call(rig)->trace->request_id, 32));
 	mw_rig_close(rig);
 }
 
@@ -220,10 +246,10 @@ static void request_id_of_ours_is_that_of_a_trace_of_ours(void)
 	const struct hz_mw_trace *trace;
 
 	CU_ASSERT_EQUAL(mw_rig_exchange(rig, ""), 200);
-	trace = &mw_rig_call(rig)->trace;
+	trace = mw_rig_call(rig)->trace;
 	CU_ASSERT_TRUE(hz_span_equals(trace->request_id, trace->trace_id));
 	CU_ASSERT_EQUAL(mw_rig_exchange(rig, "traceparent: " GOOD "\n"), 200);
-	trace = &mw_rig_call(rig)->trace;
+	trace = mw_rig_call(rig)->trace;
 	CU_ASSERT_TRUE(is_hex(trace->request_id, 32));
 	CU_ASSERT_FALSE(hz_span_equals(trace->request_id, trace->trace_id));
 	mw_rig_close(rig);
@@ -234,7 +260,7 @@ static void trace_that_accepts_nothing_takes_nothing(void)
 	struct mw_rig *rig = rig_open(false);
 
 	new_trace_check(rig, "traceparent: " GOOD "\ntracestate: a=1\nx-request-id: mine\n");
-	CU_ASSERT_TRUE(is_hex(mw_rig_call(rig)->trace.request_id, 32));
+	CU_ASSERT_TRUE(is_hex(mw_rig_call(rig)->trace->request_id, 32));
 	mw_rig_close(rig);
 }
 
@@ -265,6 +291,7 @@ static void trace_without_room_lets_the_request_pass(void)
 }
 
 HZ_SUITE(trace, CASE(hex_is_what_printf_writes), CASE(traceparent_is_read_strictly),
+         CASE(traceparent_with_any_byte_at_any_place_is_what_the_grammar_says),
          CASE(tracestate_is_a_list_of_members),
          CASE(trace_of_the_caller_goes_on_with_a_span_of_ours),
          CASE(trace_that_is_not_valid_begins_anew),

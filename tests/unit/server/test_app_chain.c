@@ -1,5 +1,6 @@
 /* Which chain a request goes through: that of its route, of the route a preflight asks about, or of the defaults. */
 #include "core/span_ops.h"
+#include "http/field.h"
 #include "hz_test.h"
 #include "server/snapshot.h"
 #include <stdlib.h>
@@ -70,6 +71,8 @@ static const char *chain_of(struct world *world, enum hz_http_method method, con
 		req->header[1] =
 			(struct hz_http_header){ HZ_SPAN_LITERAL("Access-Control-Request-Method"),
 			                         hz_span_text(asked) };
+		hz_http_field_note(req, 0);
+		hz_http_field_note(req, 1);
 	}
 	if (hz_snapshot_app_ops.route(world->snapshot, req, &world->resp, &world->route) ==
 	    HZ_HTTP_NEXT)
