@@ -28,7 +28,8 @@ FUZZ_SRCS_mw = $(FUZZ_MW_RIG) $(wildcard userspace/middleware/*.c) \
 FUZZ_LIBS_mw = $(call pkg_libs,libcrypto)
 FUZZ_SRCS_jwt = $(addprefix userspace/middleware/,base64url.c json_flat.c jwt_token.c)
 FUZZ_LIBS_jwt = $(call pkg_libs,jansson)
-FUZZ_SRCS_log = $(addprefix userspace/middleware/,log_line.c log_text.c) userspace/http/http_date.c
+FUZZ_SRCS_log = $(addprefix userspace/middleware/,log_line.c log_record.c log_text.c) \
+	$(addprefix userspace/http/,http_date.c token.c) userspace/core/byte_ring.c
 FUZZ_SRCS_site = $(wildcard userspace/config/*.c userspace/router/*.c) userspace/core/endpoint.c userspace/core/err.c
 FUZZ_LIBS_site = $(call pkg_libs,yaml-0.1)
 FUZZ_SRCS_frame = $(FUZZ_TCP_RIG) $(wildcard dpdk/tcp/*.c dpdk/net/*.c userspace/telemetry/*.c userspace/core/*.c)

@@ -1,5 +1,4 @@
 #include "middleware/log_line.h"
-#include "core/limits.h"
 #include "http/http_date.h"
 #include "middleware/log_text.h"
 #include <string.h>
@@ -42,27 +41,10 @@ void hz_log_stamp_make(struct hz_log_stamp *stamp, uint64_t unix_s)
 	stamp->unix_s = unix_s;
 }
 
-static size_t cut_bytes(struct hz_span text)
-{
-	size_t bytes = HZ_LIMIT_log_text_bytes_max;
-
-	if (text.len <= bytes)
-		return text.len;
-	for (unsigned i = 0; i < 3 && (text.data[bytes] & 0xc0) == 0x80; i++)
-		bytes--; /* not inside a character */
-	return bytes;
-}
-
-static struct hz_span cut(struct hz_span text)
-{
-	return (struct hz_span){ text.data, cut_bytes(text) };
-}
-
 size_t hz_log_line_bound(const struct hz_log_entry *e)
 {
-	size_t bytes = cut_bytes(e->method) + cut_bytes(e->target) + cut_bytes(e->host) +
-	               cut_bytes(e->route) + cut_bytes(e->referer) + cut_bytes(e->agent) +
-	               cut_bytes(e->subject) + cut_bytes(e->trace_id) + cut_bytes(e->request_id);
+	size_t bytes = e->method.len + e->target.len + e->host.len + e->route.len + e->referer.len +
+	               e->agent.len + e->subject.len + e->trace_id.len + e->request_id.len;
 
 	return FIXED_BYTES_MAX + GROWTH_MAX * bytes;
 }
@@ -75,7 +57,7 @@ INLINE uint8_t *json_text(uint8_t *out, const char *name, size_t name_bytes, str
 	if (text.len == 0)
 		return out;
 	out = put(out, name, name_bytes);
-	out = hz_log_text_json(out, cut(text));
+	out = hz_log_text_json(out, text);
 	*out++ = '"';
 	return out;
 }
@@ -86,14 +68,6 @@ INLINE uint8_t *json_number(uint8_t *out, const char *name, size_t name_bytes, u
 	return hz_log_text_number(put(out, name, name_bytes), value);
 }
 #define NUMBER(out, name, value) json_number((out), ",\"" name "\":", sizeof(name) + 3, (value))
-
-static bool is_cut(const struct hz_log_entry *e)
-{
-	const size_t most = HZ_LIMIT_log_text_bytes_max;
-
-	return e->target.len > most || e->host.len > most || e->referer.len > most ||
-	       e->agent.len > most || e->subject.len > most;
-}
 
 static uint8_t *json_write(const struct hz_log_stamp *stamp, const struct hz_log_entry *e,
                            uint8_t *out)
@@ -128,7 +102,7 @@ static uint8_t *json_write(const struct hz_log_stamp *stamp, const struct hz_log
 	out = TEXT(out, "agent", e->agent);
 	if (e->one_in > 1)
 		out = NUMBER(out, "one_in", e->one_in);
-	if (is_cut(e))
+	if (e->is_cut)
 		out = PUT(out, ",\"cut\":true");
 	return PUT(out, "}\n");
 }
@@ -140,7 +114,7 @@ static uint8_t *quoted(uint8_t *out, struct hz_span text)
 	*out++ = '"';
 	if (text.len == 0)
 		*out++ = '-';
-	out = hz_log_text_quoted(out, cut(text));
+	out = hz_log_text_quoted(out, text);
 	*out++ = '"';
 	return out;
 }
@@ -150,9 +124,9 @@ static uint8_t *request_line(const struct hz_log_entry *e, uint8_t *out)
 	if (e->method.len == 0) /* it was refused before it was understood */
 		return PUT(out, "\"-\"");
 	*out++ = '"';
-	out = hz_log_text_quoted(out, cut(e->method));
+	out = hz_log_text_quoted(out, e->method);
 	*out++ = ' ';
-	out = hz_log_text_quoted(out, cut(e->target));
+	out = hz_log_text_quoted(out, e->target);
 	return put(out, e->minor == 0 ? " HTTP/1.0\"" : " HTTP/1.1\"", 10);
 }
 
@@ -164,7 +138,7 @@ static uint8_t *combined_write(const struct hz_log_stamp *stamp, const struct hz
 	out = PUT(out, " - ");
 	if (e->subject.len == 0)
 		*out++ = '-';
-	out = hz_log_text_bare(out, cut(e->subject));
+	out = hz_log_text_bare(out, e->subject);
 	out = PUT(out, " [");
 	out = put(out, stamp->combined, sizeof(stamp->combined));
 	out = PUT(out, "] ");

@@ -5,7 +5,7 @@
 
 #include "core/mw_conf.h"
 
-/* The second of a line, as text; made once per second. */
+/* The second of a line, as text; made once per second. Zeroed: of none yet. */
 struct hz_log_stamp {
 	uint64_t unix_s;
 	char json[19];     /* 2026-07-01T12:34:56 */
@@ -22,6 +22,7 @@ struct hz_log_entry {
 	uint16_t ms;      /* of the stamp's second, 0..999 */
 	uint8_t minor;    /* HTTP/1.minor */
 	bool is_complete; /* the whole answer was sent */
+	bool is_cut;      /* a text is not all there is of it */
 	uint32_t worker;
 	uint32_t one_in; /* this line stands for so many requests */
 	uint64_t body_bytes;
@@ -31,7 +32,7 @@ struct hz_log_entry {
 	struct hz_span subject, trace_id, request_id;
 };
 
-/* Texts longer than HZ_LIMIT_log_text_bytes_max are cut. Bytes that any format takes at most. */
+/* Bytes that the line takes at most, in any format. */
 size_t hz_log_line_bound(const struct hz_log_entry *entry);
 
 /* Writes the line with its LF to out, which has room for the bound, and returns the place behind. */

@@ -1,6 +1,7 @@
-/* `log`: a line for each request, or for a share of them, when it is over. Encoded where the request was, written by a
- * thread that no worker waits for. */
+/* `log`: a line for each request, or for a share of them, when it is over. The worker leaves a record, of which a thread
+ * that no worker waits for makes the line. */
 #include "middleware/chain.h"
+#include "middleware/log_record.h"
 #include "middleware/log_sink.h"
 #include "telemetry/slot.h"
 
@@ -23,7 +24,7 @@ static uint64_t trace_random(struct hz_span trace_id)
 static uint32_t share_of(const struct hz_mw_log_conf *log, const struct hz_mw_call *call,
                          uint16_t status)
 {
-	const struct hz_span trace_id = call->trace.trace_id;
+	const struct hz_mw_trace *trace = call->trace;
 	uint32_t one_in = log->rest_one_in;
 	uint64_t random;
 
@@ -33,64 +34,32 @@ static uint32_t share_of(const struct hz_mw_log_conf *log, const struct hz_mw_ca
 		one_in = log->error_one_in;
 	if (one_in == 1)
 		return 1;
-	if (trace_id.len >= RANDOM_BITS / 4)
-		random = trace_random(trace_id);
+	if (trace != NULL)
+		random = trace_random(trace->trace_id);
 	else
 		random = hz_rng_next(&call->req->env->rng) >> (64 - RANDOM_BITS);
 	/* The highest of them are kept, as OpenTelemetry's consistent sampling does. */
 	return random >= (1ULL << RANDOM_BITS) - (1ULL << RANDOM_BITS) / one_in ? one_in : 0;
 }
 
-static struct hz_span header_of(const struct hz_http_req *req, struct hz_span name)
-{
-	const struct hz_http_header *field = hz_http_req_header(req, name);
-
-	return field != NULL ? field->value : (struct hz_span){ NULL, 0 };
-}
-
-static uint64_t us_between(uint64_t from_ns, uint64_t to_ns)
-{
-	return to_ns > from_ns ? (to_ns - from_ns) / HZ_NS_PER_US : 0;
-}
-
-static void entry_fill(struct hz_log_entry *entry, const struct hz_mw_call *call,
-                       const struct hz_http_outcome *outcome)
+static struct hz_log_record *record_begin(struct hz_log_lane *lane, const struct hz_mw_call *call)
 {
 	const struct hz_http_req *req = call->req;
-
-	*entry = (struct hz_log_entry){
-		.status = outcome->status,
-		.minor = req->minor,
-		.is_complete = outcome->is_complete,
-		.worker = req->env->worker_index,
-		.body_bytes = outcome->sent_bytes,
-		.answer_us = us_between(outcome->arrived_ns, outcome->answered_ns),
-		.total_us = us_between(outcome->arrived_ns, outcome->now_ns),
-		.target = req->target,
-		.host = req->host,
-		.route = call->chain->route,
-		.referer = header_of(req, HZ_SPAN_LITERAL("referer")),
-		.agent = header_of(req, HZ_SPAN_LITERAL("user-agent")),
-		.subject = call->subject,
-		.trace_id = call->trace.trace_id,
-		.request_id = call->trace.request_id,
+	const struct hz_mw_trace *trace = call->trace;
+	struct hz_span text[HZ_LOG_TEXTS] = {
+		[HZ_LOG_TARGET] = req->target,
+		[HZ_LOG_HOST] = req->host,
+		[HZ_LOG_ROUTE] = call->chain->route,
+		[HZ_LOG_REFERER] = hz_http_req_field(req, HZ_HTTP_FIELD_REFERER),
+		[HZ_LOG_AGENT] = hz_http_req_field(req, HZ_HTTP_FIELD_USER_AGENT),
+		[HZ_LOG_SUBJECT] = call->subject,
 	};
-	if (req->method < HZ_HTTP_METHOD_COUNT)
-		entry->method = hz_http_method_names[req->method];
-	hz_http_peer(req, entry->addr, &entry->port);
-}
 
-/* The worker's clock is monotonic; the writer knows how far it is from the time of day. */
-static void stamp_set(const struct hz_log_sink *sink, struct hz_log_lane *lane,
-                      struct hz_log_entry *entry, uint64_t now_ns)
-{
-	uint64_t wall_ns =
-		now_ns + (uint64_t)__atomic_load_n(&sink->wall_offset_ns, __ATOMIC_RELAXED);
-	uint64_t unix_s = wall_ns / HZ_NS_PER_S;
-
-	entry->ms = (uint16_t)(wall_ns % HZ_NS_PER_S / HZ_NS_PER_MS);
-	if (lane->stamp.unix_s != unix_s)
-		hz_log_stamp_make(&lane->stamp, unix_s);
+	if (trace != NULL) {
+		text[HZ_LOG_TRACE_ID] = trace->trace_id;
+		text[HZ_LOG_REQUEST_ID] = trace->request_id;
+	}
+	return hz_log_record_begin(&lane->ring, text);
 }
 
 static void dropped(const struct hz_mw_call *call, struct hz_log_lane *lane)
@@ -103,27 +72,31 @@ static void log_finish(const void *conf, const struct hz_mw_call *call,
                        const struct hz_http_outcome *outcome)
 {
 	const struct hz_mw_log_conf *log = conf;
+	const struct hz_http_req *req = call->req;
 	uint32_t one_in = share_of(log, call, outcome->status);
-	struct hz_log_sink *sink = log->sink;
-	struct hz_log_entry entry;
+	struct hz_log_record *record;
 	struct hz_log_lane *lane;
-	uint8_t *line;
 
-	if (one_in == 0 || sink == NULL)
+	if (one_in == 0 || log->sink == NULL)
 		return;
-	lane = &sink->lane[call->req->env->worker_index];
-	entry_fill(&entry, call, outcome);
-	entry.one_in = one_in;
-	stamp_set(sink, lane, &entry, outcome->now_ns);
-	line = hz_byte_ring_reserve(&lane->ring, hz_log_line_bound(&entry));
-	if (line == NULL) {
+	lane = &log->sink->lane[req->env->worker_index];
+	record = record_begin(lane, call);
+	if (HZ_UNLIKELY(record == NULL)) {
 		dropped(call, lane);
 		return;
 	}
-	hz_byte_ring_commit(
-		&lane->ring,
-		(size_t)(hz_log_line_write(log->format, &lane->stamp, &entry, line) - line));
-	lane->lines++;
+	record->one_in = one_in;
+	record->arrived_ns = outcome->arrived_ns;
+	record->answered_ns = outcome->answered_ns;
+	record->now_ns = outcome->now_ns;
+	record->body_bytes = outcome->sent_bytes;
+	hz_http_peer(req, record->addr, &record->port);
+	record->status = outcome->status;
+	record->method = (uint8_t)req->method;
+	record->minor = req->minor;
+	record->format = (uint8_t)log->format;
+	record->is_complete = outcome->is_complete;
+	hz_log_record_end(&lane->ring, record);
 }
 
 static const struct hz_mw_ops log_ops = {

@@ -3,6 +3,7 @@
 #include "core/limits.h"
 #include "core/log.h"
 #include "server/log_file.h"
+#include "server/log_pen.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
@@ -25,8 +26,8 @@ struct log_file {
 	struct hz_log_sink sink;
 	/* of the writer's thread, once it is in the list */
 	int fd;
-	uint32_t torn_lane; /* whose line fd has the beginning of */
-	bool is_torn;
+	struct hz_log_pen pen;
+	int64_t wall_offset_ns; /* wall clock minus CLOCK_MONOTONIC */
 	bool is_failing;
 	uint64_t retry_ns;    /* nothing is tried before */
 	uint64_t leave_ns;    /* since when no site names it; 0: one does */
@@ -89,52 +90,48 @@ static void failure_tell(struct log_file *file, int err)
 	       strerror(err));
 }
 
-/* Some of what a lane holds. Bytes written, or -1: not now. */
-static ssize_t lane_write(struct log_file *file, uint32_t lane, struct hz_span text)
+/* Lines that are made. True: all of them are written. */
+static bool pen_write(struct log_file *file, bool *has_written)
 {
-	ssize_t written = write(file->fd, text.data, text.len);
+	ssize_t written;
 
-	if (written < 0) {
-		if (errno != EAGAIN && errno != EINTR)
-			failure_tell(file, errno);
-		return -1;
-	}
-	file->is_torn = written > 0 ? text.data[written - 1] != '\n' : file->is_torn;
-	file->torn_lane = lane;
-	hz_byte_ring_consume(&file->sink.lane[lane].ring, (size_t)written);
-	return written;
+	if (hz_log_pen_is_empty(&file->pen))
+		return true;
+	written = hz_log_pen_write(&file->pen, file->fd);
+	if (written < 0 && written != -EAGAIN && written != -EINTR)
+		failure_tell(file, (int)-written);
+	*has_written |= written > 0;
+	return hz_log_pen_is_empty(&file->pen);
 }
 
-/* What lanes hold, the one first whose line was begun. True: all of it is written. */
-static bool lanes_write(struct log_file *file, bool *has_written)
+/* What a lane held when it was looked at. True: all of it is written. */
+static bool lane_write(struct log_file *file, uint32_t lane, bool *has_written)
 {
-	uint32_t count = file->sink.lane_count, first = file->is_torn ? file->torn_lane : 0;
+	struct hz_byte_ring *ring = &file->sink.lane[lane].ring;
+	struct hz_span records = hz_byte_ring_peek(ring);
 
-	for (uint32_t i = 0; i < count; i++) {
-		uint32_t lane = (first + i) % count;
-		struct hz_span text = hz_byte_ring_peek(&file->sink.lane[lane].ring);
-		ssize_t written;
+	while (records.len > 0) {
+		size_t made = hz_log_pen_make(&file->pen, records, lane, file->wall_offset_ns);
 
-		if (text.len == 0)
-			continue;
-		written = lane_write(file, lane, text);
-		*has_written |= written > 0;
-		if (written < (ssize_t)text.len)
+		hz_byte_ring_consume(ring, made);
+		records.data += made;
+		records.len -= made;
+		if (records.len > 0 && !pen_write(file, has_written))
 			return false;
 	}
 	return true;
 }
 
-/* The rest of a line whose beginning went to another file. */
-static void torn_skip(struct log_file *file)
+/* What lanes hold. True: all of it is written. */
+static bool lanes_write(struct log_file *file, bool *has_written)
 {
-	struct hz_log_lane *lane = &file->sink.lane[file->torn_lane];
-	struct hz_span text = hz_byte_ring_peek(&lane->ring);
-	const uint8_t *end = memchr(text.data, '\n', text.len);
-
-	if (end != NULL) /* lines are committed whole: always */
-		hz_byte_ring_consume(&lane->ring, (size_t)(end + 1 - text.data));
-	file->is_torn = false;
+	if (!pen_write(file, has_written)) /* what was left last time */
+		return false;
+	for (uint32_t lane = 0; lane < file->sink.lane_count; lane++) {
+		if (!lane_write(file, lane, has_written))
+			return false;
+	}
+	return pen_write(file, has_written);
 }
 
 static void fd_renew(struct log_file *file)
@@ -143,26 +140,25 @@ static void fd_renew(struct log_file *file)
 
 	if (fresh == -1)
 		return;
-	if (file->is_torn) {
+	if (hz_log_pen_is_torn(&file->pen)) {
 		hz_log(HZ_LOG_WARN, "access log %s: reopened within a line, which ends there",
 		       file->path);
-		torn_skip(file);
+		hz_log_pen_skip(&file->pen);
 	}
 	close(file->fd);
 	file->fd = fresh;
 	file->retry_ns = 0;
 }
 
-/* The worker's clock is monotonic, the time of day is not. */
-static void wall_offset_set(struct hz_log_sink *sink)
+/* The workers' clock is monotonic, the time of day is not. */
+static int64_t wall_offset_now(void)
 {
 	struct timespec now;
 	int64_t wall_ns;
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	wall_ns = (int64_t)now.tv_sec * (int64_t)HZ_NS_PER_S + now.tv_nsec;
-	__atomic_store_n(&sink->wall_offset_ns, wall_ns - (int64_t)hz_clock_monotonic_ns(),
-	                 __ATOMIC_RELAXED);
+	return wall_ns - (int64_t)hz_clock_monotonic_ns();
 }
 
 /* True: something was written. */
@@ -170,7 +166,7 @@ static bool file_turn(struct log_file *file, uint64_t now_ns, bool *is_empty)
 {
 	bool has_written = false;
 
-	wall_offset_set(&file->sink);
+	file->wall_offset_ns = wall_offset_now();
 	fd_renew(file);
 	if (now_ns < file->retry_ns)
 		return false;
@@ -195,19 +191,20 @@ static void file_free(struct log_file *file)
 {
 	struct hz_log_sink *sink = &file->sink;
 	int fresh = __atomic_exchange_n(&file->fresh_fd, -1, __ATOMIC_ACQ_REL);
-	uint64_t left = 0;
+	uint64_t left = hz_log_pen_lines(&file->pen);
 
 	for (uint32_t i = 0; i < sink->lane_count; i++)
-		left += hz_byte_ring_peek(&sink->lane[i].ring).len;
+		left += hz_log_pen_records(hz_byte_ring_peek(&sink->lane[i].ring));
 	drops_tell(file, 0);
 	if (left > 0)
-		hz_log(HZ_LOG_WARN, "access log %s: closed with %" PRIu64 " bytes not written",
+		hz_log(HZ_LOG_WARN, "access log %s: closed with %" PRIu64 " lines not written",
 		       file->path, left);
 	if (fresh != -1)
 		close(fresh);
 	if (file->fd != -1)
 		close(file->fd);
 	lanes_free(sink);
+	hz_log_pen_close(&file->pen);
 	free(file);
 }
 
@@ -239,12 +236,13 @@ static int file_open(const char *path, uint32_t lane_count, struct log_file **ou
 	file->fresh_fd = -1;
 	file->fd = hz_log_file_open(path);
 	status = file->fd < 0 ? file->fd : lanes_open(&file->sink, lane_count);
+	if (status == 0)
+		status = hz_log_pen_open(&file->pen);
 	if (status != 0) {
 		file->fd = HZ_MAX(file->fd, -1);
 		file_free(file);
 		return status;
 	}
-	wall_offset_set(&file->sink);
 	*out = file;
 	return 0;
 }
