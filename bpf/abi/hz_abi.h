@@ -7,13 +7,15 @@
 
 #include <linux/types.h>
 
-#define HZ_ABI_MAJOR     2
+#define HZ_ABI_MAJOR     3
 #define HZ_ABI_MINOR     0
 
 #define HZ_WORKERS_MAX   64
 #define HZ_QUEUES_MAX    64
 #define HZ_CLAIMS_MAX    256
 #define HZ_RESPONSES_MAX 192 /* canned answers, HZ_RESPONSE_KINDS for each health claim */
+#define HZ_COUNTERS_MAX  192 /* named counters of a worker, telemetry/counters.def */
+#define HZ_REASONS_MAX   96  /* verdicts of the XDP program, reasons.def */
 #define HZ_CACHE_LINE    64
 
 /* --- latency: histograms ------------------------------------------------------------------------ */
@@ -116,8 +118,8 @@ struct hz_worker {
 	__u64 longest_gap_ns; /* longest time between two turns */
 	__u64 steered;        /* frames handed to another worker */
 	__u64 retransmits;
-	__u64 dropped;            /* frames refused by this worker, all reasons of counters.def */
-	__u64 counters[64];       /* telemetry/counters.def, in that order */
+	__u64 dropped; /* frames refused by this worker, all reasons of counters.def */
+	__u64 counters[HZ_COUNTERS_MAX]; /* telemetry/counters.def, in that order */
 	__u64 connecting;         /* gauge: our own opens that are not answered yet, SYN_SENT */
 	__u64 pressure;           /* gauge, 0..100: connections or TCP's buffers, the fuller */
 	__u64 pressure_half_open; /* gauge, 0..100: alone it is a flood of SYNs, which cookies answer */
@@ -206,18 +208,19 @@ struct hz_cookie_key {
 	__u64 k1;
 };
 
-/* Map `verdicts`: PERCPU_ARRAY of one, a named u64 per reason. */
-struct hz_verdicts {
-#define HZ_REASON(name, action, help) __u64 name;
-#include "reasons.def"
-#undef HZ_REASON
-};
-
 enum hz_reason {
 #define HZ_REASON(name, action, help) HZ_REASON_##name,
 #include "reasons.def"
 #undef HZ_REASON
 	HZ_REASON_COUNT,
+};
+
+/* Map `verdicts`: PERCPU_ARRAY of one, a named u64 per reason; a new reason takes a reserved one. */
+struct hz_verdicts {
+#define HZ_REASON(name, action, help) __u64 name;
+#include "reasons.def"
+#undef HZ_REASON
+	__u64 reserved[HZ_REASONS_MAX - HZ_REASON_COUNT];
 };
 
 /* Map `meta_IF`: ARRAY of one, who attached and where; written by hzctl. */
@@ -286,7 +289,10 @@ _Static_assert(sizeof(struct hz_claim_key) == 20, "claim key has no padding");
 _Static_assert(sizeof(struct hz_claim) == 76, "claim layout");
 _Static_assert(sizeof(struct hz_response) == 104, "response layout");
 _Static_assert(sizeof(struct hz_event) == 24, "event header layout");
-_Static_assert(sizeof(struct hz_worker) % HZ_CACHE_LINE == 0, "no line is shared by two workers");
+_Static_assert(sizeof(struct hz_worker) == 1792 && sizeof(struct hz_worker) % HZ_CACHE_LINE == 0,
+               "worker layout; no line is shared by two workers");
+_Static_assert(sizeof(struct hz_verdicts) == HZ_REASONS_MAX * 8,
+               "verdicts are an array of counters");
 _Static_assert(sizeof(struct hz_connections) == 64, "one line per worker");
 
 #endif

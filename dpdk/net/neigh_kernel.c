@@ -2,6 +2,7 @@
 #include "net/neigh_kernel.h"
 
 #include "core/endpoint.h"
+#include "core/tsan.h"
 #include <errno.h>
 #include <linux/neighbour.h>
 #include <linux/netlink.h>
@@ -38,7 +39,7 @@ static bool way_read(const struct hz_neigh_kernel_way *way, struct hz_neigh_kern
 	if ((before & 1) != 0)
 		return false;
 	memcpy(out, way, sizeof(*out));
-	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	hz_fence(__ATOMIC_ACQUIRE);
 	return __atomic_load_n(&way->seq, __ATOMIC_RELAXED) == before;
 }
 
@@ -47,7 +48,7 @@ static void way_write(struct hz_neigh_kernel_way *way, const struct hz_neigh_ker
 	uint32_t seq = way->seq;
 
 	__atomic_store_n(&way->seq, seq + 1, __ATOMIC_RELAXED);
-	__atomic_thread_fence(__ATOMIC_RELEASE);
+	hz_fence(__ATOMIC_RELEASE);
 	way->state = in->state;
 	way->told_ns = in->told_ns;
 	way->remote = in->remote;

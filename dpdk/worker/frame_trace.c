@@ -18,13 +18,15 @@ void hz_frame_trace_switch(struct hz_worker_loop *w)
 	}
 }
 
-static uint64_t moved(const uint64_t before[HZ_COUNTER_COUNT], const __u64 *now)
+static struct hz_counter_set moved(const uint64_t before[HZ_COUNTER_COUNT], const __u64 *now)
 {
-	uint64_t mask = 0;
+	struct hz_counter_set set = { 0 };
 
-	for (unsigned i = 0; i < HZ_COUNTER_COUNT; i++)
-		mask |= (uint64_t)(before[i] != now[i]) << i;
-	return mask;
+	for (unsigned i = 0; i < HZ_COUNTER_COUNT; i++) {
+		if (before[i] != now[i])
+			hz_counter_set_add(&set, i);
+	}
+	return set;
 }
 
 void hz_frame_trace_in(struct hz_worker_loop *w, const struct hz_worker_port *wp,

@@ -42,7 +42,7 @@ void hz_gauges_open(struct hz_worker_loop *w)
 	time_read(w);
 	second_turn(w);
 	gauge->started_ns = w->env->now_ns;
-	w->drop_mask = hz_slot_drop_mask();
+	w->drops = hz_slot_drops();
 	gauge->longest_gap_ns = 0;
 	hz_gauges_beat(w);
 }
@@ -73,10 +73,21 @@ static void pressure_write(struct hz_worker_loop *w)
 	w->slot->worker->pressure_half_open = pressure.half_open;
 }
 
+static uint64_t dropped_sum(const struct hz_counter_set *drops, const struct hz_worker *gauge)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < HZ_COUNTER_SET_WORDS; i++) {
+		for (uint64_t left = drops->word[i]; left != 0; left &= left - 1)
+			sum += gauge->counters[64 * i + (unsigned)__builtin_ctzll(left)];
+	}
+	return sum;
+}
+
 static void gauges_write(struct hz_worker_loop *w)
 {
 	struct hz_worker *gauge = w->slot->worker;
-	uint64_t rx_packets = 0, rx_bytes = 0, tx_packets = 0, tx_bytes = 0, dropped = 0;
+	uint64_t rx_packets = 0, rx_bytes = 0, tx_packets = 0, tx_bytes = 0;
 
 	for (uint32_t i = 0; i < w->port_count; i++) {
 		const struct hz_port *port = w->port[i].port;
@@ -86,13 +97,11 @@ static void gauges_write(struct hz_worker_loop *w)
 		tx_packets += port->tx_packets;
 		tx_bytes += port->tx_bytes;
 	}
-	for (uint64_t left = w->drop_mask; left != 0; left &= left - 1)
-		dropped += gauge->counters[__builtin_ctzll(left)];
 	gauge->rx_packets = rx_packets;
 	gauge->rx_bytes = rx_bytes;
 	gauge->tx_packets = tx_packets;
 	gauge->tx_bytes = tx_bytes;
-	gauge->dropped = dropped;
+	gauge->dropped = dropped_sum(&w->drops, gauge);
 	gauge->retransmits = gauge->counters[HZ_COUNTER_retransmit_rto] +
 	                     gauge->counters[HZ_COUNTER_retransmit_fast];
 	gauge->connections = w->tcp != NULL ? hz_tcp_connection_count(w->tcp) : 0;

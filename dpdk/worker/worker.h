@@ -49,7 +49,7 @@ struct hz_worker_loop {
 	uint64_t sleep_ns_max;
 	struct hz_trace trace;             /* its ring is NULL: off */
 	struct hz_trace_ring *trace_asked; /* atomic, of housekeeping; adopted with HZ_MAIL_TRACE */
-	uint64_t drop_mask;                /* of the counters whose sum is hz_worker.dropped */
+	struct hz_counter_set drops;       /* their sum is hz_worker.dropped */
 	const struct hz_proto_ops *proto;  /* of every listener */
 	void *proto_ctx;
 	struct hz_conn_census *census; /* lent by housekeeping; NULL: nobody asks */

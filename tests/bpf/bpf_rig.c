@@ -148,7 +148,9 @@ void rig_verdicts(const struct rig *rig, uint64_t out[HZ_REASON_COUNT])
 	memset(out, 0, sizeof(uint64_t) * HZ_REASON_COUNT);
 	if (bpf_map_lookup_elem(rig->verdicts_fd, &zero, rig->each_cpu) == 0)
 		for (size_t i = 0; i < (size_t)rig->cpus * HZ_REASON_COUNT; i++)
-			out[i % HZ_REASON_COUNT] += rig->each_cpu[i];
+			out[i % HZ_REASON_COUNT] +=
+				rig->each_cpu[i / HZ_REASON_COUNT * HZ_REASONS_MAX +
+			                      i % HZ_REASON_COUNT];
 }
 
 int rig_run_bare(const struct rig *rig, const uint8_t *frame, size_t len, uint8_t out[WIRE_MAX],

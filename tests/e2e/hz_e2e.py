@@ -358,7 +358,8 @@ class Rig:
         total = {}
         for cpu in dump[0]["formatted"]["values"]:
             for name, value in cpu["value"].items():
-                total[name] = total.get(name, 0) + int(value)
+                if name != "reserved":
+                    total[name] = total.get(name, 0) + int(value)
         return total
 
     def workers(self):

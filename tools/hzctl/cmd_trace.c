@@ -101,7 +101,7 @@ static json_t *frame_json(const struct hz_trace_view *view, const struct hz_trac
 	hz_trace_view_verdict(frame, verdict);
 	hz_frame_text(frame->data, frame->data_bytes, text);
 	for (unsigned i = 0; i < HZ_COUNTER_COUNT; i++) {
-		if ((frame->moved & (1ull << i)) != 0)
+		if (hz_counter_set_has(&frame->moved, i))
 			json_array_append_new(
 				counters, json_string(hz_slot_counter_name((enum hz_counter)i)));
 	}

@@ -1,4 +1,5 @@
 #include "trace_view.h"
+#include "core/tsan.h"
 #include "ctl_client.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -58,10 +59,10 @@ static int ring_read(int fd, struct hz_trace_view *view, uint32_t worker)
 	uint32_t count;
 	int status = read_exactly(fd, &before, COUNTS_BYTES, at);
 
-	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	hz_fence(__ATOMIC_ACQUIRE);
 	if (status == 0)
 		status = read_exactly(fd, ring, sizeof(*ring), at);
-	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	hz_fence(__ATOMIC_ACQUIRE);
 	if (status == 0)
 		status = read_exactly(fd, &after, COUNTS_BYTES, at);
 	if (status != 0)
@@ -242,6 +243,13 @@ void hz_trace_view_close(struct hz_trace_view *view)
 	view->ring = NULL;
 }
 
+/* What an answer met on its way out is no fault of the frame that asked. */
+static bool is_of_answer(uint8_t kind, unsigned counter)
+{
+	return kind != HZ_TRACE_TX &&
+	       (counter == HZ_COUNTER_drop_no_mbuf || counter == HZ_COUNTER_drop_tx_full);
+}
+
 void hz_trace_view_verdict(const struct hz_trace_frame *frame, char out[HZ_TRACE_VIEW_VERDICT_MAX])
 {
 	static const char *const plain[] = {
@@ -250,21 +258,21 @@ void hz_trace_view_verdict(const struct hz_trace_frame *frame, char out[HZ_TRACE
 		[HZ_TRACE_RX_HANDED] = "handed over",
 		[HZ_TRACE_RX_TAKEN] = "taken over",
 	};
-	/* What an answer met on its way out is no fault of the frame that asked. */
-	const uint64_t answers = 1ull << HZ_COUNTER_drop_no_mbuf | 1ull << HZ_COUNTER_drop_tx_full;
-	const uint64_t drops = hz_slot_drop_mask() & ~(frame->kind == HZ_TRACE_TX ? 0 : answers);
+	const struct hz_counter_set drops = hz_slot_drops();
+	bool is_dropped = false;
 	size_t used = 0;
 
 	out[0] = '\0';
 	/* Why it was dropped comes first, then what it caused. */
 	for (unsigned pass = 0; pass < 2; pass++) {
-		uint64_t left = frame->moved & (pass == 0 ? drops : ~drops);
-
 		for (unsigned i = 0; i < HZ_COUNTER_COUNT; i++) {
+			bool is_reason =
+				hz_counter_set_has(&drops, i) && !is_of_answer(frame->kind, i);
 			int len;
 
-			if ((left & (1ull << i)) == 0)
+			if (!hz_counter_set_has(&frame->moved, i) || is_reason != (pass == 0))
 				continue;
+			is_dropped |= is_reason;
 			len = snprintf(out + used, HZ_TRACE_VIEW_VERDICT_MAX - used, "%s%s",
 			               used > 0 ? " " : "",
 			               hz_slot_counter_name((enum hz_counter)i));
@@ -273,7 +281,7 @@ void hz_trace_view_verdict(const struct hz_trace_frame *frame, char out[HZ_TRACE
 			used += (size_t)len;
 		}
 	}
-	if ((frame->moved & drops) == 0)
+	if (!is_dropped)
 		snprintf(out + used, HZ_TRACE_VIEW_VERDICT_MAX - used, "%s%s%s",
 		         used > 0 ? " (" : "", plain[frame->kind], used > 0 ? ")" : "");
 }

@@ -20,7 +20,6 @@ static const struct {
 #undef HZ_REASON
 };
 _Static_assert(HZ_ARRAY_LEN(reasons) == HZ_REASON_COUNT, "one row per reason");
-_Static_assert(sizeof(struct hz_verdicts) == HZ_REASON_COUNT * sizeof(__u64), "in their order");
 
 json_t *hz_xdp_json_interface(const struct hz_xdp_info *info)
 {
@@ -63,7 +62,7 @@ static json_t *verdicts_json(const char *instance)
 	struct hz_verdicts sum = { 0 };
 	json_t *object = json_object();
 	struct hz_err ignored = { 0 };
-	__u64 count[HZ_REASON_COUNT];
+	__u64 count[HZ_REASONS_MAX];
 
 	if (hz_xdp_maps_open(instance, false, &maps, &ignored) != 0)
 		return object;

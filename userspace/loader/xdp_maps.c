@@ -275,25 +275,22 @@ int hz_xdp_pct_write(const struct hz_xdp_maps *maps, uint32_t stage,
 }
 
 /* The kernel hands out one value per possible CPU, each rounded up to 8 bytes. */
-_Static_assert(sizeof(struct hz_verdicts) == HZ_REASON_COUNT * sizeof(uint64_t),
-               "verdicts are an array of counters");
-
 int hz_xdp_verdicts_read(const struct hz_xdp_maps *maps, struct hz_verdicts *sum)
 {
 	int cpus = libbpf_num_possible_cpus();
-	uint64_t total[HZ_REASON_COUNT] = { 0 }, *each;
+	uint64_t total[HZ_REASONS_MAX] = { 0 }, *each;
 	uint32_t zero = 0;
 	int status = 0;
 
 	if (cpus < 0)
 		return cpus;
-	each = calloc((size_t)cpus * HZ_REASON_COUNT, sizeof(*each));
+	each = calloc((size_t)cpus * HZ_REASONS_MAX, sizeof(*each));
 	if (each == NULL)
 		return -ENOMEM;
 	if (bpf_map_lookup_elem(maps->verdicts_fd, &zero, each) != 0)
 		status = -errno;
-	for (size_t i = 0; i < (size_t)cpus * HZ_REASON_COUNT && status == 0; i++)
-		total[i % HZ_REASON_COUNT] += each[i];
+	for (size_t i = 0; i < (size_t)cpus * HZ_REASONS_MAX && status == 0; i++)
+		total[i % HZ_REASONS_MAX] += each[i];
 	free(each);
 	if (status == 0)
 		memcpy(sum, total, sizeof(*sum));

@@ -25,13 +25,13 @@ const char *hz_slot_counter_help(enum hz_counter counter)
 	return counters[counter].help;
 }
 
-uint64_t hz_slot_drop_mask(void)
+struct hz_counter_set hz_slot_drops(void)
 {
-	uint64_t mask = 0;
+	struct hz_counter_set drops = { 0 };
 
 	for (unsigned i = 0; i < HZ_COUNTER_COUNT; i++) {
 		if (strncmp(counters[i].name, "drop_", strlen("drop_")) == 0)
-			mask |= 1ull << i;
+			hz_counter_set_add(&drops, i);
 	}
-	return mask;
+	return drops;
 }

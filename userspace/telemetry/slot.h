@@ -6,23 +6,15 @@
 #include "core/env.h"
 #include "core/stream.h"
 #include "telemetry/conn_census.h"
+#include "telemetry/counter_set.h"
 #include "telemetry/hist.h"
-
-/* Named counters of struct hz_worker.counters, telemetry/counters.def. */
-enum hz_counter {
-#define HZ_COUNTER(name, help) HZ_COUNTER_##name,
-#include "telemetry/counters.def"
-#undef HZ_COUNTER
-	HZ_COUNTER_COUNT,
-};
-_Static_assert(HZ_COUNTER_COUNT <= 64, "struct hz_worker has room for 64");
 
 /* Name and one-line help of a counter, as in the table. */
 const char *hz_slot_counter_name(enum hz_counter counter);
 const char *hz_slot_counter_help(enum hz_counter counter);
 
-/* A bit per counter that stands for a frame or connection refused: those named drop_. */
-uint64_t hz_slot_drop_mask(void);
+/* The counters that stand for a frame or connection refused: those named drop_. */
+struct hz_counter_set hz_slot_drops(void);
 
 struct hz_slot {
 	struct hz_hist *hist; /* HZ_STAGE_COUNT of them */

@@ -7,7 +7,8 @@ void hz_trace_mark(const struct hz_trace *trace, uint32_t count, enum hz_counter
 	uint64_t begun = trace->ring->begun;
 
 	for (uint32_t i = 1; i <= count && i <= HZ_TRACE_SLOTS && i <= begun; i++)
-		trace->ring->slot[(begun - i) & (HZ_TRACE_SLOTS - 1)].moved |= 1ull << counter;
+		hz_counter_set_add(&trace->ring->slot[(begun - i) & (HZ_TRACE_SLOTS - 1)].moved,
+		                   counter);
 }
 
 /* The file may be anybody's: its figures are checked before they are used. */

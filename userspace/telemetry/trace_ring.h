@@ -1,6 +1,6 @@
 /* The last frames of each worker, headers only, with what became of them: one ring per worker in a file of
  * the run directory, so that it can be read without hzd, also after it died. Off, it costs the worker one
- * branch per burst; on, a worker copies 96 bytes of each frame and asks nobody.
+ * branch per burst; on, a worker copies 128 bytes of each frame and asks nobody.
  *
  * A reader copies a ring while it is written. It reads ended, then the places, then begun:
  *
@@ -13,14 +13,15 @@
 #ifndef HZ_TRACE_RING_H
 #define HZ_TRACE_RING_H
 
+#include "core/tsan.h"
 #include "telemetry/slot.h"
 #include <string.h>
 
 #define HZ_TRACE_SLOTS   4096u /* per worker, power of two */
-#define HZ_TRACE_DATA    96u   /* Ethernet, two VLAN tags, IPv6, TCP with 14 bytes of options */
+#define HZ_TRACE_DATA    128u  /* Ethernet, two VLAN tags, IPv6, TCP with all its options: 122 */
 #define HZ_TRACE_IFACES  16u
 #define HZ_TRACE_MAGIC   0x72747a68u /* "hztr" */
-#define HZ_TRACE_VERSION 1u
+#define HZ_TRACE_VERSION 2u
 #define HZ_TRACE_FILE    "trace"
 
 enum hz_trace_kind {
@@ -32,17 +33,17 @@ enum hz_trace_kind {
 };
 
 struct hz_trace_frame {
-	uint64_t sequence; /* frames of this worker before it, and itself */
-	uint64_t time_ns;  /* CLOCK_MONOTONIC of the turn */
-	uint64_t moved;    /* bit per enum hz_counter: why it was dropped, what it caused */
+	uint64_t sequence;           /* frames of this worker before it, and itself */
+	uint64_t time_ns;            /* CLOCK_MONOTONIC of the turn */
+	struct hz_counter_set moved; /* why it was dropped, what it caused */
 	uint32_t frame_bytes;
 	uint16_t data_bytes;
 	uint8_t iface; /* into hz_trace_head.ifname */
 	uint8_t kind;  /* enum hz_trace_kind */
 	uint8_t data[HZ_TRACE_DATA];
+	uint8_t pad[16];
 };
-_Static_assert(sizeof(struct hz_trace_frame) == 128, "two cache lines");
-_Static_assert(HZ_COUNTER_COUNT <= 64, "moved has a bit per counter");
+_Static_assert(sizeof(struct hz_trace_frame) == 192, "three cache lines");
 
 struct hz_trace_ring {
 	uint64_t begun; /* atomic: frames that were begun */
@@ -111,10 +112,10 @@ static inline struct hz_trace_place hz_trace_note(const struct hz_trace *trace, 
 
 	__atomic_store_n(&trace->ring->begun, index + 1, __ATOMIC_RELAXED);
 	/* Before a byte of the place changes: who copied one of them finds begun moved. */
-	__atomic_thread_fence(__ATOMIC_RELEASE);
+	hz_fence(__ATOMIC_RELEASE);
 	frame->sequence = index + 1;
 	frame->time_ns = *trace->now_ns;
-	frame->moved = 0;
+	frame->moved = (struct hz_counter_set){ 0 };
 	frame->frame_bytes = frame_bytes;
 	frame->data_bytes = (uint16_t)HZ_MIN(data_bytes, HZ_TRACE_DATA);
 	frame->iface = iface;
@@ -125,7 +126,7 @@ static inline struct hz_trace_place hz_trace_note(const struct hz_trace *trace, 
 
 /* What became of a noted frame. Nothing, should as many frames as there are places have been noted since. */
 static inline void hz_trace_complete(struct hz_trace_place place, enum hz_trace_kind kind,
-                                     uint64_t moved)
+                                     struct hz_counter_set moved)
 {
 	if (HZ_UNLIKELY(place.frame->sequence != place.sequence))
 		return;

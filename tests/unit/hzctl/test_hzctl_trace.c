@@ -121,6 +121,15 @@ static void pcapng_blocks_have_their_lengths_at_both_ends(void)
 	free(text);
 }
 
+static struct hz_counter_set set_of(enum hz_counter a, enum hz_counter b)
+{
+	struct hz_counter_set set = { 0 };
+
+	hz_counter_set_add(&set, a);
+	hz_counter_set_add(&set, b);
+	return set;
+}
+
 static void verdict_puts_the_reason_first(void)
 {
 	char text[HZ_TRACE_VIEW_VERDICT_MAX];
@@ -128,23 +137,25 @@ static void verdict_puts_the_reason_first(void)
 
 	hz_trace_view_verdict(&frame, text);
 	CU_ASSERT_STRING_EQUAL(text, "accepted");
-	frame.moved = 1ull << HZ_COUNTER_passive_opens;
+	frame.moved = set_of(HZ_COUNTER_passive_opens, HZ_COUNTER_passive_opens);
 	hz_trace_view_verdict(&frame, text);
 	CU_ASSERT_STRING_EQUAL(text, "passive_opens (accepted)");
-	frame.moved = 1ull << HZ_COUNTER_challenge_ack | 1ull << HZ_COUNTER_drop_arp;
+	frame.moved = set_of(HZ_COUNTER_challenge_ack, HZ_COUNTER_drop_arp);
 	hz_trace_view_verdict(&frame, text);
 	CU_ASSERT_STRING_EQUAL(text, "drop_arp challenge_ack");
-	frame.moved = 1ull << HZ_COUNTER_drop_no_mbuf; /* of its answer */
+	/* Of its answer. */
+	frame.moved = set_of(HZ_COUNTER_drop_no_mbuf, HZ_COUNTER_drop_no_mbuf);
 	hz_trace_view_verdict(&frame, text);
 	CU_ASSERT_STRING_EQUAL(text, "drop_no_mbuf (accepted)");
 	frame = (struct hz_trace_frame){ .kind = HZ_TRACE_TX,
-		                         .moved = 1ull << HZ_COUNTER_drop_tx_full };
+		                         .moved = set_of(HZ_COUNTER_drop_tx_full,
+		                                         HZ_COUNTER_drop_tx_full) };
 	hz_trace_view_verdict(&frame, text);
 	CU_ASSERT_STRING_EQUAL(text, "drop_tx_full");
-	frame.moved = 0;
+	frame.moved = (struct hz_counter_set){ 0 };
 	hz_trace_view_verdict(&frame, text);
 	CU_ASSERT_STRING_EQUAL(text, "sent");
-	frame.moved = UINT64_MAX;
+	memset(&frame.moved, 0xff, sizeof(frame.moved));
 	hz_trace_view_verdict(&frame, text);
 	CU_ASSERT(strlen(text) < sizeof(text));
 }
@@ -234,8 +245,9 @@ static void *writer_run(void *arg)
 		for (size_t i = 0; i < HZ_ARRAY_LEN(word); i++)
 			word[i] = now_ns;
 		hz_trace_hold(&trace);
-		place = hz_trace_note(&trace, 0, HZ_TRACE_RX, word, sizeof(word), 96);
-		hz_trace_complete(place, HZ_TRACE_RX, now_ns);
+		place = hz_trace_note(&trace, 0, HZ_TRACE_RX, word, sizeof(word), sizeof(word));
+		hz_trace_complete(place, HZ_TRACE_RX,
+		                  (struct hz_counter_set){ { now_ns, now_ns, now_ns } });
 		hz_trace_release(&trace);
 	}
 	return NULL;
@@ -250,7 +262,8 @@ static bool is_whole(const struct hz_trace_frame *frame)
 		if (word[i] != frame->time_ns)
 			return false;
 	}
-	return frame->sequence == frame->time_ns && frame->moved == frame->time_ns;
+	return frame->sequence == frame->time_ns && frame->moved.word[0] == frame->time_ns &&
+	       frame->moved.word[HZ_COUNTER_SET_WORDS - 1] == frame->time_ns;
 }
 
 /* A writer that takes every place many times per look. */

@@ -30,17 +30,29 @@ static void slot_counter_names_are_those_of_the_table_and_distinct(void)
 	}
 }
 
-static void slot_drop_mask_is_the_counters_named_drop(void)
+static void slot_drops_are_the_counters_named_drop(void)
 {
-	uint64_t mask = hz_slot_drop_mask();
+	struct hz_counter_set drops = hz_slot_drops();
 
 	for (unsigned i = 0; i < HZ_COUNTER_COUNT; i++)
-		CU_ASSERT_EQUAL((mask >> i) & 1,
+		CU_ASSERT_EQUAL(hz_counter_set_has(&drops, i),
 		                strncmp(hz_slot_counter_name((enum hz_counter)i), "drop_", 5) == 0);
-	CU_ASSERT((mask & 1ull << HZ_COUNTER_drop_arp) != 0); /* one of those that came later */
-	CU_ASSERT((mask & 1ull << HZ_COUNTER_challenge_ack) == 0);
+	CU_ASSERT(
+		hz_counter_set_has(&drops, HZ_COUNTER_drop_arp)); /* one of those that came later */
+	CU_ASSERT(!hz_counter_set_has(&drops, HZ_COUNTER_challenge_ack));
+}
+
+static void counter_set_tells_all_counters_apart(void)
+{
+	for (unsigned i = 0; i < HZ_COUNTERS_MAX; i++) {
+		struct hz_counter_set set = { 0 };
+
+		hz_counter_set_add(&set, i);
+		for (unsigned j = 0; j < HZ_COUNTERS_MAX; j++)
+			CU_ASSERT_EQUAL(hz_counter_set_has(&set, j), j == i);
+	}
 }
 
 HZ_SUITE(slot, CASE(slot_counts_and_records_in_the_named_place),
          CASE(slot_counter_names_are_those_of_the_table_and_distinct),
-         CASE(slot_drop_mask_is_the_counters_named_drop));
+         CASE(slot_drops_are_the_counters_named_drop), CASE(counter_set_tells_all_counters_apart));
