@@ -174,6 +174,19 @@ static void table_keys_tell_clients_apart(void)
 	hz_rate_table_close(other);
 }
 
+/* The bytes that count are the same, in the halves of two families. */
+static void table_keys_tell_families_apart(void)
+{
+	static const uint8_t v4[16] = { [10] = 0xff, 0xff, 10, 7, 0, 1 };
+	struct hz_rate_table *table = table_open(64);
+	uint8_t v6[16] = { 0 };
+
+	memcpy(v6, v4 + 8, 8);
+	CU_ASSERT_NOT_EQUAL(hz_rate_table_addr_key(table, 1, v4),
+	                    hz_rate_table_addr_key(table, 1, v6));
+	hz_rate_table_close(table);
+}
+
 static void table_keys_tell_every_byte_of_texts_apart(void)
 {
 	struct hz_rate_table *table = table_open(1);
@@ -324,7 +337,8 @@ HZ_SUITE(gcra, CASE(gcra_gives_the_burst_and_then_one_per_interval),
          CASE(gcra_of_another_limit_starts_empty_and_recovers),
          CASE(gcra_worker_whose_clock_is_behind_gives_nothing_away),
          CASE(gcra_under_threads_gives_each_token_once), CASE(table_sets_must_be_a_power_of_two),
-         CASE(table_keys_tell_clients_apart), CASE(table_keys_tell_every_byte_of_texts_apart),
+         CASE(table_keys_tell_clients_apart), CASE(table_keys_tell_families_apart),
+         CASE(table_keys_tell_every_byte_of_texts_apart),
          CASE(table_key_at_rest_gives_way_for_nothing),
          CASE(table_flood_does_not_refill_who_is_forgotten),
          CASE(table_flood_of_any_kind_never_lets_a_key_beyond_its_limit),

@@ -489,6 +489,42 @@ static void full_cache_forgets_and_never_errs(void)
 	hz_jwt_policy_put(policy);
 }
 
+/* With the tag of another token, as if hashes met: every byte, the length and the policy are compared. */
+static void cache_finds_the_very_token_whatever_the_tag(void)
+{
+	const struct hz_jwt_policy policy = { .fingerprint = { 1, 2 } };
+	const struct hz_jwt_policy others[2] = { { .fingerprint = { 3, 2 } },
+		                                 { .fingerprint = { 1, 3 } } };
+	const struct hz_jwt_claims claims = { .expires_s = JWT_NOW + 1 };
+	const uint64_t tag = 77;
+	struct hz_jwt_cache *cache;
+	struct hz_span subject;
+	uint8_t text[100];
+
+	CU_ASSERT_EQUAL_FATAL(hz_jwt_cache_open(&cache), 0);
+	memset(text, 'a', sizeof(text));
+	for (size_t len = HZ_JWT_TOKEN_BYTES_MIN; len < sizeof(text); len++) {
+		const struct hz_span token = { text, len };
+
+		hz_jwt_cache_put(cache, tag, &policy, token, &claims);
+		CU_ASSERT(hz_jwt_cache_find(cache, tag, &policy, token, JWT_NOW, &subject));
+		CU_ASSERT_FALSE(
+			hz_jwt_cache_find(cache, tag, &policy, token, JWT_NOW + 1, &subject));
+		for (unsigned i = 0; i < 2; i++)
+			CU_ASSERT_FALSE(hz_jwt_cache_find(cache, tag, &others[i], token, JWT_NOW,
+			                                  &subject));
+		for (size_t at = 0; at < len; at++) {
+			text[at] = 'b';
+			CU_ASSERT_FALSE(
+				hz_jwt_cache_find(cache, tag, &policy, token, JWT_NOW, &subject));
+			text[at] = 'a';
+		}
+		CU_ASSERT_FALSE(hz_jwt_cache_find(
+			cache, tag, &policy, (struct hz_span){ text, len - 1 }, JWT_NOW, &subject));
+	}
+	hz_jwt_cache_close(cache);
+}
+
 HZ_SUITE(mw_jwt, CASE(request_without_a_token_is_challenged), CASE(two_tokens_are_a_bad_request),
          CASE(good_token_waits_once_and_is_remembered),
          CASE(waiting_request_that_is_called_for_nothing_waits_on),
@@ -500,4 +536,5 @@ HZ_SUITE(mw_jwt, CASE(request_without_a_token_is_challenged), CASE(two_tokens_ar
          CASE(policy_outlives_its_site_for_a_check),
          CASE(token_that_many_bring_at_once_is_checked_once),
          CASE(tokens_beyond_the_limit_are_told_to_come_later),
-         CASE(full_cache_forgets_and_never_errs));
+         CASE(full_cache_forgets_and_never_errs),
+         CASE(cache_finds_the_very_token_whatever_the_tag));
