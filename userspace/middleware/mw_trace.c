@@ -136,15 +136,12 @@ static uint8_t *state_put(uint8_t *out, const struct hz_http_req *req, struct hz
 	return hz_put_span(out, HZ_SPAN_LITERAL("\r\n"));
 }
 
-/* The caller's trace, which goes on; its request id where it has none of its own is another one of ours. */
-static void parent_set(struct traced *traced, const struct sent *sent, struct hz_rng *rng)
+/* The caller's trace, which goes on; the request id stays one of ours. */
+static void parent_set(struct traced *traced, const struct hz_traceparent *parent)
 {
-	uint8_t *text = traced->text;
-
-	memcpy(text + TRACE_ID_AT, sent->parent.trace_id.data, HZ_TRACE_ID_BYTES);
-	text[FLAGS_AT + 1] = sent->parent.is_sampled ? '1' : '0';
-	random_put(random_put(text + REQUEST_ID_AT, rng), rng);
-	traced->trace.is_sampled = sent->parent.is_sampled;
+	memcpy(traced->text + TRACE_ID_AT, parent->trace_id.data, HZ_TRACE_ID_BYTES);
+	traced->text[FLAGS_AT + 1] = parent->is_sampled ? '1' : '0';
+	traced->trace.is_sampled = parent->is_sampled;
 }
 
 /* Lines for what the client sent; NULL: no room. */
@@ -163,7 +160,7 @@ static struct traced *traced_sent(const struct hz_http_req *req, struct hz_rng *
 	trace = &traced->trace;
 	ids_own(traced, rng);
 	if (sent.goes_on)
-		parent_set(traced, &sent, rng);
+		parent_set(traced, &sent.parent);
 	end = traced->text + REQUEST_ID_AT;
 	if (sent.id.len > 0)
 		trace->request_id = written(end, hz_put_span(end, sent.id));
