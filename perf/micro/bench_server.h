@@ -25,7 +25,7 @@ struct bench_server {
 	struct hz_connections conns;
 	struct hz_slot slot;
 	struct hz_snapshot *snapshot;
-	struct hz_app app; /* in which snapshot is published */
+	struct hz_app_state app; /* in which snapshot is published */
 	struct hz_http_worker *http;
 	struct hz_rate_table *rate;
 	struct hz_jwt_worker *jwt;

@@ -6,8 +6,10 @@ int app_args_parse(int argc, char **argv, struct app_args *args)
 {
 	int option;
 
-	while ((option = getopt(argc, argv, "i:l:o:")) != -1) {
-		if (option == 'i')
+	while ((option = getopt(argc, argv, "c:i:l:o:")) != -1) {
+		if (option == 'c')
+			args->site_file = optarg;
+		else if (option == 'i')
 			args->instance = optarg;
 		else if (option == 'l' && args->listen_count < APP_ARGS_MAX)
 			args->listens[args->listen_count++] = optarg;
@@ -16,9 +18,9 @@ int app_args_parse(int argc, char **argv, struct app_args *args)
 		else
 			return 2;
 	}
-	if (optind == argc && args->listen_count > 0)
+	if (optind == argc && (args->listen_count > 0 || args->site_file != NULL))
 		return 0;
-	fprintf(stderr, "usage: %s [-i INSTANCE] -l IF,ADDR:PORT [-o PATH=VALUE]...\n", argv[0]);
+	fprintf(stderr, "usage: %s [-i INSTANCE] [-c SITE] -l IF,ADDR:PORT [-o PATH=VALUE]...\n", argv[0]);
 	return 2;
 }
 

@@ -1,4 +1,5 @@
-/* The arguments both examples take, as hzd's: -i INSTANCE, -l IF,ADDR:PORT and -o PATH=VALUE, -l and -o repeated. */
+/* The arguments both examples take, as hzd's: -i INSTANCE, -c SITE, -l IF,ADDR:PORT (or listen of the site)
+ * and -o PATH=VALUE; -l and -o repeated. */
 #ifndef APP_ARGS_H
 #define APP_ARGS_H
 
@@ -7,7 +8,7 @@
 #define APP_ARGS_MAX 32
 
 struct app_args {
-	const char *instance;
+	const char *instance, *site_file;
 	const char *listens[APP_ARGS_MAX + 1], *settings[APP_ARGS_MAX + 1];
 	int listen_count, setting_count;
 };

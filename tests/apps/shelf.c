@@ -354,7 +354,7 @@ int main(int argc, char **argv)
 
 	if (app_args_parse(argc, argv, &args) != 0)
 		return 2;
-	struct hz_options options = HZ_INIT(hz_options, .name = "shelf", .instance = args.instance,
+	struct hz_options options = HZ_INIT(hz_options, .name = "shelf", .site_file = args.site_file, .instance = args.instance,
 	                                    .listens = args.listens, .settings = args.settings,
 	                                    .takes_signals = true, .ready = app_args_ready);
 

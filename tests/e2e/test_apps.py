@@ -33,7 +33,7 @@ def rig():
 class App:
     """One of the examples, served over AF_XDP or over kernel sockets, in a directory of its own."""
 
-    def __init__(self, name, transport, *options):
+    def __init__(self, name, transport, *options, site=None):
         self.directory = temporary_directory()
         self.netns = rig().client if transport == "af_xdp" else None
         self.host, self.port = (SERVER4, PORT) if self.netns else ("127.0.0.1", SOCKET_PORT)
@@ -47,6 +47,10 @@ class App:
                         "boot/io=socket"]
         for option in options:
             command += ["-o", option]
+        if site:
+            self.site = os.path.join(self.directory, "site.yaml")
+            write_file(self.site, site)
+            command += ["-c", self.site]
         self.process = Process(*command, netns=rig().server if self.netns else None,
                                cwd=self.directory,
                                env={**os.environ, "XDG_RUNTIME_DIR": self.directory})
@@ -75,12 +79,12 @@ class App:
         self.process.end()
 
 
-def with_app(name, *options):
+def with_app(name, *options, site=None):
     """Runs the check once over each transport; the program must end well, too."""
     def decorate(check):
         for transport in ("af_xdp", "socket"):
             def run_it(transport=transport):
-                app = App(name, transport, *options)
+                app = App(name, transport, *options, site=site)
                 try:
                     check(app)
                 finally:
@@ -165,11 +169,16 @@ def ticket_that_comes_too_late_is_503(app):
 
 @with_app("notes")
 def worker_has_its_own_context_and_timers(app):
-    first = json.loads(app.get("/worker")[2])
-    time.sleep(1.0)
-    second = json.loads(app.get("/worker")[2])
-    expect_equal((first["worker"], second["calls"] - first["calls"]), (0, 1), "context")
-    expect(35 <= second["ticks"] - first["ticks"] <= 55, f"50 ticks of 20 ms: {first} {second}")
+    gained = []
+    while not gained or (max(gained) < 20 and len(gained) < 20):
+        # 25 ticks; fewer when others have the processor, so the best of some such times counts.
+        started, first = time.monotonic(), json.loads(app.get("/worker")[2])
+        time.sleep(0.5)
+        second, ended = json.loads(app.get("/worker")[2]), time.monotonic()
+        expect_equal((first["worker"], second["calls"] - first["calls"]), (0, 1), "context")
+        gained.append(second["ticks"] - first["ticks"])
+        expect(gained[-1] <= (ended - started) / 0.02 + 1, f"early: {gained[-1]} ticks")
+    expect(max(gained) >= 20, f"25 ticks of 20 ms in half a second: {gained}")
 
 
 @with_app("notes")
@@ -195,6 +204,32 @@ def stop_while_tickets_are_open_answers_them_first(app):
     app.process.signal(signal.SIGTERM)
     expect(sock.recv(100).startswith(b"HTTP/1.1 200 "), "begun before the end")
     sock.close()
+
+
+NOTES_SITE = 'routes: [{{ match: GET /page, respond: {{ body: "{body}" }} }}]\n'
+
+
+@with_app("notes", site=NOTES_SITE.format(body="one"))
+def ticket_and_routes_of_the_program_outlive_a_reload(app):
+    """The program's routes are there again after it; a request begun before is answered, or its client gone."""
+    expect_equal(app.get("/page")[2], b"one", "the site's route")
+    waits, leaves = app.connect(), app.connect()
+    for sock in (waits, leaves):
+        sock.sendall(b"GET /later/1500 HTTP/1.1\r\nHost: x\r\n\r\n")
+    time.sleep(0.3)
+    for body in ("two", "three"):
+        write_file(app.site, NOTES_SITE.format(body=body))
+        app.process.signal(signal.SIGHUP)
+        wait_until(lambda: app.get("/page")[2] == body.encode(), 5, "reload")
+    leaves.close()
+    expect_equal(json.loads(app.get("/later/1")[2]), {"later": 1}, "its route afterwards")
+    expect(waits.recv(100).startswith(b"HTTP/1.1 200 "), "begun before two reloads")
+    waits.close()
+    write_file(app.site, "routes: [{ match: GET /later/:x, respond: {} }]\n")
+    app.process.signal(signal.SIGHUP)
+    wait_until(lambda: "conflict" in app.process.output() or "same requests" in app.process.output(),
+               5, "a site that takes the program's route is refused")
+    expect_equal(json.loads(app.get("/later/1")[2]), {"later": 1}, "as it was")
 
 
 # --- streams --------------------------------------------------------------------------------------------
@@ -401,6 +436,8 @@ def module_that_was_not_loaded_at_start_needs_a_restart():
     refused = site.reload()
     expect_equal(refused.returncode, 1, f"exit: {refused.stderr}")
     expect("was not loaded at start" in refused.stderr, refused.stderr)
+    said = run(f"{BIN}/hzctl", "-j", "-i", site.name, "reload", check=False, env=site.env)
+    expect("needs_restart" in said.stdout + said.stderr, f"code: {said}")
     expect_equal(site.get("/")[2], b"one", "the running configuration was not touched")
     hzd.signal(signal.SIGTERM)
     hzd.wait()
@@ -408,6 +445,86 @@ def module_that_was_not_loaded_at_start_needs_a_restart():
     expect_equal(site.get("/s/x")[2], b":x", "after a restart")
     hzd.signal(signal.SIGTERM)
     hzd.wait()
+
+
+@test
+def module_has_a_context_per_worker_which_outlives_reloads():
+    site = ModuleSite()
+    site.write()
+    hzd = site.start()
+    first = json.loads(site.get("/m/worker")[2])
+    site.write(config="other")
+    expect_equal(site.reload().returncode, 0, "reload")
+    second = json.loads(site.get("/m/worker")[2])
+    expect_equal((first["calls"], second["calls"]), (1, 2), "calls")
+    wait_until(lambda: json.loads(site.get("/m/worker")[2])["ticks"] >= second["ticks"] + 10, 10,
+               "ticks after a reload")
+    hzd.signal(signal.SIGTERM)
+    expect_equal(hzd.wait(), 0, "exit")
+
+
+@test
+def ticket_of_a_module_outlives_reload_and_client():
+    site = ModuleSite()
+    site.write()
+    hzd = site.start()
+    waits, leaves = (tcp_connect(None, "127.0.0.1", 18485, 20.0) for _ in range(2))
+    for sock in (waits, leaves):
+        sock.sendall(b"GET /m/later/1000 HTTP/1.1\r\nHost: x\r\n\r\n")
+    time.sleep(0.2)
+    site.write(config="other")
+    expect_equal(site.reload().returncode, 0, "reload")
+    leaves.close()
+    expect_equal(site.get("/m/later/1")[2], b"other", "the new configuration")
+    got = b""
+    while not got.endswith(b"tag"):
+        got += waits.recv(1000) or b"(end)tag"
+    expect(got.startswith(b"HTTP/1.1 200 ") and b"(end)" not in got, f"the old one: {got}")
+    waits.close()
+    last = tcp_connect(None, "127.0.0.1", 18485, 20.0)
+    last.sendall(b"GET /m/later/700 HTTP/1.1\r\nHost: x\r\n\r\n")
+    time.sleep(0.2)
+    last.close()
+    hzd.signal(signal.SIGTERM)
+    expect_equal(hzd.wait(), 0, "exit, with a ticket that nobody waits for")
+
+
+@test
+def module_that_blocks_its_worker_is_named_by_its_route():
+    site = ModuleSite()
+    site.write()
+    hzd = site.start()
+    expect_equal(site.get("/m/block/10")[0], 200, "10 ms are no stall")
+    time.sleep(0.2)
+    expect("block" not in hzd.output(), f"named: {hzd.output()}")
+    expect_equal(site.get("/m/block/300")[0], 200, "300 ms are one")
+    wait_until(lambda: re.search(r"worker 0: 'm' block(s|ed) it,? for \d+ ms", hzd.output()), 3,
+               f"nobody named: {hzd.output()}")
+    hzd.signal(signal.SIGTERM)
+    expect_equal(hzd.wait(), 0, "exit")
+
+
+CANNOT_BEGIN = """#include <hz/hz.h>
+static int begin(struct hz_loop *loop, void **ctx) { (void)loop; *ctx = 0; return -5; }
+static int handle(struct hz_request *req, void *ctx) { (void)ctx; return hz_respond(req, 204, 0, 0, 0); }
+const struct hz_module hz_module = { .size = sizeof(struct hz_module), .api_version = 1,
+    .name = "stubborn", .handler = handle, .worker_begin = begin };
+"""
+
+
+@test
+def module_that_cannot_begin_on_a_worker_ends_hzd_and_is_named():
+    site = ModuleSite()
+    source = os.path.join(site.directory, "stubborn.c")
+    write_file(source, CANNOT_BEGIN)
+    run("gcc", "-shared", "-fPIC", "-I", os.path.join(OUT, "stage/usr/local/include"), "-o",
+        site.module, source)
+    site.write()
+    hzd = Process(f"{BIN}/hzd", "-i", site.name, "-c", site.site, "-o", "boot/io=socket", "-o",
+                  "boot/workers=1", env=site.env)
+    expect_equal(hzd.wait(), 70, "exit")
+    expect("could not begin with module stubborn: Input/output error" in hzd.output(),
+           f"said: {hzd.output()}")
 
 
 @test

@@ -1,6 +1,7 @@
 #include "api/api_priv.h"
 #include <errno.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,15 +10,30 @@ uint32_t hz_api_version(void)
 	return HZ_API_VERSION;
 }
 
-int hz_api_open(const struct hz_api_conf *conf, struct hz_api **out)
+int hz_api_owner_add(struct hz_api *api, const struct hz_api_owner *owner)
+{
+	struct api_owner *own = &api->owner[api->owner_count];
+
+	if (api->owner_count == API_OWNERS_MAX)
+		return -E2BIG;
+	own->conf = *owner;
+	if (owner->name != NULL)
+		snprintf(own->name, sizeof(own->name), "%s", owner->name);
+	snprintf(own->timer, sizeof(own->timer), owner->name != NULL ? "a timer of %s" : "a timer",
+	         own->name);
+	return (int)api->owner_count++;
+}
+
+int hz_api_open(const struct hz_api_owner *program, struct hz_api **out)
 {
 	struct hz_api *api = aligned_alloc(_Alignof(struct hz_api), sizeof(*api));
 
 	if (api == NULL)
 		return -ENOMEM;
 	memset(api, 0, sizeof(*api));
-	api->conf = *conf;
+	(void)hz_api_owner_add(api, program);
 	api->is_closed = true;
+	api->failer = API_OWNERS_MAX;
 	for (uint32_t i = 0; i < HZ_WORKERS_MAX; i++)
 		api->loop[i].api = api;
 	*out = api;
@@ -96,13 +112,23 @@ void hz_api_end(struct hz_api *api, uint32_t worker)
 {
 	struct hz_loop *loop = &api->loop[worker];
 
-	if (loop->is_begun && !loop->is_failed && api->conf.end != NULL)
-		api->conf.end(loop, api->conf.ctx, loop->ctx);
+	while (loop->begun_count > 0) {
+		const uint32_t owner = --loop->begun_count;
+		const struct hz_api_owner *conf = &api->owner[owner].conf;
+
+		loop->owner = owner;
+		if (conf->end != NULL)
+			conf->end(loop, conf->ctx, loop->ctx[owner]);
+	}
 }
 
-int hz_api_failed(const struct hz_api *api)
+int hz_api_failed(const struct hz_api *api, const char **whose)
 {
-	return __atomic_load_n(&api->failed, __ATOMIC_ACQUIRE);
+	int failed = __atomic_load_n(&api->failed, __ATOMIC_ACQUIRE);
+
+	if (failed != 0)
+		*whose = api->owner[api->failer].name;
+	return failed;
 }
 
 int hz_api_struct_copy(void *to, size_t to_size, const void *from)

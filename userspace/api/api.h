@@ -12,15 +12,20 @@ struct hz_api;     /* owned by the caller of open */
 struct hz_loop;    /* one worker of it, <hz/hz.h> */
 struct hz_request; /* <hz/hz.h> */
 
-struct hz_api_conf {
+/* Whose functions are called: the program's, or a module's. Each has a context of its own on each worker. */
+struct hz_api_owner {
+	const char *name; /* copied, cut to HZ_API_NAME_MAX - 1; NULL: the program */
 	/* <hz/hz.h>, struct hz_options; NULL: nothing to do. */
 	int (*begin)(struct hz_loop *loop, void *ctx, void **loop_ctx);
 	void (*end)(struct hz_loop *loop, void *ctx, void *loop_ctx);
 	void *ctx;
 };
+#define HZ_API_NAME_MAX 32
 
-/* 0 or -ENOMEM. Tickets may be finished until close. */
-int hz_api_open(const struct hz_api_conf *conf, struct hz_api **out);
+/* program is owner 0. 0 or -ENOMEM. Tickets may be finished until close. */
+int hz_api_open(const struct hz_api_owner *program, struct hz_api **out);
+/* One owner more, before start: its index, or -E2BIG. */
+int hz_api_owner_add(struct hz_api *api, const struct hz_api_owner *owner);
 void hz_api_close(struct hz_api *api); /* when no worker runs; accepts NULL */
 
 struct hz_api_run {
@@ -42,8 +47,8 @@ unsigned hz_api_turn(struct hz_api *api, uint32_t worker);
 uint64_t hz_api_turn_due_ns(const struct hz_api *api, uint32_t worker);
 void hz_api_end(struct hz_api *api, uint32_t worker);
 
-/* 0, or what `begin` returned on a worker. Any thread. */
-int hz_api_failed(const struct hz_api *api);
+/* 0, or what `begin` returned on a worker, and then *whose: "" is the program. Any thread. */
+int hz_api_failed(const struct hz_api *api, const char **whose);
 
 /* Housekeeping, often: one line of the log per second and worker about who blocks it, or did. */
 void hz_api_watch(struct hz_api *api, uint64_t now_ns);
@@ -51,14 +56,14 @@ void hz_api_watch(struct hz_api *api, uint64_t now_ns);
 /* A route behind which somebody else's functions stand. */
 struct hz_api_route {
 	struct hz_api *api; /* NULL: it is only checked, never called */
-	const char *name;   /* copied, cut to HZ_API_NAME_MAX - 1 */
+	uint32_t owner;
+	const char *name; /* copied, cut to HZ_API_NAME_MAX - 1 */
 	int (*handler)(struct hz_request *req, void *ctx);
 	int (*body)(struct hz_request *req, void *ctx, const void *data,
 	            size_t bytes); /* or NULL */
 	void *ctx;
 	void (*close)(void *ctx); /* NULL: nothing to do */
 };
-#define HZ_API_NAME_MAX 32
 
 /* 0 or -ENOMEM, and nothing was closed. */
 int hz_api_handler_build(const struct hz_api_route *route, struct hz_handler *out);

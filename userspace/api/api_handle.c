@@ -39,11 +39,11 @@ static struct hz_request *request_of(const struct api_handler *to, struct hz_htt
 static ssize_t answer_pull(void *ctx, struct hz_wspan out)
 {
 	struct hz_request *req = ctx;
-	const char *name = req->to->name;
-	uint64_t since_ns = hz_api_stall_enter(req->loop, name);
+	const struct api_handler *to = req->to;
+	uint64_t since_ns = hz_api_stall_enter(req->loop, to->route.owner, to->name);
 	int64_t bytes = req->answer.pull(req->answer.ctx, out.data, out.len);
 
-	hz_api_stall_leave(req->loop, name, since_ns);
+	hz_api_stall_leave(req->loop, to->name, since_ns);
 	if (bytes == HZ_END)
 		return HZ_SOURCE_END;
 	return bytes < 0 || (uint64_t)bytes > out.len ? HZ_SOURCE_END - 1 : (ssize_t)bytes;
@@ -101,7 +101,7 @@ static enum hz_http_next api_handle(const void *conf, struct hz_http_req *http,
 	if (!req->is_handled && !req->answer.is_set) {
 		req->is_handled = true;
 		patience_renew(req);
-		since_ns = hz_api_stall_enter(req->loop, to->name);
+		since_ns = hz_api_stall_enter(req->loop, to->route.owner, to->name);
 		err = to->route.handler(req, to->route.ctx);
 		hz_api_stall_leave(req->loop, to->name, since_ns);
 	}
@@ -123,7 +123,7 @@ static enum hz_http_next api_body(const void *conf, struct hz_http_req *http,
 	if (HZ_UNLIKELY(req == NULL))
 		return HZ_HTTP_ANSWER;
 	if (!req->answer.is_set) {
-		since_ns = hz_api_stall_enter(req->loop, to->name);
+		since_ns = hz_api_stall_enter(req->loop, to->route.owner, to->name);
 		next = to->route.body(req, to->route.ctx, bytes.data, bytes.len);
 		hz_api_stall_leave(req->loop, to->name, since_ns);
 	}
@@ -139,13 +139,19 @@ static enum hz_http_next api_body(const void *conf, struct hz_http_req *http,
 
 static void api_finish(const void *conf, struct hz_http_req *http)
 {
+	const struct api_handler *to = conf;
 	struct hz_request *req = http->handler;
+	const bool calls_others = req->done != NULL || req->answer.release != NULL;
+	uint64_t since_ns = 0;
 
-	(void)conf;
 	hz_api_ticket_over(req);
+	if (calls_others)
+		since_ns = hz_api_stall_enter(req->loop, to->route.owner, to->name);
 	hz_api_reply_free(&req->answer);
 	if (req->done != NULL)
 		req->done(req->state);
+	if (calls_others)
+		hz_api_stall_leave(req->loop, to->name, since_ns);
 }
 
 static void api_free(void *conf)

@@ -5,9 +5,22 @@
 
 #define TIMERS_PER_TURN 64u
 
+static int owner_begin(struct hz_loop *loop, uint32_t owner)
+{
+	const struct hz_api_owner *conf = &loop->api->owner[owner].conf;
+	int err = 0;
+
+	loop->owner = owner;
+	if (conf->begin != NULL)
+		err = conf->begin(loop, conf->ctx, &loop->ctx[owner]);
+	if (err < 0)
+		return err;
+	loop->begun_count++;
+	return 0;
+}
+
 static int loop_open(struct hz_loop *loop)
 {
-	const struct hz_api_conf *conf = &loop->api->conf;
 	int err = hz_pool_open(&loop->tickets, sizeof(struct hz_ticket),
 	                       HZ_LIMIT_tickets_per_worker, 0);
 
@@ -15,9 +28,20 @@ static int loop_open(struct hz_loop *loop)
 	loop->timers = calloc(HZ_LIMIT_loop_timers, sizeof(*loop->timers));
 	if (err == 0 && loop->timers == NULL)
 		err = -ENOMEM;
-	if (err == 0 && conf->begin != NULL)
-		err = conf->begin(loop, conf->ctx, &loop->ctx);
-	return err < 0 ? err : 0;
+	for (uint32_t i = 0; err == 0 && i < loop->api->owner_count; i++)
+		err = owner_begin(loop, i);
+	return err;
+}
+
+/* Of several workers the first tells. */
+static void failure_tell(struct hz_loop *loop, int err)
+{
+	struct hz_api *api = loop->api;
+	uint32_t nobody = API_OWNERS_MAX;
+
+	if (__atomic_compare_exchange_n(&api->failer, &nobody, loop->owner, false, __ATOMIC_RELAXED,
+	                                __ATOMIC_RELAXED))
+		__atomic_store_n(&api->failed, err, __ATOMIC_RELEASE);
 }
 
 bool hz_api_loop_begin(struct hz_loop *loop)
@@ -31,7 +55,7 @@ bool hz_api_loop_begin(struct hz_loop *loop)
 	if (err == 0)
 		return true;
 	loop->is_failed = true;
-	__atomic_store_n(&loop->api->failed, err, __ATOMIC_RELEASE);
+	failure_tell(loop, err);
 	return false;
 }
 
@@ -42,7 +66,7 @@ unsigned hz_loop_index(const struct hz_loop *loop)
 
 void *hz_loop_ctx(const struct hz_loop *loop)
 {
-	return loop->ctx;
+	return loop->ctx[loop->owner];
 }
 
 uint64_t hz_loop_now_ns(const struct hz_loop *loop)
@@ -66,6 +90,7 @@ int hz_loop_timer(struct hz_loop *loop, uint64_t after_ns, hz_timer_fn *fn, void
 	else
 		loop->timer_free = timer->free_next;
 	timer->number++;
+	timer->owner = loop->owner;
 	timer->fn = fn;
 	timer->ctx = ctx;
 	hz_wheel_arm(&loop->wheel, &timer->timer,
@@ -103,12 +128,13 @@ static void timer_fire(void *ctx, struct hz_timer *fired)
 	struct hz_loop *loop = ctx;
 	hz_timer_fn *fn = timer->fn;
 	void *fn_ctx = timer->ctx;
+	const char *name = loop->api->owner[timer->owner].timer;
 	uint64_t since_ns;
 
+	since_ns = hz_api_stall_enter(loop, timer->owner, name);
 	timer_free(loop, timer); /* fn may take it again */
-	since_ns = hz_api_stall_enter(loop, "a timer");
 	fn(loop, fn_ctx);
-	hz_api_stall_leave(loop, "a timer", since_ns);
+	hz_api_stall_leave(loop, name, since_ns);
 }
 
 unsigned hz_api_loop_timers(struct hz_loop *loop)

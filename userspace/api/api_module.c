@@ -12,6 +12,7 @@ struct hz_api_module {
 	char *file; /* owned */
 	void *object;
 	struct hz_api *api;
+	uint32_t owner;       /* in api */
 	struct hz_module def; /* as this version knows it */
 };
 
@@ -116,6 +117,38 @@ static int def_read(struct hz_api_module *module, struct hz_err *err)
 	return 0;
 }
 
+static int worker_begin(struct hz_loop *loop, void *ctx, void **loop_ctx)
+{
+	const struct hz_api_module *module = ctx;
+
+	return module->def.worker_begin != NULL ? module->def.worker_begin(loop, loop_ctx) : 0;
+}
+
+static void worker_end(struct hz_loop *loop, void *ctx, void *loop_ctx)
+{
+	const struct hz_api_module *module = ctx;
+
+	if (module->def.worker_end != NULL)
+		module->def.worker_end(loop, loop_ctx);
+}
+
+/* Without an api there are no workers either. */
+static int owner_add(struct hz_api_module *module, struct hz_err *err)
+{
+	const struct hz_api_owner owner = {
+		.name = module->def.name != NULL ? module->def.name : module->file,
+		.begin = worker_begin,
+		.end = worker_end,
+		.ctx = module,
+	};
+	int index = module->api != NULL ? hz_api_owner_add(module->api, &owner) : 0;
+
+	if (index < 0)
+		return refuse(module->file, index, "too many modules", err);
+	module->owner = (uint32_t)index;
+	return 0;
+}
+
 int hz_api_modules_load(struct hz_api_modules *modules, const char *file, struct hz_err *err)
 {
 	struct hz_api_module *module;
@@ -136,6 +169,8 @@ int hz_api_modules_load(struct hz_api_modules *modules, const char *file, struct
 	status = object_open(file, &module->object, err);
 	if (status == 0)
 		status = def_read(module, err);
+	if (status == 0)
+		status = owner_add(module, err);
 	if (status != 0) {
 		module_close(module);
 		return status;
@@ -149,6 +184,7 @@ int hz_api_module_build(const struct hz_api_module *module, const char *name, co
 {
 	struct hz_api_route route = {
 		.api = module->api,
+		.owner = module->owner,
 		.name = name,
 		.handler = module->def.handler,
 		.body = module->def.body,

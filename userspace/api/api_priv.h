@@ -63,6 +63,7 @@ struct hz_ticket {
 struct api_timer {
 	struct hz_timer timer;
 	uint32_t number; /* of its uses: part of the id */
+	uint32_t owner;
 	hz_timer_fn *fn; /* NULL: free */
 	void *ctx;
 	struct api_timer *free_next;
@@ -71,8 +72,16 @@ struct api_timer {
 /* A call of a worker that took too long, for housekeeping: the worker fills it when it is empty. */
 struct api_stall {
 	bool is_full; /* atomic: whose it is */
-	char name[HZ_API_NAME_MAX];
+	char name[HZ_API_NAME_MAX + 16];
 	uint64_t took_ns;
+};
+
+#define API_OWNERS_MAX (HZ_LIMIT_modules_max + 1)
+
+struct api_owner {
+	struct hz_api_owner conf;
+	char name[HZ_API_NAME_MAX];
+	char timer[HZ_API_NAME_MAX + 16]; /* what its timers are called when they block */
 };
 
 /* One worker. What others write, what others read and what is its own lie on different lines. */
@@ -85,21 +94,25 @@ struct hz_loop {
 	HZ_LINE_ALIGNED struct hz_api *api;
 	struct hz_env *env;
 	const struct hz_slot *slot;
-	void *ctx;
+	uint32_t owner;       /* whose code runs, or ran last */
+	uint32_t begun_count; /* of owners, from the first on */
 	bool is_begun, is_failed;
 	struct hz_pool tickets;
 	struct hz_wheel wheel;
 	struct api_timer *timers; /* owned, HZ_LIMIT_loop_timers of them, timers_used ever taken */
 	struct api_timer *timer_free;
 	uint32_t timers_used;
+	void *ctx[API_OWNERS_MAX]; /* what begin said, by owner */
 };
 
 struct hz_api {
-	struct hz_api_conf conf;
+	struct api_owner owner[API_OWNERS_MAX];
+	uint32_t owner_count;
 	struct hz_api_run run;
 	uint32_t ringers; /* atomic: threads inside run.ring */
 	bool is_closed;   /* atomic: run.ring may not be called */
-	int failed;       /* atomic */
+	int failed;       /* atomic: of begin, */
+	uint32_t failer;  /* and its owner, written before */
 	struct hz_loop loop[HZ_WORKERS_MAX];
 };
 
@@ -114,8 +127,8 @@ bool hz_api_loop_begin(struct hz_loop *loop);
 unsigned hz_api_loop_timers(struct hz_loop *loop);
 void hz_api_loop_ring(struct hz_loop *loop);
 
-/* api_stall.c: around each call of others. */
-uint64_t hz_api_stall_enter(struct hz_loop *loop, const char *name);
+/* api_stall.c: around each call of an owner's function. */
+uint64_t hz_api_stall_enter(struct hz_loop *loop, uint32_t owner, const char *name);
 void hz_api_stall_leave(struct hz_loop *loop, const char *name, uint64_t since_ns);
 
 /* api_reply.c: what reply says, into *out, with more as its first fields; in arena as far as it fits (NULL: none). 0,

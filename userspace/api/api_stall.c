@@ -4,10 +4,11 @@
 #include "core/log.h"
 #include <stdio.h>
 
-uint64_t hz_api_stall_enter(struct hz_loop *loop, const char *name)
+uint64_t hz_api_stall_enter(struct hz_loop *loop, uint32_t owner, const char *name)
 {
 	uint64_t now_ns = hz_env_clock_ns(loop->env);
 
+	loop->owner = owner;
 	__atomic_store_n(&loop->running_since_ns, now_ns, __ATOMIC_RELAXED);
 	__atomic_store_n(&loop->running, name, __ATOMIC_RELEASE);
 	return now_ns;

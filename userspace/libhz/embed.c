@@ -166,9 +166,11 @@ int hz_app_new(const struct hz_options *options, struct hz_app **out, struct hz_
 	app->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	status = app->stop_fd == -1 ? -errno : options_keep(app, &own);
 	if (status == 0) {
-		const struct hz_api_conf conf = { own.worker_begin, own.worker_end, own.ctx };
+		const struct hz_api_owner program = { .begin = own.worker_begin,
+			                              .end = own.worker_end,
+			                              .ctx = own.ctx };
 
-		status = hz_api_open(&conf, &app->api);
+		status = hz_api_open(&program, &app->api);
 	}
 	if (status != 0) {
 		hz_app_free(app);

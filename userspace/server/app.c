@@ -16,7 +16,7 @@ static void pins_store(const struct hz_snapshot *snapshot, uint32_t worker_index
 	__atomic_store_n(&pins->count, count, __ATOMIC_RELEASE);
 }
 
-struct hz_snapshot *hz_app_publish(struct hz_app *app, struct hz_snapshot *snapshot)
+struct hz_snapshot *hz_app_publish(struct hz_app_state *app, struct hz_snapshot *snapshot)
 {
 	snapshot->app = app;
 	return hz_rcu_publish(&app->snapshot, snapshot);
@@ -24,7 +24,7 @@ struct hz_snapshot *hz_app_publish(struct hz_app *app, struct hz_snapshot *snaps
 
 static const void *app_pin(void *app, uint32_t worker_index)
 {
-	const struct hz_snapshot *snapshot = hz_rcu_read(&((struct hz_app *)app)->snapshot);
+	const struct hz_snapshot *snapshot = hz_rcu_read(&((struct hz_app_state *)app)->snapshot);
 
 	pins_store(snapshot, worker_index, snapshot->pins[worker_index].count + 1);
 	return snapshot;
@@ -269,7 +269,7 @@ static void app_finish(const void *pinned, const struct hz_http_req *req,
 
 static unsigned app_turn(void *app, uint32_t worker_index)
 {
-	const struct hz_app *of = app;
+	const struct hz_app_state *of = app;
 	unsigned count = of->jobs != NULL ? hz_jobs_turn(of->jobs, worker_index) : 0;
 
 	if (of->files != NULL)
@@ -283,14 +283,14 @@ static unsigned app_turn(void *app, uint32_t worker_index)
 
 static uint64_t app_turn_due_ns(void *app, uint32_t worker_index)
 {
-	const struct hz_app *of = app;
+	const struct hz_app_state *of = app;
 
 	return of->api != NULL ? hz_api_turn_due_ns(of->api, worker_index) : UINT64_MAX;
 }
 
 static void app_end(void *app, uint32_t worker_index)
 {
-	const struct hz_app *of = app;
+	const struct hz_app_state *of = app;
 
 	if (of->api != NULL)
 		hz_api_end(of->api, worker_index);

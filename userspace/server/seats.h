@@ -28,7 +28,7 @@ struct hz_seats_conf {
 	uint32_t count;
 	const struct hz_tune *tune;
 	const struct hz_http_app_ops *ops;
-	struct hz_app *app;
+	struct hz_app_state *app;
 	struct hz_hist *latency; /* the mapped arrays of telemetry */
 	struct hz_beat *beat;
 	struct hz_worker *worker;

@@ -266,12 +266,13 @@ static int publish_open(struct hz_server *server, struct hz_err *err)
 /* Every worker has begun: did the program's part of it? */
 static int handlers_check(const struct hz_server *server, struct hz_err *err)
 {
-	int status = hz_api_failed(server->api);
+	const char *whose = "";
+	int status = hz_api_failed(server->api, &whose);
 
 	if (status == 0)
 		return 0;
-	return hz_err_set(err, status, 70, "worker_begin", "", "a worker could not begin: %s",
-	                  strerror(-status));
+	return hz_err_set(err, status, 70, "worker_begin", "", "a worker could not begin%s%s: %s",
+	                  whose[0] != '\0' ? " with module " : "", whose, strerror(-status));
 }
 
 /* In the order of a packet's way from the outside in; close is the reverse. */

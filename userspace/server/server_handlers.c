@@ -46,12 +46,12 @@ int hz_server_modules_load(struct hz_site *site, struct hz_api_modules **out, st
 
 int hz_server_handlers_open(struct hz_server *server, struct hz_err *err)
 {
-	const struct hz_api_conf conf = { 0 };
+	const struct hz_api_owner program = { 0 };
 	int status = 0;
 
 	server->api = server->conf->host.api;
 	if (server->api == NULL)
-		status = hz_api_open(&conf, &server->api);
+		status = hz_api_open(&program, &server->api);
 	if (status == 0)
 		server->modules = hz_api_modules_open(server->api);
 	if (server->modules == NULL)

@@ -41,7 +41,7 @@ struct hz_server_files {
 struct hz_server {
 	struct hz_server_conf *conf;
 	/* what it serves */
-	struct hz_app app;           /* what workers see: the published snapshot */
+	struct hz_app_state app;     /* what workers see: the published snapshot */
 	struct hz_snapshot *retired; /* replaced, perhaps still pinned by requests */
 	struct hz_api *api;          /* owned, unless the host's */
 	struct hz_api_modules *modules;

@@ -34,7 +34,7 @@ struct hz_snapshot {
 	struct hz_topic **topic; /* owned, with a reference each: by the site's index */
 	struct hz_http_limits limits;
 	uint64_t generation;
-	struct hz_app *app;
+	struct hz_app_state *app;
 	struct hz_site *site; /* one share: names, patterns and texts point into it */
 	struct hz_files_watch
 		watch; /* owned: on the trees of all routes; only housekeeping looks */
@@ -42,7 +42,7 @@ struct hz_snapshot {
 };
 
 /* What the application keeps beside its snapshot; owned by the server. */
-struct hz_app {
+struct hz_app_state {
 	void *snapshot;              /* published struct hz_snapshot, read under RCU by workers */
 	struct hz_jobs *jobs;        /* NULL: none */
 	struct hz_files_pool *files; /* NULL: files that are not in memory are not served */
@@ -56,7 +56,7 @@ struct hz_snapshot_conf {
 	const struct hz_tune *tune;
 	uint64_t generation;
 	const struct hz_snapshot *before; /* to share what did not change with; NULL */
-	struct hz_files_pool *files;      /* as in struct hz_app */
+	struct hz_files_pool *files;      /* as in struct hz_app_state */
 	struct hz_topics *topics; /* NULL: built to see whether it can be, never published */
 };
 
@@ -68,7 +68,7 @@ void hz_snapshot_free(struct hz_snapshot *snapshot); /* accepts NULL and half-bu
 
 /* Makes a built snapshot the one that new requests see; returns the one it replaces, which is not freed before a
  * grace period and its last request (hz_rcu_synchronize, hz_snapshot_is_pinned). */
-struct hz_snapshot *hz_app_publish(struct hz_app *app, struct hz_snapshot *snapshot);
+struct hz_snapshot *hz_app_publish(struct hz_app_state *app, struct hz_snapshot *snapshot);
 
 /* snapshot_files.c: the handler of a route with files; 0 or -errno with err filled. */
 int hz_snapshot_files_build(const struct hz_snapshot_conf *conf, uint32_t route_index,
@@ -87,7 +87,7 @@ int hz_snapshot_topics_build(const struct hz_snapshot *snapshot, const struct hz
 
 bool hz_snapshot_is_pinned(const struct hz_snapshot *snapshot);
 
-/* The application under http; app is a struct hz_app. */
+/* The application under http; app is a struct hz_app_state. */
 extern const struct hz_http_app_ops hz_snapshot_app_ops;
 
 #endif

@@ -97,11 +97,11 @@ static void parts_open(struct api_rig *rig, hz_handler_fn *handler, hz_body_fn *
 		.app = rig,
 		.connections_max = 64,
 	};
-	const struct hz_api_conf conf = { 0 };
+	const struct hz_api_owner program = { 0 };
 	const struct hz_api_run run = { rig_ring, rig, 100 * HZ_NS_PER_MS };
 	struct hz_api_route route = { .name = "rig", .handler = handler, .body = body, .ctx = rig };
 
-	if (hz_http_worker_open(&http, &rig->http) != 0 || hz_api_open(&conf, &rig->api) != 0)
+	if (hz_http_worker_open(&http, &rig->http) != 0 || hz_api_open(&program, &rig->api) != 0)
 		abort();
 	route.api = rig->api;
 	hz_api_seat(rig->api, 0, &rig->env, &rig->slot);

@@ -77,6 +77,8 @@ static void timers_have_a_limit(void)
 struct lives {
 	int result;
 	unsigned begins, ends;
+	unsigned *ended; /* of all that share it; NULL: alone */
+	unsigned ended_at;
 };
 
 static int begin(struct hz_loop *loop, void *ctx, void **loop_ctx)
@@ -96,6 +98,8 @@ static void end(struct hz_loop *loop, void *ctx, void *loop_ctx)
 	CU_ASSERT_PTR_EQUAL(loop_ctx, lives);
 	CU_ASSERT_PTR_EQUAL(hz_loop_ctx(loop), lives);
 	lives->ends++;
+	if (lives->ended != NULL)
+		lives->ended_at = ++*lives->ended;
 }
 
 static void worker_begins_once_and_ends_if_it_could(void)
@@ -103,20 +107,104 @@ static void worker_begins_once_and_ends_if_it_could(void)
 	for (int result = 0; result >= -EIO; result -= EIO) {
 		struct lives lives = { .result = result };
 		struct hz_env env = { .now_ns = HZ_NS_PER_S };
-		const struct hz_api_conf conf = { begin, end, &lives };
+		const struct hz_api_owner program = { .begin = begin, .end = end, .ctx = &lives };
+		const char *whose = "nobody";
 		struct hz_api *api;
 
-		CU_ASSERT_EQUAL_FATAL(hz_api_open(&conf, &api), 0);
+		CU_ASSERT_EQUAL_FATAL(hz_api_open(&program, &api), 0);
 		hz_api_seat(api, 3, &env, NULL);
 		for (int i = 0; i < 3; i++)
 			hz_api_turn(api, 3);
-		CU_ASSERT_EQUAL(hz_api_failed(api), result);
+		CU_ASSERT_EQUAL(hz_api_failed(api, &whose), result);
+		CU_ASSERT_STRING_EQUAL(whose, result == 0 ? "nobody" : "");
 		hz_api_end(api, 3);
 		hz_api_end(api, 4); /* never began */
 		CU_ASSERT_EQUAL(lives.begins, 1);
 		CU_ASSERT_EQUAL(lives.ends, result == 0);
 		hz_api_close(api);
 	}
+}
+
+/* Three owners on one worker. The last one's begin fails if result says so: those before it end, in reverse. */
+static void owners_have_a_context_each_and_end_in_reverse(void)
+{
+	for (int result = 0; result >= -EIO; result -= EIO) {
+		unsigned ended = 0;
+		struct lives lives[3] = { { .ended = &ended },
+			                  { .result = 0 },
+			                  { .result = result, .ended = &ended } };
+		const struct hz_api_owner owners[3] = {
+			{ NULL, begin, end, &lives[0] },
+			{ "a", NULL, NULL, NULL },
+			{ "b", begin, end, &lives[2] },
+		};
+		struct hz_env env = { .now_ns = HZ_NS_PER_S };
+		const char *whose = "nobody";
+		struct hz_api *api;
+
+		CU_ASSERT_EQUAL_FATAL(hz_api_open(&owners[0], &api), 0);
+		CU_ASSERT_EQUAL(hz_api_owner_add(api, &owners[1]), 1);
+		CU_ASSERT_EQUAL(hz_api_owner_add(api, &owners[2]), 2);
+		hz_api_seat(api, 0, &env, NULL);
+		hz_api_turn(api, 0);
+		CU_ASSERT_EQUAL(hz_api_failed(api, &whose), result);
+		CU_ASSERT_STRING_EQUAL(whose, result == 0 ? "nobody" : "b");
+		hz_api_end(api, 0);
+		CU_ASSERT_EQUAL(lives[0].begins + lives[2].begins, 2);
+		CU_ASSERT_EQUAL(lives[0].ends, 1);
+		CU_ASSERT_EQUAL(lives[2].ends, result == 0);
+		CU_ASSERT_EQUAL(lives[0].ended_at, result == 0 ? 2 : 1);
+		hz_api_close(api);
+	}
+}
+
+static void context_seen(struct hz_loop *loop, void *ctx)
+{
+	CU_ASSERT_STRING_EQUAL(loop->running, loop->owner == 0 ? "a timer" : "a timer of b");
+	*(void **)ctx = hz_loop_ctx(loop);
+}
+
+static int timer_begin(struct hz_loop *loop, void *ctx, void **loop_ctx)
+{
+	*loop_ctx = ctx;
+	return hz_loop_timer(loop, HZ_NS_PER_MS, context_seen, ctx, NULL);
+}
+
+static void timer_runs_in_the_context_of_who_armed_it(void)
+{
+	void *seen[2] = { NULL, NULL };
+	const struct hz_api_owner owners[2] = {
+		{ NULL, timer_begin, NULL, &seen[0] },
+		{ "b", timer_begin, NULL, &seen[1] },
+	};
+	struct hz_env env = { .now_ns = HZ_NS_PER_S };
+	struct hz_api *api;
+
+	CU_ASSERT_EQUAL_FATAL(hz_api_open(&owners[0], &api), 0);
+	CU_ASSERT_EQUAL(hz_api_owner_add(api, &owners[1]), 1);
+	hz_api_seat(api, 0, &env, NULL);
+	hz_api_turn(api, 0);
+	env.now_ns += 3 * HZ_NS_PER_MS;
+	CU_ASSERT_EQUAL(hz_api_turn(api, 0), 2);
+	CU_ASSERT_PTR_EQUAL(seen[0], &seen[0]);
+	CU_ASSERT_PTR_EQUAL(seen[1], &seen[1]);
+	hz_api_end(api, 0);
+	hz_api_close(api);
+}
+
+static void owners_have_a_limit(void)
+{
+	const struct hz_api_owner owner = {
+		.name = "a module whose name is longer than what is kept"
+	};
+	struct hz_api *api;
+
+	CU_ASSERT_EQUAL_FATAL(hz_api_open(&owner, &api), 0);
+	for (int i = 1; i <= HZ_LIMIT_modules_max; i++)
+		CU_ASSERT_EQUAL(hz_api_owner_add(api, &owner), i);
+	CU_ASSERT_EQUAL(hz_api_owner_add(api, &owner), -E2BIG);
+	CU_ASSERT_EQUAL(strlen(api->owner[3].name), HZ_API_NAME_MAX - 1);
+	hz_api_close(api);
 }
 
 /* --- stalls: the clock stands still but for what a handler adds -------------------------------------- */
@@ -197,5 +285,7 @@ static void module_that_others_could_have_written_is_refused(void)
 
 HZ_SUITE(api_loop, CASE(timers_fire_once_in_time_unless_cancelled), CASE(timers_have_a_limit),
          CASE(worker_begins_once_and_ends_if_it_could),
+         CASE(owners_have_a_context_each_and_end_in_reverse),
+         CASE(timer_runs_in_the_context_of_who_armed_it), CASE(owners_have_a_limit),
          CASE(call_that_takes_too_long_is_counted_and_named),
          CASE(module_that_others_could_have_written_is_refused));

@@ -141,6 +141,37 @@ static void body_in_one_piece_and_in_blocks_reads_the_same(void)
 	free(body);
 }
 
+/* From its first block on each time, a body of many blocks would cost the square of its length: what lies before the
+ * last piece is not looked at again. */
+static int read_on(struct hz_request *req, void *ctx)
+{
+	struct hz_http_body *body = (struct hz_http_body *)(uintptr_t)req->http->body;
+	struct hz_http_body_block *first = body->first, wrong = { .used = UINT32_MAX };
+	struct api_rig *rig = ctx;
+	const uint64_t at = 2 * (uint64_t)HZ_LIMIT_body_block_bytes;
+	const uint8_t *piece = hz_request_body(req, at).data, *next;
+
+	body->first = &wrong;
+	next = hz_request_body(req, at + 1).data;
+	body->first = first;
+	CU_ASSERT_PTR_EQUAL(next, piece + 1);
+	rig->calls++;
+	return hz_respond(req, 204, NULL, NULL, 0);
+}
+
+static void body_is_read_on_from_where_reading_was(void)
+{
+	struct api_rig *rig = api_rig_open(read_on, NULL);
+	char *body = calloc(1, 100000);
+
+	api_rig_feed(rig, "POST /x/7 HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n");
+	fake_stream_feed(&rig->fs, body, 50000);
+	fake_stream_feed(&rig->fs, body, 50000);
+	CU_ASSERT_EQUAL(rig->calls, 1);
+	api_rig_close(rig);
+	free(body);
+}
+
 static void done(void *state)
 {
 	((struct api_rig *)state)->dones++;
@@ -309,7 +340,8 @@ static void headers_have_a_limit(void)
 HZ_SUITE(api_request, CASE(handler_sees_its_request_and_answers_once),
          CASE(handler_that_does_nothing_or_fails_is_500),
          CASE(handler_that_fails_with_a_ticket_is_500_and_the_ticket_gone),
-         CASE(body_in_one_piece_and_in_blocks_reads_the_same), CASE(state_is_done_once_per_request),
+         CASE(body_in_one_piece_and_in_blocks_reads_the_same),
+         CASE(body_is_read_on_from_where_reading_was), CASE(state_is_done_once_per_request),
          CASE(reply_that_is_not_valid_is_refused_and_released),
          CASE(struct_of_another_version_is_read_as_far_as_it_means_something),
          CASE(body_beyond_the_arena_is_copied_all_the_same), CASE(headers_have_a_limit));

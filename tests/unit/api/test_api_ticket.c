@@ -107,7 +107,7 @@ static void answer_nobody_took_is_released_at_the_end(void)
 	struct api_rig *rig = api_rig_open(take, NULL);
 	const struct hz_reply reply = LATE(.release = api_rig_release, .ctx = rig);
 	struct hz_api *api = rig->api;
-	const struct hz_api_conf conf = { 0 };
+	const struct hz_api_owner program = { 0 };
 
 	api_rig_feed(rig, GET_X);
 	fake_stream_close(&rig->fs, HZ_CLOSE_ABORT);
@@ -117,7 +117,7 @@ static void answer_nobody_took_is_released_at_the_end(void)
 	CU_ASSERT_EQUAL(rig->rings, 0); /* nobody is rung any more */
 	hz_api_close(api);
 	CU_ASSERT_EQUAL(rig->releases, 1);
-	CU_ASSERT_EQUAL(hz_api_open(&conf, &rig->api), 0);
+	CU_ASSERT_EQUAL(hz_api_open(&program, &rig->api), 0);
 	hz_api_seat(rig->api, 0, &rig->env, &rig->slot);
 	api_rig_close(rig);
 }

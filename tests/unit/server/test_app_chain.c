@@ -16,7 +16,7 @@ static const char site_text[] =
 	"  - { match: GET /none, respond: { body: none }, headers: off }\n";
 
 struct world {
-	struct hz_app app;
+	struct hz_app_state app;
 	struct hz_env env;
 	struct hz_snapshot *snapshot;
 	struct hz_http_req req;

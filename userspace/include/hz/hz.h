@@ -179,11 +179,13 @@ HZ_API void hz_ticket_drop(struct hz_ticket *ticket);
 /* --- workers: on the worker's thread ------------------------------------------------------------------------------------- */
 
 HZ_API unsigned hz_loop_index(const struct hz_loop *loop); /* from 0 */
-HZ_API void *hz_loop_ctx(const struct hz_loop *loop); /* what worker_begin set; NULL in a module */
+/* What worker_begin set: the program's, or in the calls of a module that module's. */
+HZ_API void *hz_loop_ctx(const struct hz_loop *loop);
 HZ_API uint64_t hz_loop_now_ns(const struct hz_loop *loop); /* monotonic, of this turn */
 
 /* Calls fn once, after_ns from now at the earliest. id, if not NULL, names it until then. -ENOSPC: the worker has
- * HZ_LIMIT_loop_timers of them. What has not fired when the worker ends never does. */
+ * HZ_LIMIT_loop_timers of them. What has not fired when the worker ends never does. A timer is its worker's, not a
+ * request's or a route's: ctx lives until it has fired or was cancelled, best in the worker's context. */
 typedef void hz_timer_fn(struct hz_loop *loop, void *ctx);
 HZ_API int hz_loop_timer(struct hz_loop *loop, uint64_t after_ns, hz_timer_fn *fn, void *ctx,
                          uint64_t *id);
@@ -256,6 +258,11 @@ struct hz_module {
 	void (*close)(void *ctx);
 	hz_handler_fn *handler;
 	hz_body_fn *body; /* set: the body streams */
+	/* On each worker's thread, before its first call and after its last: what is per worker, whatever the number of
+	 * routes and reloads. *loop_ctx is what hz_loop_ctx gives in this module's calls. A negative errno from begin
+	 * ends hzd. */
+	int (*worker_begin)(struct hz_loop *loop, void **loop_ctx);
+	void (*worker_end)(struct hz_loop *loop, void *loop_ctx);
 };
 #define HZ_MODULE_SYMBOL "hz_module"
 HZ_API extern const struct hz_module hz_module; /* yours to define */
