@@ -20,7 +20,8 @@ int app_args_parse(int argc, char **argv, struct app_args *args)
 	}
 	if (optind == argc && (args->listen_count > 0 || args->site_file != NULL))
 		return 0;
-	fprintf(stderr, "usage: %s [-i INSTANCE] [-c SITE] -l IF,ADDR:PORT [-o PATH=VALUE]...\n", argv[0]);
+	fprintf(stderr, "usage: %s [-i INSTANCE] [-c SITE] -l IF,ADDR:PORT [-o PATH=VALUE]...\n",
+	        argv[0]);
 	return 2;
 }
 

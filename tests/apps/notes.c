@@ -426,9 +426,9 @@ int main(int argc, char **argv)
 	if (app_args_parse(argc, argv, &args) != 0)
 		return 2;
 	struct hz_options options = HZ_INIT(
-		hz_options, .name = "notes", .site_file = args.site_file, .instance = args.instance, .listens = args.listens, .settings = args.settings,
-		.takes_signals = true, .ready = app_args_ready, .worker_begin = worker_begin,
-		.worker_end = worker_end);
+		hz_options, .name = "notes", .site_file = args.site_file, .instance = args.instance,
+		.listens = args.listens, .settings = args.settings, .takes_signals = true,
+		.ready = app_args_ready, .worker_begin = worker_begin, .worker_end = worker_end);
 
 	if (args.site_file == NULL)
 		options.site_text = "limits: { connections_per_source: 0 }\n";

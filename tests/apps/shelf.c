@@ -354,9 +354,10 @@ int main(int argc, char **argv)
 
 	if (app_args_parse(argc, argv, &args) != 0)
 		return 2;
-	struct hz_options options = HZ_INIT(hz_options, .name = "shelf", .site_file = args.site_file, .instance = args.instance,
-	                                    .listens = args.listens, .settings = args.settings,
-	                                    .takes_signals = true, .ready = app_args_ready);
+	struct hz_options options =
+		HZ_INIT(hz_options, .name = "shelf", .site_file = args.site_file,
+	                .instance = args.instance, .listens = args.listens,
+	                .settings = args.settings, .takes_signals = true, .ready = app_args_ready);
 
 	signal(SIGPIPE, SIG_IGN);
 	shelf.dir_fd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
