@@ -6,7 +6,8 @@
  *                                                           echo:   answered here (TX)
  *                                                           site:   AF_XDP socket of the queue
  *
- * Whatever is not ours passes, always. Each frame bumps one counter of `verdicts`. */
+ * Whatever is not ours passes, always: to the program that was here before us when one is chained, else
+ * to the kernel. Each frame bumps one counter of `verdicts`. */
 #define HZ_MAPS_XDP
 #include "health_tcp.h"
 #include "icmp_echo.h"
@@ -35,8 +36,7 @@ static __always_inline int claimed(struct xdp_md *ctx, const struct hz_pkt *pkt,
 	return hz_stats_verdict(HZ_REASON_pass_not_ours);
 }
 
-SEC("xdp")
-int xsk_def_prog(struct xdp_md *ctx)
+static __always_inline int decide(struct xdp_md *ctx)
 {
 	struct hz_pkt pkt = { 0 };
 	enum hz_reason reason = hz_pkt_parse(ctx, &pkt);
@@ -49,6 +49,18 @@ int xsk_def_prog(struct xdp_md *ctx)
 		return claimed(ctx, &pkt, claim);
 	return hz_stats_verdict(pkt.shape == HZ_SHAPE_FIRST_FRAGMENT ? HZ_REASON_pass_fragment
 	                                                             : HZ_REASON_pass_not_ours);
+}
+
+/* What passes is as it came. The key is a constant, so that an empty slot costs one jump that the
+ * kernel patches; the call comes back only when there is nobody to call. */
+SEC("xdp")
+int xsk_def_prog(struct xdp_md *ctx)
+{
+	int action = decide(ctx);
+
+	if (action == XDP_PASS)
+		bpf_tail_call(ctx, &hz_next, 0);
+	return action;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -65,6 +65,14 @@ struct {
 	__type(value, __u32);
 } xsks_map SEC(".maps");
 
+/* The program that sat on the interface before us and gets what we let pass; empty without one. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} hz_next SEC(".maps");
+
 /* vips and resp are not BPF_F_RDONLY_PROG, though no program writes them: to the verifier an argument
  * of a global function and, before Linux 6.12, the source of bpf_xdp_store_bytes are written to. */
 struct {

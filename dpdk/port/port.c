@@ -1,5 +1,6 @@
 /* The batch in front of a DPDK port: receive, transmit, completions, the control reserve. */
 #include "port/port.h"
+#include "port/admin_gate.h"
 #include "port/mempool.h"
 #include <errno.h>
 #include <rte_bus_vdev.h>
@@ -223,9 +224,12 @@ int hz_port_setup(struct hz_port *port, const char *pool_name, uint32_t mbufs, s
 void hz_port_close(struct hz_port *port)
 {
 	if (port->has_driver) {
+		bool was_shut = hz_admin_gate_shut();
+
 		(void)rte_eth_dev_stop(port->port_id);
 		(void)rte_eth_dev_close(port->port_id);
 		(void)rte_vdev_uninit(port->name); /* of what is on a bus there is nothing more */
+		hz_admin_gate_open(was_shut);
 	}
 	/* The device is closed, so the driver touches no buffer any more and the pool can go, with
 	 * every buffer of it that still was in a ring, in the batch or in the reserve. */

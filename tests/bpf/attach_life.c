@@ -31,6 +31,7 @@ static const struct {
 	{ "/events", S_IFREG | 0660 },
 	{ "/prog_flush", S_IFREG | 0640 },
 	{ "/xsks_map_" WORLD_A, S_IFREG | 0660 },
+	{ "/next_" WORLD_A, S_IFREG | 0600 },
 	{ "/vips_" WORLD_A, S_IFREG | 0640 },
 	{ "/resp_" WORLD_A, S_IFREG | 0640 },
 	{ "/meta_" WORLD_A, S_IFREG | 0640 },

@@ -142,7 +142,7 @@ static const char *other_instance_is_left_alone(void)
 		return "attach failed";
 	world_pins(&before);
 	if (hz_xdp_attach(&opts, &info, &err) != -EBUSY ||
-	    !world_told(&err, "xdp_busy", 1, "xsk_def_prog"))
+	    !world_told(&err, "xdp_owned", 3, "instance " WORLD_INSTANCE))
 		return "not refused";
 	return world_pins_are(&before) ? NULL : "something changed";
 }

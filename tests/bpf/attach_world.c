@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
+#include <linux/if_link.h>
 #include <net/if.h>
 #include <sched.h>
 #include <spawn.h>
@@ -70,6 +71,10 @@ int world_attach(const char *ifname, unsigned how, struct hz_xdp_info *info, str
 		                              world_endpoint("10.7.0.2", 81) };
 	const struct hz_xdp_health health = { .endpoint = world_endpoint("10.7.0.2", 8080),
 		                              .body = is_other ? "fine" : NULL };
+	uint32_t claim_count = is_other                   ? 3
+	                       : how & WORLD_FEWER_CLAIMS ? 1
+	                       : how & WORLD_KEEP_CLAIMS  ? 0
+	                                                  : 2;
 	const struct hz_xdp_attach_opts opts = {
 		.size = sizeof(opts),
 		.instance = WORLD_INSTANCE,
@@ -78,9 +83,11 @@ int world_attach(const char *ifname, unsigned how, struct hz_xdp_info *info, str
 		.ensure = (how & WORLD_ENSURE) != 0,
 		.dry_run = (how & WORLD_DRY) != 0,
 		.yes_this_nic = (how & WORLD_YES) != 0,
-		.claim_count = is_other ? 3 : (how & WORLD_FEWER_CLAIMS ? 1 : 2),
+		.update = (how & WORLD_UPDATE) != 0,
+		.chain = (how & WORLD_CHAIN) != 0,
+		.claim_count = claim_count,
 		.claims = claims,
-		.health_count = 1,
+		.health_count = how & WORLD_KEEP_CLAIMS ? 0 : 1,
 		.healths = &health,
 	};
 	struct hz_xdp_info unasked;
@@ -226,5 +233,21 @@ int world_foreign(void)
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
 
-	return bpf_prog_load(BPF_PROG_TYPE_XDP, "xdp_lb", "GPL", pass, HZ_ARRAY_LEN(pass), NULL);
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_XDP); /* as libbpf does */
+
+	return bpf_prog_load(BPF_PROG_TYPE_XDP, "xdp_lb", "GPL", pass, HZ_ARRAY_LEN(pass), &opts);
+}
+
+uint32_t world_foreign_attach(const char *ifname, bool by_link, int *link_fd)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = XDP_FLAGS_DRV_MODE);
+	int fd = world_foreign(), ifindex = (int)if_nametoindex(ifname);
+
+	*link_fd = -1;
+	if (by_link)
+		*link_fd = bpf_link_create(fd, ifindex, BPF_XDP, &opts);
+	else if (bpf_xdp_attach(ifindex, fd, XDP_FLAGS_DRV_MODE, NULL) != 0)
+		return 0;
+	close(fd);
+	return world_program(ifname);
 }

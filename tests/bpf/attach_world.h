@@ -41,6 +41,9 @@ enum world_how {
 	WORLD_GENERIC = 8,
 	WORLD_OTHER_CLAIMS = 16, /* port 81 too, another body */
 	WORLD_FEWER_CLAIMS = 32, /* only the first */
+	WORLD_UPDATE = 64,
+	WORLD_KEEP_CLAIMS = 128, /* none are given */
+	WORLD_CHAIN = 256,
 };
 
 /* hz_xdp_attach with two claims and a health port. info and err may be NULL. */
@@ -60,8 +63,11 @@ int world_open(const char *name); /* fd or -1 */
 
 /* A program "xdp_lb" that passes everything; its fd. */
 int world_foreign(void);
+/* The same on the interface: by netlink, or by a link whose fd is put into *link_fd. Its id, 0: failed. */
+uint32_t world_foreign_attach(const char *ifname, bool by_link, int *link_fd);
 
 extern const struct world_test attach_life_tests[], attach_refuse_tests[], attach_fault_tests[],
-	attach_maps_tests[], attach_lock_tests[];
+	attach_maps_tests[], attach_lock_tests[], attach_chain_tests[], attach_update_tests[],
+	attach_gc_tests[], attach_nic_tests[];
 
 #endif

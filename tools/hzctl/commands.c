@@ -8,9 +8,12 @@ static const struct hz_command commands[] = {
 	{ "xdp", "show", "[dev IF]", "programs, links, mode, verdicts", hz_cmd_xdp_show },
 	{ "xdp", "attach",
 	  "dev IF [site FILE | claim PROTO:ADDR:PORT... [health PROTO:ADDR:PORT...]]\n"
-	  "[mode native|generic] [ensure] [wait] [dry-run] [yes-this-nic]",
+	  "[mode native|generic] [ensure] [chain] [wait] [dry-run] [yes-this-nic]",
 	  NULL, hz_cmd_xdp_attach },
+	{ "xdp", "update", "dev IF [site FILE | claim ...] [dry-run]",
+	  "this version's program, live; claims stay", hz_cmd_xdp_update },
 	{ "xdp", "detach", "dev IF | all", "off; the kernel keeps serving", hz_cmd_xdp_detach },
+	{ "xdp", "gc", "[dry-run]", "pins of dead runs; -i: of one instance", hz_cmd_xdp_gc },
 	{ "worker", "show", "[id N]", "state, load, longest gap per core; counters of one",
 	  hz_cmd_worker_show },
 	{ "latency", "show", "[stage NAME] [worker N] [last SEC]", "histogram and percentiles",

@@ -22,7 +22,8 @@ const struct hz_command *hz_commands_find(int argc, char **argv, struct hz_words
                                           struct hz_err *err);
 void hz_commands_help(FILE *to, const char *object); /* NULL: everything */
 
-hz_command_fn hz_cmd_xdp_show, hz_cmd_xdp_attach, hz_cmd_xdp_detach;
+hz_command_fn hz_cmd_xdp_show, hz_cmd_xdp_attach, hz_cmd_xdp_update, hz_cmd_xdp_detach,
+	hz_cmd_xdp_gc;
 hz_command_fn hz_cmd_worker_show, hz_cmd_latency_show, hz_cmd_health_show;
 hz_command_fn hz_cmd_conn_show;
 hz_command_fn hz_cmd_trace_show, hz_cmd_trace_start, hz_cmd_trace_stop, hz_cmd_trace_pcap;

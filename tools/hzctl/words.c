@@ -2,6 +2,7 @@
 #include "config/nearest.h"
 #include "core/span_ops.h"
 #include <errno.h>
+#include <net/if.h>
 #include <string.h>
 
 const char *hz_words_peek(const struct hz_words *words)
@@ -119,4 +120,24 @@ int hz_words_unknown(const struct hz_words *words, const char *known, struct hz_
 int hz_words_end(const struct hz_words *words, struct hz_err *err)
 {
 	return words->at == words->count ? 0 : hz_words_unknown(words, "", err);
+}
+
+bool hz_words_is_any(const struct hz_words *words, const char *const *choices)
+{
+	const char *word = hz_words_peek(words);
+
+	for (; word != NULL && *choices != NULL; choices++)
+		if (strcmp(word, *choices) == 0)
+			return true;
+	return false;
+}
+
+int hz_words_ifname(struct hz_words *words, const char **out, struct hz_err *err)
+{
+	int status = hz_words_value(words, "dev", out, err);
+
+	if (status == 0 && (strlen(*out) == 0 || strlen(*out) >= IF_NAMESIZE))
+		return hz_err_set(err, -EINVAL, 2, "usage", "ip link",
+		                  "'%.40s' is no interface name", *out);
+	return status;
 }

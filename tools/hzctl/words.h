@@ -21,6 +21,10 @@ int hz_words_number(struct hz_words *words, const char *name, uint64_t min, uint
 /* The next word as one of count names; *out is its index. */
 int hz_words_choice(struct hz_words *words, const char *name, const char *const *choice,
                     size_t count, uint32_t *out, struct hz_err *err);
+/* Is the next word one of choices, which end with NULL? */
+bool hz_words_is_any(const struct hz_words *words, const char *const *choices);
+/* The next word as the name of an interface. */
+int hz_words_ifname(struct hz_words *words, const char **out, struct hz_err *err);
 /* Complains about the next word; known is what could have stood there, separated by blanks. */
 int hz_words_unknown(const struct hz_words *words, const char *known, struct hz_err *err);
 /* 0 when all were taken. */

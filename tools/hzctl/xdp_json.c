@@ -21,14 +21,53 @@ static const struct {
 };
 _Static_assert(HZ_ARRAY_LEN(reasons) == HZ_REASON_COUNT, "one row per reason");
 
+/* Bits of enum hz_xdp_degraded, in their order. */
+static const struct {
+	const char *name;
+	const char *help;
+} degraded_names[] = {
+	{ "generic",
+	  "generic mode: XDP runs behind the kernel's buffers, at several times the cost" },
+	{ "rx_vlan_offload", "rx-vlan-offload is on: a tagged frame would lose its tag before XDP; "
+	                     "ethtool -K IF rxvlan off" },
+	{ "chained", "chained before another program, whose owner may take both off" },
+};
+
+static json_t *degraded_json(uint32_t set)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < HZ_ARRAY_LEN(degraded_names); i++)
+		if ((set >> i & 1) != 0)
+			json_array_append_new(list, json_string(degraded_names[i].name));
+	return list;
+}
+
+void hz_xdp_json_degraded_text(FILE *to, const json_t *interface)
+{
+	const json_t *item;
+	size_t i;
+
+	if (hz_out_string(interface, "next")[0] != '\0')
+		fprintf(to, "  next: %s\n", hz_out_string(interface, "next"));
+	json_array_foreach(json_object_get(interface, "degraded"), i, item)
+	{
+		for (size_t k = 0; k < HZ_ARRAY_LEN(degraded_names); k++)
+			if (strcmp(json_string_value(item), degraded_names[k].name) == 0)
+				fprintf(to, "  degraded: %s\n", degraded_names[k].help);
+	}
+}
+
 json_t *hz_xdp_json_interface(const struct hz_xdp_info *info)
 {
-	return json_pack(
-		"{s:s, s:I, s:I, s:s, s:b, s:s, s:s, s:I}", "ifname", info->ifname, "ifindex",
-		(json_int_t)info->ifindex, "program_id", (json_int_t)info->program_id, "mode",
-		info->mode == HZ_XDP_NATIVE ? "native" : "generic", "is_ours", info->is_ours,
-		"link", info->is_half ? "half" : (info->ifindex != 0 ? "up" : "gone"), "version",
-		info->meta.version, "attached_unix", (json_int_t)info->meta.attached_unix);
+	return json_pack("{s:s, s:I, s:I, s:s, s:b, s:s, s:s, s:I, s:o, s:s}", "ifname",
+	                 info->ifname, "ifindex", (json_int_t)info->ifindex, "program_id",
+	                 (json_int_t)info->program_id, "mode",
+	                 info->mode == HZ_XDP_NATIVE ? "native" : "generic", "is_ours",
+	                 info->is_ours, "link",
+	                 info->is_half ? "half" : (info->ifindex != 0 ? "up" : "gone"), "version",
+	                 info->meta.version, "attached_unix", (json_int_t)info->meta.attached_unix,
+	                 "degraded", degraded_json(info->degraded), "next", info->next);
 }
 
 int hz_xdp_json_interfaces(const char *instance, const char *ifname, json_t **out,
@@ -117,6 +156,8 @@ static void interface_print(FILE *to, const json_t *interface, const char *insta
 	char detach[128];
 	time_t attached = (time_t)hz_out_u64(interface, "attached_unix");
 	const char *ifname = hz_out_string(interface, "ifname");
+	const char *holder =
+		hz_out_string(interface, "next")[0] != '\0' ? "chained" : "pinned link";
 	char when[32] = "-";
 	struct tm local;
 
@@ -137,13 +178,13 @@ static void interface_print(FILE *to, const json_t *interface, const char *insta
 		fprintf(to, "%s  the interface is gone; %s removes its pins\n", ifname, detach);
 		return;
 	}
+	if (!json_is_true(json_object_get(interface, "is_ours")))
+		holder = "NOT OURS: replaced by somebody";
 	fprintf(to, "%s  xdp %s, program %llu, %s, by version %s on %s\n",
 	        hz_out_string(interface, "ifname"), hz_out_string(interface, "mode"),
-	        (unsigned long long)hz_out_u64(interface, "program_id"),
-	        json_is_true(json_object_get(interface, "is_ours"))
-	                ? "pinned link"
-	                : "NOT OURS: replaced by somebody",
+	        (unsigned long long)hz_out_u64(interface, "program_id"), holder,
 	        hz_out_string(interface, "version"), when);
+	hz_xdp_json_degraded_text(to, interface);
 }
 
 void hz_xdp_json_text(FILE *to, const json_t *result)

@@ -1,11 +1,11 @@
 #include "loader/xdp_attach.h"
 #include "core/hint.h"
-#include "loader/xdp_claims.h"
+#include "loader/xdp_bpffs.h"
 #include "loader/xdp_fail.h"
 #include "loader/xdp_guard.h"
-#include "loader/xdp_link.h"
-#include "loader/xdp_program.h"
-#include "loader/xdp_shared.h"
+#include "loader/xdp_job.h"
+#include "loader/xdp_nic.h"
+#include "loader/xdp_owner.h"
 #include <errno.h>
 #include <linux/if_link.h>
 #include <stdlib.h>
@@ -15,169 +15,35 @@
 
 #include <bpf/bpf.h>
 
-/* One call of hz_xdp_attach. */
-struct attach {
-	const struct hz_xdp_attach_opts *opts;
-	struct hz_err *err;
-	struct hz_xdp_claims *claims;
-	struct hz_xdp_shared shared;
-	struct hz_xdp_link link; /* fd -1: nothing is pinned */
-	struct hz_xdp_program program;
-	struct hz_meta meta; /* of what we attach, or found attached */
-	uint32_t ifindex;
-	uint32_t program_id; /* out */
-};
-
-static uint32_t mode_flag(enum hz_xdp_mode mode)
+void hz_xdp_job_meta(struct hz_xdp_job *job)
 {
-	return mode == HZ_XDP_GENERIC ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE;
-}
+	struct hz_meta *meta = &job->meta;
 
-static void meta_make(struct hz_meta *meta, const struct hz_xdp_attach_opts *opts, uint32_t ifindex)
-{
 	*meta = (struct hz_meta){
 		.abi_major = HZ_ABI_MAJOR,
 		.abi_minor = HZ_ABI_MINOR,
-		.ifindex = ifindex,
-		.mode = mode_flag(opts->mode),
+		.ifindex = job->ifindex,
+		.mode = hz_xdp_link_mode_flag(job->opts->mode),
 		.netns_inode = hz_xdp_link_netns(),
 		.attached_unix = (uint64_t)time(NULL),
 		.version = HZ_VERSION,
 	};
-	snprintf(meta->ifname, sizeof(meta->ifname), "%s", opts->ifname);
+	snprintf(meta->ifname, sizeof(meta->ifname), "%s", job->opts->ifname);
 }
-
-/* --- attached already ----------------------------------------------------------------------------- */
-
-/* Is what runs what would be attached now? The pins say so only while they belong to the program that
- * the link runs: a replacement that was killed half-way leaves pins of the other one. */
-static bool runs_the_same(const struct attach *job)
-{
-	const struct hz_xdp_attach_opts *opts = job->opts;
-	int prog_fd = hz_xdp_pins_open(opts->instance, "prog_xdp", opts->ifname, false);
-	int vips_fd = hz_xdp_pins_open(opts->instance, "vips", opts->ifname, false);
-	int resp_fd = hz_xdp_pins_open(opts->instance, "resp", opts->ifname, false);
-	bool is_same = prog_fd >= 0 && vips_fd >= 0 && resp_fd >= 0 &&
-	               hz_xdp_link_program_id(prog_fd) == job->link.program_id &&
-	               strncmp(job->meta.version, HZ_VERSION, sizeof(job->meta.version)) == 0 &&
-	               hz_xdp_claims_are(job->claims, vips_fd, resp_fd);
-
-	if (prog_fd >= 0)
-		close(prog_fd);
-	if (vips_fd >= 0)
-		close(vips_fd);
-	if (resp_fd >= 0)
-		close(resp_fd);
-	return is_same;
-}
-
-/* The sockets of a running hzd are in the map of the program that runs: the next one goes on with it,
- * as a map of its own would cut hzd off without a word. */
-static int xsks_reuse(const struct attach *job)
-{
-	int fd = hz_xdp_pins_open(job->opts->instance, "xsks_map", job->opts->ifname, false);
-
-	if (fd < 0)
-		return fd;
-	if (hz_xdp_link_program_uses(job->link.program_id, hz_xdp_link_map_id(fd)))
-		return fd;
-	close(fd);
-	return -ESTALE;
-}
-
-static int replace_and_pin(struct attach *job)
-{
-	const struct hz_xdp_attach_opts *opts = job->opts;
-	const struct hz_xdp_pin pins[] = {
-		{ "vips", job->program.vips_fd, 0640 },
-		{ "resp", job->program.resp_fd, 0640 },
-		{ "meta", job->program.meta_fd, 0640 },
-		{ "prog_xdp", job->program.prog_fd, 0600 },
-	};
-	int status;
-
-	status = hz_xdp_pins_stage(opts->instance, opts->ifname, pins, HZ_ARRAY_LEN(pins));
-	if (status != 0)
-		return hz_xdp_fail(job->err, status, "xdp_pins", "cannot pin the new program",
-		                   NULL);
-	if (bpf_link_update(job->link.fd, job->program.prog_fd, NULL) != 0) {
-		status = -errno;
-		hz_xdp_pins_drop(opts->instance, opts->ifname, pins, HZ_ARRAY_LEN(pins));
-		return hz_xdp_fail(job->err, status, "xdp_replace", "cannot swap the program",
-		                   NULL);
-	}
-	job->program_id = hz_xdp_link_program_id(job->program.prog_fd);
-	status = hz_xdp_pins_commit(opts->instance, opts->ifname, pins, HZ_ARRAY_LEN(pins));
-	if (status != 0)
-		return hz_xdp_fail(job->err, status, "xdp_pins",
-		                   "the program was swapped, its pins were not: ensure again",
-		                   NULL);
-	return 0;
-}
-
-static int refuse_detach_first(const struct attach *job, int status, const char *code,
-                               const char *why)
-{
-	char hint[sizeof(job->err->hint)];
-
-	hz_hint_write(hint, sizeof(hint), job->opts->instance, "xdp detach dev %s",
-	              job->opts->ifname);
-	return hz_err_set(job->err, status, 1, code, hint, "%s", why);
-}
-
-static int attach_replace(struct attach *job)
-{
-	int status, xsks_fd = xsks_reuse(job);
-
-	if (xsks_fd < 0)
-		return refuse_detach_first(job, xsks_fd, "xdp_sockets",
-		                           "the pinned xsks_map is not the one of the attached "
-		                           "program: hzd's sockets would be cut off");
-	meta_make(&job->meta, job->opts, job->ifindex);
-	status = hz_xdp_program_load(&job->shared, xsks_fd, job->claims, &job->meta, &job->program,
-	                             job->err);
-	if (status == 0 && !job->opts->dry_run)
-		status = replace_and_pin(job);
-	close(xsks_fd);
-	return status;
-}
-
-static int attach_existing(struct attach *job)
-{
-	const struct hz_xdp_attach_opts *opts = job->opts;
-	char why[96];
-
-	job->program_id = job->link.program_id;
-	snprintf(why, sizeof(why), "it is attached already, as program %u; ensure would replace it",
-	         job->link.program_id);
-	if (!opts->ensure)
-		return refuse_detach_first(job, -EEXIST, "xdp_attached", why);
-	if (hz_xdp_link_meta(opts->instance, opts->ifname, &job->meta) != 0)
-		return refuse_detach_first(job, -EPROTO, "xdp_abi", "its pins are incomplete");
-	if (job->meta.netns_inode != hz_xdp_link_netns() || job->link.ifindex != job->ifindex)
-		return refuse_detach_first(job, -EEXIST, "xdp_elsewhere",
-		                           "this instance is attached to an interface of this name "
-		                           "in another network namespace; use another instance");
-	if (job->meta.mode != mode_flag(opts->mode))
-		return refuse_detach_first(job, -EEXIST, "xdp_mode",
-		                           "it is attached in the other mode, which cannot be "
-		                           "swapped live");
-	if (!opts->dry_run)
-		hz_xdp_pins_sweep(opts->instance, opts->ifname);
-	return runs_the_same(job) ? 0 : attach_replace(job);
-}
-
-/* --- attaching ------------------------------------------------------------------------------------ */
 
 /* The link's pin comes last: with it the attachment is for good. Until then closing the link undoes it. */
-static int attach_and_pin(struct attach *job)
+static int attach_and_pin(struct hz_xdp_job *job)
 {
 	const struct hz_xdp_attach_opts *opts = job->opts;
 	int link_fd = hz_xdp_link_create(job->program.prog_fd, job->ifindex, opts->mode, job->err);
 	const struct hz_xdp_pin pins[] = {
-		{ "xsks_map", job->program.xsks_fd, 0660 }, { "vips", job->program.vips_fd, 0640 },
-		{ "resp", job->program.resp_fd, 0640 },     { "meta", job->program.meta_fd, 0640 },
-		{ "prog_xdp", job->program.prog_fd, 0600 }, { "link", link_fd, 0600 },
+		{ "xsks_map", job->program.xsks_fd, 0660 },
+		{ "next", job->program.next_fd, 0600 },
+		{ "vips", job->program.vips_fd, 0640 },
+		{ "resp", job->program.resp_fd, 0640 },
+		{ "meta", job->program.meta_fd, 0640 },
+		{ "prog_xdp", job->program.prog_fd, 0600 },
+		{ "link", link_fd, 0600 },
 	};
 	int status;
 
@@ -195,45 +61,83 @@ static int attach_and_pin(struct attach *job)
 	return 0;
 }
 
-/* Half an attachment, of a run that was killed, is undone; any other program on the device is in the
- * way. A dry run leaves the half where it is. */
-static int device_clear(const struct attach *job)
+/* Half an attachment, of a run that was killed, is undone. A dry run leaves it where it is: true, it is in
+ * nobody's way. */
+static int half_undo(const struct hz_xdp_job *job, bool *is_half)
 {
 	const struct hz_xdp_attach_opts *opts = job->opts;
 	struct hz_xdp_link half;
 	int status = hz_xdp_link_open_half(opts->instance, opts->ifname, &half);
 
+	*is_half = false;
 	if (status == 0 && opts->dry_run) {
-		close(half.fd);
-		if (half.ifindex == job->ifindex)
-			return 0;
+		*is_half = half.ifindex == job->ifindex;
+		hz_xdp_link_close(&half);
 	} else if (status == 0) {
 		status = hz_xdp_link_detach(opts->instance, opts->ifname, &half);
 	}
 	if (status != 0 && status != -ENOENT && status != -EPROTO)
 		return hz_xdp_fail(job->err, status, "xdp_pins",
 		                   "cannot undo an attach that was killed", NULL);
-	return hz_xdp_link_refuse_foreign(opts->instance, job->ifindex, opts->ifname, job->err);
+	return 0;
 }
 
-static int attach_fresh(struct attach *job)
+/* Any other program on the device is in the way, or to be chained. */
+static int device_clear(struct hz_xdp_job *job)
 {
 	const struct hz_xdp_attach_opts *opts = job->opts;
-	int status = device_clear(job);
+	char owner[HZ_INSTANCE_MAX + 1];
+	uint32_t attached = 0;
+	bool is_half;
+	int status = half_undo(job, &is_half);
 
+	if (status != 0 || is_half)
+		return status;
+	if (!opts->chain)
+		return hz_xdp_link_refuse_foreign(opts->instance, job->ifindex, opts->ifname,
+		                                  job->err);
+	status = hz_xdp_link_attached_id(job->ifindex, &attached);
+	if (status != 0)
+		return hz_xdp_fail(job->err, status, "xdp_query", "cannot ask what is attached",
+		                   NULL);
+	if (attached == 0)
+		return 0;
+	if (hz_xdp_owner_find(opts->instance, opts->ifname, attached, owner))
+		return hz_xdp_owner_refuse(owner, opts->ifname, job->err);
+	return hz_xdp_chain_find(job->ifindex, opts->mode, &job->foreign, job->err);
+}
+
+static int attach_fresh(struct hz_xdp_job *job)
+{
+	const struct hz_xdp_attach_opts *opts = job->opts;
+	char hint[sizeof(job->err->hint)];
+	int status;
+
+	if (opts->update) {
+		hz_hint_write(hint, sizeof(hint), opts->instance, "xdp attach dev %s",
+		              opts->ifname);
+		return hz_err_set(job->err, -ENOENT, 1, "xdp_not_attached", hint,
+		                  "this instance is not attached to %s", opts->ifname);
+	}
+	status = device_clear(job);
 	if (status != 0)
 		return status;
-	meta_make(&job->meta, opts, job->ifindex);
-	status = hz_xdp_program_load(&job->shared, -1, job->claims, &job->meta, &job->program,
-	                             job->err);
+	hz_xdp_job_meta(job);
+	status = hz_xdp_program_load(opts, &job->shared, &job->heirloom, job->claims, &job->meta,
+	                             &job->program, job->err);
 	if (status != 0 || opts->dry_run)
 		return status;
 	hz_xdp_pins_forget(opts->instance, opts->ifname); /* of a device that is gone */
-	return attach_and_pin(job);
+	if (job->foreign.prog_fd < 0)
+		return attach_and_pin(job);
+	status = hz_xdp_chain_attach(opts, job->ifindex, &job->foreign, &job->program, job->err);
+	if (status == 0)
+		job->program_id = hz_xdp_link_program_id(job->program.prog_fd);
+	return status;
 }
 
 /* With the lock held. */
-static int attach_locked(struct attach *job)
+static int attach_locked(struct hz_xdp_job *job)
 {
 	const struct hz_xdp_attach_opts *opts = job->opts;
 	int status = hz_xdp_shared_open(opts->instance, &job->shared, job->err);
@@ -245,20 +149,23 @@ static int attach_locked(struct attach *job)
 		return hz_xdp_fail(job->err, status, "xdp_pins", "cannot open the pinned link",
 		                   NULL);
 	if (status == 0 && job->link.ifindex != 0)
-		status = attach_existing(job);
+		status = hz_xdp_replace(job);
 	else
 		status = attach_fresh(job);
-	if ((status != 0 || opts->dry_run) && job->shared.is_new)
+	if ((status != 0 || opts->dry_run) && job->shared.is_new) {
+		hz_xdp_program_close(&job->program); /* removing needs descriptors too */
 		(void)hz_xdp_shared_remove(opts->instance);
+	}
 	return status;
 }
 
-static void attach_close(struct attach *job)
+static void attach_close(struct hz_xdp_job *job)
 {
 	hz_xdp_program_close(&job->program);
+	hz_xdp_program_heirloom_close(&job->heirloom);
+	hz_xdp_chain_close(&job->foreign);
 	hz_xdp_shared_close(&job->shared);
-	if (job->link.fd >= 0)
-		close(job->link.fd);
+	hz_xdp_link_close(&job->link);
 	free(job->claims);
 }
 
@@ -275,36 +182,81 @@ static int opts_check(const struct hz_xdp_attach_opts *opts, struct hz_err *err)
 	return 0;
 }
 
-int hz_xdp_attach(const struct hz_xdp_attach_opts *opts, struct hz_xdp_info *out,
+/* The device as it is: may one attach to it, and at what price? */
+static int device_check(struct hz_xdp_job *job, uint32_t *degraded)
+{
+	const struct hz_xdp_attach_opts *opts = job->opts;
+	struct hz_xdp_nic nic;
+	int status = hz_xdp_guard_check(opts->ifname, opts->yes_this_nic || opts->update,
+	                                &job->ifindex, job->err);
+
+	if (status != 0)
+		return status;
+	status = hz_xdp_nic_read(opts->ifname, &nic);
+	if (status != 0)
+		return hz_xdp_fail(job->err, status, "no_interface", "cannot ask for the interface",
+		                   NULL);
+	return hz_xdp_nic_judge(&nic, opts->ifname, opts->mode, degraded, job->err);
+}
+
+/* An update keeps the mode, whatever it was. */
+static void update_mode(struct hz_xdp_attach_opts *opts)
+{
+	struct hz_meta meta;
+
+	if (opts->update && hz_xdp_link_meta(opts->instance, opts->ifname, &meta) == 0)
+		opts->mode = meta.mode == XDP_FLAGS_SKB_MODE ? HZ_XDP_GENERIC : HZ_XDP_NATIVE;
+}
+
+static void info_fill(const struct hz_xdp_job *job, uint32_t degraded, struct hz_xdp_info *out)
+{
+	uint32_t next_id = job->link.next_id != 0 ? job->link.next_id : job->foreign.program_id;
+
+	*out = (struct hz_xdp_info){ .ifindex = job->ifindex,
+		                     .program_id = job->program_id,
+		                     .mode = job->opts->mode,
+		                     .is_ours = job->program_id != 0,
+		                     .degraded = degraded,
+		                     .meta = job->meta };
+	snprintf(out->ifname, sizeof(out->ifname), "%s", job->opts->ifname);
+	if (next_id != 0) {
+		out->degraded |= HZ_XDP_DEGRADED_CHAINED;
+		hz_xdp_link_program_name(next_id, out->next);
+	}
+}
+
+int hz_xdp_attach(const struct hz_xdp_attach_opts *asked, struct hz_xdp_info *out,
                   struct hz_err *err)
 {
-	struct attach job = {
-		.opts = opts, .err = err, .shared = HZ_XDP_SHARED_NONE, .link = { .fd = -1 }
-	};
+	struct hz_xdp_attach_opts opts = *asked;
+	struct hz_xdp_job job = { .opts = &opts,
+		                  .err = err,
+		                  .shared = HZ_XDP_SHARED_NONE,
+		                  .heirloom = HZ_XDP_HEIRLOOM_NONE,
+		                  .foreign = HZ_XDP_FOREIGN_NONE,
+		                  .link = { .fd = -1 } };
+	uint32_t degraded = 0;
 	int lock_fd, status;
 
-	hz_err_what(err, "xdp attach dev %s failed", opts->ifname == NULL ? "?" : opts->ifname);
-	status = opts_check(opts, err);
-	if (status == 0)
-		status = hz_xdp_claims_build(opts, &job.claims, err);
-	if (status == 0)
-		status = hz_xdp_guard_check(opts->ifname, opts->yes_this_nic, &job.ifindex, err);
-	if (status == 0)
-		status = hz_xdp_pins_mount(true, err);
+	hz_err_what(err, "xdp %s dev %s failed", opts.update ? "update" : "attach",
+	            opts.ifname == NULL ? "?" : opts.ifname);
+	status = opts_check(&opts, err);
+	if (status == 0 && (!opts.update || opts.claim_count + opts.health_count > 0))
+		status = hz_xdp_claims_build(&opts, &job.claims, err);
 	if (status == 0) {
-		lock_fd = hz_xdp_pins_lock(err);
+		update_mode(&opts);
+		status = device_check(&job, &degraded);
+	}
+	if (status == 0)
+		status = hz_xdp_bpffs_mount(true, err);
+	if (status == 0) {
+		lock_fd = hz_xdp_bpffs_lock(err);
 		status = lock_fd < 0 ? lock_fd : attach_locked(&job);
 		if (lock_fd >= 0)
 			close(lock_fd);
 	}
-	if (status == 0) {
-		*out = (struct hz_xdp_info){ .ifindex = job.ifindex,
-			                     .program_id = job.program_id,
-			                     .mode = opts->mode,
-			                     .is_ours = job.program_id != 0,
-			                     .meta = job.meta };
-		snprintf(out->ifname, sizeof(out->ifname), "%s", opts->ifname);
-	}
+	if (status == 0)
+		info_fill(&job, degraded, out);
 	attach_close(&job);
 	return status;
 }

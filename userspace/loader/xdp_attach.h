@@ -10,6 +10,14 @@
 
 enum hz_xdp_mode { HZ_XDP_NATIVE, HZ_XDP_GENERIC };
 
+/* What works, and not as well as it could: bits of a set. */
+enum hz_xdp_degraded {
+	HZ_XDP_DEGRADED_GENERIC = 1, /* after the kernel made its buffers: several times the cost */
+	HZ_XDP_DEGRADED_RX_VLAN = 2, /* the NIC would take the tag off a tagged frame */
+	HZ_XDP_DEGRADED_CHAINED =
+		4, /* another program behind ours; whoever owns it may take both off */
+};
+
 struct hz_xdp_health {
 	struct hz_endpoint endpoint;
 	const char *path; /* default /healthz, at most 64 bytes */
@@ -22,6 +30,8 @@ struct hz_xdp_attach_opts {
 	const char *ifname;   /* in the current network namespace */
 	enum hz_xdp_mode mode;
 	bool ensure; /* succeed when the same is attached already; replace when claims differ */
+	bool update; /* replace what is attached, live; without claims those that run stay */
+	bool chain; /* a program that sits there gets what ours lets pass, and its place at detach */
 	bool dry_run;
 	bool yes_this_nic; /* also on the interface of the default route */
 	uint32_t claim_count;
@@ -37,6 +47,9 @@ struct hz_xdp_info {
 	enum hz_xdp_mode mode;
 	bool is_ours; /* the attached program is the pinned link's */
 	bool is_half; /* left by an attach that was killed; attach and detach both clear it away */
+	uint32_t
+		degraded; /* set of enum hz_xdp_degraded; of an interface of this network namespace */
+	char next[96];    /* the program that is chained behind ours, "" without one */
 	struct hz_meta meta;
 };
 
@@ -46,9 +59,19 @@ int hz_xdp_pin_path(char out[HZ_PIN_PATH_MAX], const char *instance, const char 
 
 int hz_xdp_attach(const struct hz_xdp_attach_opts *opts, struct hz_xdp_info *out,
                   struct hz_err *err);
+/* With a program chained its own is put back, in one step. */
 int hz_xdp_detach(const char *instance, const char *ifname, struct hz_err *err); /* NULL: all */
 /* Number of interfaces of this instance, at most max filled; or -errno. */
 int hz_xdp_list(const char *instance, struct hz_xdp_info *out, uint32_t max, struct hz_err *err);
+
+/* What hz_xdp_gc removes, one call each: "link" of a dead device, "half" an attachment, "pins" without a
+ * link, an "instance" without interfaces, a "folder" that was being built. */
+typedef void hz_xdp_gc_fn(const char *instance, const char *ifname, const char *what, void *ctx);
+
+/* Removes what runs that are dead left pinned, of one instance or (NULL with all) of every one; what is
+ * attached stays. dry_run only tells. Number of things found, or -errno with err filled. */
+int hz_xdp_gc(const char *instance, bool all, bool dry_run, hz_xdp_gc_fn *on_found, void *ctx,
+              struct hz_err *err);
 
 /* Whatever program is attached to an interface of this network namespace, as the kernel tells it. */
 struct hz_xdp_found {

@@ -1,8 +1,10 @@
 /* Taking the program off, and saying where it is on. */
 #include "core/hint.h"
 #include "loader/xdp_attach.h"
+#include "loader/xdp_bpffs.h"
 #include "loader/xdp_fail.h"
 #include "loader/xdp_link.h"
+#include "loader/xdp_nic.h"
 #include "loader/xdp_shared.h"
 #include <errno.h>
 #include <linux/if_link.h>
@@ -40,7 +42,7 @@ static int detach_all(const char *instance)
 	char ifname[IF_NAMESIZE];
 	int status;
 
-	while ((status = hz_xdp_pins_each(instance, first_ifname, ifname)) == 1) {
+	while ((status = hz_xdp_pins_each(instance, HZ_XDP_PINS_HELD, first_ifname, ifname)) == 1) {
 		status = detach_one(instance, ifname);
 		if (status != 0)
 			return status;
@@ -55,7 +57,7 @@ static int detach_locked(const char *instance, const char *ifname)
 	int status = ifname == NULL ? detach_all(instance) : detach_one(instance, ifname);
 
 	if (status == 0)
-		status = hz_xdp_pins_each(instance, first_ifname, left);
+		status = hz_xdp_pins_each(instance, HZ_XDP_PINS_HELD, first_ifname, left);
 	if (status == 0)
 		return hz_xdp_shared_remove(instance);
 	return status == 1 ? 0 : status;
@@ -72,17 +74,21 @@ int hz_xdp_detach(const char *instance, const char *ifname, struct hz_err *err)
 	if (status != 0)
 		return hz_err_set(err, status, 2, "usage", "hzctl xdp help",
 		                  "no such name of an interface or instance");
-	status = hz_xdp_pins_mount(false, err);
+	status = hz_xdp_bpffs_mount(false, err);
 	if (status == -ENOENT && ifname == NULL)
 		return 0; /* without a BPF file system nothing is attached */
 	if (status != 0)
 		return status;
-	lock_fd = hz_xdp_pins_lock(err);
+	lock_fd = hz_xdp_bpffs_lock(err);
 	if (lock_fd < 0)
 		return lock_fd;
 	status = detach_locked(instance, ifname);
 	close(lock_fd);
 	hz_hint_write(hint, sizeof(hint), instance, "xdp show");
+	if (status == -EXDEV)
+		return hz_err_set(err, status, 1, "xdp_elsewhere", "hzctl -n NETNS xdp detach",
+		                  "another program is to be put back, and its interface is in "
+		                  "another network namespace");
 	if (status == -ENOENT)
 		return hz_err_set(err, status, 1, "xdp_not_attached", hint,
 		                  "this instance is not attached to %s", ifname);
@@ -108,12 +114,64 @@ static bool is_listed(const struct listing *listing, const char *ifname)
 	return false;
 }
 
+/* A live link owns its hook; in this namespace one can look. */
+static bool link_is_ours(const struct hz_xdp_link *link, const struct hz_meta *meta)
+{
+	uint32_t attached = 0;
+
+	if (link->ifindex == 0 || meta->netns_inode != hz_xdp_link_netns())
+		return link->ifindex != 0;
+	return hz_xdp_link_attached_id(link->ifindex, &attached) == 0 &&
+	       attached == link->program_id;
+}
+
+/* What another program is in the place of ours, whose place ours has taken: the one that is chained, when
+ * a run was killed before they were exchanged; else somebody's. */
+static void chained_look(const struct hz_xdp_link *link, struct hz_xdp_info *info)
+{
+	uint32_t attached = 0;
+
+	hz_xdp_link_program_name(link->next_id, info->next);
+	if (link->ifindex != 0 || info->meta.netns_inode != hz_xdp_link_netns() ||
+	    if_nametoindex(info->ifname) != info->meta.ifindex ||
+	    hz_xdp_link_attached_id(info->meta.ifindex, &attached) != 0)
+		return;
+	info->ifindex = info->meta.ifindex;
+	info->program_id = attached;
+	info->is_half = attached == link->next_id;
+}
+
+static uint32_t degraded_look(const struct hz_xdp_link *link, const struct hz_xdp_info *info)
+{
+	uint32_t degraded = link->is_chained ? HZ_XDP_DEGRADED_CHAINED : 0, found = 0;
+	struct hz_err ignored;
+	struct hz_xdp_nic nic;
+
+	if (info->mode == HZ_XDP_GENERIC)
+		degraded |= HZ_XDP_DEGRADED_GENERIC;
+	if (info->ifindex != 0 && info->meta.netns_inode == hz_xdp_link_netns() &&
+	    hz_xdp_nic_read(info->ifname, &nic) == 0 &&
+	    hz_xdp_nic_judge(&nic, info->ifname, info->mode, &found, &ignored) == 0)
+		degraded |= found;
+	return degraded;
+}
+
+static void info_fill(const struct hz_xdp_link *link, struct hz_xdp_info *info)
+{
+	info->ifindex = link->ifindex;
+	info->program_id = link->program_id;
+	info->mode = info->meta.mode == XDP_FLAGS_SKB_MODE ? HZ_XDP_GENERIC : HZ_XDP_NATIVE;
+	info->is_ours = link_is_ours(link, &info->meta);
+	if (link->is_chained)
+		chained_look(link, info);
+	info->degraded = degraded_look(link, info);
+}
+
 static int list_add(const char *ifname, void *ctx)
 {
 	struct listing *listing = ctx;
 	struct hz_xdp_info info = { 0 };
 	struct hz_xdp_link link;
-	uint32_t attached = 0;
 	int status = hz_xdp_link_open(listing->instance, ifname, &link);
 
 	if (status == -ENOENT) {
@@ -122,21 +180,14 @@ static int list_add(const char *ifname, void *ctx)
 	}
 	if (status != 0)
 		return status == -ENOENT ? 0 : status; /* detached since the folder was read */
-	close(link.fd);
+	hz_xdp_link_close(&link);
 	if (is_listed(listing, ifname))
 		return 0;
 	snprintf(info.ifname, sizeof(info.ifname), "%s", ifname);
-	info.ifindex = link.ifindex;
-	info.program_id = link.program_id;
 	status = hz_xdp_link_meta(listing->instance, ifname, &info.meta);
 	if (status != 0 && status != -ENOENT)
 		return status;
-	info.mode = info.meta.mode == XDP_FLAGS_SKB_MODE ? HZ_XDP_GENERIC : HZ_XDP_NATIVE;
-	/* A live link owns its hook; in this namespace one can look. */
-	info.is_ours = link.ifindex != 0;
-	if (info.is_ours && info.meta.netns_inode == hz_xdp_link_netns())
-		info.is_ours = hz_xdp_link_attached_id(link.ifindex, &attached) == 0 &&
-		               attached == link.program_id;
+	info_fill(&link, &info);
 	if (listing->count < listing->max)
 		listing->out[listing->count] = info;
 	listing->count++;
@@ -146,7 +197,7 @@ static int list_add(const char *ifname, void *ctx)
 int hz_xdp_list(const char *instance, struct hz_xdp_info *out, uint32_t max, struct hz_err *err)
 {
 	struct listing listing = { .instance = instance, .out = out, .max = max };
-	int status = hz_xdp_pins_each(instance, list_add, &listing);
+	int status = hz_xdp_pins_each(instance, HZ_XDP_PINS_HELD, list_add, &listing);
 
 	if (status == 0)
 		return (int)listing.count;

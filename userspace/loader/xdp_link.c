@@ -1,6 +1,8 @@
 #include "loader/xdp_link.h"
 #include "core/hint.h"
+#include "loader/xdp_chain.h"
 #include "loader/xdp_fail.h"
+#include "loader/xdp_owner.h"
 #include <errno.h>
 #include <linux/if_link.h>
 #include <string.h>
@@ -30,13 +32,17 @@ static int link_look(int fd, struct hz_xdp_link *out)
 		close(fd);
 		return -EPROTO;
 	}
-	*out = (struct hz_xdp_link){ fd, info.xdp.ifindex, info.prog_id };
+	*out = (struct hz_xdp_link){ .fd = fd,
+		                     .ifindex = info.xdp.ifindex,
+		                     .program_id = info.prog_id };
 	return 0;
 }
 
 int hz_xdp_link_open(const char *instance, const char *ifname, struct hz_xdp_link *out)
 {
-	return link_look(hz_xdp_pins_open(instance, "link", ifname, false), out);
+	int status = link_look(hz_xdp_pins_open(instance, "link", ifname, false), out);
+
+	return status == -ENOENT ? hz_xdp_chain_open(instance, ifname, out) : status;
 }
 
 int hz_xdp_link_open_half(const char *instance, const char *ifname, struct hz_xdp_link *out)
@@ -44,26 +50,52 @@ int hz_xdp_link_open_half(const char *instance, const char *ifname, struct hz_xd
 	return link_look(hz_xdp_pins_open_staged(instance, "link", ifname), out);
 }
 
+void hz_xdp_link_close(struct hz_xdp_link *link)
+{
+	if (link->fd >= 0)
+		close(link->fd);
+	link->fd = -1;
+}
+
 int hz_xdp_link_detach(const char *instance, const char *ifname, struct hz_xdp_link *link)
 {
-	/* ENOLINK: the device is gone, there is nothing left to detach */
-	int status = bpf_link_detach(link->fd) != 0 && errno != ENOLINK ? -errno : 0;
+	int status = 0;
 
-	close(link->fd);
-	link->fd = -1;
+	if (link->is_chained && link->ifindex != 0)
+		status = hz_xdp_chain_restore(instance, ifname, link);
+	else if (!link->is_chained && bpf_link_detach(link->fd) != 0 && errno != ENOLINK)
+		status = -errno; /* ENOLINK: the device is gone, there is nothing left to detach */
+	hz_xdp_link_close(link);
 	if (status == 0)
 		hz_xdp_pins_forget(instance, ifname);
 	return status;
 }
 
+int hz_xdp_link_update(const struct hz_xdp_link *link, enum hz_xdp_mode mode, int prog_fd)
+{
+	if (link->is_chained)
+		return hz_xdp_chain_swap(link->ifindex, hz_xdp_link_mode_flag(mode), link->fd,
+		                         prog_fd);
+	return bpf_link_update(link->fd, prog_fd, NULL) == 0 ? 0 : -errno;
+}
+
+uint32_t hz_xdp_link_mode_flag(enum hz_xdp_mode mode)
+{
+	return mode == HZ_XDP_GENERIC ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE;
+}
+
+/* A map of a version with more to say is longer than what it would be read into. */
 int hz_xdp_link_meta(const char *instance, const char *ifname, struct hz_meta *out)
 {
-	uint32_t zero = 0;
+	struct bpf_map_info info = { 0 };
+	uint32_t zero = 0, bytes = sizeof(info);
 	int status = 0, fd = hz_xdp_pins_open(instance, "meta", ifname, true);
 
 	if (fd < 0)
 		return fd;
-	if (bpf_map_lookup_elem(fd, &zero, out) != 0)
+	if (bpf_obj_get_info_by_fd(fd, &info, &bytes) != 0 || info.value_size != sizeof(*out))
+		status = -EPROTO;
+	else if (bpf_map_lookup_elem(fd, &zero, out) != 0)
 		status = -errno;
 	close(fd);
 	return status;
@@ -121,7 +153,7 @@ void hz_xdp_link_program_name(uint32_t id, char out[HZ_XDP_PROGRAM_TEXT_MAX])
 int hz_xdp_link_refuse_foreign(const char *instance, uint32_t ifindex, const char *ifname,
                                struct hz_err *err)
 {
-	char name[HZ_XDP_PROGRAM_TEXT_MAX], hint[sizeof(err->hint)];
+	char name[HZ_XDP_PROGRAM_TEXT_MAX], hint[sizeof(err->hint)], owner[HZ_INSTANCE_MAX + 1];
 	uint32_t id = 0;
 	int status = hz_xdp_link_attached_id(ifindex, &id);
 
@@ -129,23 +161,27 @@ int hz_xdp_link_refuse_foreign(const char *instance, uint32_t ifindex, const cha
 		return hz_xdp_fail(err, status, "xdp_query", "cannot ask what is attached", NULL);
 	if (id == 0)
 		return 0;
+	if (hz_xdp_owner_find(instance, ifname, id, owner))
+		return hz_xdp_owner_refuse(owner, ifname, err);
 	hz_xdp_link_program_name(id, name);
 	hz_hint_write(hint, sizeof(hint), instance, "xdp show dev %s", ifname);
-	return hz_err_set(err, -EBUSY, 1, "xdp_busy", hint,
-	                  "Device or resource busy: %s is attached, and not by this instance",
-	                  name);
+	return hz_err_set(
+		err, -EBUSY, 1, "xdp_busy", hint,
+		"Device or resource busy: %s is attached, and not by this instance; chain "
+		"would run ours before it",
+		name);
 }
 
 int hz_xdp_link_create(int prog_fd, uint32_t ifindex, enum hz_xdp_mode mode, struct hz_err *err)
 {
-	LIBBPF_OPTS(bpf_link_create_opts, opts,
-	            .flags = mode == HZ_XDP_GENERIC ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = hz_xdp_link_mode_flag(mode));
 	int status, fd = bpf_link_create(prog_fd, (int)ifindex, BPF_XDP, &opts);
 
 	if (fd >= 0)
 		return fd;
 	status = -errno;
-	if (mode == HZ_XDP_NATIVE && (status == -EOPNOTSUPP || status == -EINVAL))
+	if (mode == HZ_XDP_NATIVE &&
+	    (status == -EOPNOTSUPP || status == -EINVAL || status == -ERANGE))
 		return hz_err_set(err, status, 5, "xdp_native", "add: mode generic",
 		                  "the driver has no native XDP for this interface as it is now "
 		                  "(its MTU, a VLAN or a bond above a device): %s",

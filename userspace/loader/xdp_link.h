@@ -4,19 +4,24 @@
 
 #include "loader/xdp_pins.h"
 
-struct hz_xdp_link { /* close fd */
-	int fd;
-	uint32_t ifindex; /* 0: the device is gone, the link is dead */
+struct hz_xdp_link { /* close with hz_xdp_link_close */
+	int fd;      /* of the link, or of our program when it is chained */
+	uint32_t
+		ifindex; /* 0: the device is gone, the link is dead; chained: ours does not run there */
 	uint32_t program_id;
+	bool is_chained;  /* in the place of another program, xdp_chain.h */
+	uint32_t next_id; /* that program */
 };
 
-/* The pinned link of an interface. -ENOENT: there is none. */
+/* The pinned link of an interface, or its chained attachment. -ENOENT: there is none. */
 int hz_xdp_link_open(const char *instance, const char *ifname, struct hz_xdp_link *out);
 /* The link of an attach that was killed before its last rename: it holds the program on the device
  * under the name of a staged pin. -ENOENT: there is none. */
 int hz_xdp_link_open_half(const char *instance, const char *ifname, struct hz_xdp_link *out);
-/* Off the device at once, whoever else holds the link; then all pins of the interface go. Closes link.
- * 0 or -errno. */
+void hz_xdp_link_close(struct hz_xdp_link *link); /* accepts one with fd -1 */
+
+/* Off the device at once, whoever else holds the link, or back to the program before; then all pins of the
+ * interface go. Closes link. 0 or -errno; -EXDEV: a chained one is put back from its network namespace. */
 int hz_xdp_link_detach(const char *instance, const char *ifname, struct hz_xdp_link *link);
 
 /* Who attached it, and where. 0 or -errno. */
@@ -27,7 +32,14 @@ uint64_t hz_xdp_link_netns(void);
 /* Programs attached to the interface in this network namespace; 0: none. */
 int hz_xdp_link_attached_id(uint32_t ifindex, uint32_t *program_id);
 
-/* -EBUSY with name, tag and id in err when a program is attached. */
+/* The program runs from here on. 0, or -errno and nothing changed. */
+int hz_xdp_link_update(const struct hz_xdp_link *link, enum hz_xdp_mode mode, int prog_fd);
+
+/* XDP_FLAGS_DRV_MODE or XDP_FLAGS_SKB_MODE. */
+uint32_t hz_xdp_link_mode_flag(enum hz_xdp_mode mode);
+
+/* -EBUSY when a program is attached: with its name, tag and id in err, or with the instance that it
+ * belongs to (exit code 3). */
 int hz_xdp_link_refuse_foreign(const char *instance, uint32_t ifindex, const char *ifname,
                                struct hz_err *err);
 

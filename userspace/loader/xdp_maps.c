@@ -4,6 +4,7 @@
 #include "loader/xdp_claims.h"
 #include "loader/xdp_fail.h"
 #include "loader/xdp_link.h"
+#include "loader/xdp_owner.h"
 #include "loader/xdp_shared.h"
 #include <errno.h>
 #include <net/if.h>
@@ -202,6 +203,18 @@ static int check_claims(const struct check *check)
 	return status;
 }
 
+int hz_xdp_check_owner(const char *instance, const char *ifname, struct hz_err *err)
+{
+	char owner[HZ_INSTANCE_MAX + 1];
+	uint32_t ifindex = if_nametoindex(ifname), attached = 0;
+
+	hz_err_what(err, "checking %s failed", ifname);
+	if (ifindex == 0 || hz_xdp_link_attached_id(ifindex, &attached) != 0 || attached == 0 ||
+	    !hz_xdp_owner_find(instance, ifname, attached, owner))
+		return 0;
+	return hz_xdp_owner_refuse(owner, ifname, err);
+}
+
 int hz_xdp_check(const char *instance, const char *ifname, const struct hz_endpoint *claims,
                  uint32_t claim_count, struct hz_err *err)
 {
@@ -215,7 +228,7 @@ int hz_xdp_check(const char *instance, const char *ifname, const struct hz_endpo
 		return check_fail(&check, status,
 		                  status == -ENOENT ? "the XDP program is not attached"
 		                                    : "the pinned link cannot be opened");
-	close(link.fd);
+	hz_xdp_link_close(&link);
 	if (ifindex == 0)
 		return check_fail(&check, -ENODEV,
 		                  "there is no such interface in this network namespace");

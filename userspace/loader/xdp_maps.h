@@ -24,6 +24,9 @@ int hz_xdp_maps_open(const char *instance, bool writable, struct hz_xdp_maps *ou
                      struct hz_err *err);
 void hz_xdp_maps_close(struct hz_xdp_maps *maps); /* accepts a zeroed one */
 
+/* Does another instance sit on ifname? Then -EBUSY, exit code 3, err filled; else 0. */
+int hz_xdp_check_owner(const char *instance, const char *ifname, struct hz_err *err);
+
 /* Is the program attached to ifname ours, with this endpoint claimed? 0 or -errno with err filled. */
 int hz_xdp_check(const char *instance, const char *ifname, const struct hz_endpoint *claims,
                  uint32_t claim_count, struct hz_err *err);

@@ -1,28 +1,17 @@
 #include "loader/xdp_pins.h"
-#include "loader/xdp_fail.h"
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <linux/magic.h>
 #include <net/if.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
 
-#define STAGED        "~" /* the BPF file system allows it, an instance's name does not */
-#define LINK_PREFIX   "link_"
-#define LOCK_FOLDER   HZ_BPFFS "/lock" STAGED "hz"
-#define LOCK_WAIT_S   5
-#define LOCK_RETRY_NS 10000000
-#define LOCK_RETRIES  (LOCK_WAIT_S * 100)
+#define STAGED "~" /* the BPF file system allows it, an instance's name does not */
 
 static bool instance_is_valid(const char *instance)
 {
@@ -69,89 +58,6 @@ int hz_xdp_pin_path(char out[HZ_PIN_PATH_MAX], const char *instance, const char 
 	               instance == NULL ? "" : instance, name == NULL ? "" : "/",
 	               name == NULL ? "" : name, suffix);
 	return len < HZ_PIN_PATH_MAX ? 0 : -ENAMETOOLONG;
-}
-
-static bool bpffs_is_mounted(void)
-{
-	struct statfs fs;
-
-	return statfs(HZ_BPFFS, &fs) == 0 && fs.f_type == BPF_FS_MAGIC;
-}
-
-int hz_xdp_pins_mount(bool may_mount, struct hz_err *err)
-{
-	static const char hint[] = "mount -t bpf bpf " HZ_BPFFS;
-	int status;
-
-	if (bpffs_is_mounted())
-		return 0;
-	if (!may_mount)
-		return hz_err_set(err, -ENOENT, 5, "bpffs_missing", hint,
-		                  "no BPF file system is mounted at " HZ_BPFFS);
-	/* 0755: with systemd's 0700 nobody but root could read the views below */
-	if (mount("bpf", HZ_BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0755") == 0)
-		return 0;
-	status = -errno;
-	return hz_err_set(err, status, status == -EPERM ? 4 : 5, "bpffs_missing", hint,
-	                  "no BPF file system is mounted at " HZ_BPFFS
-	                  ", and mounting one failed: %s",
-	                  strerror(-status));
-}
-
-/* A folder that only root can open, or any user could hold the lock for ever. */
-static int lock_open(void)
-{
-	struct stat st;
-	int fd, status = 0;
-
-	if (mkdir(LOCK_FOLDER, 0700) != 0 && errno != EEXIST)
-		return -errno;
-	fd = open(LOCK_FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st) != 0)
-		status = -errno;
-	else if (st.st_uid != geteuid() || (st.st_mode & 077) != 0)
-		status = -EPERM; /* somebody made it before us, in a file system open to all */
-	if (status == 0)
-		return fd;
-	close(fd);
-	return status == -EPERM ? -EEXIST : status;
-}
-
-/* Another one needs milliseconds; one that was stopped in the middle must not stop all others. */
-static int lock_take(int fd)
-{
-	const struct timespec pause = { .tv_nsec = LOCK_RETRY_NS };
-
-	for (int i = 0; i < LOCK_RETRIES; i++) {
-		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-			return 0;
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return -errno;
-		(void)nanosleep(&pause, NULL);
-	}
-	return -ETIMEDOUT;
-}
-
-int hz_xdp_pins_lock(struct hz_err *err)
-{
-	int fd = lock_open(), status = fd;
-
-	if (fd >= 0) {
-		status = lock_take(fd);
-		if (status == 0)
-			return fd;
-		close(fd);
-	}
-	if (status == -EEXIST)
-		return hz_err_set(err, status, 1, "bpffs_lock", "rmdir " LOCK_FOLDER,
-		                  LOCK_FOLDER " was made by another user");
-	if (status == -ETIMEDOUT)
-		return hz_err_set(err, status, 6, "bpffs_lock", "fuser -v " LOCK_FOLDER,
-		                  "another attach or detach has held the lock for %d s",
-		                  LOCK_WAIT_S);
-	return hz_xdp_fail(err, status, "bpffs_lock", "cannot lock " LOCK_FOLDER, NULL);
 }
 
 /* The group that may read; root's own when setup made none. */
@@ -275,8 +181,10 @@ int hz_xdp_pins_open_staged(const char *instance, const char *name, const char *
 	return fd >= 0 ? fd : -errno;
 }
 
-/* The link goes first: without it nothing is attached any more, whatever else stays behind. */
-static const char *const ifname_pins[] = { "link", "prog_xdp", "meta", "vips", "resp", "xsks_map" };
+/* The link goes first: without it nothing is attached any more, whatever else stays behind. What holds
+ * a program of other people goes last. */
+static const char *const ifname_pins[] = { "link", "prog_xdp", "meta", "vips",   "resp",
+	                                   "next", "xsks_map", "hold", "foreign" };
 
 void hz_xdp_pins_forget(const char *instance, const char *ifname)
 {
@@ -295,6 +203,24 @@ void hz_xdp_pins_sweep(const char *instance, const char *ifname)
 	for (size_t i = 0; i < HZ_ARRAY_LEN(ifname_pins); i++)
 		if (staged_path(path, instance, ifname_pins[i], ifname) == 0)
 			unlink(path);
+}
+
+int hz_xdp_pins_finish(const char *instance, const char *ifname)
+{
+	char from[HZ_PIN_PATH_MAX], to[HZ_PIN_PATH_MAX];
+
+	/* the program last: while its staged pin is there, this is to be done */
+	for (size_t i = HZ_ARRAY_LEN(ifname_pins); i-- > 0;) {
+		int status = staged_path(from, instance, ifname_pins[i], ifname);
+
+		if (status == 0)
+			status = hz_xdp_pin_path(to, instance, ifname_pins[i], ifname);
+		if (status != 0)
+			return status;
+		if (rename(from, to) != 0 && errno != ENOENT)
+			return -errno;
+	}
+	return 0;
 }
 
 /* Files of one folder; folders only when it may hold some. */
@@ -336,14 +262,15 @@ int hz_xdp_pins_remove(const char *path)
 	return status;
 }
 
-/* The interface of the pin "link_eth0%2E100", staged or not; false: another pin. */
-static bool ifname_of_link(char out[IF_NAMESIZE], const char *pin)
+/* The interface of the pin NAME_IF, "eth0.100" of "link_eth0%2E100", staged or not; false: of another
+ * name. */
+static bool ifname_of(char out[IF_NAMESIZE], const char *pin, const char *name)
 {
-	size_t used = 0;
+	size_t used = 0, len = strlen(name);
 
-	if (strncmp(pin, LINK_PREFIX, strlen(LINK_PREFIX)) != 0)
+	if (strncmp(pin, name, len) != 0 || pin[len] != '_')
 		return false;
-	for (pin += strlen(LINK_PREFIX); *pin != '\0'; pin++) {
+	for (pin += len + 1; *pin != '\0'; pin++) {
 		if (strcmp(pin, STAGED) == 0)
 			break;
 		if (used + 1 >= IF_NAMESIZE || *pin == '~')
@@ -359,8 +286,20 @@ static bool ifname_of_link(char out[IF_NAMESIZE], const char *pin)
 	return used > 0;
 }
 
-int hz_xdp_pins_each(const char *instance, int (*on_ifname)(const char *ifname, void *ctx),
-                     void *ctx)
+static bool ifname_of_any(char out[IF_NAMESIZE], const char *pin, enum hz_xdp_pins_of of)
+{
+	for (size_t i = 0; i < HZ_ARRAY_LEN(ifname_pins); i++) {
+		bool is_held = strcmp(ifname_pins[i], "link") == 0 ||
+		               strcmp(ifname_pins[i], "foreign") == 0;
+
+		if ((is_held || of == HZ_XDP_PINS_ANY) && ifname_of(out, pin, ifname_pins[i]))
+			return true;
+	}
+	return false;
+}
+
+int hz_xdp_pins_each(const char *instance, enum hz_xdp_pins_of of,
+                     int (*on_ifname)(const char *ifname, void *ctx), void *ctx)
 {
 	char path[HZ_PIN_PATH_MAX], ifname[IF_NAMESIZE];
 	int status = hz_xdp_pin_path(path, instance, NULL, NULL);
@@ -373,7 +312,7 @@ int hz_xdp_pins_each(const char *instance, int (*on_ifname)(const char *ifname, 
 	if (dir == NULL)
 		return errno == ENOENT ? 0 : -errno;
 	while (status == 0 && (entry = readdir(dir)) != NULL)
-		if (ifname_of_link(ifname, entry->d_name))
+		if (ifname_of_any(ifname, entry->d_name, of))
 			status = on_ifname(ifname, ctx);
 	closedir(dir);
 	return status;

@@ -16,13 +16,6 @@ struct hz_xdp_pin {
 	mode_t mode;
 };
 
-/* Is a BPF file system at HZ_BPFFS? With may_mount one is mounted there when not. */
-int hz_xdp_pins_mount(bool may_mount, struct hz_err *err);
-
-/* Attaching and detaching, of any instance, one at a time: waits 5 s at most (-ETIMEDOUT, exit 6).
- * Returns an fd to close, or -errno. */
-int hz_xdp_pins_lock(struct hz_err *err);
-
 /* Makes path a folder of this mode, owned root:hz when there is a group hz. */
 int hz_xdp_pins_folder(const char *path, mode_t mode);
 /* Pins fd at path, which must be free, with mode and owner. */
@@ -46,13 +39,20 @@ int hz_xdp_pins_open_staged(const char *instance, const char *name, const char *
 void hz_xdp_pins_forget(const char *instance, const char *ifname);
 /* Only what was staged, by a run that was killed: with the lock held nobody else is at it. */
 void hz_xdp_pins_sweep(const char *instance, const char *ifname);
+/* Renames what is staged into place: of a swap that was made and killed before it was done. */
+int hz_xdp_pins_finish(const char *instance, const char *ifname);
 /* Removes a folder of pins with its folders, which have none. Absent is fine. */
 int hz_xdp_pins_remove(const char *path);
 
-/* Calls back with the name of each interface that has a link pinned or staged, until it returns other
- * than 0; twice with one whose link is renamed meanwhile. Returns that, 0, or -errno; no folder is no
+enum hz_xdp_pins_of {
+	HZ_XDP_PINS_HELD, /* interfaces with a link, or a program in whose place ours is */
+	HZ_XDP_PINS_ANY,  /* and with anything at all */
+};
+
+/* Calls back with the name of each interface that has such a pin, staged or not, until it returns other
+ * than 0; more than once with one that has several. Returns that, 0, or -errno; no folder is no
  * interface. */
-int hz_xdp_pins_each(const char *instance, int (*on_ifname)(const char *ifname, void *ctx),
-                     void *ctx);
+int hz_xdp_pins_each(const char *instance, enum hz_xdp_pins_of of,
+                     int (*on_ifname)(const char *ifname, void *ctx), void *ctx);
 
 #endif

@@ -1,30 +1,46 @@
 #include "loader/xdp_program.h"
+#include "core/hint.h"
 #include "loader/xdp_fail.h"
+#include "loader/xdp_layout.h"
 #include "loader/xdp_skel.h"
 #include <errno.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 
-static int maps_share(const struct hz_xdp *skel, const struct hz_xdp_shared *shared, int xsks_fd)
+/* *other names the map that is laid out otherwise. */
+static int maps_share(const struct hz_xdp *skel, const struct hz_xdp_shared *shared,
+                      const struct hz_xdp_heirloom *heirloom, const char **other)
 {
-	int status = bpf_map__reuse_fd(skel->maps.latency, shared->latency_fd);
+	const struct {
+		struct bpf_map *map;
+		int fd;
+	} reused[] = {
+		{ skel->maps.latency, shared->latency_fd },
+		{ skel->maps.cfg, shared->cfg_fd },
+		{ skel->maps.beat, shared->beat_fd },
+		{ skel->maps.verdicts, shared->verdicts_fd },
+		{ skel->maps.key, shared->key_fd },
+		{ skel->maps.xsks_map, heirloom->xsks_fd },
+		{ skel->maps.hz_next, heirloom->next_fd },
+		{ skel->maps.vips, heirloom->vips_fd },
+		{ skel->maps.resp, heirloom->resp_fd },
+	};
+	int status = 0;
 
-	if (status == 0)
-		status = bpf_map__reuse_fd(skel->maps.cfg, shared->cfg_fd);
-	if (status == 0)
-		status = bpf_map__reuse_fd(skel->maps.beat, shared->beat_fd);
-	if (status == 0)
-		status = bpf_map__reuse_fd(skel->maps.verdicts, shared->verdicts_fd);
-	if (status == 0)
-		status = bpf_map__reuse_fd(skel->maps.key, shared->key_fd);
-	if (status == 0 && xsks_fd >= 0)
-		status = bpf_map__reuse_fd(skel->maps.xsks_map, xsks_fd);
+	for (size_t i = 0; i < HZ_ARRAY_LEN(reused) && status == 0; i++) {
+		if (reused[i].fd < 0)
+			continue;
+		status = hz_xdp_layout_reuse(skel->obj, reused[i].map, reused[i].fd);
+		if (status == -EPROTO)
+			*other = bpf_map__name(reused[i].map);
+	}
 	return status;
 }
 
 /* program->skel is set, to be destroyed, also when loading failed. */
 static int skel_load(struct hz_xdp_program *program, const struct hz_xdp_shared *shared,
-                     int xsks_fd)
+                     const struct hz_xdp_heirloom *heirloom, const char **other)
 {
 	struct hz_xdp *skel = hz_xdp__open();
 	int status;
@@ -32,13 +48,14 @@ static int skel_load(struct hz_xdp_program *program, const struct hz_xdp_shared 
 	program->skel = skel;
 	if (skel == NULL)
 		return -errno;
-	status = maps_share(skel, shared, xsks_fd);
+	status = maps_share(skel, shared, heirloom, other);
 	if (status == 0)
 		status = hz_xdp__load(skel);
 	if (status != 0)
 		return status;
 	program->prog_fd = bpf_program__fd(skel->progs.xsk_def_prog);
 	program->xsks_fd = bpf_map__fd(skel->maps.xsks_map);
+	program->next_fd = bpf_map__fd(skel->maps.hz_next);
 	program->vips_fd = bpf_map__fd(skel->maps.vips);
 	program->resp_fd = bpf_map__fd(skel->maps.resp);
 	program->meta_fd = bpf_map__fd(skel->maps.meta);
@@ -49,37 +66,66 @@ static int values_fill(const struct hz_xdp_program *program, const struct hz_xdp
                        const struct hz_meta *meta)
 {
 	uint32_t zero = 0;
-	int status = hz_xdp_claims_write(claims, program->vips_fd, program->resp_fd);
+	int status = 0;
 
+	if (claims != NULL)
+		status = hz_xdp_claims_write(claims, program->vips_fd, program->resp_fd);
 	if (status == 0 && bpf_map_update_elem(program->meta_fd, &zero, meta, BPF_ANY) != 0)
 		status = -errno;
 	return status;
 }
 
-int hz_xdp_program_load(const struct hz_xdp_shared *shared, int xsks_fd,
-                        const struct hz_xdp_claims *claims, const struct hz_meta *meta,
-                        struct hz_xdp_program *out, struct hz_err *err)
+static int refuse_layout(const struct hz_xdp_attach_opts *opts, const char *map, struct hz_err *err)
+{
+	char hint[sizeof(err->hint)];
+
+	hz_hint_write(hint, sizeof(hint), opts->instance, "xdp detach all, then attach again");
+	return hz_err_set(err, -EPROTO, 1, "xdp_abi", hint,
+	                  "the pinned map %s was made by another version of hz, which laid it out "
+	                  "otherwise: its content cannot be kept",
+	                  map);
+}
+
+int hz_xdp_program_load(const struct hz_xdp_attach_opts *opts, const struct hz_xdp_shared *shared,
+                        const struct hz_xdp_heirloom *heirloom, const struct hz_xdp_claims *claims,
+                        const struct hz_meta *meta, struct hz_xdp_program *out, struct hz_err *err)
 {
 	struct hz_xdp_chatter chatter = { 0 };
 	struct hz_xdp_program program = { 0 };
+	const char *other = NULL;
 	int status;
 
 	hz_xdp_chatter_listen(&chatter);
-	status = skel_load(&program, shared, xsks_fd);
+	status = skel_load(&program, shared, heirloom, &other);
 	hz_xdp_chatter_listen_end();
 	if (status == 0)
 		status = values_fill(&program, claims, meta);
-	if (status != 0) {
-		hz_xdp_program_close(&program);
-		return hz_xdp_fail(err, status, "xdp_load", "the kernel refused the program",
-		                   &chatter);
+	if (status == 0) {
+		*out = program;
+		return 0;
 	}
-	*out = program;
-	return 0;
+	if (other != NULL)
+		status = refuse_layout(opts, other, err);
+	else
+		status = hz_xdp_fail(err, status, "xdp_load", "the kernel refused the program",
+		                     &chatter);
+	hz_xdp_program_close(&program);
+	return status;
 }
 
 void hz_xdp_program_close(struct hz_xdp_program *program)
 {
 	hz_xdp__destroy(program->skel);
 	program->skel = NULL;
+}
+
+void hz_xdp_program_heirloom_close(struct hz_xdp_heirloom *heirloom)
+{
+	const int fds[] = { heirloom->xsks_fd, heirloom->next_fd, heirloom->vips_fd,
+		            heirloom->resp_fd };
+
+	for (size_t i = 0; i < HZ_ARRAY_LEN(fds); i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	*heirloom = (struct hz_xdp_heirloom)HZ_XDP_HEIRLOOM_NONE;
 }

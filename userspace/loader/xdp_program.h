@@ -8,14 +8,27 @@
 struct hz_xdp;
 
 struct hz_xdp_program {
-	struct hz_xdp *skel;                             /* owned */
-	int prog_fd, xsks_fd, vips_fd, resp_fd, meta_fd; /* of skel */
+	struct hz_xdp *skel;                                      /* owned */
+	int prog_fd, xsks_fd, next_fd, vips_fd, resp_fd, meta_fd; /* of skel */
 };
 
-/* Loads it and fills claims and meta. xsks_fd: a map to go on with, -1: a new one. */
-int hz_xdp_program_load(const struct hz_xdp_shared *shared, int xsks_fd,
-                        const struct hz_xdp_claims *claims, const struct hz_meta *meta,
-                        struct hz_xdp_program *out, struct hz_err *err);
+/* What the program before had and this one goes on with; -1: a new map. */
+struct hz_xdp_heirloom { /* close with hz_xdp_program_heirloom_close */
+	int xsks_fd;
+	int next_fd;
+	int vips_fd, resp_fd;
+};
+#define HZ_XDP_HEIRLOOM_NONE                                                                       \
+	{                                                                                          \
+		-1, -1, -1, -1                                                                     \
+	}
+void hz_xdp_program_heirloom_close(struct hz_xdp_heirloom *heirloom);
+
+/* Loads it and fills claims and meta. claims NULL: those in the maps that it goes on with. A map that is
+ * laid out otherwise is refused with what to type. */
+int hz_xdp_program_load(const struct hz_xdp_attach_opts *opts, const struct hz_xdp_shared *shared,
+                        const struct hz_xdp_heirloom *heirloom, const struct hz_xdp_claims *claims,
+                        const struct hz_meta *meta, struct hz_xdp_program *out, struct hz_err *err);
 void hz_xdp_program_close(struct hz_xdp_program *program); /* accepts a zeroed one */
 
 #endif

@@ -30,6 +30,9 @@ static int port_add(struct hz_server *server, const char *ifname, struct hz_err 
 	if (status != 0)
 		return hz_err_set(err, status, 4, "no_device", "ip link", "%s: %s", ifname,
 		                  strerror(-status));
+	status = hz_xdp_check_owner(server->conf->instance, ifname, err);
+	if (status != 0)
+		return status;
 	status = hz_rundir_lock_interface(hz_netdev_namespace(), netdev.ifindex, ifname, err);
 	if (status < 0)
 		return status;
@@ -113,6 +116,21 @@ static int ports_add(struct hz_server *server, const struct hz_site_listen *list
 	return status;
 }
 
+static void modes_look(struct hz_server *server)
+{
+	enum hz_xdp_mode mode;
+
+	for (uint32_t i = 0; i < server->port_count; i++) {
+		if (hz_xdp_served_mode(server->conf->instance, server->port[i].ifname, &mode) !=
+		            0 ||
+		    mode != HZ_XDP_GENERIC)
+			continue;
+		hz_server_degrade(server, "generic XDP: behind the kernel's buffers, at several "
+		                          "times the cost (hzctl xdp show)");
+		return;
+	}
+}
+
 /* By the program that sits there: its claims, and which maps it uses, for the watch. */
 static int ports_check(struct hz_server *server, struct hz_err *err)
 {
@@ -129,6 +147,8 @@ static int ports_check(struct hz_server *server, struct hz_err *err)
 	}
 	if (status == 0)
 		status = healths_check(server, err);
+	if (status == 0)
+		modes_look(server);
 	return status;
 }
 
