@@ -1,25 +1,36 @@
 /* Every call that attaching makes fails once, in turn: nothing may be half-done afterwards. The linker
  * sends the calls of the loader through here (--wrap, module.mk). */
+#include "attach_fault.h"
 #include "attach_world.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
-#include <net/if.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-/* Which call from now on fails; 0: none. The wrappers have no argument to find it by. */
-static unsigned fault_in;
+/* The wrappers have no argument to find it by. */
+static unsigned fault_in; /* which call from now on fails; 0: none */
 static bool fault_fired, fault_kills;
+
+void attach_fault_arm(unsigned nth, bool kills)
+{
+	fault_in = nth;
+	fault_kills = kills;
+	fault_fired = false;
+}
+
+bool attach_fault_fired(void)
+{
+	return fault_fired;
+}
 
 static bool fault_is_now(void)
 {
@@ -59,6 +70,9 @@ WRAP(bpf_link_create,
      (prog_fd, target_fd, type, opts), -EIO)
 WRAP(bpf_link_update, (int link_fd, int prog_fd, const struct bpf_link_update_opts *opts),
      (link_fd, prog_fd, opts), -EIO)
+WRAP(bpf_xdp_attach,
+     (int ifindex, int prog_fd, __u32 flags, const struct bpf_xdp_attach_opts *opts),
+     (ifindex, prog_fd, flags, opts), -EIO)
 WRAP(bpf_object__open_skeleton,
      (struct bpf_object_skeleton * skel, const struct bpf_object_open_opts *opts), (skel, opts),
      -EIO)
@@ -88,8 +102,7 @@ WRAP_KILL(rmdir, (const char *path), (path))
 static bool attach_faulty(const char *ifname, unsigned how, unsigned nth, int *status,
                           struct hz_err *err)
 {
-	fault_in = nth;
-	fault_fired = false;
+	attach_fault_arm(nth, false);
 	*status = world_attach(ifname, how, NULL, err);
 	fault_in = 0;
 	return fault_fired;
@@ -178,152 +191,41 @@ static const char *replacement_is_old_or_repaired(void)
 	return swapped == 5 ? NULL : "not one for each pin that is renamed";
 }
 
-/* --- killed in the middle ---------------------------------------------------------------------------- */
-
-enum killed_what { KILLED_ATTACH, KILLED_REPLACE, KILLED_DETACH };
-
-/* In a process of its own, killed before its Nth call; false when it made fewer and ended. */
-static bool was_killed(enum killed_what what, unsigned nth)
-{
-	pid_t pid = fork();
-	int status;
-
-	if (pid == 0) {
-		fault_kills = true;
-		fault_in = nth;
-		if (what == KILLED_DETACH)
-			_exit(world_detach(WORLD_A, NULL) != 0);
-		_exit(world_attach(WORLD_A,
-		                   what == KILLED_ATTACH ? 0 : WORLD_ENSURE | WORLD_OTHER_CLAIMS,
-		                   NULL, NULL) != 0);
-	}
-	return pid > 0 && waitpid(pid, &status, 0) == pid && WIFSIGNALED(status);
-}
-
-static bool is_listed(void)
-{
-	struct hz_xdp_info info;
-	struct hz_err err = { 0 };
-
-	return hz_xdp_list(WORLD_INSTANCE, &info, 1, &err) == 1 &&
-	       strcmp(info.ifname, WORLD_A) == 0 && info.program_id == world_program(WORLD_A);
-}
-
-/* Names of pins, without their ids: these are of each attachment. */
-static bool are_complete(const struct world_pins *complete)
-{
-	struct world_pins now;
-	size_t same = 0;
-
-	world_pins(&now);
-	for (size_t i = 0; i < now.count; i++)
-		for (size_t k = 0; k < complete->count; k++)
-			same += strcmp(now.seen[i].path, complete->seen[k].path) == 0 &&
-			        now.seen[i].mode == complete->seen[k].mode;
-	return now.count == complete->count && same == now.count;
-}
-
-/* What one can do next, each on its own: attach, attach ensure, detach dev, detach all. */
-static const char *goes_on(unsigned next, const struct world_pins *complete)
+/* Whichever call fails, the other program has its place, and ours is not half there. */
+static const char *chaining_leaves_the_other(bool by_link)
 {
 	const struct world_pins none = { 0 };
-	struct hz_err err = { 0 };
-	int status;
+	int link_fd, status;
+	uint32_t other = world_foreign_attach(WORLD_A, by_link, &link_fd);
+	unsigned nth;
+	struct hz_err err;
 
-	if (next >= 2) {
-		status = world_detach(next == 2 ? WORLD_A : NULL, &err);
-		if (status != 0 && status != -ENOENT)
-			return "detach refuses";
-		if (world_program(WORLD_A) != 0)
-			return "detach leaves the program on the device";
-		/* nothing was attached: what is pinned without a device goes with the instance */
-		if (status == -ENOENT && world_detach(NULL, &err) != 0)
-			return "detach all refuses";
-		return world_pins_are(&none) ? NULL : "detach leaves pins";
+	if (other == 0)
+		return "no foreign program";
+	for (nth = 1; nth < CALLS_MAX && attach_faulty(WORLD_A, WORLD_CHAIN, nth, &status, &err);
+	     nth++) {
+		if (status == 0 || err.code[0] == '\0')
+			return "a failure was not told";
+		if (world_program(WORLD_A) != other || !world_pins_are(&none)) {
+			printf("# call %u: %s\n", nth, err.why);
+			return "half chained";
+		}
 	}
-	status = world_attach(WORLD_A, next == 0 ? 0 : WORLD_ENSURE, NULL, &err);
-	if (status == -EEXIST && next == 0)
-		return world_told(&err, "xdp_attached", 1, "") ? NULL : "attach refuses";
-	if (status != 0)
-		return "attach refuses";
-	if (world_id("link_" WORLD_A) == 0 ||
-	    world_program(WORLD_A) != world_id("prog_xdp_" WORLD_A))
-		return "attach is not pinned";
-	return are_complete(complete) ? NULL : "attach leaves too much or too little pinned";
+	printf("# %u calls failed in turn\n", nth - 1);
+	if (status != 0 || world_program(WORLD_A) == other)
+		return "not chained though nothing failed";
+	close(link_fd);
+	return nth > 60 ? NULL : "hardly a call was wrapped";
 }
 
-/* Killed before its Nth call, then one of the things above; *killed is false when it made fewer. */
-static const char *killed_once(enum killed_what what, unsigned nth, unsigned next,
-                               const struct world_pins *complete, bool *killed)
+static const char *chaining_by_netlink_leaves_the_other(void)
 {
-	const char *why;
-
-	(void)world_detach(NULL, NULL);
-	if (what != KILLED_ATTACH && world_attach(WORLD_A, 0, NULL, NULL) != 0)
-		return "attach failed";
-	*killed = was_killed(what, nth);
-	if (!*killed)
-		return NULL;
-	why = world_program(WORLD_A) != 0 && !is_listed() ? "attached, and not listed" : NULL;
-	if (why == NULL)
-		why = goes_on(next, complete);
-	if (why != NULL)
-		printf("# killed before call %u, next %u\n", nth, next);
-	return why;
+	return chaining_leaves_the_other(false);
 }
 
-/* Killed before every call in turn: what holds the device can be seen, and all that one does next works.
- * From all_from on all of it is tried, before that one thing after each call. */
-static const char *killed_leaves_nothing_in_the_way(enum killed_what what, unsigned all_from,
-                                                    unsigned calls_least)
+static const char *chaining_by_link_leaves_the_other(void)
 {
-	struct world_pins complete;
-	const char *why = NULL;
-	bool killed = true;
-	unsigned nth = 0;
-
-	if (world_attach(WORLD_A, 0, NULL, NULL) != 0)
-		return "attach failed";
-	world_pins(&complete);
-	while (killed && why == NULL && ++nth < CALLS_MAX)
-		for (unsigned i = 0; i < (nth < all_from ? 1 : 4) && killed && why == NULL; i++)
-			why = killed_once(what, nth, (nth + i) % 4, &complete, &killed);
-	printf("# killed before each of %u calls\n", nth - 1);
-	if (why != NULL)
-		return why;
-	return nth > calls_least ? NULL : "hardly a call was wrapped";
-}
-
-static const char *killed_attach_is_undone_or_shown(void)
-{
-	return killed_leaves_nothing_in_the_way(KILLED_ATTACH, 104, 60);
-}
-
-static const char *killed_replacement_is_undone_or_shown(void)
-{
-	return killed_leaves_nothing_in_the_way(KILLED_REPLACE, CALLS_MAX, 12);
-}
-
-static const char *killed_detach_is_done_again(void)
-{
-	return killed_leaves_nothing_in_the_way(KILLED_DETACH, CALLS_MAX, 20);
-}
-
-/* A dry run says that it would attach, and leaves what it found. */
-static const char *killed_attach_survives_a_dry_run(void)
-{
-	struct world_pins before;
-	unsigned nth = 1;
-
-	do {
-		(void)world_detach(NULL, NULL);
-		if (!was_killed(KILLED_ATTACH, nth++))
-			return "never left half attached";
-	} while (world_program(WORLD_A) == 0);
-	world_pins(&before);
-	if (world_attach(WORLD_A, WORLD_DRY, NULL, NULL) != 0)
-		return "refused";
-	return world_program(WORLD_A) != 0 && world_pins_are(&before) ? NULL : "something changed";
+	return chaining_leaves_the_other(true);
 }
 
 /* --- too little of what it needs --------------------------------------------------------------------- */
@@ -401,10 +303,8 @@ const struct world_test attach_fault_tests[] = {
 	{ "fault.first_attachment_leaves_nothing", first_attachment_leaves_nothing },
 	{ "fault.second_attachment_leaves_the_first", second_attachment_leaves_the_first },
 	{ "fault.replacement_is_old_or_repaired", replacement_is_old_or_repaired },
-	{ "fault.killed_attach_is_undone_or_shown", killed_attach_is_undone_or_shown },
-	{ "fault.killed_replacement_is_undone_or_shown", killed_replacement_is_undone_or_shown },
-	{ "fault.killed_detach_is_done_again", killed_detach_is_done_again },
-	{ "fault.killed_attach_survives_a_dry_run", killed_attach_survives_a_dry_run },
+	{ "fault.chaining_by_netlink_leaves_the_other", chaining_by_netlink_leaves_the_other },
+	{ "fault.chaining_by_link_leaves_the_other", chaining_by_link_leaves_the_other },
 	{ "fault.few_descriptors_leave_nothing", few_descriptors_leave_nothing },
 	{ "chatter.complaint_of_libbpf_is_told_in_error", complaint_of_libbpf_is_told_in_error },
 	{ NULL, NULL },

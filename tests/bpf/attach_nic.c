@@ -97,25 +97,6 @@ static const char *read_tells_features_as_they_change(void)
 	return NULL;
 }
 
-/* macvlan lets one turn on what it has no hardware for. */
-static const char *attach_refuses_lro_without_a_trace(void)
-{
-	struct world_pins none = { 0 };
-	struct hz_err err;
-
-	if (!world_run("ip link add vhm link " WORLD_A " type macvlan && ethtool -K vhm lro on &&"
-	               " ethtool -k vhm | grep -q '^large-receive-offload: on'"))
-		return world_run("ip link del vhm") ? NULL : "no macvlan";
-	if (world_attach("vhm", 0, NULL, &err) != -EOPNOTSUPP ||
-	    !world_told(&err, "nic_lro", 5, "ethtool -K vhm lro off"))
-		return "not refused";
-	if (!world_pins_are(&none))
-		return "a trace of the refused";
-	if (world_attach("vhm", WORLD_GENERIC, NULL, NULL) != 0)
-		return "refused in generic mode";
-	return world_run("ip link del vhm") ? NULL : "cannot be deleted";
-}
-
 static const char *attach_refuses_jumbo_without_a_trace(void)
 {
 	struct world_pins none = { 0 };
@@ -149,7 +130,6 @@ const struct world_test attach_nic_tests[] = {
 	{ "nic.judged_by_the_table", judged_by_the_table },
 	{ "nic.read_tells_mtu_and_driver", read_tells_mtu_and_driver },
 	{ "nic.read_tells_features_as_they_change", read_tells_features_as_they_change },
-	{ "nic.attach_refuses_lro_without_a_trace", attach_refuses_lro_without_a_trace },
 	{ "nic.attach_refuses_jumbo_without_a_trace", attach_refuses_jumbo_without_a_trace },
 	{ "nic.jumbo_peer_is_told_as_no_native_mode", jumbo_peer_is_told_as_no_native_mode },
 	{ NULL, NULL },

@@ -1,5 +1,6 @@
 /* The loader on veth pairs in namespaces of this program's own: attachment, refusals, failures in the
- * middle, maps. An argument runs only the tests whose names hold it. Root only. */
+ * middle, maps. An argument runs only the tests whose names hold it. As bpf_attach_long: only those that
+ * kill, at every system call. Root only. */
 #include "attach_world.h"
 #include "loader/xdp_chatter.h"
 #include "tap.h"
@@ -21,12 +22,12 @@ static void tests_run(struct tap *tap, const struct world_test *test, const char
 
 int main(int argc, char **argv)
 {
-	const struct world_test *const groups[] = { attach_life_tests,   attach_refuse_tests,
-		                                    attach_fault_tests,  attach_maps_tests,
-		                                    attach_lock_tests,   attach_chain_tests,
-		                                    attach_update_tests, attach_gc_tests,
-		                                    attach_nic_tests };
-	const char *filter = argc > 1 ? argv[1] : NULL;
+	const struct world_test *const groups[] = { attach_life_tests,  attach_refuse_tests,
+		                                    attach_fault_tests, attach_kill_tests,
+		                                    attach_maps_tests,  attach_lock_tests,
+		                                    attach_chain_tests, attach_update_tests,
+		                                    attach_gc_tests,    attach_nic_tests };
+	const char *filter = argc > 1 ? argv[1] : NULL, *suffix = strrchr(argv[0], '_');
 	struct tap tap = { 0 };
 	int status;
 
@@ -41,7 +42,10 @@ int main(int argc, char **argv)
 		tap_fail(&tap, "bpf_attach", "no namespaces: %s", strerror(-status));
 		return 1;
 	}
-	for (size_t i = 0; i < HZ_ARRAY_LEN(groups); i++)
-		tests_run(&tap, groups[i], filter);
+	if (suffix != NULL && strcmp(suffix, "_long") == 0)
+		tests_run(&tap, attach_kill_long_tests, filter);
+	else
+		for (size_t i = 0; i < HZ_ARRAY_LEN(groups); i++)
+			tests_run(&tap, groups[i], filter);
 	return tap.failed == 0 ? 0 : 1;
 }

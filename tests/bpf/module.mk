@@ -21,16 +21,16 @@ $(BPF_RUN_OBJS) $(BPF_MODEL_OBJS) $(BPF_ATTACH_OBJS): PKG_CFLAGS = $(call pkg_cf
 $(O)/tests/bpf_prog_run: $(BPF_RUN_OBJS) $(BPF_TEST_LIBS) | $(BPF_ALT_OBJS) \
 	$(O)/bpf/hz_xdp.bpf.o $(O)/bpf/hz_latency.bpf.o
 $(O)/tests/bpf_model_long: $(BPF_MODEL_OBJS) $(BPF_TEST_LIBS) | $(BPF_ALT_OBJS) $(O)/bpf/hz_xdp.bpf.o
-$(O)/tests/bpf_attach: $(BPF_ATTACH_OBJS) $(BPF_TEST_LIBS)
+$(O)/tests/bpf_attach $(O)/tests/bpf_attach_long: $(BPF_ATTACH_OBJS) $(BPF_TEST_LIBS)
 # attach_fault.c makes these calls of the loader fail.
-$(O)/tests/bpf_attach: BPF_TEST_WRAP := $(patsubst %,-Wl$(comma)--wrap=%,bpf_obj_pin bpf_map_update_elem \
+$(O)/tests/bpf_attach $(O)/tests/bpf_attach_long: BPF_TEST_WRAP := $(patsubst %,-Wl$(comma)--wrap=%,bpf_obj_pin bpf_map_update_elem \
 	bpf_map_freeze bpf_link_create bpf_link_update bpf_object__open_skeleton \
 	bpf_object__load_skeleton rename mkdir chmod chown \
-	bpf_link_detach unlink unlinkat rmdir)
-$(O)/tests/bpf_prog_run $(O)/tests/bpf_model_long $(O)/tests/bpf_attach:
+	bpf_link_detach bpf_xdp_attach unlink unlinkat rmdir)
+$(O)/tests/bpf_prog_run $(O)/tests/bpf_model_long $(O)/tests/bpf_attach $(O)/tests/bpf_attach_long:
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HZ_LDFLAGS) $(BPF_TEST_WRAP) -o $@ $(filter %.o,$^) -Wl,--start-group $(BPF_TEST_LIBS) -Wl,--end-group \
 		$(call pkg_libs,libbpf libxdp)
 
-TESTS += $(O)/tests/bpf_prog_run $(O)/tests/bpf_model_long $(O)/tests/bpf_attach
+TESTS += $(O)/tests/bpf_prog_run $(O)/tests/bpf_model_long $(O)/tests/bpf_attach $(O)/tests/bpf_attach_long

@@ -44,6 +44,10 @@ static int detach_all(const char *instance)
 
 	while ((status = hz_xdp_pins_each(instance, HZ_XDP_PINS_HELD, first_ifname, ifname)) == 1) {
 		status = detach_one(instance, ifname);
+		if (status == -ENOENT) { /* staged, by a run that got no further */
+			hz_xdp_pins_forget(instance, ifname);
+			status = 0;
+		}
 		if (status != 0)
 			return status;
 	}
