@@ -1,6 +1,6 @@
 /* hzctl killed at every step: whoever comes next finds what it left and can do everything, and a program
  * of other people is never lost. The quick set kills before each call that attach_fault.c wraps; the long
- * one at every system call that can change something, by ptrace. */
+ * one at every system call that changes something, by ptrace. */
 #include "attach_fault.h"
 #include "attach_world.h"
 #include <errno.h>
@@ -24,6 +24,9 @@ struct scene {
 	enum act act;
 	enum other other;
 	bool is_traced; /* killed by ptrace */
+	unsigned first; /* call to begin with */
+	unsigned wide,
+		all_from; /* so many things one can do next are tried; from that call on all */
 	uint32_t other_id;
 	int other_fd;               /* its link, -1 */
 	struct world_pins complete; /* when attached */
@@ -68,12 +71,17 @@ static int act(const struct scene *scene)
 
 /* --- killing ----------------------------------------------------------------------------------------- */
 
-static bool call_changes(uint64_t number)
+/* Closing a descriptor is left out: a kill closes them all. */
+static bool call_changes(uint64_t number, uint64_t command)
 {
-	static const int calls[] = { SYS_bpf,      SYS_sendto, SYS_sendmsg, SYS_rename,
-		                     SYS_unlink,   SYS_rmdir,  SYS_mkdir,   SYS_close,
-		                     SYS_unlinkat, SYS_chmod,  SYS_chown,   SYS_flock };
+	static const int calls[] = { SYS_sendto, SYS_sendmsg,  SYS_rename, SYS_unlink, SYS_rmdir,
+		                     SYS_mkdir,  SYS_unlinkat, SYS_chmod,  SYS_chown };
+	static const int commands[] = { BPF_OBJ_PIN,     BPF_MAP_UPDATE_ELEM, BPF_MAP_FREEZE,
+		                        BPF_LINK_CREATE, BPF_LINK_UPDATE,     BPF_LINK_DETACH };
 
+	for (size_t i = 0; number == SYS_bpf && i < HZ_ARRAY_LEN(commands); i++)
+		if (command == (uint64_t)commands[i])
+			return true;
 	for (size_t i = 0; i < HZ_ARRAY_LEN(calls); i++)
 		if (number == (uint64_t)calls[i])
 			return true;
@@ -89,8 +97,8 @@ static bool child_killed_at(pid_t pid, unsigned nth)
 	while (waitpid(pid, &status, 0) == pid && WIFSTOPPED(status)) {
 		memset(&info, 0, sizeof(info));
 		if (ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), &info) > 0 &&
-		    info.op == PTRACE_SYSCALL_INFO_ENTRY && call_changes(info.entry.nr) &&
-		    --nth == 0) {
+		    info.op == PTRACE_SYSCALL_INFO_ENTRY &&
+		    call_changes(info.entry.nr, info.entry.args[0]) && --nth == 0) {
 			(void)kill(pid, SIGKILL);
 			return waitpid(pid, &status, 0) == pid && WIFSIGNALED(status);
 		}
@@ -284,20 +292,21 @@ static const char *scene_open(struct scene *scene)
 	return NULL;
 }
 
-/* Killed before every call from `first` on in turn, and after each one thing or (from all_from on) all one
- * can do next. */
-static const char *killed_everywhere(struct scene scene, unsigned first, unsigned all_from,
-                                     unsigned calls_least)
+/* Killed before every call in turn, and after each one some of what one can do next. */
+static const char *killed_everywhere(struct scene scene, unsigned calls_least)
 {
 	const char *why = scene_open(&scene);
 	bool killed = true;
-	unsigned nth = first - 1;
+	unsigned nth = HZ_MAX(scene.first, 1u) - 1, wide;
 
-	while (killed && why == NULL && ++nth < CALLS_MAX)
-		for (unsigned i = 0; i < (nth < all_from ? 1 : NEXT_COUNT) && killed && !why; i++)
+	while (killed && why == NULL && ++nth < CALLS_MAX) {
+		wide = scene.all_from != 0 && nth >= scene.all_from ? NEXT_COUNT
+		                                                    : HZ_MAX(scene.wide, 1u);
+		for (unsigned i = 0; i < wide && killed && why == NULL; i++)
 			why = killed_once(&scene, nth, (enum next)((nth + i) % NEXT_COUNT),
 			                  &killed);
-	printf("# killed before each of calls %u to %u\n", first, nth - 1);
+	}
+	printf("# killed before each of calls %u to %u\n", HZ_MAX(scene.first, 1u), nth - 1);
 	close(scene.other_fd);
 	if (why != NULL)
 		return why;
@@ -306,31 +315,31 @@ static const char *killed_everywhere(struct scene scene, unsigned first, unsigne
 
 static const char *attach_is_undone_or_shown(void)
 {
-	return killed_everywhere((struct scene){ .act = ACT_ATTACH }, 1, 104, 60);
+	return killed_everywhere((struct scene){ .act = ACT_ATTACH, .all_from = 104 }, 60);
 }
 
 static const char *replacement_is_undone_or_shown(void)
 {
-	return killed_everywhere((struct scene){ .act = ACT_REPLACE }, 1, CALLS_MAX, 12);
+	return killed_everywhere((struct scene){ .act = ACT_REPLACE }, 12);
 }
 
 static const char *update_is_undone_or_done(void)
 {
-	return killed_everywhere((struct scene){ .act = ACT_UPDATE }, 1, CALLS_MAX, 12);
+	return killed_everywhere((struct scene){ .act = ACT_UPDATE }, 12);
 }
 
 static const char *detach_is_done_again(void)
 {
-	return killed_everywhere((struct scene){ .act = ACT_DETACH }, 1, CALLS_MAX, 20);
+	return killed_everywhere((struct scene){ .act = ACT_DETACH }, 20);
 }
 
 static const char *gc_is_done_again(void)
 {
-	return killed_everywhere((struct scene){ .act = ACT_GC }, 1, CALLS_MAX, 20);
+	return killed_everywhere((struct scene){ .act = ACT_GC }, 20);
 }
 
-#define CHAINED(acts, others, first)                                                               \
-	killed_everywhere((struct scene){ .act = (acts), .other = (others) }, first, CALLS_MAX, 12)
+#define CHAINED(acts, others, call)                                                                \
+	killed_everywhere((struct scene){ .act = (acts), .other = (others), .first = (call) }, 12)
 /* Before that call an instance is made, as for any attachment. */
 #define CALL_INSTANCE_MADE 60
 
@@ -395,8 +404,9 @@ const struct world_test attach_kill_tests[] = {
 /* --- the long set ------------------------------------------------------------------------------------ */
 
 #define TRACED(acts, others)                                                                       \
-	killed_everywhere((struct scene){ .act = (acts), .other = (others), .is_traced = true },   \
-	                  1, CALLS_MAX, 40)
+	killed_everywhere(                                                                         \
+		(struct scene){ .act = (acts), .other = (others), .is_traced = true, .wide = 2 },  \
+		12)
 
 static const char *traced_attach(void)
 {
