@@ -50,8 +50,7 @@ void hz_xdp_json_degraded_text(FILE *to, const json_t *interface)
 
 	if (hz_out_string(interface, "next")[0] != '\0')
 		fprintf(to, "  next: %s\n", hz_out_string(interface, "next"));
-	json_array_foreach(json_object_get(interface, "degraded"), i, item)
-	{
+	json_array_foreach (json_object_get(interface, "degraded"), i, item) {
 		for (size_t k = 0; k < HZ_ARRAY_LEN(degraded_names); k++)
 			if (strcmp(json_string_value(item), degraded_names[k].name) == 0)
 				fprintf(to, "  degraded: %s\n", degraded_names[k].help);
