@@ -367,6 +367,34 @@ def header_compiles_alone_as_c_and_cplusplus():
                 os.path.join(include, "hz/hz.h"), "-Wno-pragma-once-outside-header")
 
 
+@test
+def readme_example_is_built_as_it_says_and_serves():
+    """Copied from README.md; only the port is another, for whoever has 8080."""
+    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
+        code = re.search(r"`app.c`:\n```c\n(.*?)```", file.read(), re.S).group(1)
+    expect("127.0.0.1:8080" in code, "where it listens")
+    directory, stage = temporary_directory(), os.path.join(OUT, "stage")
+    write_file(os.path.join(directory, "app.c"), code.replace(":8080", ":18486"))
+    env = {**os.environ, "PKG_CONFIG_PATH": stage + "/usr/local/lib/pkgconfig",
+           "PKG_CONFIG_SYSROOT_DIR": stage, "LD_LIBRARY_PATH": stage + "/usr/local/lib",
+           "XDG_RUNTIME_DIR": directory}
+    # What a library built for a sanitizer needs besides; empty else.
+    sanitizer = {"asan": "-fsanitize=address,undefined", "tsan": "-fsanitize=thread"}
+    run("sh", "-c", "cc -Wall -Wextra -Werror app.c $(pkg-config --cflags --libs hz) " +
+        sanitizer.get(os.environ.get("SAN", ""), ""), env=env, cwd=directory)
+    app = Process("./a.out", env=env, cwd=directory)
+    wait_until(lambda: hello_said("/hello/you") == b"you", 10, f"no answer: {app.output()}")
+    app.signal(signal.SIGTERM)
+    expect_equal(app.wait(20), 0, f"exit: {app.output()}")
+
+
+def hello_said(path):
+    try:
+        return Http("127.0.0.1", 18486).get(path)[2]
+    except OSError:
+        return None
+
+
 SITE = """listen:
   - {{ interface: lo, address: 127.0.0.1, port: 18485 }}
 routes:

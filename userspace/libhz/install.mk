@@ -35,6 +35,7 @@ install: all libhz ## install hzd, the tools, libhz and its header below DESTDIR
 	$(Q)install -m 644 userspace/include/hz/*.h $(DESTDIR)$(PREFIX)/include/hz
 	$(Q)sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' userspace/libhz/hz.pc.in \
 		>$(DESTDIR)$(PREFIX)/lib/pkgconfig/hz.pc
+	$(Q)[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || true # or programs do not find libhz; only root may
 .PHONY: libhz install
 
 -include $(shell find $(O)/pic -name '*.d' 2>/dev/null)
