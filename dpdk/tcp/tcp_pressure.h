@@ -6,9 +6,11 @@
 
 #include "tcp/tcp_stack.h"
 
-#define HZ_TCP_ROOM_PART     20u         /* of the table: what SYNs alone do not get */
-#define HZ_TCP_EVICT_IDLE_NS HZ_NS_PER_S /* shorter pauses are not idleness */
-#define HZ_TCP_EVICT_SLOTS   64u         /* of the flow table, looked at for one that leaves */
+#define HZ_TCP_ROOM_PART       20u         /* of the table: what SYNs alone do not get */
+#define HZ_TCP_EVICT_IDLE_NS   HZ_NS_PER_S /* shorter pauses are not idleness */
+#define HZ_TCP_EVICT_SLOTS     64u         /* of the flow table, looked at for one that leaves */
+#define HZ_TCP_EVICT_SILENT_NS (5 * HZ_NS_PER_S) /* as long as an answer has to move at all */
+#define HZ_TCP_EVICT_EVERY_NS  HZ_NS_PER_MS
 
 /* The last slots of the table are for peers that have proved their address. */
 static inline bool hz_tcp_pressure_is_scarce(const struct hz_tcp *tcp)
@@ -19,5 +21,10 @@ static inline bool hz_tcp_pressure_is_scarce(const struct hz_tcp *tcp)
 /* Resets the connection that is idle longest among the next HZ_TCP_EVICT_SLOTS slots of the flow table,
  * counted as evicted; its room is back after the next flush. Idle is what the protocol calls so. */
 void hz_tcp_pressure_evict(struct hz_tcp *tcp);
+
+/* Resets, of as many slots, the connection that holds most packet buffers of output of those whose peer keeps
+ * its window closed for HZ_TCP_EVICT_IDLE_NS or is not heard for HZ_TCP_EVICT_SILENT_NS: counted likewise. Once
+ * per HZ_TCP_EVICT_EVERY_NS, whoever asks. */
+void hz_tcp_pressure_evict_reader(struct hz_tcp *tcp);
 
 #endif

@@ -60,8 +60,9 @@ struct hz_tcp {
 	uint32_t half_open_count;
 	uint32_t half_open_max;
 	struct hz_tcp_mark mark[HZ_TCP_MARKS];
-	uint32_t evict_at; /* slot of the flow table where the next search begins */
-	uint32_t mbufs;    /* in the packet pool of the port that opened a connection last */
+	uint32_t evict_at;      /* slot of the flow table where the next search begins */
+	uint64_t evict_next_ns; /* no search for a reader before */
+	uint32_t mbufs;         /* in the packet pool of the port that opened a connection last */
 	uint64_t
 		cookies_until_ns; /* some that we sent may come back until then, 0: never sent one */
 	uint32_t reasm_total;     /* packet buffers in all out-of-order queues */

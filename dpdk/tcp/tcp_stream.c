@@ -2,16 +2,14 @@
 
 #include "tcp/tcp_hold.h"
 #include "tcp/tcp_idle.h"
+#include "tcp/tcp_pressure.h"
 #include "tcp/tcp_rec.h"
+#include "tcp/tcp_room.h"
 #include "tcp/tcp_seg.h"
 #include "tcp/tcp_stack.h"
 #include "tcp/tcp_timer.h"
 #include <assert.h>
 #include <string.h>
-
-/* How far a blocked protocol's output must have drained before it is woken. */
-#define TX_WAKE_BYTES    (HZ_LIMIT_tx_bytes_max / 4u * 3u)
-#define TX_WAKE_SEGMENTS (HZ_TCP_TX_SEGMENTS_MAX / 4u * 3u)
 
 /* --- down: what the protocol calls ------------------------------------------------------------- */
 
@@ -29,9 +27,18 @@ static bool is_reading(const struct hz_tcp_pcb *pcb)
 	       pcb->state != HZ_TCP_CLOSED;
 }
 
-static struct hz_wspan blocked(struct hz_tcp_pcb *pcb, uint32_t flags)
+/* Of the pool's room nobody tells: it is looked for each turn, and meanwhile made. */
+static void room_await(struct hz_tcp_pcb *pcb, enum hz_tcp_room room)
 {
-	pcb->flags |= HZ_TCP_F_WANT_WRITE | flags;
+	pcb->flags |= HZ_TCP_F_WANT_WRITE;
+	if (room != HZ_TCP_ROOM_POOL)
+		return;
+	pcb->flags |= HZ_TCP_F_NO_MBUF;
+	hz_tcp_pressure_evict_reader(hz_tcp_of(pcb));
+}
+
+static struct hz_wspan blocked(struct hz_tcp_pcb *pcb)
+{
 	hz_tcp_pcb_touch(pcb);
 	return (struct hz_wspan){ NULL, 0 };
 }
@@ -64,6 +71,7 @@ static struct hz_wspan stream_reserve(struct hz_stream *s, size_t min_bytes)
 	const struct hz_tcp_rec *rec = pcb->rec;
 	struct rte_mbuf *tail = rec != NULL ? rec->tx_tail : NULL, *seg;
 	uint32_t min = (uint32_t)HZ_MAX(min_bytes, 1u), room;
+	enum hz_tcp_room look;
 
 	assert(min_bytes <= HZ_RESERVE_MAX);
 	tcp->reserved_by = NULL;
@@ -75,14 +83,16 @@ static struct hz_wspan stream_reserve(struct hz_stream *s, size_t min_bytes)
 		room = pcb->snd_mss - hz_seg_bytes(tail);
 		return reserved(pcb, tail, hz_seg_payload(tail) + hz_seg_bytes(tail), room);
 	}
-	if ((rec != NULL && rec->tx_count >= HZ_TCP_TX_SEGMENTS_MAX) ||
-	    hz_tcp_pcb_tx_bytes(pcb) + HZ_MAX(min, pcb->snd_mss) > HZ_LIMIT_tx_bytes_max)
-		return blocked(pcb, 0);
-	if (tcp->tx_total >= pcb->path->port->pool->size / HZ_TCP_TX_POOL_PART)
-		return blocked(pcb, HZ_TCP_F_NO_MBUF);
+	look = hz_tcp_room_look(pcb, min);
+	if (look != HZ_TCP_ROOM_FREE) {
+		room_await(pcb, look);
+		return blocked(pcb);
+	}
 	seg = spare_get(tcp, pcb->path->port);
-	if (seg == NULL)
-		return blocked(pcb, HZ_TCP_F_NO_MBUF);
+	if (seg == NULL) {
+		pcb->flags |= HZ_TCP_F_WANT_WRITE | HZ_TCP_F_NO_MBUF;
+		return blocked(pcb);
+	}
 	/* A peer with a smaller MSS gets the segment in slices (tcp_out.c). */
 	room = HZ_MIN(HZ_MAX(min, pcb->snd_mss), rte_pktmbuf_tailroom(seg));
 	assert(room >= min);
@@ -234,11 +244,6 @@ static void hold_discard(struct hz_tcp_pcb *pcb)
 		hz_tcp_hold_consume(hz_tcp_of(pcb), &pcb->rec->hold, hz_tcp_rec_held(pcb));
 }
 
-static uint32_t tx_segments(const struct hz_tcp_pcb *pcb)
-{
-	return pcb->rec != NULL ? pcb->rec->tx_count : 0;
-}
-
 /* Shows all that is held; returns how much was consumed. */
 static uint32_t held_show(struct hz_tcp_pcb *pcb)
 {
@@ -309,8 +314,12 @@ void hz_tcp_stream_turn(struct hz_tcp_pcb *pcb)
 		return;
 	pcb->flags &= ~(uint32_t)HZ_TCP_F_AGAIN;
 	if (due & HZ_TCP_F_WANT_WRITE) {
-		if (hz_tcp_pcb_tx_bytes(pcb) > TX_WAKE_BYTES || tx_segments(pcb) > TX_WAKE_SEGMENTS)
+		enum hz_tcp_room room = hz_tcp_room_wake(pcb);
+
+		if (room != HZ_TCP_ROOM_FREE) {
+			room_await(pcb, room);
 			return;
+		}
 		pcb->flags &= ~(uint32_t)HZ_TCP_F_WANT_WRITE;
 		hz_tcp_proto(pcb)->on_writable(&pcb->stream);
 	}
