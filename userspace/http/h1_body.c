@@ -3,7 +3,11 @@
 #include <errno.h>
 #include <string.h>
 
-#define BLOCK_DATA_BYTES (HZ_LIMIT_body_block_bytes - sizeof(struct hz_http_body_block))
+/* The beginning of a body lies in the request's arena, where that has plenty: a client that sends no more
+ * than this, however slowly, takes no block from others. */
+#define FIRST_BYTES      1024u
+#define FIRST_LEAVES     (HZ_LIMIT_request_arena_bytes / 4u * 3u)
+#define BLOCK_HEAD_BYTES sizeof(struct hz_http_body_block)
 
 void hz_h1_body_begin(struct hz_h1_flight *flight)
 {
@@ -13,47 +17,74 @@ void hz_h1_body_begin(struct hz_h1_flight *flight)
 		hz_chunked_init(&flight->chunked, flight->route.body_bytes_max);
 }
 
-int hz_h1_body_append(struct hz_http_worker *http, struct hz_http_body *body, struct hz_span bytes)
+static struct hz_http_body_block *first_get(struct hz_h1_flight *flight)
+{
+	if (flight->arena.size - flight->arena.used < FIRST_BYTES + FIRST_LEAVES)
+		return NULL;
+	return hz_arena_get(&flight->arena, FIRST_BYTES);
+}
+
+static bool is_in_arena(const struct hz_http_body_block *block)
+{
+	return block->room == FIRST_BYTES - BLOCK_HEAD_BYTES;
+}
+
+static struct hz_http_body_block *block_add(struct hz_h1_flight *flight)
+{
+	struct hz_http_body *body = &flight->body;
+	struct hz_http_body_block *block = body->first == NULL ? first_get(flight) : NULL;
+	uint32_t bytes = FIRST_BYTES;
+
+	if (block == NULL) {
+		block = hz_pool_get(&flight->http->blocks);
+		bytes = HZ_LIMIT_body_block_bytes;
+	}
+	if (block == NULL)
+		return NULL;
+	block->next = NULL;
+	block->used = 0;
+	block->room = bytes - (uint32_t)BLOCK_HEAD_BYTES;
+	if (body->last != NULL)
+		body->last->next = block;
+	else
+		body->first = block;
+	body->last = block;
+	return block;
+}
+
+int hz_h1_body_append(struct hz_h1_flight *flight, struct hz_span bytes)
 {
 	while (bytes.len > 0) {
-		struct hz_http_body_block *last = body->last;
+		struct hz_http_body_block *last = flight->body.last;
 		size_t take;
 
-		if (last == NULL || last->used == BLOCK_DATA_BYTES) {
-			struct hz_http_body_block *block = hz_pool_get(&http->blocks);
-
-			if (block == NULL)
-				return -ENOMEM;
-			block->next = NULL;
-			block->used = 0;
-			if (last != NULL)
-				last->next = block;
-			else
-				body->first = block;
-			body->last = last = block;
-		}
-		take = HZ_MIN(bytes.len, BLOCK_DATA_BYTES - last->used);
+		if (last == NULL || last->used == last->room)
+			last = block_add(flight);
+		if (last == NULL)
+			return -ENOMEM;
+		take = HZ_MIN(bytes.len, last->room - last->used);
 		memcpy(last->data + last->used, bytes.data, take);
-		hz_slot_add(http->conf.slot, HZ_COUNTER_input_copied_bytes, take);
+		hz_slot_add(flight->http->conf.slot, HZ_COUNTER_input_copied_bytes, take);
 		last->used += (uint32_t)take;
-		body->bytes += take;
+		flight->body.bytes += take;
 		bytes.data += take;
 		bytes.len -= take;
 	}
 	return 0;
 }
 
-void hz_h1_body_free(struct hz_http_worker *http, struct hz_http_body *body)
+void hz_h1_body_free(struct hz_h1_flight *flight)
 {
-	struct hz_http_body_block *block = body->first;
+	struct hz_http_body_block *block = flight->body.first;
 
 	while (block != NULL) {
 		struct hz_http_body_block *next = block->next;
 
-		hz_pool_put(&http->blocks, block);
+		if (!is_in_arena(block))
+			hz_pool_put(&flight->http->blocks, block);
 		block = next;
 	}
-	*body = (struct hz_http_body){ 0 };
+	flight->body = (struct hz_http_body){ 0 };
 }
 
 /* A piece of the body: dropped, given to a streaming route, or kept. *next is NEXT before. 0 or -ENOMEM. */
@@ -63,7 +94,7 @@ static int body_take(struct hz_h1_flight *flight, const void *snapshot, struct h
 	if (flight->is_refused || data.len == 0)
 		return 0;
 	if (!flight->route.is_streaming)
-		return hz_h1_body_append(flight->http, &flight->body, data);
+		return hz_h1_body_append(flight, data);
 	*next = flight->http->conf.ops->body(snapshot, &flight->req, &flight->resp, data);
 	return 0;
 }

@@ -44,7 +44,7 @@ static void flight_rebase(struct hz_h1_flight *flight, const uint8_t *to)
 
 /* A body that lies in the packet: all of it goes to blocks when the handler has yet to see it again, of an echo what
  * was not sent, and nothing of any other. */
-static int body_detach(struct hz_http_worker *http, struct hz_h1_flight *flight)
+static int body_detach(struct hz_h1_flight *flight)
 {
 	struct hz_http_body *body = &flight->body;
 	struct hz_span rest = body->whole;
@@ -59,7 +59,7 @@ static int body_detach(struct hz_http_worker *http, struct hz_h1_flight *flight)
 		return 0;
 	rest.data += flight->out_at;
 	rest.len -= flight->out_at;
-	err = hz_h1_body_append(http, body, rest);
+	err = hz_h1_body_append(flight, rest);
 	body->bytes = bytes;
 	flight->out_block = body->first;
 	flight->out_block_at = 0;
@@ -84,7 +84,7 @@ int hz_h1_flight_keep(struct hz_h1_conn *conn, struct hz_h1_flight *flight)
 
 	if (conn->flight == flight)
 		return 0;
-	if (body_detach(http, flight) != 0)
+	if (body_detach(flight) != 0)
 		return -ENOMEM;
 	fresh = hz_pool_get(&http->flights);
 	if (fresh == NULL)
@@ -136,7 +136,7 @@ void hz_h1_flight_end(struct hz_h1_conn *conn, struct hz_h1_flight *flight, bool
 		http->ticket[hz_pool_index(&http->flights, flight)] = 0;
 	flight->has_ticket = false;
 	if (flight->body.first != NULL)
-		hz_h1_body_free(http, &flight->body);
+		hz_h1_body_free(flight);
 	if (flight->big_head != NULL) {
 		hz_pool_put(&http->big_heads, flight->big_head);
 		flight->big_head = NULL;

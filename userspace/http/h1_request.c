@@ -93,7 +93,7 @@ static void refuse_count(const struct hz_h1_turn *turn, uint16_t status)
 
 static void refusal_send(struct hz_h1_turn *turn, struct hz_h1_flight *flight, uint16_t status)
 {
-	hz_h1_body_free(turn->http, &flight->body);
+	hz_h1_body_free(flight);
 	flight->resp = (struct hz_http_resp){
 		.status = status,
 		.body_kind = HZ_BODY_SPAN,
@@ -133,6 +133,7 @@ static void flight_begin(struct hz_h1_turn *turn, struct hz_h1_flight *flight, s
 	flight->is_keep = is_keep;
 	flight->owes_continue = false;
 	flight->received_bytes = 0;
+	flight->body_since_ns = 0;
 	flight->out_at = 0;
 	flight->begun_ns = turn->now_ns;
 	flight->body.bytes = 0;
@@ -172,11 +173,30 @@ static void request_wait(struct hz_h1_turn *turn, struct hz_h1_flight *flight, e
 	turn->conn->state = HZ_H1_WAIT;
 }
 
+/* From now on the client's body is waited for, which is not the application's time; */
+static void body_wait_begin(const struct hz_h1_turn *turn, struct hz_h1_flight *flight)
+{
+	turn->conn->state = HZ_H1_BODY;
+	flight->body_since_ns = turn->now_ns;
+	hz_h1_flight_rate_begin(flight, turn->now_ns);
+}
+
+/* and from now on it has all, or enough for its next step. */
+static void body_wait_end(const struct hz_h1_turn *turn, struct hz_h1_flight *flight)
+{
+	struct hz_http_req *req = &flight->req;
+
+	if (flight->body_since_ns != 0 && req->answer_by_ns != UINT64_MAX)
+		req->answer_by_ns += turn->now_ns - flight->body_since_ns;
+	flight->body_since_ns = 0;
+}
+
 /* The request is complete. */
 static void request_handle(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
 {
 	enum hz_http_next next;
 
+	body_wait_end(turn, flight);
 	if (!flight->is_refused) {
 		flight->req.body = flight->body.bytes != 0 ? &flight->body : NULL;
 		hz_h1_mark(turn);
@@ -230,8 +250,7 @@ static bool body_keep(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
 		hz_h1_refuse(turn, flight, 503);
 		return false;
 	}
-	turn->conn->state = HZ_H1_BODY;
-	hz_h1_flight_rate_begin(flight, turn->now_ns);
+	body_wait_begin(turn, flight);
 	flight->owes_continue = flight->req.expects_continue && flight->received_bytes == 0;
 	hz_h1_continue_push(turn, flight);
 	return true;
@@ -241,6 +260,7 @@ static bool body_keep(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
 static void body_next(struct hz_h1_turn *turn, struct hz_h1_flight *flight, enum hz_http_next next,
                       bool is_complete)
 {
+	body_wait_end(turn, flight);
 	if (next == HZ_HTTP_ANSWER) {
 		flight->resp.close = flight->resp.close || !is_complete;
 		answer(turn, flight);
@@ -327,8 +347,7 @@ void hz_h1_step_again(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
 		(void)request_route(turn, flight, (struct hz_span){ NULL, 0 });
 		break;
 	case HZ_H1_STEP_BODY:
-		turn->conn->state = HZ_H1_BODY; /* the transport shows again what it holds */
-		hz_h1_flight_rate_begin(flight, turn->now_ns);
+		body_wait_begin(turn, flight); /* the transport shows again what it holds */
 		break;
 	case HZ_H1_STEP_HANDLE:
 		request_handle(turn, flight);

@@ -2,9 +2,17 @@
 #include <errno.h>
 #include <stdlib.h>
 
+static uint32_t flights_max(uint32_t connections_max)
+{
+	uint32_t count = connections_max / HZ_H1_FLIGHTS_PART;
+
+	count = HZ_MIN(HZ_MAX(count, (uint32_t)HZ_H1_FLIGHTS_MIN), (uint32_t)HZ_H1_FLIGHTS_MAX);
+	return HZ_MIN(count, connections_max);
+}
+
 static int pools_open(struct hz_http_worker *http)
 {
-	uint32_t flights = HZ_MIN(http->conf.connections_max, (uint32_t)HZ_H1_FLIGHTS_MAX) + 1;
+	uint32_t flights = flights_max(http->conf.connections_max) + 1; /* and scratch */
 	int err;
 
 	err = hz_pool_open(&http->conns, sizeof(struct hz_h1_conn), http->conf.connections_max,

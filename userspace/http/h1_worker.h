@@ -14,8 +14,12 @@
 #include "http/h1_write.h"
 
 enum {
-	HZ_H1_FLIGHTS_MAX = 2048, /* requests of a worker that wait for body or output */
-	HZ_H1_BIG_HEADS = 64,     /* of those, with heads beyond HZ_H1_HEAD_INLINE */
+	/* Requests of a worker that wait for body, application or output: so many for its connections, memory
+	 * of which is touched only by as many as ever waited at once. */
+	HZ_H1_FLIGHTS_PART = 8,
+	HZ_H1_FLIGHTS_MIN = 2048,
+	HZ_H1_FLIGHTS_MAX = 65536,
+	HZ_H1_BIG_HEADS = 64, /* of those, with heads beyond HZ_H1_HEAD_INLINE */
 	HZ_H1_HEAD_INLINE = 2048,
 };
 #define HZ_H1_CHECK_NS         HZ_NS_PER_S       /* deadlines are looked at no less often */
@@ -73,6 +77,7 @@ struct hz_h1_flight {
 	bool owes_continue;
 	uint64_t rate_due_ns;    /* the transfer at hand is too slow then, */
 	uint64_t rate_bytes;     /* unless more than these of its bytes moved */
+	uint64_t body_since_ns;  /* turn in which it began to wait for body; 0: it does not */
 	uint64_t begun_ns;       /* turn in which its head was complete */
 	uint64_t arrived_ns;     /* turn in which the request's last byte came */
 	uint64_t handled_ns;     /* end of the handler */
@@ -135,8 +140,8 @@ enum hz_parse hz_h1_body_feed(struct hz_h1_flight *flight, const void *snapshot,
                               struct hz_span bytes, size_t *consumed, uint16_t *status,
                               enum hz_http_next *next);
 /* Copies bytes to the end of the body's blocks; 0 or -ENOMEM. */
-int hz_h1_body_append(struct hz_http_worker *http, struct hz_http_body *body, struct hz_span bytes);
-void hz_h1_body_free(struct hz_http_worker *http, struct hz_http_body *body);
+int hz_h1_body_append(struct hz_h1_flight *flight, struct hz_span bytes);
+void hz_h1_body_free(struct hz_h1_flight *flight);
 
 /* Makes the worker's scratch flight the connection's own: copies the head and what is unsent of a body
  * that lies in the packet. 0; -ENOMEM with nothing changed but blocks. Also when it already is. */

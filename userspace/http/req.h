@@ -52,8 +52,10 @@ struct hz_http_req {
 	struct hz_env *env;              /* the worker's: time, random numbers, index */
 	void *app;                       /* the application's own, of this request; NULL at first */
 	void *handler;                   /* the handler's own, likewise; in the arena */
-	uint64_t answer_by_ns; /* without an answer then: 503; the application may lower it */
-	uint64_t wake_ns;      /* a step that waits, or a source that had nothing, is called again
+	uint64_t
+		answer_by_ns; /* without an answer then: 503; the application may lower it. Moves on
+			* while the request's body is waited for */
+	uint64_t wake_ns;     /* a step that waits, or a source that had nothing, is called again
 		          * then, and this reset to 0; 0: never */
 	uint32_t fields;       /* bit per enum hz_http_field that came, */
 	uint32_t fields_again; /* and that came more than once */
@@ -88,6 +90,7 @@ static inline struct hz_span hz_http_req_only(const struct hz_http_req *req,
 struct hz_http_body_block {
 	struct hz_http_body_block *next;
 	uint32_t used;
+	uint32_t room; /* bytes that data has; the first block of a body may be a small one */
 	uint8_t data[];
 };
 
@@ -164,7 +167,7 @@ struct hz_http_limits {
 	uint64_t lifetime_ns;             /* of a connection, give or take a tenth; 0: no limit */
 	uint64_t header_timeout_ns;
 	uint64_t idle_timeout_ns;
-	uint64_t answer_timeout_ns; /* from a complete head to an answer; 0: no limit */
+	uint64_t answer_timeout_ns; /* to an answer, but for the time the body takes; 0: no limit */
 };
 
 /* What a step of the application says. */

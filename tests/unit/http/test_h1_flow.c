@@ -285,13 +285,71 @@ static void body_without_blocks_left_is_503(void)
 	while ((blocks[taken] = hz_pool_get(&b.rig->http->blocks)) != NULL)
 		if (++taken == HZ_LIMIT_body_blocks)
 			break;
-	feed(&b, "POST /echo HTTP/1.1\r\n" H "Content-Length: 5\r\n" END "hel");
+	feed(&b, "POST /echo HTTP/1.1\r\n" H "Content-Length: 1500\r\n" END "hel");
+	CU_ASSERT_EQUAL(http_rig_status(&b.fs, 0), 0);
+	for (unsigned i = 0; i < 1020; i++)
+		feed(&b, "x");
 	CU_ASSERT_EQUAL(http_rig_status(&b.fs, 0), 503);
 	CU_ASSERT(b.fs.is_shutdown);
 	CU_ASSERT_EQUAL(b.rig->worker.counters[HZ_COUNTER_http_no_memory], 1);
 	while (taken > 0)
 		hz_pool_put(&b.rig->http->blocks, blocks[--taken]);
 	bench_close(&b);
+}
+
+/* Content of a body byte by byte; the blocks that are taken when so many have come. */
+static uint32_t blocks_after(struct bench *b, unsigned bytes)
+{
+	for (unsigned i = 0; i < bytes; i++)
+		fake_stream_feed(&b->fs, &(uint8_t){ http_rig_byte(i) }, 1);
+	return b->rig->http->blocks.in_use;
+}
+
+static void body_that_drips_takes_no_block(void)
+{
+	struct bench b;
+
+	bench_open(&b, WINDOW_WIDE);
+	feed(&b, "POST /echo HTTP/1.1\r\n" H "Content-Length: 2000\r\n" END);
+	CU_ASSERT_EQUAL(blocks_after(&b, 1000), 0);
+	CU_ASSERT_EQUAL(blocks_after(&b, 999), 1);
+	bench_close(&b);
+}
+
+/* Whatever the first block holds, the second goes on where it ends. */
+static void body_over_two_kinds_of_blocks_is_exact(void)
+{
+	struct http_answer answer;
+	char head[96];
+
+	for (unsigned bytes = 1000; bytes <= 1030; bytes++) {
+		struct bench b;
+
+		bench_open(&b, WINDOW_WIDE);
+		(void)snprintf(head, sizeof(head),
+		               "POST /echo HTTP/1.1\r\n" H "Content-Length: %u\r\n" END, bytes);
+		feed(&b, head);
+		(void)blocks_after(&b, bytes);
+		CU_ASSERT_FATAL(answer_nth(&b, 0, &answer));
+		CU_ASSERT_EQUAL(answer.body.len, bytes);
+		for (size_t i = 0; i < answer.body.len; i++)
+			CU_ASSERT_FATAL(answer.body.data[i] == http_rig_byte(i));
+		bench_close(&b);
+	}
+}
+
+static void requests_that_wait_are_as_many_as_connections_ask_for(void)
+{
+	static const uint32_t rows[][2] = {
+		{ 4, 4 }, { 2048, 2048 }, { 4096, 2048 }, { 131072, 16384 }, { 1u << 20, 65536 }
+	};
+
+	for (size_t i = 0; i < HZ_ARRAY_LEN(rows); i++) {
+		struct http_rig *rig = http_rig_open(rows[i][0]);
+
+		CU_ASSERT_EQUAL(rig->http->flights.capacity, rows[i][1] + 1);
+		http_rig_free(rig);
+	}
 }
 
 /* With no flight to spare, a body is 503 and a blocked answer resets; nothing leaks. */
@@ -474,7 +532,10 @@ HZ_SUITE(h1_flow, CASE(request_in_one_piece_is_not_copied),
          CASE(body_that_comes_with_its_head_is_not_copied), CASE(echo_through_any_window_is_exact),
          CASE(generated_body_through_any_window_is_exact),
          CASE(big_head_waits_for_its_body_in_a_buffer_of_its_own),
-         CASE(body_without_blocks_left_is_503), CASE(request_without_flights_left_is_refused),
+         CASE(body_without_blocks_left_is_503), CASE(body_that_drips_takes_no_block),
+         CASE(body_over_two_kinds_of_blocks_is_exact),
+         CASE(requests_that_wait_are_as_many_as_connections_ask_for),
+         CASE(request_without_flights_left_is_refused),
          CASE(expectation_is_met_once_before_the_body),
          CASE(expectation_is_not_met_when_it_need_not_be),
          CASE(expectation_blocked_on_output_is_met_later),

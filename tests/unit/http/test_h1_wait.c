@@ -156,6 +156,61 @@ static void waiting_request_is_503_at_its_deadline(void)
 	bench_close(&b);
 }
 
+/* Six seconds, 1,000 bytes each. */
+static void body_feed_slowly(struct bench *b)
+{
+	static const char piece[1000] = { 'x' };
+
+	for (unsigned s = 0; s < 6; s++) {
+		fake_stream_advance(&b->fs, HZ_NS_PER_S);
+		fake_stream_feed(&b->fs, piece, sizeof(piece));
+	}
+}
+
+static void time_of_the_body_is_not_the_answers(void)
+{
+	struct bench b;
+
+	bench_open(&b, WINDOW_WIDE);
+	b.rig->limits.answer_timeout_ns = 3 * HZ_NS_PER_S;
+	feed(&b, "POST /later HTTP/1.1\r\n" H "Content-Length: 6000\r\n" END);
+	body_feed_slowly(&b);
+	CU_ASSERT_EQUAL(b.rig->waits, 1);
+	for (unsigned s = 0; s < 2; s++)
+		fake_stream_advance(&b.fs, HZ_NS_PER_S);
+	CU_ASSERT_EQUAL(b.fs.out_len, 0);
+	fake_stream_advance(&b.fs, HZ_NS_PER_S);
+	CU_ASSERT_EQUAL(http_rig_status(&b.fs, 0), 503);
+	bench_close(&b);
+}
+
+/* Of a streaming route the application's pauses count, together, and the client's do not. */
+static void time_of_a_streamed_body_counts_while_the_application_has_it(void)
+{
+	struct bench b;
+
+	bench_open(&b, WINDOW_WIDE);
+	b.rig->limits.answer_timeout_ns = 3 * HZ_NS_PER_S;
+	feed(&b, "POST /upload HTTP/1.1\r\n" H "Content-Length: 9000\r\n" END);
+	body_feed_slowly(&b);
+	b.rig->body_waits = true;
+	feed(&b, "x");
+	fake_stream_advance(&b.fs, 2 * HZ_NS_PER_S);
+	CU_ASSERT_EQUAL(b.fs.out_len, 0);
+	b.rig->body_waits = false;
+	CU_ASSERT(http_rig_resume(b.rig));
+	settle(&b);
+	fake_stream_advance(&b.fs, 2 * HZ_NS_PER_S);
+	b.rig->body_waits = true;
+	feed(&b, "x");
+	CU_ASSERT_EQUAL(b.fs.out_len, 0);
+	fake_stream_advance(&b.fs, 999 * HZ_NS_PER_MS);
+	CU_ASSERT_EQUAL(b.fs.out_len, 0);
+	fake_stream_advance(&b.fs, HZ_NS_PER_MS);
+	CU_ASSERT_EQUAL(http_rig_status(&b.fs, 0), 503);
+	bench_close(&b);
+}
+
 static void request_with_a_time_to_wake_is_called_then(void)
 {
 	struct bench b;
@@ -584,6 +639,8 @@ HZ_SUITE(h1_wait, CASE(handler_that_waits_answers_when_resumed),
          CASE(source_that_ends_early_resets_the_connection),
          CASE(route_that_waits_sees_the_same_request_again),
          CASE(route_that_waits_owes_continue_after), CASE(waiting_request_is_503_at_its_deadline),
+         CASE(time_of_the_body_is_not_the_answers),
+         CASE(time_of_a_streamed_body_counts_while_the_application_has_it),
          CASE(request_with_a_time_to_wake_is_called_then),
          CASE(handler_that_waits_sees_the_same_body_again),
          CASE(source_with_a_time_to_wake_is_asked_then),
