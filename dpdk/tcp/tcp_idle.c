@@ -1,6 +1,7 @@
 #include "tcp/tcp_idle.h"
 
 #include "tcp/tcp_timer.h"
+#include "tcp/tcp_window.h"
 
 bool hz_tcp_idle_conf(struct hz_tcp_keepalive *keepalive)
 {
@@ -24,7 +25,7 @@ static bool is_open(const struct hz_tcp_pcb *pcb)
 static uint64_t limit_ns(const struct hz_tcp_pcb *pcb)
 {
 	if (pcb->state == HZ_TCP_FIN_WAIT_2)
-		return HZ_TCP_LINGER_NS;
+		return hz_tcp_window_left(pcb) > 0 ? HZ_TCP_LINGER_NS : HZ_TCP_DISCARD_NS;
 	if (!is_open(pcb))
 		return HZ_TCP_CLOSE_NS + hz_tcp_pcb_tx_bytes(pcb) * HZ_TCP_CLOSE_BYTE_NS;
 	if (pcb->flags & HZ_TCP_F_KEEPALIVE)
@@ -44,6 +45,22 @@ static void give_up(struct hz_tcp_pcb *pcb)
 	pcb->close_why = HZ_CLOSE_TIMEOUT;
 	pcb->flags |= HZ_TCP_F_ABORT;
 	hz_tcp_pcb_touch(pcb);
+}
+
+void hz_tcp_idle_discard(struct hz_tcp_pcb *pcb)
+{
+	uint32_t end = hz_tcp_tick_after(hz_tcp_of(pcb), HZ_TCP_DISCARD_NS);
+
+	if (pcb->state != HZ_TCP_FIN_WAIT_2)
+		return;
+	if (hz_tcp_window_left(pcb) == 0) {
+		give_up(pcb);
+		return;
+	}
+	if (hz_seq_lt(end, pcb->state_at)) {
+		pcb->state_at = end;
+		hz_tcp_timer_update(pcb);
+	}
 }
 
 /* How many probes went unanswered follows from the length of the silence. Not while output is under way,

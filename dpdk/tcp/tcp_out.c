@@ -15,17 +15,11 @@
 
 #define DUP_ACKS_PER_TURN 8 /* for peers without SACK, which count them */
 
-/* What is left of our last offer. */
-static uint32_t window_left(const struct hz_tcp_pcb *pcb)
-{
-	return hz_seq_gt(pcb->rcv_adv, pcb->rcv_nxt) ? pcb->rcv_adv - pcb->rcv_nxt : 0;
-}
-
 /* The window field. Never moves the right edge back (but for the rounding of the scale), and not
  * forward in small steps: RFC 9293 3.8.6.2.2. */
 static uint16_t window_take(struct hz_tcp_pcb *pcb)
 {
-	uint32_t wnd = hz_tcp_window_free(pcb), left = window_left(pcb);
+	uint32_t wnd = hz_tcp_window_free(pcb), left = hz_tcp_window_left(pcb);
 
 	if (wnd < left + pcb->rcv_mss)
 		wnd = left;
@@ -37,7 +31,7 @@ static uint16_t window_take(struct hz_tcp_pcb *pcb)
 /* The peer may be waiting for room that has come back. */
 static bool is_window_update_due(const struct hz_tcp_pcb *pcb)
 {
-	uint32_t wnd = hz_tcp_window_free(pcb), left = window_left(pcb);
+	uint32_t wnd = hz_tcp_window_free(pcb), left = hz_tcp_window_left(pcb);
 
 	return left < wnd / 4 && wnd - left >= 2u * pcb->rcv_mss;
 }

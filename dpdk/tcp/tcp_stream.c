@@ -267,8 +267,12 @@ void hz_tcp_stream_deliver(struct hz_tcp_pcb *pcb, const uint8_t *data, uint32_t
 {
 	size_t n = 0;
 
-	if (!is_reading(pcb) || bytes == 0)
+	if (bytes == 0)
 		return;
+	if (!is_reading(pcb)) {
+		hz_tcp_idle_discard(pcb);
+		return;
+	}
 	if (hz_tcp_rec_held(pcb) == 0) {
 		n = hz_tcp_proto(pcb)->on_data(&pcb->stream, (struct hz_span){ data, bytes });
 		assert(n <= bytes);

@@ -28,11 +28,20 @@ static inline uint32_t hz_tcp_window_limit(const struct hz_tcp_pcb *pcb)
 	return HZ_MIN(HZ_TCP_WINDOW_BASE << level, HZ_LIMIT_hold_bytes_max);
 }
 
+/* What is left of our last offer. */
+static inline uint32_t hz_tcp_window_left(const struct hz_tcp_pcb *pcb)
+{
+	return hz_seq_gt(pcb->rcv_adv, pcb->rcv_nxt) ? pcb->rcv_adv - pcb->rcv_nxt : 0;
+}
+
 /* What the limit and the scale let us offer now. */
 static inline uint32_t hz_tcp_window_free(const struct hz_tcp_pcb *pcb)
 {
 	uint32_t limit = hz_tcp_window_limit(pcb), held = hz_tcp_rec_held(pcb);
 
+	/* After our FIN input is only dropped: what was offered by then may come, and no more. */
+	if (pcb->flags & HZ_TCP_F_FIN_OUT)
+		return 0;
 	/* Unread bytes that nearly fill the least window are of a message that the protocol wants whole,
 	 * say a head of 64 KiB. Its end, or one byte too many, must get in, though less than a segment is
 	 * never offered (RFC 9293 3.8.6.2.2). The block that holds them has room. */

@@ -166,8 +166,10 @@ static void input_read(struct sock_conn *conn)
 	if (bytes > 0) {
 		sock_count(&stats->rx_packets, 1);
 		sock_count(&stats->rx_bytes, (uint64_t)bytes);
-		if (conn->shut_wanted)
-			return; /* the linger time: dropped */
+		if (conn->shut_wanted) { /* the linger time: dropped */
+			conn->discarded += (uint32_t)bytes;
+			return;
+		}
 		hz_sock_hold_added(conn, (size_t)bytes);
 		conn->present_due = true;
 	} else if (bytes == 0) {
@@ -204,6 +206,12 @@ static uint32_t unacked_read(const struct sock_conn *conn)
 	return ioctl(conn->source.fd, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? (uint32_t)bytes : 0;
 }
 
+/* More is not read, so that the peer stops, and when it has what we said it is reset. */
+static bool is_discard_full(const struct sock_conn *conn)
+{
+	return conn->discarded >= SOCK_DISCARD_BYTES;
+}
+
 /* A reader may be slow, not deaf: giving up resets the connection, and with it what the kernel still keeps
  * for the peer. The kernel tells nobody when that is acknowledged. */
 static void fin_look(struct sock_conn *conn)
@@ -215,7 +223,9 @@ static void fin_look(struct sock_conn *conn)
 		conn->unacked = unacked;
 		conn->give_up_ns = now_ns + (unacked > 0 ? SOCK_STALL_NS : SOCK_LINGER_NS);
 	}
-	if (now_ns >= conn->give_up_ns) {
+	if (unacked == 0 && conn->discarded > 0)
+		conn->give_up_ns = HZ_MIN(conn->give_up_ns, now_ns + SOCK_DISCARD_NS);
+	if (now_ns >= conn->give_up_ns || (unacked == 0 && is_discard_full(conn))) {
 		sock_counter(conn->worker, HZ_COUNTER_timeout);
 		end(conn, HZ_CLOSE_TIMEOUT);
 		return;
@@ -310,7 +320,11 @@ static void interest_update(struct sock_conn *conn)
 	struct epoll_event event = { 0 };
 	bool is_full = conn->in.len > 0 && hz_sock_hold_room(conn).len == 0;
 
-	if (!conn->peer_fin && (conn->shut_wanted || (!conn->wants_writable && !is_full)))
+	if (conn->shut_wanted)
+		is_full = is_discard_full(conn);
+	else
+		is_full = is_full || conn->wants_writable;
+	if (!conn->peer_fin && !is_full)
 		event.events |= EPOLLIN;
 	if (conn->tx_blocked)
 		event.events |= EPOLLOUT;

@@ -112,13 +112,15 @@ static int epoll_add(struct sock_worker *worker, struct sock_listener *listener)
 static int listener_open(struct sock_worker *worker, struct hz_endpoint *endpoint,
                          struct sock_listener *out)
 {
-	int on = 1, fd, err;
+	int on = 1, unsent = SOCK_UNSENT_BYTES, fd, err;
 
 	fd = socket_bind(endpoint, true);
 	if (fd < 0)
 		return fd;
-	/* Accepted sockets inherit TCP_NODELAY: output is gathered here already. */
+	/* Accepted sockets inherit both. Output is gathered here already. And what a peer does not take must not
+	 * disappear in the kernel, a megabyte for each, where neither blocks nor the least rate of an answer see it. */
 	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) != 0 ||
+	    setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent)) != 0 ||
 	    listen(fd, SOCK_BACKLOG) != 0) {
 		err = -errno;
 		close(fd);

@@ -18,6 +18,7 @@
 #define SOCK_BLOCK_BYTES    4096u /* of queued output, header included */
 #define SOCK_BLOCKS         16384u
 #define SOCK_IOV            64
+#define SOCK_UNSENT_BYTES   65536 /* in the kernel, of a connection: what waits is ours to bound */
 #define SOCK_EVENTS         256
 #define SOCK_ACCEPTS        64                   /* per listener and turn */
 #define SOCK_BACKLOG        4096                 /* the kernel lowers it to net.core.somaxconn */
@@ -27,6 +28,8 @@
 #define SOCK_BEAT_NS        HZ_NS_PER_MS
 #define SOCK_ANCHOR_NS      HZ_NS_PER_S
 #define SOCK_LINGER_NS      (2 * HZ_NS_PER_S)    /* after the ACK of our FIN, for the peer's */
+#define SOCK_DISCARD_NS     HZ_NS_PER_S          /* the same, of a peer that goes on sending, */
+#define SOCK_DISCARD_BYTES  65536u               /* and not more than that */
 #define SOCK_FIN_LOOK_NS    (100 * HZ_NS_PER_MS) /* how often that ACK is looked for */
 #define SOCK_STALL_NS       (30 * HZ_NS_PER_S)   /* after shutdown, output that nobody takes */
 #define SOCK_CENSUS_PLACES  64                   /* per turn: three system calls each */
@@ -75,6 +78,7 @@ struct sock_conn {
 	uint64_t opened_ns;
 	uint64_t give_up_ns; /* after our FIN */
 	uint32_t unacked;    /* after our FIN: bytes the kernel still kept for the peer */
+	uint32_t discarded;  /* after shutdown: bytes of input that were dropped */
 	uint32_t events;     /* epoll interest */
 	uint8_t why;         /* enum hz_close_why, when is_ending */
 	bool is_ending;      /* close it at the end of its turn */

@@ -9,14 +9,13 @@
 
 _Static_assert(HZ_RESERVE_MAX <= BLOCK_DATA, "a reservation is one piece");
 
-/* How much this connection may queue. When three quarters of the pool are taken, everybody falls back to
- * one block, so that slow readers cannot starve the others. */
+/* How much this connection may queue. When a quarter of the pool is taken, everybody falls back to one block,
+ * so that slow readers cannot starve the others. */
 static uint32_t tx_limit(const struct sock_conn *conn)
 {
 	const struct hz_pool *pool = &conn->worker->blocks;
 
-	return pool->in_use > pool->capacity - pool->capacity / 4 ? (uint32_t)BLOCK_DATA
-	                                                          : HZ_LIMIT_tx_bytes_max;
+	return pool->in_use > pool->capacity / 4 ? (uint32_t)BLOCK_DATA : HZ_LIMIT_tx_bytes_max;
 }
 
 static size_t tail_room(const struct sock_conn *conn)

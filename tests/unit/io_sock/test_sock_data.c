@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -241,10 +242,75 @@ static void peer_that_never_closes_is_given_up_after_the_linger_time(void)
 	rig_close(rig);
 }
 
+/* Sends as fast as it can until the connection ends; the milliseconds that took. */
+static uint64_t send_to_the_end(int fd)
+{
+	uint64_t begin_ns = hz_clock_monotonic_ns();
+	uint8_t chunk[16384] = { 0 };
+	struct timeval patience = { .tv_sec = 5 };
+
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	while (send(fd, chunk, sizeof(chunk), MSG_NOSIGNAL) > 0)
+		;
+	return (hz_clock_monotonic_ns() - begin_ns) / HZ_NS_PER_MS;
+}
+
+static void peer_that_goes_on_sending_is_reset_after_64_kib(void)
+{
+	struct rig *rig = rig_open(1, 16);
+	int fd = rig_connect(rig);
+	char bye[3];
+
+	CU_ASSERT(rig_send(fd, "S", 1));
+	CU_ASSERT(rig_recv(fd, bye, sizeof(bye)));
+	CU_ASSERT(rig_is_eof(fd));
+	CU_ASSERT(send_to_the_end(fd) < 1000);
+	CU_ASSERT(rig_wait(&rig->seen.closes, 1));
+	CU_ASSERT_EQUAL(rig->seen.closed[HZ_CLOSE_TIMEOUT], 1);
+	CU_ASSERT(rig_load(&rig->worker[0].rx_bytes) < 3 * 65536);
+	close(fd);
+	rig_close(rig);
+}
+
+static void peer_that_drips_after_our_fin_is_reset_after_a_second(void)
+{
+	struct rig *rig = rig_open(1, 16);
+	uint64_t begin_ns = hz_clock_monotonic_ns();
+	int fd = rig_connect(rig);
+	char bye[3];
+
+	CU_ASSERT(rig_send(fd, "S", 1));
+	CU_ASSERT(rig_recv(fd, bye, sizeof(bye)));
+	CU_ASSERT(rig_is_eof(fd));
+	while (send(fd, "x", 1, MSG_NOSIGNAL) == 1 &&
+	       hz_clock_monotonic_ns() - begin_ns < 5 * HZ_NS_PER_S)
+		usleep(20000);
+	begin_ns = (hz_clock_monotonic_ns() - begin_ns) / HZ_NS_PER_MS;
+	CU_ASSERT(begin_ns >= 900 && begin_ns < 1900);
+	CU_ASSERT(rig_wait(&rig->seen.closes, 1));
+	close(fd);
+	rig_close(rig);
+}
+
+/* What the peer does not take is not with the kernel either. */
+static void answer_nobody_reads_stays_with_us(void)
+{
+	struct rig *rig = rig_open(1, 16);
+	int fd = rig_connect(rig), queued = 0;
+
+	CU_ASSERT(rig_send(fd, "G10000000\n", 10));
+	usleep(300000);
+	CU_ASSERT_EQUAL(ioctl(fd, FIONREAD, &queued), 0);
+	CU_ASSERT(rig_load(&rig->worker[0].tx_bytes) < (uint64_t)queued + 3 * 65536);
+	close(fd);
+	CU_ASSERT(rig_wait(&rig->seen.closes, 1));
+	rig_close(rig);
+}
+
 /* More than the linger time later: what the kernel kept must not have been thrown away. */
 static void last_bytes_wait_for_a_slow_reader(void)
 {
-	enum { BYTES = 1000000, SLOW_MS = 2500 };
+	enum { BYTES = 160000, SLOW_MS = 2500 };
 	struct rig *rig = rig_open(1, 16);
 	uint8_t *data = malloc(BYTES);
 	int small = 65536, fd = rig_connect(rig);
@@ -252,7 +318,7 @@ static void last_bytes_wait_for_a_slow_reader(void)
 
 	CU_ASSERT_FATAL(data != NULL);
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
-	CU_ASSERT(rig_send(fd, "G1000000\n", 9));
+	CU_ASSERT(rig_send(fd, "G160000\n", 8));
 	usleep(SLOW_MS * 1000);
 	CU_ASSERT_EQUAL(rig->seen.closes, 0);
 	CU_ASSERT_EQUAL(rig_load(&rig->conns[0].fin_wait_1), 1);
@@ -269,14 +335,16 @@ static void last_bytes_wait_for_a_slow_reader(void)
 
 static void fin_is_fin_wait_1_until_everything_is_acknowledged(void)
 {
-	enum { BYTES = 1000000 };
+	enum {
+		BYTES = 160000
+	}; /* more than the peer takes, and what is left fits into the kernel */
 	struct rig *rig = rig_open(1, 16);
 	uint8_t *data = malloc(BYTES);
 	int small = 65536, fd = rig_connect(rig);
 
 	CU_ASSERT_FATAL(data != NULL);
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
-	CU_ASSERT(rig_send(fd, "G1000000\n", 9));
+	CU_ASSERT(rig_send(fd, "G160000\n", 8));
 	for (int i = 0; i < 200 && rig_load(&rig->conns[0].fin_wait_1) == 0; i++)
 		usleep(10000);
 	CU_ASSERT_EQUAL(rig_load(&rig->conns[0].fin_wait_1), 1);
@@ -301,5 +369,7 @@ HZ_SUITE(sock_data, CASE(line_in_single_bytes_is_joined_and_echoed),
          CASE(half_close_behind_a_partial_line_is_told_once),
          CASE(eof_is_told_once_to_who_answers_later), CASE(shutdown_sends_what_was_written_first),
          CASE(peer_that_never_closes_is_given_up_after_the_linger_time),
-         CASE(last_bytes_wait_for_a_slow_reader),
+         CASE(peer_that_goes_on_sending_is_reset_after_64_kib),
+         CASE(peer_that_drips_after_our_fin_is_reset_after_a_second),
+         CASE(answer_nobody_reads_stays_with_us), CASE(last_bytes_wait_for_a_slow_reader),
          CASE(fin_is_fin_wait_1_until_everything_is_acknowledged));
