@@ -46,8 +46,7 @@ class Served:
         if self.transport == "af_xdp":
             self.rig = Rig("f")
             self.rig.attach()
-            # Clients that do not read hold 256 KiB each of packet memory; half of it is for output.
-            self.hzd = self.rig.serve(site=self.site, listens=[], options=["boot/mbufs=65536"])
+            self.hzd = self.rig.serve(site=self.site, listens=[])
         else:
             self.env = {**os.environ, "XDG_RUNTIME_DIR": self.directory}
             self.name = f"e{os.getpid()}fs"
