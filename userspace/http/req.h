@@ -57,7 +57,7 @@ struct hz_http_req {
 			* while the request's body is waited for */
 	uint64_t wake_ns;     /* a step that waits, or a source that had nothing, is called again
 		          * then, and this reset to 0; 0: never */
-	uint32_t fields;       /* bit per enum hz_http_field that came, */
+	uint32_t fields;      /* bit per enum hz_http_field that came, */
 	uint32_t fields_again; /* and that came more than once */
 	uint8_t field_at
 		[HZ_HTTP_FIELD_COUNT]; /* the first of them, in header; where its bit is set */
