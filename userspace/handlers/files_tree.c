@@ -19,8 +19,11 @@ struct walk {
 	uint32_t dirs_seen;
 };
 
-static bool is_hidden(const char *name)
+bool hz_files_name_is_hidden(const char *name, bool is_at_root)
 {
+	/* RFC 8615 3: what begins with this is there to be found. */
+	if (is_at_root && strcmp(name, ".well-known") == 0)
+		return false;
 	return name[0] == '.' || name[strlen(name) - 1] == '~';
 }
 
@@ -80,7 +83,7 @@ static int entry_add(struct walk *walk, int dir_fd, const char *dir, const char 
 	struct stat st;
 	char *path;
 
-	if (is_hidden(name)) {
+	if (hz_files_name_is_hidden(name, dir[0] == '\0')) {
 		skipped->hidden++;
 		return 0;
 	}

@@ -12,7 +12,8 @@ struct hz_files_found {
 /* What was left out. */
 struct hz_files_skipped {
 	uint32_t
-		hidden; /* names that begin with '.' or end with '~', and all below such directories */
+		hidden; /* names that begin with '.' or end with '~', and all below such directories; not
+		         * .well-known in the root */
 	uint32_t special;    /* symbolic links, devices, sockets, pipes */
 	uint32_t deep;       /* paths beyond HZ_LIMIT_files_path_bytes_max */
 	uint32_t unreadable; /* by rights, or because they change all the time */
@@ -23,6 +24,9 @@ struct hz_files_tree {
 	uint32_t count;
 	struct hz_files_skipped skipped;
 };
+
+/* Whether an entry of a directory is left out for its name, which is not empty. */
+bool hz_files_name_is_hidden(const char *name, bool is_at_root);
 
 /* on_dir, unless NULL, gets each directory's descriptor before the directory is read. 0 or -errno; -E2BIG beyond
  * HZ_LIMIT_files_max files or directories. *out is written in any case, for free. */

@@ -1,6 +1,7 @@
 #include "handlers/files_watch.h"
 
 #include "core/limits.h"
+#include "handlers/files_tree.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -45,11 +46,11 @@ void hz_files_watch_add(void *ctx, int dir_fd)
 static bool matters(const struct inotify_event *event)
 {
 	const char *name = event->name;
-	size_t len = event->len == 0 ? 0 : strnlen(name, event->len);
 
 	if ((event->mask & IN_IGNORED) != 0)
 		return false;
-	return len == 0 || (name[0] != '.' && name[len - 1] != '~');
+	/* The kernel pads names with zeros. Of which directory this is we do not know: it may be a root. */
+	return event->len == 0 || name[0] == '\0' || !hz_files_name_is_hidden(name, true);
 }
 
 bool hz_files_watch_look(const struct hz_files_watch *watch)

@@ -71,6 +71,9 @@ static void only_regular_files_that_are_not_hidden_are_served(void)
 	files_rig_text(rig, ".hidden", "h");
 	files_rig_text(rig, ".git/config", "h");
 	files_rig_text(rig, "a.txt~", "h");
+	files_rig_text(rig, ".well-known/security.txt", "s");
+	files_rig_text(rig, ".well-known/.hidden", "h");
+	files_rig_text(rig, "d/.well-known/security.txt", "h");
 	link_make(rig, "../secret.txt", "link.txt");
 	link_make(rig, "a.txt", "inside.txt");
 	link_make(rig, "..", "up");
@@ -78,16 +81,36 @@ static void only_regular_files_that_are_not_hidden_are_served(void)
 	files_rig_path(rig, "fifo", path);
 	CU_ASSERT_EQUAL(mkfifo(path, 0644), 0);
 	CU_ASSERT_EQUAL_FATAL(files_rig_build(rig), 0);
-	CU_ASSERT_EQUAL(stats_of(rig)->files, 2);
-	CU_ASSERT_EQUAL(stats_of(rig)->skipped.hidden, 3);
+	CU_ASSERT_EQUAL(stats_of(rig)->files, 3);
+	CU_ASSERT_EQUAL(stats_of(rig)->skipped.hidden, 5);
 	CU_ASSERT_EQUAL(stats_of(rig)->skipped.special, 5);
 	CU_ASSERT_EQUAL(files_rig_status(rig, "a.txt"), 200);
 	CU_ASSERT_EQUAL(files_rig_status(rig, "d/e/f.txt"), 200);
+	CU_ASSERT_EQUAL(files_rig_status(rig, ".well-known/security.txt"), 200);
 	static const char *const none[] = {
-		".hidden",      ".git/config",   "a.txt~",       "link.txt",   "inside.txt",
-		"up/www/a.txt", "up/secret.txt", "d/etc/passwd", "fifo",       "../secret.txt",
-		"d/../a.txt",   "./a.txt",       "/a.txt",       "d//e/f.txt", "d",
-		"d/",           "A.TXT",         "a.txt/",       "a.tx",       "a.txtt",
+		".hidden",
+		".git/config",
+		"a.txt~",
+		"link.txt",
+		"inside.txt",
+		"up/www/a.txt",
+		"up/secret.txt",
+		"d/etc/passwd",
+		"fifo",
+		"../secret.txt",
+		"d/../a.txt",
+		"./a.txt",
+		"/a.txt",
+		"d//e/f.txt",
+		"d",
+		"d/",
+		"A.TXT",
+		"a.txt/",
+		"a.tx",
+		"a.txtt",
+		".well-known/.hidden",
+		"d/.well-known/security.txt",
+		".well-known/",
 	};
 
 	for (size_t i = 0; i < HZ_ARRAY_LEN(none); i++)
