@@ -3,8 +3,8 @@
 #include "core/hint.h"
 #include "core/log.h"
 #include "core/rcu.h"
-#include "core/span_ops.h"
 #include "server/log_writer.h"
+#include "server/route_same.h"
 #include "server/server_priv.h"
 #include <assert.h>
 #include <errno.h>
@@ -147,49 +147,6 @@ static void change_add(struct changes *changes, char sign, const struct hz_site_
 	                                                  (const char *)route->pattern.data));
 }
 
-static bool files_are_same(const struct hz_site_files *a, const struct hz_site_files *b)
-{
-	bool same;
-
-	if (a == NULL || b == NULL)
-		return a == b;
-	same = hz_span_equals(a->root, b->root) && a->cache_bytes == b->cache_bytes &&
-	       a->is_coded == b->is_coded && a->index_count == b->index_count &&
-	       a->type_count == b->type_count;
-	for (uint32_t i = 0; same && i < a->index_count; i++)
-		same = hz_span_equals(a->index[i], b->index[i]);
-	for (uint32_t i = 0; same && i < a->type_count; i++)
-		same = hz_span_equals(a->type[i].extension, b->type[i].extension) &&
-		       hz_span_equals(a->type[i].type, b->type[i].type);
-	return same;
-}
-
-static const char *text_of(const char *text)
-{
-	return text != NULL ? text : "";
-}
-
-static bool route_is_same(const struct hz_site_route *a, const struct hz_site_route *b)
-{
-	bool same = a->methods == b->methods && a->handler == b->handler &&
-	            a->status == b->status && a->json_count == b->json_count &&
-	            a->count_max == b->count_max && a->body_bytes_max == b->body_bytes_max &&
-	            a->own == b->own &&
-	            strcmp(text_of(a->module_config), text_of(b->module_config)) == 0 &&
-	            a->topic == b->topic && a->heartbeat_ns == b->heartbeat_ns &&
-	            a->retry_ms == b->retry_ms && a->readers_max == b->readers_max &&
-	            a->closes_slow == b->closes_slow && hz_span_equals(a->pattern, b->pattern) &&
-	            hz_span_equals(a->body, b->body) &&
-	            hz_span_equals(a->content_type, b->content_type) &&
-	            hz_span_equals(a->redirect_to, b->redirect_to) && a->delay_ns == b->delay_ns &&
-	            files_are_same(a->files, b->files);
-
-	for (uint32_t i = 0; same && i < a->json_count; i++)
-		same = hz_span_equals(a->json[i].key, b->json[i].key) &&
-		       hz_span_equals(a->json[i].value, b->json[i].value);
-	return same;
-}
-
 static json_t *site_diff(const struct hz_site *before, const struct hz_site *after)
 {
 	struct changes changes = { .list = json_array() };
@@ -199,7 +156,7 @@ static json_t *site_diff(const struct hz_site *before, const struct hz_site *aft
 
 		if (old == NULL)
 			change_add(&changes, '+', &after->route[i]);
-		else if (!route_is_same(old, &after->route[i]))
+		else if (!hz_route_is_same(before, old, after, &after->route[i]))
 			change_add(&changes, '~', &after->route[i]);
 	}
 	for (uint32_t i = 0; i < before->route_count; i++)

@@ -54,6 +54,96 @@ static void reload_good_site_counts_generation_and_lists_changes(void)
 	server_rig_close(rig);
 }
 
+/* What else a route may say, as it is and otherwise. Only the order of the list is without meaning. */
+static const struct {
+	const char *before, *after;
+} keys[] = {
+	{ "", "hosts: [a.example]" },
+	{ "hosts: [a.example, b.example]", "hosts: [a.example, c.example]" },
+	{ "", "paths: { trailing_slash: same }" },
+	{ "", "paths: { dot_segments: refuse }" },
+	{ "", "paths: { duplicate_slashes: merge }" },
+	{ "", "paths: { encoded_slash: refuse }" },
+	{ "", "trace: on" },
+	{ "trace: { accept: true }", "trace: { accept: false }" },
+	{ "access: { deny: [10.0.0.0/8] }", "access: { deny: [10.0.0.0/9] }" },
+	{ "access: { deny: [10.0.0.0/8] }", "access: { allow: [10.0.0.0/8] }" },
+	{ "cors: { origins: \"*\" }", "cors: { origins: [\"https://a.example\"] }" },
+	{ "cors: { origins: \"*\" }", "cors: { origins: \"*\", methods: [PUT] }" },
+	{ "cors: { origins: \"*\" }", "cors: { origins: \"*\", max_age: 10m }" },
+	{ "headers: { X-A: a }", "headers: { X-A: b }" },
+	{ "headers: { X-A: a }", "headers: { X-A: a, X-B: b }" },
+	{ "rate: { per: client, limit: 5/s }", "rate: { per: route, limit: 5/s }" },
+	{ "rate: { per: client, limit: 5/s }", "rate: { per: client, limit: 5/m }" },
+	{ "rate: { per: header X-A, limit: 5/s }", "rate: { per: header X-B, limit: 5/s }" },
+	{ "timeout: 1s", "timeout: 2s" },
+	{ "breaker: { failures: 50% }", "breaker: { failures: 50%, late: 1s }" },
+	{ "breaker: { failures: 50% }", "breaker: off" },
+	{ "", "delay: 1s" },
+};
+
+static int keys_write(struct server_rig *rig, const char *text)
+{
+	char site[1024];
+
+	snprintf(site, sizeof(site),
+	         LISTEN "  - { name: a, match: GET /a, respond: { body: a }%s%s }\n",
+	         text[0] != '\0' ? ", " : "", text);
+	return server_rig_site_write(rig, site);
+}
+
+/* Size of the list of changes that a reload gives. */
+static size_t reload_changes(struct server_rig *rig)
+{
+	struct hz_err err = { 0 };
+	json_t *result = NULL;
+	size_t count;
+
+	CU_ASSERT_EQUAL_FATAL(hz_server_reload(&rig->server, &result, &err), 0);
+	count = json_array_size(json_object_get(result, "changes"));
+	json_decref(result);
+	return count;
+}
+
+static void reload_shows_a_change_of_each_key_of_a_route(void)
+{
+	struct server_rig *rig = server_rig_open(RIG_SITE);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(rig);
+	for (size_t i = 0; i < HZ_ARRAY_LEN(keys); i++) {
+		CU_ASSERT_EQUAL_FATAL(keys_write(rig, keys[i].before), 0);
+		(void)reload_changes(rig);
+		CU_ASSERT_EQUAL(reload_changes(rig), 0); /* read anew, and the same */
+		CU_ASSERT_EQUAL_FATAL(keys_write(rig, keys[i].after), 0);
+		CU_ASSERT_EQUAL(reload_changes(rig), 1);
+	}
+	server_rig_close(rig);
+}
+
+static void reload_shows_that_a_default_or_a_topic_is_another(void)
+{
+	static const char site[] =
+		"listen:\n  - { interface: eth1, address: 10.7.0.2, port: 80 }\n"
+		"topics: { %s: , %s: }\ndefaults: { timeout: %s }\nroutes:\n"
+		"  - { name: a, match: GET /a, events: { topic: one } }\n"
+		"  - { name: b, match: GET /b, respond: { body: b }, timeout: off }\n";
+	struct server_rig *rig = server_rig_open(RIG_SITE);
+	char text[512];
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(rig);
+	snprintf(text, sizeof(text), site, "one", "two", "1s");
+	CU_ASSERT_EQUAL(server_rig_site_write(rig, text), 0);
+	(void)reload_changes(rig);
+	snprintf(text, sizeof(text), site, "two", "one",
+	         "1s"); /* the same topic, at another place */
+	CU_ASSERT_EQUAL(server_rig_site_write(rig, text), 0);
+	CU_ASSERT_EQUAL(reload_changes(rig), 0);
+	snprintf(text, sizeof(text), site, "two", "one", "2s"); /* of a, not of b */
+	CU_ASSERT_EQUAL(server_rig_site_write(rig, text), 0);
+	CU_ASSERT_EQUAL(reload_changes(rig), 1);
+	server_rig_close(rig);
+}
+
 static void reload_same_site_changes_nothing_but_the_generation(void)
 {
 	struct server_rig *rig = server_rig_open(RIG_SITE);
@@ -281,6 +371,8 @@ static void reload_of_thousands_of_routes_fits_one_answer(void)
 
 HZ_SUITE(reload, CASE(reload_good_site_counts_generation_and_lists_changes),
          CASE(reload_same_site_changes_nothing_but_the_generation),
+         CASE(reload_shows_a_change_of_each_key_of_a_route),
+         CASE(reload_shows_that_a_default_or_a_topic_is_another),
          CASE(reload_bad_site_keeps_the_old_and_names_the_place),
          CASE(reload_many_errors_are_cut_behind_a_whole_line),
          CASE(reload_changed_listen_is_refused_unless_given_as_option),
