@@ -4,6 +4,7 @@ there are two workers, so that a limit which each of them kept for itself would 
 import json
 import os
 import re
+import time
 
 from hz_e2e import (BIN, PORT, SERVER4, SERVER6, Http, Process, Rig, expect, expect_equal, main,
                     run, temporary_directory, test, wait_until, write_file)
@@ -15,6 +16,7 @@ SITE = f"""\
 listen:
   - {{ interface: eth1, address: 10.7.0.2, port: 80 }}
 limits: {{ requests_per_connection: 0, connections_per_source: 0 }}
+topics: {{ news: }}
 defaults:
   trace: on
   headers: {{ X-Content-Type-Options: nosniff }}
@@ -41,6 +43,8 @@ routes:
       rate: {{ per: client, limit: 1/s, burst: 1 }} }}
   - {{ name: broken, match: GET /broken, respond: {{ status: 500, body: broken }},
       breaker: {{ failures: 50%, requests: 10, open: 1s, probes: 2 }} }}
+  - {{ name: stream, match: GET /stream, events: {{ topic: news, limit: 1 }},
+      breaker: {{ failures: 10%, requests: 4, open: 1s, probes: 1 }} }}
 """
 
 
@@ -101,13 +105,17 @@ def site_file():
 places = {}
 
 
+def place_of(name, kind):
+    if name not in places:
+        places[name] = kind()
+    return places[name]
+
+
 def on_both(function):
     """Two tests of one function."""
     for name, kind in (("af_xdp", AfXdp), ("socket", Sockets)):
         def run_it(name=name, kind=kind):
-            if name not in places:
-                places[name] = kind()
-            function(places[name])
+            function(place_of(name, kind))
             expect(places[name].hzd.is_running(), "hzd ended")
 
         run_it.__name__ = f"{name}.{function.__name__}"
@@ -266,6 +274,38 @@ def breaker_opens_probes_and_opens_again(place):
     expect(place.counter("breaker_refused") - refused >= 6, "refusals counted")
     expect_equal(place.get("/plain")[0], 200, "another route")
     http.close()
+
+
+def begun(place):
+    """A stream that goes on, and the status of its answer."""
+    http = place.http()
+    http.request("GET", "/stream")
+    return http, http.getresponse().status
+
+
+@test
+def af_xdp_breaker_probe_that_streams_holds_the_breaker_no_longer():
+    """Over one worker: each has a breaker of its own."""
+    place = place_of("af_xdp", AfXdp)
+    stream, status = begun(place)
+    expect_equal(status, 200, "the one reader that may be")
+    expect_equal({place.get("/stream")[0] for _ in range(5)}, {503}, "readers beyond")
+    refused = place.counter("breaker_refused")
+    expect_equal(place.get("/stream")[0], 503, "another one")
+    wait_until(lambda: place.counter("breaker_refused") == refused + 1, 5, "by the breaker")
+    stream.close()
+
+    def is_probe():
+        nonlocal stream, status
+        stream, status = begun(place)
+        return status == 200
+
+    wait_until(is_probe, 5, "no probe", every=0.2)
+    refused = place.counter("breaker_refused")
+    expect_equal(place.get("/stream")[0], 503, "beyond the limit, while the probe streams")
+    time.sleep(1.1)  # figures are shown once per second
+    expect_equal(place.counter("breaker_refused"), refused, "refused by the breaker")
+    stream.close()
 
 
 if __name__ == "__main__":

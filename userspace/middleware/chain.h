@@ -49,8 +49,10 @@ struct hz_mw_call {
 	const struct hz_mw_trace *trace; /* of `trace`, in the arena; NULL: there is none */
 	bool is_limited;                 /* `rate` refused it */
 	uint64_t rate_left_ns;           /* else what it left of the client's bucket */
-	uint32_t breaker; /* of `breaker`: in which of its phases this request counts; 0: in none */
-	struct hz_span subject; /* of `jwt`: whose token it is; empty: nobody's */
+	uint32_t
+		breaker; /* of `breaker`: in which of its phases this request counts; 0: in none, or not any more */
+	uint64_t breaker_began_ns; /* and when it was let through */
+	struct hz_span subject;    /* of `jwt`: whose token it is; empty: nobody's */
 	void *waiting; /* of the link that said WAIT: its own, in the arena; NULL when it is called first */
 };
 

@@ -26,6 +26,7 @@ static enum hz_mw_verdict breaker_before(const void *conf, struct hz_mw_call *ca
 	uint64_t wait_ns = hz_breaker_enter(state_of(breaker, call), breaker->conf,
 	                                    call->req->env->now_ns, &call->breaker);
 
+	call->breaker_began_ns = call->req->env->now_ns;
 	if (HZ_LIKELY(wait_ns == 0))
 		return HZ_MW_NEXT;
 	hz_slot_count(call->worker->slot, HZ_COUNTER_breaker_refused);
@@ -34,35 +35,48 @@ static enum hz_mw_verdict breaker_before(const void *conf, struct hz_mw_call *ca
 }
 
 /* The time of a request with a body is its client's as well: such a request is never late. */
-static bool is_late(const struct breaker *breaker, const struct hz_mw_call *call,
-                    const struct hz_http_outcome *outcome)
+static bool is_late(const struct breaker *breaker, const struct hz_mw_call *call)
 {
 	const struct hz_http_req *req = call->req;
 
 	return breaker->conf->late_ns != 0 && req->content_length == 0 && !req->is_chunked &&
-	       outcome->answered_ns - outcome->arrived_ns > breaker->conf->late_ns;
+	       hz_env_clock_ns(req->env) > call->breaker_began_ns + breaker->conf->late_ns;
 }
 
+static void judge(const struct breaker *breaker, const struct hz_mw_call *call,
+                  enum hz_breaker_result result)
+{
+	if (hz_breaker_leave(state_of(breaker, call), breaker->conf, call->req->env->now_ns,
+	                     call->breaker, result))
+		hz_slot_count(call->worker->slot, HZ_COUNTER_breaker_opened);
+}
+
+/* The handler has answered. How long its client takes to read that says nothing of it. */
+static void breaker_after(const void *conf, struct hz_mw_call *call)
+{
+	const struct breaker *breaker = conf;
+	bool is_failure = hz_http_resp_status(call->resp) >= 500 || is_late(breaker, call);
+
+	if (call->breaker != 0)
+		judge(breaker, call, is_failure ? HZ_BREAKER_FAILURE : HZ_BREAKER_GOOD);
+	call->breaker = 0;
+}
+
+/* Only of who has no answer of the handler's: its client went away, its body was refused, there was no memory for it;
+ * or the handler did not answer in time. */
 static void breaker_finish(const void *conf, const struct hz_mw_call *call,
                            const struct hz_http_outcome *outcome)
 {
-	const struct breaker *breaker = conf;
-	enum hz_breaker_result result = HZ_BREAKER_GOOD;
+	bool is_overdue = outcome->status == 503 && outcome->answered_ns >= call->req->answer_by_ns;
 
-	if (call->breaker == 0)
-		return;
-	if (outcome->status == 0)
-		result = HZ_BREAKER_NONE; /* its client went away */
-	else if (outcome->status >= 500 || is_late(breaker, call, outcome))
-		result = HZ_BREAKER_FAILURE;
-	if (hz_breaker_leave(state_of(breaker, call), breaker->conf, outcome->now_ns, call->breaker,
-	                     result))
-		hz_slot_count(call->worker->slot, HZ_COUNTER_breaker_opened);
+	if (call->breaker != 0)
+		judge(conf, call, is_overdue ? HZ_BREAKER_FAILURE : HZ_BREAKER_NONE);
 }
 
 static const struct hz_mw_ops breaker_ops = {
 	.name = "breaker",
 	.before = breaker_before,
+	.after = breaker_after,
 	.finish = breaker_finish,
 	.free = free,
 };

@@ -286,6 +286,52 @@ static void breaker_takes_no_notice_of_clients_that_went_away(void)
 	mw_rig_close(rig);
 }
 
+/* Streams and slow readers are sent for as long as they like. */
+static void breaker_probe_is_over_when_its_answer_has_begun(void)
+{
+	struct mw_rig *rig = rig_open(&half);
+
+	exchanges(rig, 10, 500);
+	rig->env.now_ns += half.open_ns;
+	for (unsigned i = 0; i < half.probes; i++) {
+		mw_rig_ask(rig, HZ_HTTP_GET, "");
+		CU_ASSERT_EQUAL(mw_rig_before(rig), HZ_MW_NEXT);
+		mw_rig_answer(rig, 200); /* and no finish */
+	}
+	CU_ASSERT_EQUAL(exchanges(rig, 5, 200), 5);
+	rig->env.now_ns += HZ_NS_PER_S; /* the last of them ends late, and that is nobody's fault */
+	mw_rig_finish(rig);
+	CU_ASSERT_EQUAL(exchanges(rig, 4, 500), 4); /* 4 of 9: that one is not among them */
+	CU_ASSERT_EQUAL(opened(rig), 1);
+	CU_ASSERT_EQUAL(exchanges(rig, 1, 500), 1);
+	CU_ASSERT_EQUAL(opened(rig), 2);
+	mw_rig_close(rig);
+}
+
+/* A 503 that the handler has not given. */
+static void refused_by_http(struct mw_rig *rig, bool is_overdue)
+{
+	mw_rig_ask(rig, HZ_HTTP_GET, "");
+	rig->flight.req.answer_by_ns = rig->env.now_ns + HZ_NS_PER_MS;
+	CU_ASSERT_EQUAL(mw_rig_before(rig), HZ_MW_NEXT);
+	rig->env.now_ns += is_overdue ? HZ_NS_PER_MS : 0;
+	rig->flight.resp.status = 503;
+	mw_rig_finish(rig);
+}
+
+static void breaker_counts_no_answer_in_time_but_not_want_of_memory(void)
+{
+	struct mw_rig *rig = rig_open(&half);
+
+	for (unsigned i = 0; i < 50; i++)
+		refused_by_http(rig, false);
+	CU_ASSERT_EQUAL(opened(rig), 0);
+	for (unsigned i = 0; i < 10; i++)
+		refused_by_http(rig, true);
+	CU_ASSERT_EQUAL(opened(rig), 1);
+	mw_rig_close(rig);
+}
+
 static void breaker_of_one_worker_is_its_own(void)
 {
 	struct mw_rig *rig = rig_open(&half);
@@ -311,4 +357,6 @@ HZ_SUITE(breaker, CASE(breaker_opens_at_the_share_and_not_before),
          CASE(breaker_counts_late_answers_but_not_those_to_slow_bodies),
          CASE(breaker_without_late_minds_no_time),
          CASE(breaker_takes_no_notice_of_clients_that_went_away),
+         CASE(breaker_probe_is_over_when_its_answer_has_begun),
+         CASE(breaker_counts_no_answer_in_time_but_not_want_of_memory),
          CASE(breaker_of_one_worker_is_its_own));
