@@ -63,6 +63,7 @@ struct reader {
 /* Within this time who was resumed has looked at what was read, unless its output is blocked. Without it, more clients
  * than there are buffers would take them from each other before anybody got a byte. */
 #define KEEP_NS      (20 * HZ_NS_PER_MS)
+#define RETRY_NS     HZ_NS_PER_MS /* a queue to the helpers that was full */
 #define MEMORY_BYTES ((size_t)HZ_LIMIT_files_buffers * HZ_LIMIT_files_buffer_bytes)
 
 /* --- buffers ------------------------------------------------------------------------------------------- */
@@ -190,6 +191,24 @@ unsigned hz_files_pool_turn(struct hz_files_pool *pool, uint32_t index)
 		count++;
 	}
 	return count;
+}
+
+uint64_t hz_files_pool_turn_due_ns(const struct hz_files_pool *pool, uint32_t index)
+{
+	const struct pool_worker *worker = &pool->worker[index];
+	uint64_t due_ns = UINT64_MAX;
+
+	if (hz_list_is_empty(&worker->waiting))
+		return due_ns;
+	if (!hz_list_is_empty(&worker->free)) {
+		const struct reader *first =
+			HZ_CONTAINER_OF(worker->waiting.next, struct reader, node);
+
+		return first->req->env->now_ns + RETRY_NS;
+	}
+	for (struct hz_list *at = worker->ready.next; at != &worker->ready; at = at->next)
+		due_ns = HZ_MIN(due_ns, HZ_CONTAINER_OF(at, struct buffer, node)->keep_until_ns);
+	return due_ns; /* all are being read: the helper's answer wakes the worker */
 }
 
 /* --- readers ------------------------------------------------------------------------------------------- */

@@ -17,6 +17,10 @@ void hz_files_pool_close(struct hz_files_pool *pool); /* after hz_jobs_close; ac
 /* On worker's thread, once per turn: who waits gets what came free. How many did. */
 unsigned hz_files_pool_turn(struct hz_files_pool *pool, uint32_t worker);
 
+/* When that is wanted at the latest, without a helper's word: at the end of the time for which the first of the
+ * buffers is kept for its client; UINT64_MAX: nobody waits. */
+uint64_t hz_files_pool_turn_due_ns(const struct hz_files_pool *pool, uint32_t worker);
+
 /* What of a file is sent: its bytes from first on; or a body of parts. All in the snapshot or the request's arena. */
 struct hz_files_plan {
 	const struct hz_files_bytes *bytes; /* not in memory */

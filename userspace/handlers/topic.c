@@ -244,6 +244,11 @@ unsigned hz_topics_turn(struct hz_topics *topics, uint32_t worker)
 	return count;
 }
 
+uint64_t hz_topics_turn_due_ns(const struct hz_topics *topics, uint32_t worker)
+{
+	return hz_list_is_empty(&topics->worker[worker].ready) ? UINT64_MAX : 0;
+}
+
 static struct topics_worker *worker_of(const struct hz_topic_reader *reader)
 {
 	return &reader->topic->topics->worker[reader->req->env->worker_index];

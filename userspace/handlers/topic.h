@@ -84,6 +84,9 @@ int hz_topic_publish(struct hz_topic *topic, const struct hz_span *part, uint32_
 /* Of worker's thread, each turn: resumes readers that have something to read; how many. */
 unsigned hz_topics_turn(struct hz_topics *topics, uint32_t worker);
 
+/* When that is wanted at the latest: 0, now, while some are left of a turn before; UINT64_MAX: whenever it comes. */
+uint64_t hz_topics_turn_due_ns(const struct hz_topics *topics, uint32_t worker);
+
 /* req begins to read. False: the topic has limit readers. What is published from now on it will hear of. */
 bool hz_topic_join(struct hz_topic *topic, struct hz_topic_reader *reader, struct hz_http_req *req,
                    uint32_t limit);

@@ -281,11 +281,24 @@ static unsigned app_turn(void *app, uint32_t worker_index)
 	return count;
 }
 
+static uint64_t sooner(uint64_t a_ns, uint64_t b_ns)
+{
+	return HZ_MIN(a_ns, b_ns);
+}
+
 static uint64_t app_turn_due_ns(void *app, uint32_t worker_index)
 {
 	const struct hz_app_state *of = app;
 
-	return of->api != NULL ? hz_api_turn_due_ns(of->api, worker_index) : UINT64_MAX;
+	uint64_t due_ns = UINT64_MAX;
+
+	if (of->files != NULL)
+		due_ns = hz_files_pool_turn_due_ns(of->files, worker_index);
+	if (of->topics != NULL)
+		due_ns = sooner(due_ns, hz_topics_turn_due_ns(of->topics, worker_index));
+	if (of->api != NULL)
+		due_ns = sooner(due_ns, hz_api_turn_due_ns(of->api, worker_index));
+	return due_ns;
 }
 
 static void app_end(void *app, uint32_t worker_index)

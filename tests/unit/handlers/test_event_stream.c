@@ -247,8 +247,11 @@ static void one_turn_resumes_so_many_and_none_is_forgotten(void)
 	CU_ASSERT_EQUAL(hz_topic_publish(rig->topic, &part, 1, &seq), 0);
 	CU_ASSERT_EQUAL(hz_topic_publish(rig->topic, &part, 1, &seq), 0);
 	CU_ASSERT_EQUAL(rig->rings, 1);
+	CU_ASSERT_EQUAL(hz_topics_turn_due_ns(rig->topics, 0), UINT64_MAX); /* it was rung */
 	CU_ASSERT_EQUAL(hz_topics_turn(rig->topics, 0), HZ_LIMIT_stream_wakes_per_turn);
+	CU_ASSERT_EQUAL(hz_topics_turn_due_ns(rig->topics, 0), 0); /* the others wait */
 	stream_rig_turn(rig);
+	CU_ASSERT_EQUAL(hz_topics_turn_due_ns(rig->topics, 0), UINT64_MAX);
 	for (unsigned i = 0; i < RIG_READERS; i++)
 		NEWS(i, "id: 1\ndata: m\n\nid: 2\ndata: m\n\n");
 	/* All wait again. */

@@ -269,11 +269,13 @@ static void blocked_clients_lose_what_was_read(void)
 	jobs_all_done(rig);
 	last = ask_big(rig, NULL);
 	CU_ASSERT_EQUAL(pull(last, out, sizeof(out)), 0);
+	CU_ASSERT_EQUAL(hz_files_pool_turn_due_ns(rig->pool, 0), 20 * HZ_NS_PER_MS);
 	last->env.now_ns = 19 * HZ_NS_PER_MS;
 	(void)hz_files_pool_turn(rig->pool, 0);
 	CU_ASSERT_EQUAL(sem_trywait(&rig->done), -1);
 	last->env.now_ns = 20 * HZ_NS_PER_MS;
 	CU_ASSERT_EQUAL(hz_files_pool_turn(rig->pool, 0), 1);
+	CU_ASSERT_EQUAL(hz_files_pool_turn_due_ns(rig->pool, 0), UINT64_MAX);
 	CU_ASSERT_FATAL(turn(rig));
 	CU_ASSERT_EQUAL(pull(last, out, sizeof(out)), sizeof(out));
 	/* And who lost it reads again. */
