@@ -126,10 +126,10 @@ def curl_shows_messages_as_they_come(place):
     curl = Process("curl", "-sN", "--max-time", "30", f"http://{place.host}:{place.port}/events",
                    netns=place.netns)
     wait_until(lambda: "retry: 200" in curl.output(), 5, "no head of the stream")
-    before = topic(place, "news")["published"]
+    first = topic(place, "news")["next"]
     place.ctl("topic", "publish", "news", "by hzctl")
     expect_equal(get(place, "/publish", "POST", b"two\nlines")[0], 204, "POST")
-    want = f"id: {before + 1}\ndata: by hzctl\n\nid: {before + 2}\ndata: two\ndata: lines\n\n"
+    want = f"id: {first}\ndata: by hzctl\n\nid: {first + 1}\ndata: two\ndata: lines\n\n"
     wait_until(lambda: curl.output().endswith(want), 5, f"curl has {curl.output()!r}")
     curl.end()
 
@@ -176,7 +176,7 @@ def slow_reader_loses_what_it_is_told_and_stalls_nobody(place):
     fast = Reader(place, "/drop")
     for reader in slow + [fast]:
         reader.read_until(lambda r: r.head is not None)
-    first = topic(place, "few")["published"] + 1
+    first = topic(place, "few")["next"]
     publisher, total, longest = Publisher(place, "/few"), 20000, 0.0
     for start in range(0, total, 16):
         begun = time.monotonic()
@@ -344,6 +344,77 @@ def reload_is_not_noticed_by_a_stream_and_never_refused_for_one(place):
     note(f"33 reloads: the stream came again {comes} times")
 
 
+def last_id_of(place, *texts):
+    publisher, reader = Publisher(place), Reader(place)
+    reader.read_until(lambda r: r.head is not None)
+    publisher.send(*texts)
+    reader.read_until(lambda r: len(r.messages) == len(texts))
+    publisher.close()
+    reader.close()
+    return reader.last_id
+
+
+@on_both
+def reader_of_a_life_before_is_told_and_gets_all_there_is(place):
+    """Also when this life has published more than the reader had."""
+    last = last_id_of(place, "a", "b", "c")
+    expect(last < 1 << 53, f"JavaScript cannot tell {last} from its neighbour")
+    place.hzd.end()
+    place.start()
+    expect(last_id_of(place, *"ABCDEFGH") > last, "numbers went back")
+    again = Reader(place, last_id=last).read_until(lambda r: len(r.messages) == 8)
+    expect_equal((again.gaps, again.texts()), ([0], list("ABCDEFGH")), "after a restart")
+    again.close()
+    wait_until(lambda: topic(place, "news")["readers"] == 0, 5, "readers hold the generation")
+    with open(place.site, encoding="utf-8") as file:
+        site = file.read()
+    without = "\n".join(line for line in site.split("\n") if "news" not in line)
+    for text in (without, site):  # the topic goes, and another one of its name comes
+        write_file(place.site, text)
+        place.ctl("reload")
+    expect_equal(topic(place, "news")["published"], 0, "published in a new topic")
+    last_id_of(place, *"1234567890")
+    again = Reader(place, last_id=last).read_until(lambda r: len(r.messages) == 10)
+    expect_equal((again.gaps, again.texts()), ([0], list("1234567890")), "after a reload")
+    again.close()
+
+
+def time_to_the_last(readers, publisher, text):
+    """Milliseconds."""
+    with selectors.EpollSelector() as selector:
+        for reader in readers:
+            selector.register(reader, selectors.EVENT_READ, reader)
+        begun = time.monotonic()
+        publisher.send(text)
+        left = len(readers)
+        while left > 0:
+            found = selector.select(10)
+            expect(found, f"{left} readers did not get it")
+            for key, _ in found:
+                expect(key.data.pump(), "a stream ended")
+                if key.data.texts() and key.data.texts()[-1] == text:
+                    selector.unregister(key.data)
+                    left -= 1
+    return (time.monotonic() - begun) * 1e3
+
+
+@on_both
+def message_reaches_400_readers_of_idle_workers_at_once(place):
+    resource.setrlimit(resource.RLIMIT_NOFILE, (8192, 8192))
+    readers = [Reader(place) for _ in range(400)]
+    for reader in readers:
+        reader.read_until(lambda r: r.head is not None and r.retry is not None)
+    publisher, times = Publisher(place), []
+    for i in range(7):
+        time.sleep(0.3)  # nothing else happens in the meantime: the workers sleep
+        times.append(time_to_the_last(readers, publisher, f"round {i}"))
+    for reader in readers:
+        reader.close()
+    publisher.close()
+    note("ms to the last of 400: " + " ".join(f"{took:.1f}" for took in times))
+    expect(min(times) < 60, f"the last of 400 readers waited {min(times):.0f} ms at least")
+
+
 def answer_times(place, count):
     client = Http(place.host, place.port, place.netns)
     times = []
@@ -415,7 +486,7 @@ def told(place, begins):
 def browser_reads_a_page_with_an_eventsource_over_af_xdp():
     program, place = browser(), here("af_xdp")
     publisher = Publisher(place)
-    first = topic(place, "news")["published"] + 1
+    first = topic(place, "news")["next"]
     chromium = Process(program, "--headless", "--no-sandbox", "--disable-gpu",
                        "--disable-dev-shm-usage", "--no-first-run",
                        "--user-data-dir=" + temporary_directory(), "--remote-debugging-port=0",

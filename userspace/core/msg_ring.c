@@ -13,11 +13,15 @@ static uint64_t words_of(uint64_t bytes)
 	return (bytes + WORD_BYTES - 1) / WORD_BYTES;
 }
 
-int hz_msg_ring_open(struct hz_msg_ring *ring, uint32_t keep, uint64_t bytes)
+int hz_msg_ring_open(struct hz_msg_ring *ring, uint32_t keep, uint64_t bytes, uint64_t first)
 {
-	struct hz_msg_ring tmp = { .words = words_of(bytes), .keep = keep, .next = 1, .oldest = 1 };
+	struct hz_msg_ring tmp = { .words = words_of(bytes),
+		                   .keep = keep,
+		                   .first = first,
+		                   .next = first,
+		                   .oldest = first };
 
-	if (keep == 0 || bytes == 0)
+	if (keep == 0 || bytes == 0 || first == 0)
 		return -EINVAL;
 	tmp.word = hz_pages_map(tmp.words * WORD_BYTES, false);
 	tmp.slot = calloc(keep, sizeof(*tmp.slot));

@@ -1,4 +1,4 @@
-/* The last messages of one topic, numbered from 1: one writer at a time, any number of readers, no lock. Memory is
+/* The last messages of one topic, numbered one by one: one writer at a time, any number of readers, no lock. Memory is
  * of fixed size, so the writer overwrites the oldest messages and never waits; a reader that is too far behind is
  * told, and one that is overtaken in the middle of a copy finds out before it uses what it copied.
  *
@@ -26,13 +26,15 @@ struct hz_msg_ring {
 	struct hz_msg_slot *slot; /* owned */
 	uint64_t words;
 	uint64_t keep;
+	uint64_t first;                /* number of the first message ever */
 	uint64_t head;                 /* words written since the start; the writer's */
 	uint64_t next HZ_LINE_ALIGNED; /* number of the message that comes next */
 	uint64_t oldest;
 };
 
-/* keep: most messages held, at least 1; bytes: most bytes of them, each rounded up to eight. 0, -EINVAL or -ENOMEM. */
-int hz_msg_ring_open(struct hz_msg_ring *ring, uint32_t keep, uint64_t bytes);
+/* keep: most messages held, at least 1; bytes: most bytes of them, each rounded up to eight;
+ * first: the first one's number, not 0. 0, -EINVAL or -ENOMEM. */
+int hz_msg_ring_open(struct hz_msg_ring *ring, uint32_t keep, uint64_t bytes, uint64_t first);
 void hz_msg_ring_close(struct hz_msg_ring *ring); /* accepts a zeroed one */
 
 /* Writer: adds the message that the count parts are, one behind the other. 0 with its number in *seq, or -EMSGSIZE

@@ -19,6 +19,7 @@ struct stream {
 	uint32_t message_bytes;
 	uint32_t fetched;     /* of them */
 	struct hz_span piece; /* of those, not yet given; in raw */
+	bool is_foreign;      /* what the client has is of another life of the topic */
 	bool is_fresh;        /* has not caught up once: what it missed was before its time */
 	enum { STREAM_NEXT, STREAM_MESSAGE, STREAM_OVER, STREAM_BROKEN } state;
 	uint8_t raw[HZ_LIMIT_stream_piece_bytes];
@@ -44,10 +45,10 @@ static void end(struct stream *stream)
 	stream->state = STREAM_OVER;
 }
 
-/* Messages before oldest are lost. */
+/* Messages before oldest are lost; how many a foreign client lost nobody knows. */
 static void gap(struct stream *stream, uint64_t oldest)
 {
-	uint64_t count = oldest - stream->seq;
+	uint64_t count = stream->is_foreign ? 0 : oldest - stream->seq;
 
 	hz_topic_skipped(stream->reader.topic, count);
 	if (stream->conf->closes_slow && !stream->is_fresh) {
@@ -56,6 +57,7 @@ static void gap(struct stream *stream, uint64_t oldest)
 		return;
 	}
 	hz_event_text_gap(&stream->text, count);
+	stream->is_foreign = false;
 	stream->seq = oldest;
 }
 
@@ -94,7 +96,7 @@ static bool next_begin(struct stream *stream)
 		end(stream);
 		return true;
 	}
-	if (stream->seq < oldest) {
+	if (stream->seq < oldest || stream->is_foreign) {
 		gap(stream, oldest);
 		return true;
 	}
@@ -179,15 +181,19 @@ static ssize_t nothing_pull(void *ctx, struct hz_wspan room)
 static const struct hz_http_source_ops nothing_ops = { nothing_pull, NULL };
 
 /* Where the stream begins: behind what the client has. */
-static uint64_t first_seq(const struct hz_http_req *req, const struct hz_msg_ring *ring)
+static void place_find(struct stream *stream, const struct hz_http_req *req)
 {
+	const struct hz_msg_ring *ring = stream->ring;
 	const struct hz_http_header *last =
 		hz_http_req_header(req, HZ_SPAN_LITERAL("last-event-id"));
 	uint64_t next = hz_msg_ring_next(ring), seq;
 
+	stream->seq = next;
 	if (last == NULL || hz_span_u64(last->value, &seq) != 0)
-		return next;
-	return seq < next ? seq + 1 : hz_msg_ring_oldest(ring);
+		return;
+	stream->seq = seq + 1;
+	stream->is_foreign = seq != 0 && (seq < ring->first || seq >= next);
+	stream->seq = seq < ring->first || seq >= next ? ring->first : seq + 1;
 }
 
 static void stream_begin(struct stream *stream, const struct hz_event_stream_conf *conf,
@@ -198,12 +204,12 @@ static void stream_begin(struct stream *stream, const struct hz_event_stream_con
 	stream->conf = conf;
 	stream->ring = ring;
 	stream->text = (struct hz_event_text){ .kind = conf->kind };
-	stream->seq = first_seq(req, ring);
 	stream->until = 0;
 	stream->heard_ns = req->env->now_ns;
 	stream->piece = (struct hz_span){ NULL, 0 };
 	stream->is_fresh = true;
 	stream->state = STREAM_NEXT;
+	place_find(stream, req);
 	hz_event_text_hello(&stream->text, conf->retry_ms);
 }
 

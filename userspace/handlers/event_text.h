@@ -22,7 +22,9 @@ struct hz_event_text { /* zeroed but for kind before the first call */
 void hz_event_text_hello(struct hz_event_text *text, uint64_t retry_ms); /* the stream begins */
 void hz_event_text_begin(struct hz_event_text *text, uint64_t seq);      /* a message begins */
 void hz_event_text_end(struct hz_event_text *text);                      /* and ends */
-void hz_event_text_gap(struct hz_event_text *text, uint64_t count);      /* that many were lost */
+void hz_event_text_gap(struct hz_event_text *text,
+                       uint64_t count);              /* that many were lost; 0: nobody
+									   * knows how many */
 void hz_event_text_beat(struct hz_event_text *text); /* nothing new, still here */
 void hz_event_text_bye(struct hz_event_text *text);  /* the stream ends */
 

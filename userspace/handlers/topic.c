@@ -20,6 +20,7 @@ struct hz_topics {
 	struct hz_topics_conf conf;
 	struct hz_topic *topic[HZ_LIMIT_topics_max]; /* housekeeping's */
 	uint64_t bytes;                              /* of all rings */
+	uint64_t first_least;                        /* no topic that is made begins below */
 	uint64_t generation_min;                     /* atomic */
 	struct topics_worker worker[HZ_WORKERS_MAX];
 };
@@ -35,6 +36,7 @@ int hz_topics_open(const struct hz_topics_conf *conf, struct hz_topics **out)
 		return -ENOMEM;
 	memset(topics, 0, sizeof(*topics));
 	topics->conf = *conf;
+	topics->first_least = 1;
 	for (uint32_t w = 0; w < conf->worker_count; w++) {
 		hz_list_init(&topics->worker[w].ready);
 		for (uint32_t t = 0; t < HZ_LIMIT_topics_max; t++)
@@ -55,6 +57,16 @@ void hz_topics_close(struct hz_topics *topics)
 
 /* --- housekeeping ------------------------------------------------------------------------------------ */
 
+/* Numbers go on from one life of a topic to the next, so that one of another life is never taken for one of this. They
+ * begin at the time at which it is made, which leaves a million per second to the life before; for 2^53, beyond which
+ * JavaScript's numbers have gaps, that is enough until 2242. */
+#define FIRST_SHIFT 20
+
+static uint64_t first_seq(const struct hz_topics *topics, const struct hz_topic_conf *conf)
+{
+	return HZ_MAX(conf->unix_s << FIRST_SHIFT, topics->first_least);
+}
+
 static int topic_make(struct hz_topics *topics, const struct hz_topic_conf *conf, uint32_t index)
 {
 	struct hz_topic *topic;
@@ -68,7 +80,7 @@ static int topic_make(struct hz_topics *topics, const struct hz_topic_conf *conf
 	*topic = (struct hz_topic){
 		.topics = topics, .index = index, .bytes = conf->bytes, .is_open = true
 	};
-	err = hz_msg_ring_open(&topic->ring, conf->keep, conf->bytes);
+	err = hz_msg_ring_open(&topic->ring, conf->keep, conf->bytes, first_seq(topics, conf));
 	if (err != 0) {
 		free(topic);
 		return err;
@@ -110,11 +122,18 @@ int hz_topics_get(struct hz_topics *topics, const struct hz_topic_conf *conf, st
 
 void hz_topic_put(struct hz_topic *topic)
 {
+	struct hz_topics *topics;
+	uint64_t next;
+
 	if (topic == NULL || --topic->references > 0)
 		return;
 	assert(__atomic_load_n(&topic->readers, __ATOMIC_ACQUIRE) == 0);
-	topic->topics->topic[topic->index] = NULL;
-	topic->topics->bytes -= topic->bytes;
+	topics = topic->topics;
+	topics->topic[topic->index] = NULL;
+	topics->bytes -= topic->bytes;
+	/* One more, so that who had all of it hears of the end, too. */
+	next = hz_msg_ring_next(&topic->ring);
+	topics->first_least = HZ_MAX(topics->first_least, next + 1);
 	hz_msg_ring_close(&topic->ring);
 	free(topic);
 }
@@ -160,6 +179,7 @@ void hz_topic_info(const struct hz_topic *topic, struct hz_topic_info *out)
 {
 	*out = (struct hz_topic_info){
 		.name = topic->name,
+		.first = topic->ring.first,
 		.next = hz_msg_ring_next(&topic->ring),
 		.oldest = hz_msg_ring_oldest(&topic->ring),
 		.keep = (uint32_t)topic->ring.keep,

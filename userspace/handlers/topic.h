@@ -41,6 +41,7 @@ struct hz_topic_conf {
 	const char *name; /* shorter than HZ_TOPIC_NAME_MAX */
 	uint32_t keep;    /* messages, */
 	uint64_t bytes;   /* and bytes of them */
+	uint64_t unix_s;  /* now: the numbers of a topic that is made begin there */
 };
 
 /* The topic of that name, made when there is none. 0 with a reference; -EBUSY: it has other sizes; -ENOSPC: as many
@@ -62,7 +63,9 @@ struct hz_topic *hz_topics_at(struct hz_topics *topics, uint32_t index);
 
 struct hz_topic_info {
 	const char *name;
-	uint64_t next, oldest;
+	uint64_t first;  /* number of the first message ever, */
+	uint64_t next;   /* of the one that comes next, */
+	uint64_t oldest; /* and of the first that is kept */
 	uint32_t keep;
 	uint64_t bytes;
 	uint32_t readers;

@@ -25,12 +25,12 @@ static json_t *topic_json(const struct hz_topic *topic)
 	struct hz_topic_info info;
 
 	hz_topic_info(topic, &info);
-	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "name", info.name,
-	                 "published", (json_int_t)(info.next - 1), "kept",
-	                 (json_int_t)(info.next - info.oldest), "keep", (json_int_t)info.keep,
-	                 "bytes", (json_int_t)info.bytes, "readers", (json_int_t)info.readers,
-	                 "skipped", (json_int_t)info.skipped, "closed", (json_int_t)info.closed,
-	                 "refused", (json_int_t)info.refused);
+	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "name", info.name,
+	                 "published", (json_int_t)(info.next - info.first), "next",
+	                 (json_int_t)info.next, "kept", (json_int_t)(info.next - info.oldest),
+	                 "keep", (json_int_t)info.keep, "bytes", (json_int_t)info.bytes, "readers",
+	                 (json_int_t)info.readers, "skipped", (json_int_t)info.skipped, "closed",
+	                 (json_int_t)info.closed, "refused", (json_int_t)info.refused);
 }
 
 static json_t *show(const struct hz_server *server)

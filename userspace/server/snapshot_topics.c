@@ -4,6 +4,7 @@
 #include "server/snapshot.h"
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 static int topic_error(const struct hz_site_topic *topic, int status, struct hz_err *err)
 {
@@ -29,7 +30,10 @@ int hz_snapshot_topics_get(const struct hz_snapshot_conf *conf, struct hz_snapsh
 {
 	for (uint32_t i = 0; conf->topics != NULL && i < conf->site->topic_count; i++) {
 		const struct hz_site_topic *topic = &conf->site->topic[i];
-		const struct hz_topic_conf sizes = { topic->name, topic->keep, topic->bytes };
+		const struct hz_topic_conf sizes = { .name = topic->name,
+			                             .keep = topic->keep,
+			                             .bytes = topic->bytes,
+			                             .unix_s = (uint64_t)time(NULL) };
 		int status = hz_topics_get(conf->topics, &sizes, &snapshot->topic[i]);
 
 		if (status != 0)

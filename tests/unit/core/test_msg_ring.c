@@ -38,8 +38,8 @@ static void ring_without_room_is_refused(void)
 {
 	struct hz_msg_ring ring;
 
-	CU_ASSERT_EQUAL(hz_msg_ring_open(&ring, 0, 100), -EINVAL);
-	CU_ASSERT_EQUAL(hz_msg_ring_open(&ring, 1, 0), -EINVAL);
+	CU_ASSERT_EQUAL(hz_msg_ring_open(&ring, 0, 100, 1), -EINVAL);
+	CU_ASSERT_EQUAL(hz_msg_ring_open(&ring, 1, 0, 1), -EINVAL);
 }
 
 static void ring_keeps_as_many_messages_as_it_may(void)
@@ -47,7 +47,7 @@ static void ring_keeps_as_many_messages_as_it_may(void)
 	struct hz_msg_ring ring;
 	char text[64];
 
-	CU_ASSERT_EQUAL_FATAL(hz_msg_ring_open(&ring, 3, 4096), 0);
+	CU_ASSERT_EQUAL_FATAL(hz_msg_ring_open(&ring, 3, 4096, 1), 0);
 	CU_ASSERT_EQUAL(hz_msg_ring_oldest(&ring), 1);
 	CU_ASSERT_EQUAL(take(&ring, 1, text), -EAGAIN);
 	CU_ASSERT_EQUAL(add(&ring, "one"), 1);
@@ -70,7 +70,7 @@ static void ring_keeps_as_many_bytes_as_it_may(void)
 	struct hz_msg_ring ring;
 	char text[64];
 
-	CU_ASSERT_EQUAL_FATAL(hz_msg_ring_open(&ring, 100, 32), 0);
+	CU_ASSERT_EQUAL_FATAL(hz_msg_ring_open(&ring, 100, 32, 1), 0);
 	add(&ring, "12345678");
 	add(&ring, "123456789"); /* two words */
 	add(&ring, "1");
@@ -93,14 +93,14 @@ static void message_too_long_changes_nothing(void)
 	struct hz_msg_ring ring;
 	uint64_t seq = 77;
 
-	CU_ASSERT_EQUAL_FATAL(hz_msg_ring_open(&ring, 4, 32), 0);
+	CU_ASSERT_EQUAL_FATAL(hz_msg_ring_open(&ring, 4, 32, 1), 0);
 	add(&ring, "stays");
 	CU_ASSERT_EQUAL(hz_msg_ring_add(&ring, &part, 1, &seq), -EMSGSIZE);
 	CU_ASSERT_EQUAL(hz_msg_ring_next(&ring), 2);
 	CU_ASSERT_EQUAL(hz_msg_ring_oldest(&ring), 1);
 	CU_ASSERT_EQUAL(seq, 77);
 	hz_msg_ring_close(&ring);
-	CU_ASSERT_EQUAL_FATAL(hz_msg_ring_open(&ring, 4, 4 * sizeof(zeros)), 0);
+	CU_ASSERT_EQUAL_FATAL(hz_msg_ring_open(&ring, 4, 4 * sizeof(zeros), 1), 0);
 	part.len = HZ_LIMIT_message_bytes_max;
 	CU_ASSERT_EQUAL(hz_msg_ring_add(&ring, &part, 1, &seq), 0);
 	part.len++;
@@ -115,7 +115,7 @@ static void message_in_parts_is_one_at_every_cut(void)
 	struct hz_msg_ring ring;
 	char got[64];
 
-	CU_ASSERT_EQUAL_FATAL(hz_msg_ring_open(&ring, 2, 80), 0);
+	CU_ASSERT_EQUAL_FATAL(hz_msg_ring_open(&ring, 2, 80, 1), 0);
 	for (size_t a = 0; a <= bytes; a++) {
 		for (size_t b = a; b <= bytes; b++) {
 			struct hz_span part[] = { span(text, a), span(text + a, b - a),
@@ -141,7 +141,7 @@ static void random_messages_read_as_they_were_written(void)
 	struct hz_rng rng;
 
 	hz_rng_seed(&rng, 20);
-	CU_ASSERT_EQUAL_FATAL(hz_msg_ring_open(&ring, 17, 1600), 0);
+	CU_ASSERT_EQUAL_FATAL(hz_msg_ring_open(&ring, 17, 1600, 1), 0);
 	for (unsigned i = 1; i < MODEL_MAX; i++) {
 		struct hz_span part = span(data[i], hz_rng_below(&rng, 300));
 		uint64_t seq, words = 0;
@@ -232,7 +232,7 @@ static void readers_beside_a_writer_see_whole_messages_in_order(void)
 	pthread_t thread[READERS];
 	uint64_t words[64], seq = 0;
 
-	CU_ASSERT_EQUAL_FATAL(hz_msg_ring_open(&race.ring, 16, 4096), 0);
+	CU_ASSERT_EQUAL_FATAL(hz_msg_ring_open(&race.ring, 16, 4096, 1), 0);
 	for (unsigned i = 0; i < READERS; i++) {
 		racer[i].race = &race;
 		CU_ASSERT_EQUAL_FATAL(pthread_create(&thread[i], NULL, race_read, &racer[i]), 0);

@@ -61,10 +61,12 @@ static void ring(void *ctx, uint32_t worker)
 	((struct stream_rig *)ctx)->rings++;
 }
 
-static void topic_open(struct stream_rig *rig)
+static void topic_open(struct stream_rig *rig, uint64_t unix_s)
 {
 	const struct hz_topics_conf conf = { .worker_count = 1, .ring = ring, .ring_ctx = rig };
-	const struct hz_topic_conf topic = { .name = "news", .keep = RIG_KEEP, .bytes = 262144 };
+	const struct hz_topic_conf topic = {
+		.name = "news", .keep = RIG_KEEP, .bytes = 262144, .unix_s = unix_s
+	};
 
 	if (hz_topics_open(&conf, &rig->topics) != 0 ||
 	    hz_topics_get(rig->topics, &topic, &rig->topic) != 0)
@@ -92,6 +94,11 @@ static void handlers_open(struct stream_rig *rig)
 
 struct stream_rig *stream_rig_open(uint64_t generation)
 {
+	return stream_rig_open_at(generation, 0);
+}
+
+struct stream_rig *stream_rig_open_at(uint64_t generation, uint64_t unix_s)
+{
 	struct stream_rig *rig = calloc(1, sizeof(*rig));
 	struct hz_http_worker_conf conf = {
 		.ops = &rig_ops,
@@ -118,7 +125,7 @@ struct stream_rig *stream_rig_open(uint64_t generation)
 	conf.slot = &rig->slot;
 	if (hz_http_worker_open(&conf, &rig->http) != 0)
 		abort();
-	topic_open(rig);
+	topic_open(rig, unix_s);
 	handlers_open(rig);
 	return rig;
 }

@@ -37,7 +37,9 @@ struct stream_rig {
 };
 
 struct stream_rig *stream_rig_open(uint64_t generation); /* aborts when it cannot */
-void stream_rig_close(struct stream_rig *rig);           /* checks that nothing is left */
+struct stream_rig *stream_rig_open_at(uint64_t generation,
+                                      uint64_t unix_s); /* numbers by the time */
+void stream_rig_close(struct stream_rig *rig);          /* checks that nothing is left */
 
 /* Connection i asks; window: how much output may wait for its client. */
 void stream_rig_ask(struct stream_rig *rig, unsigned i, const char *request, size_t window);

@@ -1,6 +1,7 @@
 /* Streams of a topic over http: who gets what, in which order, and how each ends. */
 #include "handlers/topic_priv.h"
 #include "stream_rig.h"
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,7 +57,7 @@ static void last_event_id_resumes_behind_it(void)
 	stream_rig_close(rig);
 }
 
-/* It is of a run of hz before. */
+/* It is of a run of hz before, when the clock was ahead. */
 static void last_event_id_of_the_future_gets_all_there_is(void)
 {
 	struct stream_rig *rig = stream_rig_open(1);
@@ -64,7 +65,33 @@ static void last_event_id_of_the_future_gets_all_there_is(void)
 	stream_rig_publish(rig, "a");
 	stream_rig_publish(rig, "b");
 	stream_rig_ask(rig, 0, GET("/events", "Last-Event-ID: 3\r\n"), RIG_WINDOW);
-	NEWS(0, RETRY "id: 1\ndata: a\n\nid: 2\ndata: b\n\n");
+	NEWS(0, RETRY "event: gap\ndata: 0\n\nid: 1\ndata: a\n\nid: 2\ndata: b\n\n");
+	stream_rig_close(rig);
+}
+
+static void last_event_id_of_another_life_is_told_and_gets_all_there_is(void)
+{
+	struct stream_rig *rig = stream_rig_open_at(1, 1800000000);
+	char want[256];
+	uint64_t seq = stream_rig_publish(rig, "a");
+
+	CU_ASSERT_EQUAL(seq, 1800000000ull << 20);
+	snprintf(want, sizeof(want), "id: %" PRIu64 "\ndata: a\n\n", seq);
+	stream_rig_ask(rig, 0, GET("/events", "Last-Event-ID: 0\r\n"), RIG_WINDOW);
+	CU_ASSERT_STRING_EQUAL(stream_rig_news(rig, 0, news, sizeof(news)) + strlen(RETRY), want);
+	snprintf(want, sizeof(want), "event: gap\ndata: 0\n\nid: %" PRIu64 "\ndata: a\n\n", seq);
+	stream_rig_ask(rig, 1, GET("/events", "Last-Event-ID: 3\r\n"), RIG_WINDOW);
+	CU_ASSERT_STRING_EQUAL(stream_rig_news(rig, 1, news, sizeof(news)) + strlen(RETRY), want);
+	stream_rig_ask(rig, 2, GET("/lines", "Last-Event-ID: 3\r\n"), RIG_WINDOW);
+	NEWS(2, "{\"gap\":0}\na\n");
+	for (unsigned i = 0; i < RIG_KEEP; i++) /* what this life lost is not known to be all */
+		stream_rig_publish(rig, "b");
+	snprintf(want, sizeof(want), "event: gap\ndata: 0\n\nid: %" PRIu64 "\n", seq + 1);
+	stream_rig_ask(rig, 3, GET("/events", "Last-Event-ID: 3\r\n"), RIG_WINDOW);
+	CU_ASSERT_PTR_NOT_NULL(strstr(stream_rig_news(rig, 3, news, sizeof(news)), want));
+	snprintf(want, sizeof(want), "event: gap\ndata: 1\n\nid: %" PRIu64 "\n", seq + 1);
+	stream_rig_ask(rig, 4, GET("/events", "Last-Event-ID: 0\r\n"), RIG_WINDOW);
+	CU_ASSERT_PTR_NOT_NULL(strstr(stream_rig_news(rig, 4, news, sizeof(news)), want));
 	stream_rig_close(rig);
 }
 
@@ -449,6 +476,7 @@ static void publish_to_a_closed_topic_is_503(void)
 
 HZ_SUITE(event_stream, CASE(stream_begins_with_the_next_message),
          CASE(last_event_id_resumes_behind_it), CASE(last_event_id_of_the_future_gets_all_there_is),
+         CASE(last_event_id_of_another_life_is_told_and_gets_all_there_is),
          CASE(last_event_id_too_old_is_told_the_gap_whatever_the_policy),
          CASE(quiet_stream_beats_once_per_interval), CASE(message_puts_the_beat_off),
          CASE(slow_reader_is_told_how_much_it_lost),

@@ -58,8 +58,37 @@ static void topic_of_the_same_name_is_the_same_topic(void)
 	hz_topic_put(again);
 	CU_ASSERT_PTR_NULL(hz_topics_find(topics, "news"));
 	news = get(topics, "news");
-	CU_ASSERT_EQUAL(hz_msg_ring_next(hz_topic_ring(news)), 1);
+	CU_ASSERT_EQUAL(hz_msg_ring_next(hz_topic_ring(news)), 3); /* no number twice */
+	CU_ASSERT_EQUAL(hz_msg_ring_oldest(hz_topic_ring(news)), 3);
 	hz_topic_put(news);
+	hz_topics_close(topics);
+}
+
+static uint64_t first_at(struct hz_topics *topics, uint64_t unix_s)
+{
+	const struct hz_topic_conf conf = {
+		.name = "clock", .keep = 8, .bytes = 65536, .unix_s = unix_s
+	};
+	struct hz_topic *topic;
+	uint64_t first;
+
+	CU_ASSERT_EQUAL_FATAL(hz_topics_get(topics, &conf, &topic), 0);
+	first = hz_msg_ring_next(hz_topic_ring(topic));
+	CU_ASSERT_EQUAL(publish(topic, "one"), 0);
+	hz_topic_put(topic);
+	return first;
+}
+
+static void numbers_begin_at_the_time_and_never_go_back(void)
+{
+	struct hz_topics *topics = topics_open();
+	uint64_t now = 1800000000, first = first_at(topics, now);
+
+	CU_ASSERT_EQUAL(first, now << 20);
+	CU_ASSERT(first < 1ull << 53);                     /* exact in JavaScript, in 2242 still */
+	CU_ASSERT_EQUAL(first_at(topics, now), first + 2); /* within the same second */
+	CU_ASSERT_EQUAL(first_at(topics, now - 7), first + 4); /* the clock was set back */
+	CU_ASSERT_EQUAL(first_at(topics, now + 1), (now + 1) << 20);
 	hz_topics_close(topics);
 }
 
@@ -229,7 +258,7 @@ static void publishers_on_several_threads_lose_and_double_no_number(void)
 }
 
 HZ_SUITE(topic, CASE(topic_of_the_same_name_is_the_same_topic),
-         CASE(topic_of_another_size_is_refused),
+         CASE(numbers_begin_at_the_time_and_never_go_back), CASE(topic_of_another_size_is_refused),
          CASE(topics_beyond_their_number_or_memory_are_refused),
          CASE(topic_that_a_switch_leaves_out_is_closed_and_may_come_back),
          CASE(message_rings_workers_with_readers_once),

@@ -44,7 +44,8 @@ static uint64_t published(const struct server_rig *rig, const char *name)
 {
 	struct hz_topic *topic = hz_topics_find(rig->server.app.topics, name);
 
-	return topic != NULL ? hz_msg_ring_next(hz_topic_ring(topic)) - 1 : 0;
+	return topic != NULL ? hz_msg_ring_next(hz_topic_ring(topic)) - hz_topic_ring(topic)->first
+	                     : 0;
 }
 
 static void message_outlives_reloads_that_name_its_topic(void)
@@ -187,8 +188,8 @@ static void latency_is_valid_json_with_the_largest_figures(void)
 	hz_server_topics_latency(&rig->server, pct);
 	topic = hz_topics_find(rig->server.app.topics, HZ_SITE_TOPIC_LATENCY);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(topic);
-	got = hz_msg_ring_read(hz_topic_ring(topic), 1, 0, (struct hz_wspan){ text, sizeof(text) },
-	                       &bytes);
+	got = hz_msg_ring_read(hz_topic_ring(topic), hz_topic_ring(topic)->first, 0,
+	                       (struct hz_wspan){ text, sizeof(text) }, &bytes);
 	CU_ASSERT_FATAL(got > 0);
 	message = json_loadb((const char *)text, (size_t)got, 0, NULL);
 	CU_ASSERT_EQUAL(json_array_size(json_object_get(message, "stages")), HZ_STAGE_COUNT);
