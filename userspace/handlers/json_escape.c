@@ -1,6 +1,7 @@
 /* Escaping for JSON strings. Measuring and writing share one step function, so they cannot disagree. */
 #include "handlers/json_escape.h"
 
+#include "core/utf8.h"
 #include <string.h>
 
 /* What becomes of the next part of a text. */
@@ -11,48 +12,13 @@ struct step {
 	uint8_t is_copy;
 };
 
-static size_t sequence_bytes(uint8_t lead, uint8_t *low, uint8_t *high)
-{
-	/* Table 3-7 of Unicode 15: the second byte's range depends on the lead; C0, C1 and F5.. are
-	 * never part of UTF-8. */
-	*low = 0x80;
-	*high = 0xbf;
-	if (lead >= 0xc2 && lead <= 0xdf)
-		return 2;
-	if (lead >= 0xe0 && lead <= 0xef) {
-		if (lead == 0xe0)
-			*low = 0xa0;
-		if (lead == 0xed)
-			*high = 0x9f; /* no surrogates */
-		return 3;
-	}
-	if (lead >= 0xf0 && lead <= 0xf4) {
-		if (lead == 0xf0)
-			*low = 0x90;
-		if (lead == 0xf4)
-			*high = 0x8f;
-		return 4;
-	}
-	return 0;
-}
-
 static struct step step_utf8(const uint8_t *text, size_t left)
 {
-	static const struct step replacement = { .given = 3, .bytes = { 0xef, 0xbf, 0xbd } };
-	struct step step = replacement;
-	uint8_t low, high;
-	size_t need = sequence_bytes(text[0], &low, &high);
-	size_t have = 1;
+	struct hz_utf8 at = hz_utf8_look(text, left);
 
-	if (need != 0 && left > 1 && text[1] >= low && text[1] <= high) {
-		have = 2;
-		while (have < need && have < left && (text[have] & 0xc0) == 0x80)
-			have++;
-	}
-	if (need != 0 && have == need)
-		step = (struct step){ .given = need, .is_copy = 1 };
-	step.taken = have;
-	return step;
+	if (at.is_good)
+		return (struct step){ .taken = at.bytes, .given = at.bytes, .is_copy = 1 };
+	return (struct step){ .taken = at.bytes, .given = 3, .bytes = { 0xef, 0xbf, 0xbd } };
 }
 
 static struct step step_control(uint8_t byte)

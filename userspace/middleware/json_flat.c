@@ -1,6 +1,7 @@
 #include "middleware/json_flat.h"
 #include "core/base.h"
 #include "core/span_ops.h"
+#include "core/utf8.h"
 #include <errno.h>
 #include <sys/types.h>
 
@@ -89,24 +90,14 @@ static bool escape(struct scan *s, uint32_t *code)
 	return fail(s, -EINVAL);
 }
 
-/* A sequence of two to four bytes (Unicode 15, table 3-7). */
 static bool utf8(struct scan *s, uint32_t *code)
 {
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	uint8_t lead = *s->p;
-	unsigned bytes = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+	struct hz_utf8 at = hz_utf8_look(s->p, (size_t)(s->end - s->p));
 
-	if (lead < 0xc2 || lead > 0xf4 || s->end - s->p < (ptrdiff_t)bytes)
+	if (!at.is_good)
 		return fail(s, -EINVAL);
-	*code = lead & (0x7fu >> bytes);
-	for (unsigned i = 1; i < bytes; i++) {
-		if ((s->p[i] & 0xc0) != 0x80)
-			return fail(s, -EINVAL);
-		*code = *code << 6 | (s->p[i] & 0x3fu);
-	}
-	if (*code < least[bytes] || *code > 0x10ffff || (*code >= 0xd800 && *code < 0xe000))
-		return fail(s, -EINVAL);
-	s->p += bytes;
+	*code = hz_utf8_code(s->p, at.bytes);
+	s->p += at.bytes;
 	return true;
 }
 

@@ -1,5 +1,6 @@
 #include "middleware/log_text.h"
 #include "core/base.h"
+#include "core/utf8.h"
 #include <string.h>
 #ifdef __SSE2__
 #include <emmintrin.h>
@@ -50,30 +51,12 @@ static uint8_t *plain_copy(uint8_t *out, struct hz_span *text, uint8_t class)
 	return out;
 }
 
-static bool is_tail(uint8_t byte)
-{
-	return (byte & 0xc0) == 0x80;
-}
-
-/* Bytes of the UTF-8 sequence of two or more at the start of text (Unicode 15, table 3-7); 0: none. */
+/* Of the UTF-8 sequence of two or more at the start of text; 0: none. */
 static size_t utf8_bytes(struct hz_span text)
 {
-	const uint8_t *p = text.data;
+	struct hz_utf8 at = hz_utf8_look(text.data, text.len);
 
-	if (p[0] < 0xc2 || p[0] > 0xf4 || text.len < 2 || !is_tail(p[1]))
-		return 0;
-	if (p[0] < 0xe0)
-		return 2;
-	if (text.len < 3 || !is_tail(p[2]))
-		return 0;
-	if (p[0] < 0xf0) {
-		if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f))
-			return 0; /* too long a form; a surrogate */
-		return 3;
-	}
-	if (text.len < 4 || !is_tail(p[3]))
-		return 0;
-	return (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f) ? 0 : 4;
+	return at.is_good ? at.bytes : 0;
 }
 
 static uint8_t *unicode_put(uint8_t *out, unsigned code)

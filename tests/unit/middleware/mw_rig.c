@@ -35,6 +35,16 @@ struct mw_rig *mw_rig_open(void)
 	return rig;
 }
 
+struct mw_rig *mw_rig_with(const struct hz_mw_set *set)
+{
+	struct mw_rig *rig = mw_rig_open();
+	const char *which;
+
+	if (hz_chain_build(set, &rig->chain, &which) != 0)
+		abort();
+	return rig;
+}
+
 void mw_rig_close(struct mw_rig *rig)
 {
 	hz_chain_free(&rig->chain);

@@ -19,6 +19,8 @@ struct mw_rig {
 };
 
 struct mw_rig *mw_rig_open(void); /* with a rate table of 64 sets; the chain is empty */
+/* The same with the chain of set, whose configurations outlive the rig. */
+struct mw_rig *mw_rig_with(const struct hz_mw_set *set);
 void mw_rig_close(struct mw_rig *rig);
 
 /* The client from now on: "10.0.0.1" or "2001:db8::1". */

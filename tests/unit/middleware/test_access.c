@@ -16,16 +16,6 @@ static struct hz_mw_prefix prefix(const char *addr, uint8_t bits, bool is_allowe
 	return out;
 }
 
-static struct mw_rig *rig_open(const struct hz_mw_access_conf *conf)
-{
-	const struct hz_mw_set set = { .access = conf };
-	struct mw_rig *rig = mw_rig_open();
-	const char *which;
-
-	CU_ASSERT_EQUAL_FATAL(hz_chain_build(&set, &rig->chain, &which), 0);
-	return rig;
-}
-
 static unsigned status_of(struct mw_rig *rig, const char *addr)
 {
 	mw_rig_peer(rig, addr);
@@ -40,7 +30,7 @@ static void access_longest_prefix_wins(void)
 		prefix("2001:db8:bad:1::5", 128, false),
 	};
 	const struct hz_mw_access_conf conf = { HZ_ARRAY_LEN(list), list, true };
-	struct mw_rig *rig = rig_open(&conf);
+	struct mw_rig *rig = mw_rig_with(&(struct hz_mw_set){ .access = &conf });
 
 	CU_ASSERT_EQUAL(status_of(rig, "203.0.113.6"), 403);
 	CU_ASSERT_EQUAL(status_of(rig, "203.0.113.7"), 200);
@@ -61,7 +51,7 @@ static void access_families_are_apart(void)
 {
 	const struct hz_mw_prefix list[] = { prefix("::", 0, true), prefix("10.0.0.0", 8, true) };
 	const struct hz_mw_access_conf conf = { HZ_ARRAY_LEN(list), list, false };
-	struct mw_rig *rig = rig_open(&conf);
+	struct mw_rig *rig = mw_rig_with(&(struct hz_mw_set){ .access = &conf });
 
 	CU_ASSERT_EQUAL(status_of(rig, "2001:db8::1"), 200);
 	CU_ASSERT_EQUAL(status_of(rig, "10.1.2.3"), 200);
@@ -73,7 +63,7 @@ static void access_list_of_one_family_says_nothing_good_of_the_other(void)
 {
 	const struct hz_mw_prefix list[] = { prefix("0.0.0.0", 0, true) };
 	const struct hz_mw_access_conf conf = { HZ_ARRAY_LEN(list), list, false };
-	struct mw_rig *rig = rig_open(&conf);
+	struct mw_rig *rig = mw_rig_with(&(struct hz_mw_set){ .access = &conf });
 
 	CU_ASSERT_EQUAL(status_of(rig, "255.255.255.255"), 200);
 	CU_ASSERT_EQUAL(status_of(rig, "0.0.0.0"), 200);
@@ -84,7 +74,7 @@ static void access_list_of_one_family_says_nothing_good_of_the_other(void)
 static void access_refused_is_told_so_and_no_more(void)
 {
 	const struct hz_mw_access_conf conf = { 0, NULL, false };
-	struct mw_rig *rig = rig_open(&conf);
+	struct mw_rig *rig = mw_rig_with(&(struct hz_mw_set){ .access = &conf });
 
 	mw_rig_ask(rig, HZ_HTTP_GET, "");
 	CU_ASSERT_EQUAL(mw_rig_before(rig), HZ_MW_STOP);
@@ -102,7 +92,7 @@ static void access_takes_every_length_around_one_address(void)
 
 	for (unsigned bits = 0; bits <= 128; bits++)
 		list[bits] = prefix("::", (uint8_t)bits, bits % 2 == 0);
-	rig = rig_open(&conf);
+	rig = mw_rig_with(&(struct hz_mw_set){ .access = &conf });
 	CU_ASSERT_EQUAL(status_of(rig, "::"), 200);              /* /128 */
 	CU_ASSERT_EQUAL(status_of(rig, "::1"), 403);             /* /127 */
 	CU_ASSERT_EQUAL(status_of(rig, "::2"), 200);             /* /126 */
@@ -186,7 +176,7 @@ static void access_agrees_with_a_model(void)
 			if (!has(list, conf.count, &p))
 				list[conf.count++] = p;
 		}
-		rig = rig_open(&conf);
+		rig = mw_rig_with(&(struct hz_mw_set){ .access = &conf });
 		for (unsigned i = 0; i < 200; i++) {
 			struct hz_addr addr = random_addr(&rng, hz_rng_below(&rng, 2));
 

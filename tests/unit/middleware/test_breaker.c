@@ -12,16 +12,6 @@ static const struct hz_mw_breaker_conf half = {
 	.open_ns = 5 * HZ_NS_PER_S,
 };
 
-static struct mw_rig *rig_open(const struct hz_mw_breaker_conf *conf)
-{
-	const struct hz_mw_set set = { .breaker = conf };
-	struct mw_rig *rig = mw_rig_open();
-	const char *which;
-
-	CU_ASSERT_EQUAL_FATAL(hz_chain_build(&set, &rig->chain, &which), 0);
-	return rig;
-}
-
 /* A request that the handler answers so, after late_ns; false: the breaker kept it away. */
 static bool exchange(struct mw_rig *rig, uint16_t status, uint64_t late_ns)
 {
@@ -54,7 +44,7 @@ static uint64_t opened(const struct mw_rig *rig)
 
 static void breaker_opens_at_the_share_and_not_before(void)
 {
-	struct mw_rig *rig = rig_open(&half);
+	struct mw_rig *rig = mw_rig_with(&(struct hz_mw_set){ .breaker = &half });
 
 	CU_ASSERT_EQUAL(exchanges(rig, 6, 200), 6);
 	CU_ASSERT_EQUAL(exchanges(rig, 5, 500), 5); /* 5 of 11 */
@@ -68,7 +58,7 @@ static void breaker_opens_at_the_share_and_not_before(void)
 
 static void breaker_with_too_few_requests_stays_closed(void)
 {
-	struct mw_rig *rig = rig_open(&half);
+	struct mw_rig *rig = mw_rig_with(&(struct hz_mw_set){ .breaker = &half });
 
 	CU_ASSERT_EQUAL(exchanges(rig, 9, 503), 9);
 	CU_ASSERT_EQUAL(opened(rig), 0);
@@ -79,7 +69,7 @@ static void breaker_with_too_few_requests_stays_closed(void)
 
 static void breaker_open_says_how_long(void)
 {
-	struct mw_rig *rig = rig_open(&half);
+	struct mw_rig *rig = mw_rig_with(&(struct hz_mw_set){ .breaker = &half });
 
 	exchanges(rig, 10, 500);
 	rig->env.now_ns += HZ_NS_PER_S + 1;
@@ -93,7 +83,7 @@ static void breaker_open_says_how_long(void)
 
 static void breaker_closes_after_its_probes_succeed(void)
 {
-	struct mw_rig *rig = rig_open(&half);
+	struct mw_rig *rig = mw_rig_with(&(struct hz_mw_set){ .breaker = &half });
 
 	exchanges(rig, 10, 500);
 	rig->env.now_ns += half.open_ns;
@@ -108,7 +98,7 @@ static void breaker_closes_after_its_probes_succeed(void)
 
 static void breaker_opens_again_when_a_probe_fails(void)
 {
-	struct mw_rig *rig = rig_open(&half);
+	struct mw_rig *rig = mw_rig_with(&(struct hz_mw_set){ .breaker = &half });
 
 	exchanges(rig, 10, 500);
 	rig->env.now_ns += half.open_ns;
@@ -174,7 +164,7 @@ static void breaker_probe_of_an_earlier_phase_counts_for_nothing(void)
 
 static void breaker_window_forgets_bucket_by_bucket(void)
 {
-	struct mw_rig *rig = rig_open(&half);
+	struct mw_rig *rig = mw_rig_with(&(struct hz_mw_set){ .breaker = &half });
 
 	for (unsigned i = 0; i < 9; i++) { /* a failure per second, beside enough good ones */
 		CU_ASSERT_TRUE(exchange(rig, 500, 0));
@@ -192,7 +182,7 @@ static void breaker_window_forgets_bucket_by_bucket(void)
 
 static void breaker_window_that_is_past_is_forgotten_as_a_whole(void)
 {
-	struct mw_rig *rig = rig_open(&half);
+	struct mw_rig *rig = mw_rig_with(&(struct hz_mw_set){ .breaker = &half });
 
 	for (unsigned i = 0; i < 50; i++) {
 		CU_ASSERT_EQUAL(exchanges(rig, 9, 500), 9);
@@ -240,7 +230,7 @@ static void breaker_window_holds_what_is_young_enough(void)
 
 static void breaker_counts_late_answers_but_not_those_to_slow_bodies(void)
 {
-	struct mw_rig *rig = rig_open(&half);
+	struct mw_rig *rig = mw_rig_with(&(struct hz_mw_set){ .breaker = &half });
 
 	for (unsigned i = 0; i < 20; i++) {
 		mw_rig_ask(rig, HZ_HTTP_POST, "");
@@ -265,7 +255,7 @@ static void breaker_counts_late_answers_but_not_those_to_slow_bodies(void)
 static void breaker_without_late_minds_no_time(void)
 {
 	struct hz_mw_breaker_conf conf = half;
-	struct mw_rig *rig = rig_open(&conf);
+	struct mw_rig *rig = mw_rig_with(&(struct hz_mw_set){ .breaker = &conf });
 
 	conf.late_ns = 0;
 	for (unsigned i = 0; i < 20; i++)
@@ -276,7 +266,7 @@ static void breaker_without_late_minds_no_time(void)
 
 static void breaker_takes_no_notice_of_clients_that_went_away(void)
 {
-	struct mw_rig *rig = rig_open(&half);
+	struct mw_rig *rig = mw_rig_with(&(struct hz_mw_set){ .breaker = &half });
 
 	CU_ASSERT_EQUAL(exchanges(rig, 50, 0), 50);
 	CU_ASSERT_EQUAL(exchanges(rig, 9, 500), 9);
@@ -289,7 +279,7 @@ static void breaker_takes_no_notice_of_clients_that_went_away(void)
 /* Streams and slow readers are sent for as long as they like. */
 static void breaker_probe_is_over_when_its_answer_has_begun(void)
 {
-	struct mw_rig *rig = rig_open(&half);
+	struct mw_rig *rig = mw_rig_with(&(struct hz_mw_set){ .breaker = &half });
 
 	exchanges(rig, 10, 500);
 	rig->env.now_ns += half.open_ns;
@@ -321,7 +311,7 @@ static void refused_by_http(struct mw_rig *rig, bool is_overdue)
 
 static void breaker_counts_no_answer_in_time_but_not_want_of_memory(void)
 {
-	struct mw_rig *rig = rig_open(&half);
+	struct mw_rig *rig = mw_rig_with(&(struct hz_mw_set){ .breaker = &half });
 
 	for (unsigned i = 0; i < 50; i++)
 		refused_by_http(rig, false);
@@ -334,7 +324,7 @@ static void breaker_counts_no_answer_in_time_but_not_want_of_memory(void)
 
 static void breaker_of_one_worker_is_its_own(void)
 {
-	struct mw_rig *rig = rig_open(&half);
+	struct mw_rig *rig = mw_rig_with(&(struct hz_mw_set){ .breaker = &half });
 
 	exchanges(rig, 10, 500);
 	CU_ASSERT_FALSE(exchange(rig, 200, 0));

@@ -243,11 +243,8 @@ static void headers_are_on_every_answer(void)
 		{ HZ_SPAN_LITERAL("Server"), HZ_SPAN_LITERAL("s") },
 	};
 	const struct hz_mw_headers_conf headers = { 3, field };
-	const struct hz_mw_set set = { .headers = &headers };
-	struct mw_rig *rig = mw_rig_open();
-	const char *which;
+	struct mw_rig *rig = mw_rig_with(&(struct hz_mw_set){ .headers = &headers });
 
-	CU_ASSERT_EQUAL_FATAL(hz_chain_build(&set, &rig->chain, &which), 0);
 	CU_ASSERT_EQUAL(mw_rig_exchange(rig, ""), 200);
 	CU_ASSERT_TRUE(hz_span_equals(
 		rig->flight.resp.field[0],
@@ -259,11 +256,8 @@ static void headers_are_on_every_answer(void)
 static void timeout_only_lowers_the_deadline(void)
 {
 	const struct hz_mw_timeout_conf timeout = { 50 * HZ_NS_PER_MS };
-	const struct hz_mw_set set = { .timeout = &timeout };
-	struct mw_rig *rig = mw_rig_open();
-	const char *which;
+	struct mw_rig *rig = mw_rig_with(&(struct hz_mw_set){ .timeout = &timeout });
 
-	CU_ASSERT_EQUAL_FATAL(hz_chain_build(&set, &rig->chain, &which), 0);
 	mw_rig_ask(rig, HZ_HTTP_GET, "");
 	CU_ASSERT_EQUAL(mw_rig_before(rig), HZ_MW_NEXT);
 	CU_ASSERT_EQUAL(rig->flight.req.answer_by_ns, rig->env.now_ns + 50 * HZ_NS_PER_MS);

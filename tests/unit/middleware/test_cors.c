@@ -22,16 +22,6 @@ static const struct hz_mw_cors_conf listed = {
 
 static const struct hz_mw_cors_conf any = { .is_any = true };
 
-static struct mw_rig *rig_open(const struct hz_mw_cors_conf *conf)
-{
-	const struct hz_mw_set set = { .cors = conf };
-	struct mw_rig *rig = mw_rig_open();
-	const char *which;
-
-	CU_ASSERT_EQUAL_FATAL(hz_chain_build(&set, &rig->chain, &which), 0);
-	return rig;
-}
-
 static bool field_is(struct mw_rig *rig, const char *name, const char *want)
 {
 	const char *have = mw_rig_field(rig, name);
@@ -41,7 +31,7 @@ static bool field_is(struct mw_rig *rig, const char *name, const char *want)
 
 static void cors_listed_origin_may_read(void)
 {
-	struct mw_rig *rig = rig_open(&listed);
+	struct mw_rig *rig = mw_rig_with(&(struct hz_mw_set){ .cors = &listed });
 
 	for (size_t i = 0; i < HZ_ARRAY_LEN(origins); i++) {
 		char fields[64] = "Origin: ";
@@ -74,7 +64,7 @@ static void cors_stranger_is_told_nothing_but_vary(void)
 		"Origin: https://app.example.org\nOrigin: https://app.example.org\n",
 		"Origin: https://app.example.org, https://evil.example.org\n",
 	};
-	struct mw_rig *rig = rig_open(&listed);
+	struct mw_rig *rig = mw_rig_with(&(struct hz_mw_set){ .cors = &listed });
 
 	for (size_t i = 0; i < HZ_ARRAY_LEN(fields); i++) {
 		CU_ASSERT_EQUAL(mw_rig_exchange(rig, fields[i]), 200);
@@ -87,7 +77,7 @@ static void cors_stranger_is_told_nothing_but_vary(void)
 
 static void cors_preflight_is_answered_without_the_handler(void)
 {
-	struct mw_rig *rig = rig_open(&listed);
+	struct mw_rig *rig = mw_rig_with(&(struct hz_mw_set){ .cors = &listed });
 
 	mw_rig_ask(rig, HZ_HTTP_OPTIONS, "origin: https://app.example.org\n" ASKS);
 	CU_ASSERT_EQUAL(mw_rig_before(rig), HZ_MW_STOP);
@@ -105,7 +95,7 @@ static void cors_preflight_is_answered_without_the_handler(void)
 
 static void cors_preflight_of_a_stranger_allows_nothing(void)
 {
-	struct mw_rig *rig = rig_open(&listed);
+	struct mw_rig *rig = mw_rig_with(&(struct hz_mw_set){ .cors = &listed });
 
 	mw_rig_ask(rig, HZ_HTTP_OPTIONS, "Origin: https://evil.example.org\n" ASKS);
 	CU_ASSERT_EQUAL(mw_rig_before(rig), HZ_MW_STOP);
@@ -119,7 +109,7 @@ static void cors_preflight_of_a_stranger_allows_nothing(void)
 static void cors_options_that_are_no_preflight_pass(void)
 {
 	static const char *const fields[] = { "", ASKS, "Origin: https://app.example.org\n" };
-	struct mw_rig *rig = rig_open(&listed);
+	struct mw_rig *rig = mw_rig_with(&(struct hz_mw_set){ .cors = &listed });
 
 	for (size_t i = 0; i < HZ_ARRAY_LEN(fields); i++) {
 		mw_rig_ask(rig, HZ_HTTP_OPTIONS, fields[i]);
@@ -132,7 +122,7 @@ static void cors_options_that_are_no_preflight_pass(void)
 
 static void cors_any_origin_is_a_star_and_varies_nothing(void)
 {
-	struct mw_rig *rig = rig_open(&any);
+	struct mw_rig *rig = mw_rig_with(&(struct hz_mw_set){ .cors = &any });
 
 	CU_ASSERT_EQUAL(mw_rig_exchange(rig, "Origin: https://anybody.example\n"), 200);
 	CU_ASSERT_TRUE(field_is(rig, "Access-Control-Allow-Origin", "*"));

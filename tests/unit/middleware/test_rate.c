@@ -15,16 +15,6 @@ static const struct hz_mw_rate_conf per_key = { .per = HZ_RATE_HEADER,
 	                                        .burst = 1,
 	                                        .is_announced = true };
 
-static struct mw_rig *rig_open(const struct hz_mw_rate_conf *conf)
-{
-	const struct hz_mw_set set = { .rate = conf };
-	struct mw_rig *rig = mw_rig_open();
-	const char *which;
-
-	CU_ASSERT_EQUAL_FATAL(hz_chain_build(&set, &rig->chain, &which), 0);
-	return rig;
-}
-
 static unsigned status_from(struct mw_rig *rig, const char *addr)
 {
 	mw_rig_peer(rig, addr);
@@ -33,7 +23,7 @@ static unsigned status_from(struct mw_rig *rig, const char *addr)
 
 static void rate_of_a_client_is_its_own(void)
 {
-	struct mw_rig *rig = rig_open(&per_client);
+	struct mw_rig *rig = mw_rig_with(&(struct hz_mw_set){ .rate = &per_client });
 
 	for (unsigned i = 0; i < 3; i++)
 		CU_ASSERT_EQUAL(status_from(rig, "192.0.2.1"), 200);
@@ -48,7 +38,7 @@ static void rate_of_a_client_is_its_own(void)
 
 static void rate_of_an_ipv6_client_is_that_of_its_64(void)
 {
-	struct mw_rig *rig = rig_open(&per_client);
+	struct mw_rig *rig = mw_rig_with(&(struct hz_mw_set){ .rate = &per_client });
 
 	CU_ASSERT_EQUAL(status_from(rig, "2001:db8::1"), 200);
 	CU_ASSERT_EQUAL(status_from(rig, "2001:db8::2"), 200);
@@ -60,7 +50,7 @@ static void rate_of_an_ipv6_client_is_that_of_its_64(void)
 
 static void rate_of_a_route_is_everybodys(void)
 {
-	struct mw_rig *rig = rig_open(&per_route);
+	struct mw_rig *rig = mw_rig_with(&(struct hz_mw_set){ .rate = &per_route });
 
 	CU_ASSERT_EQUAL(status_from(rig, "192.0.2.1"), 200);
 	CU_ASSERT_EQUAL(status_from(rig, "192.0.2.2"), 200);
@@ -71,7 +61,7 @@ static void rate_of_a_route_is_everybodys(void)
 
 static void rate_of_a_field_is_that_of_its_value_or_else_of_the_client(void)
 {
-	struct mw_rig *rig = rig_open(&per_key);
+	struct mw_rig *rig = mw_rig_with(&(struct hz_mw_set){ .rate = &per_key });
 
 	CU_ASSERT_EQUAL(mw_rig_exchange(rig, "X-API-Key: a\n"), 200);
 	CU_ASSERT_EQUAL(mw_rig_exchange(rig, "x-api-key: a\n"), 429);
@@ -102,7 +92,7 @@ static void rate_limits_of_two_scopes_do_not_meet(void)
 	struct hz_mw_rate_conf confs[] = { per_client, per_key };
 
 	for (size_t i = 0; i < HZ_ARRAY_LEN(confs); i++) {
-		struct mw_rig *rig = rig_open(&confs[i]);
+		struct mw_rig *rig = mw_rig_with(&(struct hz_mw_set){ .rate = &confs[i] });
 
 		while (mw_rig_exchange(rig, "x-api-key: a\n") == 200)
 			;
@@ -116,7 +106,7 @@ static void rate_limits_of_two_scopes_do_not_meet(void)
 
 static void rate_refusal_says_when_to_come_again(void)
 {
-	struct mw_rig *rig = rig_open(&per_key);
+	struct mw_rig *rig = mw_rig_with(&(struct hz_mw_set){ .rate = &per_key });
 
 	CU_ASSERT_EQUAL(mw_rig_exchange(rig, "x-api-key: a\n"), 200);
 	rig->env.now_ns += 100 * HZ_NS_PER_S + 1;
@@ -135,13 +125,13 @@ static void rate_refusal_says_when_to_come_again(void)
 static void rate_announced_is_on_every_answer(void)
 {
 	struct hz_mw_rate_conf conf = per_client;
-	struct mw_rig *rig = rig_open(&conf);
+	struct mw_rig *rig = mw_rig_with(&(struct hz_mw_set){ .rate = &conf });
 
 	CU_ASSERT_EQUAL(mw_rig_exchange(rig, ""), 200);
 	CU_ASSERT_EQUAL(rig->flight.resp.field_count, 0);
 	mw_rig_close(rig);
 	conf.is_announced = true;
-	rig = rig_open(&conf);
+	rig = mw_rig_with(&(struct hz_mw_set){ .rate = &conf });
 	CU_ASSERT_EQUAL(mw_rig_exchange(rig, ""), 200);
 	CU_ASSERT_STRING_EQUAL(mw_rig_field(rig, "RateLimit"), "\"user\";r=2");
 	CU_ASSERT_EQUAL(mw_rig_exchange(rig, ""), 200);
@@ -158,7 +148,7 @@ static void rate_announced_is_on_every_answer(void)
 
 static void rate_refusal_without_room_is_still_a_refusal(void)
 {
-	struct mw_rig *rig = rig_open(&per_key);
+	struct mw_rig *rig = mw_rig_with(&(struct hz_mw_set){ .rate = &per_key });
 
 	CU_ASSERT_EQUAL(mw_rig_exchange(rig, ""), 200);
 	mw_rig_ask(rig, HZ_HTTP_GET, "");

@@ -13,12 +13,8 @@
 static struct mw_rig *rig_open(bool accepts)
 {
 	static const struct hz_mw_trace_conf confs[2] = { { false }, { true } };
-	const struct hz_mw_set set = { .trace = &confs[accepts] };
-	struct mw_rig *rig = mw_rig_open();
-	const char *which;
 
-	CU_ASSERT_EQUAL_FATAL(hz_chain_build(&set, &rig->chain, &which), 0);
-	return rig;
+	return mw_rig_with(&(struct hz_mw_set){ .trace = &confs[accepts] });
 }
 
 static bool is_hex(struct hz_span text, size_t len)
