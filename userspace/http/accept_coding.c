@@ -121,3 +121,23 @@ void hz_accept_coding_read(const struct hz_http_req *req, struct hz_accept_codin
 		out->weight[i] = said.weight[i] != WEIGHT_UNNAMED ? said.weight[i] : unnamed;
 	}
 }
+
+enum hz_coding hz_accept_coding_choose(const struct hz_http_req *req,
+                                       const uint64_t bytes[HZ_CODING_COUNT])
+{
+	enum hz_coding best = HZ_CODING_IDENTITY;
+	struct hz_accept_coding accept;
+	unsigned weight = 0;
+
+	hz_accept_coding_read(req, &accept);
+	for (enum hz_coding c = HZ_CODING_IDENTITY; c < HZ_CODING_COUNT; c++) {
+		if (bytes[c] == HZ_CODING_NONE || accept.weight[c] == 0)
+			continue;
+		if (accept.weight[c] < weight ||
+		    (accept.weight[c] == weight && bytes[c] >= bytes[best]))
+			continue;
+		best = c;
+		weight = accept.weight[c];
+	}
+	return best;
+}

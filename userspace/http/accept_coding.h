@@ -26,4 +26,11 @@ struct hz_accept_coding {
  * counts. */
 void hz_accept_coding_read(const struct hz_http_req *req, struct hz_accept_coding *out);
 
+/* Of representations with so many bytes each (HZ_CODING_NONE: there is no such one) that which the client likes best;
+ * of equals the shortest; identity when nothing is acceptable, which RFC 9110 12.5.3 leaves to us: a client that gets
+ * a 406 is not helped. */
+#define HZ_CODING_NONE UINT64_MAX
+enum hz_coding hz_accept_coding_choose(const struct hz_http_req *req,
+                                       const uint64_t bytes[HZ_CODING_COUNT]);
+
 #endif
