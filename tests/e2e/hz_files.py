@@ -2,6 +2,7 @@
 
 The content of a file that changes tells which state of it that is, in each of its bytes: a mixture of two
 states shows."""
+import json
 import os
 import random
 import threading
@@ -14,11 +15,16 @@ SITE = """\
 listen:
   - { interface: eth1, address: 10.7.0.2, port: 80 }
 limits: { requests_per_connection: 0, connections_per_source: 0 }
+topics: { news: }
 routes:
+  - { name: events, match: GET /events, events: { topic: news } }
   - { name: www, match: GET /www/*path, files: www, cache: 16MiB }
   - { name: old, match: "GET /old/*rest", redirect: { to: "/www/{rest}" } }
+  - { name: page, match: GET /page, respond: { content_type: text/html, body: PAGE } }
   - { name: slow, match: GET /slow, delay: 200ms, respond: { body: late } }
 """
+PAGE = "<p>a page of the site's own</p>" * 100
+SITE = SITE.replace("PAGE", json.dumps(PAGE))
 SOCKET_PORT = 18483
 
 

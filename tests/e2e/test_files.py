@@ -279,6 +279,56 @@ def changes_show_without_a_reload(here):
 
 
 @on_both
+def slow_downloads_hold_up_no_change_and_changes_end_no_stream(here):
+    stream, slow = here.http(), []
+    stream.request("GET", "/events")
+    expect_equal(stream.getresponse().status, 200, "a stream")
+    path = here.www + "/live/busy.txt"
+    for i in range(1, 13):
+        connection = here.http()
+        connection.request("GET", "/www/big.bin")
+        slow.append((connection, connection.getresponse()))
+        put(path, state(i))
+        wait_until(lambda: here.get("/www/live/busy.txt")[2] == state(i), 5,
+                   f"change {i} does not show beside {len(slow)} slow downloads")
+        for _, response in slow:  # well above the least rate
+            expect_equal(len(response.read(4000)), 4000, "bytes of a slow download")
+    here.reload()
+    stream.sock.settimeout(0.3)
+    try:
+        expect(stream.sock.recv(4096) != b"", "the stream ended")
+    except TimeoutError:
+        pass
+    for connection, response in slow:
+        expect_equal(len(response.read(MIB)), MIB, "bytes of a slow download at last")
+        connection.close()
+    stream.close()
+    os.unlink(path)
+
+
+@on_both
+def answer_under_way_stays_of_its_state(here):
+    """Of content in memory, which is another one meanwhile: several times, so that its place is used again."""
+    path, old = here.www + "/live/memory.bin", hashlib.shake_128(b"old").digest(3 * MIB)
+    put(path, old)
+    wait_until(lambda: here.get("/www/live/memory.bin", Range="bytes=0-9")[2] == old[:10], 5, "new")
+    connection = here.http()
+    connection.request("GET", "/www/live/memory.bin")
+    response = connection.getresponse()
+    got = response.read(1000)
+    for i in range(3):
+        new = hashlib.shake_128(b"%d" % i).digest(3 * MIB)
+        put(path, new)
+        wait_until(lambda: here.get("/www/live/memory.bin", Range="bytes=0-9")[2] == new[:10], 5,
+                   f"change {i} does not show")
+    got += response.read()
+    connection.close()
+    expect(got == old, f"{len(got)} bytes, another content from "
+           f"{next((i for i, (a, b) in enumerate(zip(got, old)) if a != b), len(got))} on")
+    os.unlink(path)
+
+
+@on_both
 def changing_files_are_never_torn(here):
     swap_under_load(here, SWAPS, 6 * 1024)
 

@@ -50,6 +50,17 @@ static enum hz_http_next delay_handle(const void *conf, struct hz_http_req *req,
 	return next;
 }
 
+static void delay_hold(const void *conf, struct hz_http_req *req)
+{
+	const struct delay *delay = conf;
+	struct delayed *delayed = req->handler;
+
+	req->handler = delayed->inner;
+	if (req->handler != NULL && delay->inner.hold != NULL)
+		delay->inner.hold(delay->inner.conf, req);
+	req->handler = delayed;
+}
+
 static void delay_finish(const void *conf, struct hz_http_req *req)
 {
 	const struct delay *delay = conf;
@@ -82,9 +93,16 @@ int hz_delay_build(uint64_t delay_ns, struct hz_handler *handler)
 	*delay = (struct delay){ .ns = delay_ns, .inner = *handler };
 	*handler = (struct hz_handler){
 		.handle = delay_handle,
+		.hold = delay_hold,
 		.finish = delay_finish,
 		.free = delay_free,
 		.conf = delay,
 	};
 	return 0;
+}
+
+const struct hz_handler *hz_delay_inner(const struct hz_handler *handler)
+{
+	return handler->handle == delay_handle ? &((const struct delay *)handler->conf)->inner
+	                                       : handler;
 }

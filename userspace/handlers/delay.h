@@ -9,4 +9,7 @@
  * -ENOMEM with *handler as it was. */
 int hz_delay_build(uint64_t delay_ns, struct hz_handler *handler);
 
+/* What stands behind a delay; any other handler itself. */
+const struct hz_handler *hz_delay_inner(const struct hz_handler *handler);
+
 #endif

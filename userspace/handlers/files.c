@@ -2,6 +2,7 @@
  * one that is read as it is sent. */
 #include "handlers/files.h"
 
+#include "core/rcu.h"
 #include "core/span_ops.h"
 #include "handlers/answer.h"
 #include "handlers/answer_redirect.h"
@@ -14,7 +15,7 @@
 #include <unistd.h>
 
 struct files {
-	struct hz_files_index *index; /* owned */
+	void *index; /* owned struct hz_files_index; published, so that it can be another one */
 	struct hz_files_pool *pool;
 	uint32_t param;
 };
@@ -59,27 +60,14 @@ static void asked_read(const struct hz_http_req *req, struct asked *out)
 	}
 }
 
-/* The coding the client likes best; of equals the shortest; the file itself when nothing is acceptable (RFC 9110
- * 12.5.3 leaves that to us, and a client that gets a 406 is not helped). */
-static const struct hz_files_rep *rep_choose(const struct hz_files_file *file,
-                                             const struct hz_http_req *req)
+static struct hz_files_rep *rep_choose(const struct hz_files_file *file,
+                                       const struct hz_http_req *req)
 {
-	const struct hz_files_rep *best = NULL;
-	struct hz_accept_coding accept;
-	unsigned weight = 0;
+	uint64_t bytes[HZ_CODING_COUNT];
 
-	hz_accept_coding_read(req, &accept);
-	for (unsigned c = 0; c < HZ_CODING_COUNT; c++) {
-		const struct hz_files_rep *rep = file->rep[c];
-
-		if (rep == NULL || accept.weight[c] == 0 || accept.weight[c] < weight)
-			continue;
-		if (best == NULL || accept.weight[c] > weight ||
-		    rep->bytes->bytes < best->bytes->bytes)
-			best = rep;
-		weight = accept.weight[c];
-	}
-	return best != NULL ? best : file->rep[HZ_CODING_IDENTITY];
+	for (unsigned c = 0; c < HZ_CODING_COUNT; c++)
+		bytes[c] = file->rep[c] != NULL ? file->rep[c]->bytes->bytes : HZ_CODING_NONE;
+	return file->rep[hz_accept_coding_choose(req, bytes)];
 }
 
 /* --- answers ---------------------------------------------------------------------------------------------- */
@@ -281,7 +269,7 @@ static void parts_answer(const struct files *files, const struct hz_files_rep *r
 static void file_answer(const struct files *files, const struct hz_files_file *file,
                         struct hz_http_req *req, struct hz_http_resp *resp)
 {
-	const struct hz_files_rep *rep = file->rep[HZ_CODING_IDENTITY];
+	struct hz_files_rep *rep = file->rep[HZ_CODING_IDENTITY];
 	struct hz_cond_entity entity = { .exists = true };
 	struct hz_range range;
 	struct asked asked;
@@ -290,6 +278,7 @@ static void file_answer(const struct files *files, const struct hz_files_file *f
 	asked_read(req, &asked);
 	if (asked.has_accept && file->rep_count > 1)
 		rep = rep_choose(file, req);
+	req->handler = rep;
 	entity.etag = hz_files_rep_etag(rep);
 	entity.last_modified_s = file->modified_s;
 	entity.has_last_modified = file->modified_s != 0;
@@ -356,7 +345,7 @@ static enum hz_http_next files_handle(const void *conf, struct hz_http_req *req,
 	const struct hz_files_file *file;
 	bool is_directory;
 
-	file = hz_files_index_find(files->index, hz_handler_param(req, files->param),
+	file = hz_files_index_find(hz_rcu_read(&files->index), hz_handler_param(req, files->param),
 	                           &is_directory);
 	if (file == NULL)
 		hz_answer(resp, 404);
@@ -365,6 +354,20 @@ static enum hz_http_next files_handle(const void *conf, struct hz_http_req *req,
 	else
 		file_answer(files, file, req, resp);
 	return HZ_HTTP_ANSWER;
+}
+
+/* An answer that is sent at once is over before the worker's next quiescent state; only a longer one counts. */
+static void files_hold(const void *conf, struct hz_http_req *req)
+{
+	(void)conf;
+	hz_files_rep_hold(req->handler);
+}
+
+static void files_finish(const void *conf, struct hz_http_req *req)
+{
+	(void)conf;
+	if (HZ_UNLIKELY(req->is_held))
+		hz_files_rep_release(req->handler);
 }
 
 static void files_free(void *conf)
@@ -415,7 +418,7 @@ static void why_write(const struct hz_files_conf *conf, int err, char why[200])
 	         (const char *)conf->root.data, conf->root.len > 100 ? "..." : "", text);
 }
 
-static int index_open(const struct hz_files_conf *conf, struct hz_files_index **out)
+int hz_files_read_tree(const struct hz_files_conf *conf, struct hz_files_index **out, char why[200])
 {
 	struct hz_files_index_conf index = {
 		.index_name = conf->index_name,
@@ -428,18 +431,32 @@ static int index_open(const struct hz_files_conf *conf, struct hz_files_index **
 		.on_dir = conf->watch != NULL ? hz_files_watch_add : NULL,
 		.on_dir_ctx = conf->watch,
 	};
-	int err;
+	int err = 0;
 
+	why[0] = '\0';
 	index.root_fd = root_open(conf);
 	if (index.root_fd < 0)
-		return index.root_fd;
-	err = hz_files_index_build(&index, out);
-	close(index.root_fd);
+		err = index.root_fd;
+	if (err == 0) {
+		err = hz_files_index_build(&index, out);
+		close(index.root_fd);
+	}
+	if (err != 0)
+		why_write(conf, err, why);
 	return err;
+}
+
+struct hz_files_index *hz_files_switch(const struct hz_handler *handler,
+                                       struct hz_files_index *fresh)
+{
+	struct files *files = handler->conf;
+
+	return hz_rcu_publish(&files->index, fresh);
 }
 
 int hz_files_build(const struct hz_files_conf *conf, struct hz_handler *out, char why[200])
 {
+	struct hz_files_index *index = NULL;
 	struct files *files;
 	int err = -EINVAL;
 
@@ -451,12 +468,18 @@ int hz_files_build(const struct hz_files_conf *conf, struct hz_handler *out, cha
 		return -ENOMEM;
 	files->pool = conf->pool;
 	files->param = conf->params.count - 1;
-	err = index_open(conf, &files->index);
+	err = hz_files_read_tree(conf, &index, why);
 	if (err != 0) {
-		why_write(conf, err, why);
 		free(files);
 		return err;
 	}
-	*out = (struct hz_handler){ .handle = files_handle, .free = files_free, .conf = files };
+	(void)hz_rcu_publish(&files->index, index);
+	*out = (struct hz_handler){
+		.handle = files_handle,
+		.hold = files_hold,
+		.finish = files_finish,
+		.free = files_free,
+		.conf = files,
+	};
 	return 0;
 }

@@ -27,7 +27,16 @@ struct hz_files_conf {
  * not on a worker. hz_handler_free, which closes files, neither. */
 int hz_files_build(const struct hz_files_conf *conf, struct hz_handler *out, char why[200]);
 
-/* The index of a handler of this kind; NULL for any other. */
+/* The same tree as it is now, for switch. As build, of which params and pool do not count. */
+int hz_files_read_tree(const struct hz_files_conf *conf, struct hz_files_index **out,
+                       char why[200]);
+
+/* Makes fresh what a handler of this kind serves from now on, and returns what it served: after a grace period
+ * (hz_rcu_synchronize) that is for hz_files_index_retire. Housekeeping. */
+struct hz_files_index *hz_files_switch(const struct hz_handler *handler,
+                                       struct hz_files_index *fresh);
+
+/* The index of a handler of this kind; NULL for any other. For who switches it. */
 const struct hz_files_index *hz_files_index_of(const struct hz_handler *handler);
 
 #endif

@@ -40,6 +40,11 @@ int hz_files_bytes_encode(const struct hz_files_bytes *plain, enum hz_coding cod
 struct hz_files_bytes *hz_files_bytes_get(const struct hz_files_bytes *bytes);
 void hz_files_bytes_put(struct hz_files_bytes *bytes); /* accepts NULL */
 
+static inline bool hz_files_bytes_is_shared(const struct hz_files_bytes *bytes)
+{
+	return __atomic_load_n(&bytes->refs, __ATOMIC_RELAXED) > 1;
+}
+
 void hz_files_id_of(const struct stat *st, struct hz_files_id *out);
 bool hz_files_id_equals(const struct hz_files_id *a, const struct hz_files_id *b);
 

@@ -61,6 +61,17 @@ const struct hz_files_stats *hz_files_index_stats(const struct hz_files_index *i
 	return &index->stats;
 }
 
+void hz_files_index_retire(struct hz_files_index *index, struct hz_files_rep **held)
+{
+	for (uint32_t i = 0; i < index->file_count; i++) {
+		for (unsigned c = 0; c < HZ_CODING_COUNT; c++) {
+			hz_files_rep_retire(index->file[i].rep[c], held);
+			index->file[i].rep[c] = NULL;
+		}
+	}
+	hz_files_index_free(index);
+}
+
 void hz_files_index_free(struct hz_files_index *index)
 {
 	if (index == NULL)

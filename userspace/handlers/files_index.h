@@ -46,6 +46,10 @@ struct hz_files_index_conf {
 int hz_files_index_build(const struct hz_files_index_conf *conf, struct hz_files_index **out);
 void hz_files_index_free(struct hz_files_index *index); /* accepts NULL */
 
+/* The same, of one that no worker finds anything in any more; but representations that are being sent are put into
+ * *held, for hz_files_rep_reclaim. */
+void hz_files_index_retire(struct hz_files_index *index, struct hz_files_rep **held);
+
 const struct hz_files_stats *hz_files_index_stats(const struct hz_files_index *index);
 
 /* What a path names: "css/a.css"; "docs/", the directory's index file; "docs", a directory that has one:

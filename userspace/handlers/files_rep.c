@@ -97,3 +97,47 @@ void hz_files_rep_free(struct hz_files_rep *rep)
 	hz_files_bytes_put(rep->bytes);
 	free(rep);
 }
+
+void hz_files_rep_hold(struct hz_files_rep *rep)
+{
+	__atomic_fetch_add(&rep->holders, 1, __ATOMIC_RELAXED);
+}
+
+void hz_files_rep_release(struct hz_files_rep *rep)
+{
+	__atomic_fetch_sub(&rep->holders, 1, __ATOMIC_RELEASE);
+}
+
+static bool is_held(const struct hz_files_rep *rep)
+{
+	return __atomic_load_n(&rep->holders, __ATOMIC_ACQUIRE) != 0;
+}
+
+void hz_files_rep_retire(struct hz_files_rep *rep, struct hz_files_rep **list)
+{
+	if (rep == NULL || !is_held(rep)) {
+		hz_files_rep_free(rep);
+		return;
+	}
+	rep->retired = *list;
+	*list = rep;
+}
+
+void hz_files_rep_reclaim(struct hz_files_rep **list, struct hz_files_held *out)
+{
+	*out = (struct hz_files_held){ 0 };
+	while (*list != NULL) {
+		struct hz_files_rep *rep = *list;
+
+		if (!is_held(rep)) {
+			*list = rep->retired;
+			hz_files_rep_free(rep);
+			continue;
+		}
+		list = &rep->retired;
+		if (hz_files_bytes_is_shared(rep->bytes))
+			continue; /* what is served has it, too */
+		out->count++;
+		out->memory_bytes += rep->bytes->fd == -1 ? rep->bytes->bytes : 0;
+	}
+}

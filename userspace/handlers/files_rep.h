@@ -6,6 +6,8 @@
 
 struct hz_files_rep {
 	struct hz_files_bytes *bytes;  /* one reference */
+	uint32_t holders;              /* atomic: answers that are still being sent */
+	struct hz_files_rep *retired;  /* next in a list of those that outlived their index */
 	struct hz_http_prepared whole; /* 200; its body is empty when bytes are not in memory */
 	struct hz_http_prepared not_modified; /* 304 */
 	struct hz_span type;
@@ -24,6 +26,22 @@ struct hz_files_rep_conf {
 /* 0 or -ENOMEM. */
 int hz_files_rep_build(const struct hz_files_rep_conf *conf, struct hz_files_rep **out);
 void hz_files_rep_free(struct hz_files_rep *rep); /* accepts NULL */
+
+/* On a worker, before its next quiescent state since it found rep: rep stays until release, also when its index goes. */
+void hz_files_rep_hold(struct hz_files_rep *rep);
+void hz_files_rep_release(struct hz_files_rep *rep);
+
+/* Of an index that no worker sees any more: frees rep, or puts it into *list as long as it is held. Accepts NULL. */
+void hz_files_rep_retire(struct hz_files_rep *rep, struct hz_files_rep **list);
+
+/* Content that only answers under way still need. */
+struct hz_files_held {
+	uint32_t count;
+	uint64_t memory_bytes;
+};
+
+/* Frees those of *list that nobody holds any more, and says what remains. */
+void hz_files_rep_reclaim(struct hz_files_rep **list, struct hz_files_held *out);
 
 static inline struct hz_span hz_files_rep_etag(const struct hz_files_rep *rep)
 {

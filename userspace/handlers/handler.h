@@ -12,6 +12,9 @@ struct hz_handler {
 	/* Set: takes the body as it comes. */
 	enum hz_http_next (*body)(const void *conf, struct hz_http_req *req,
 	                          struct hz_http_resp *resp, struct hz_span bytes);
+	/* Its answer goes on being sent after this call; only for those whose req->handler was set. NULL: the answer is
+	 * made of what conf and the arena hold. */
+	void (*hold)(const void *conf, struct hz_http_req *req);
 	/* The request is over, however it ended; only for those whose req->handler was set. NULL: none is. */
 	void (*finish)(const void *conf, struct hz_http_req *req);
 	void (*free)(void *conf); /* accepts NULL */

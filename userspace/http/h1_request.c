@@ -37,6 +37,16 @@ static void answer_end(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
 	hz_h1_deadline_set(turn, hz_h1_limits(turn->conn)->idle_timeout_ns);
 }
 
+static void answer_hold(const struct hz_h1_turn *turn, struct hz_h1_flight *flight)
+{
+	const struct hz_http_app_ops *ops = turn->http->conf.ops;
+
+	if (flight->req.is_held || ops->hold == NULL)
+		return;
+	flight->req.is_held = true;
+	ops->hold(turn->conn->snapshot, &flight->req);
+}
+
 /* What is not finished waits in a flight of the connection's own. */
 void hz_h1_answer_run(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
 {
@@ -63,6 +73,7 @@ void hz_h1_answer_run(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
 		hz_h1_turn_abort(turn);
 		return;
 	}
+	answer_hold(turn, flight);
 	flight->is_starved = push == HZ_H1_PUSH_STARVED;
 	if (was_starved && !flight->is_starved) /* the client is looked at again only now */
 		hz_h1_flight_rate_begin(flight, turn->now_ns);
@@ -121,6 +132,7 @@ static void flight_begin(struct hz_h1_turn *turn, struct hz_h1_flight *flight, s
 	req->env = turn->http->conf.env;
 	req->app = NULL;
 	req->handler = NULL;
+	req->is_held = false;
 	req->wake_ns = 0;
 	req->answer_by_ns = timeout_ns != 0 ? turn->now_ns + timeout_ns : UINT64_MAX;
 	flight->resp = (struct hz_http_resp){ 0 };

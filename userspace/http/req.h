@@ -52,12 +52,13 @@ struct hz_http_req {
 	struct hz_env *env;              /* the worker's: time, random numbers, index */
 	void *app;                       /* the application's own, of this request; NULL at first */
 	void *handler;                   /* the handler's own, likewise; in the arena */
-	uint64_t
-		answer_by_ns; /* without an answer then: 503; the application may lower it. Moves on
-			* while the request's body is waited for */
-	uint64_t wake_ns;     /* a step that waits, or a source that had nothing, is called again
+	bool is_held;                    /* hold() was called: finish() lets go */
+	/* Without an answer then: 503; the application may lower it. Moves on while the request's body is waited
+	 * for. */
+	uint64_t answer_by_ns;
+	uint64_t wake_ns;      /* a step that waits, or a source that had nothing, is called again
 		          * then, and this reset to 0; 0: never */
-	uint32_t fields;      /* bit per enum hz_http_field that came, */
+	uint32_t fields;       /* bit per enum hz_http_field that came, */
 	uint32_t fields_again; /* and that came more than once */
 	uint8_t field_at
 		[HZ_HTTP_FIELD_COUNT]; /* the first of them, in header; where its bit is set */
@@ -213,6 +214,9 @@ struct hz_http_app_ops {
 	/* The request is complete, body included: ANSWER or WAIT. */
 	enum hz_http_next (*handle)(const void *snapshot, struct hz_http_req *req,
 	                            struct hz_http_resp *resp);
+	/* Sending the answer outlives the call in which it was made: what it is made of, beyond snapshot and arena, has to
+	 * stay until finish(). In that call, once. NULL: nothing is beyond. */
+	void (*hold)(const void *snapshot, struct hz_http_req *req);
 	/* The last call for a request that route() saw, or for a head that was refused before (then req has
 	 * neither target nor route). Before the snapshot is unpinned. NULL: not of interest. */
 	void (*finish)(const void *snapshot, const struct hz_http_req *req,

@@ -222,6 +222,18 @@ static enum hz_http_next app_handle(const void *pinned, struct hz_http_req *req,
 	return next == HZ_HTTP_ANSWER ? answered(req) : next;
 }
 
+static void app_hold(const void *pinned, struct hz_http_req *req)
+{
+	const struct hz_snapshot *snapshot = pinned;
+	const struct hz_handler *handler;
+
+	if (req->handler == NULL)
+		return;
+	handler = &snapshot->routes[req->route_index].handler;
+	if (handler->hold != NULL)
+		handler->hold(handler->conf, req);
+}
+
 /* http answered itself, before the request came to a chain. */
 static void refused_tell(const struct hz_snapshot *snapshot, const struct hz_chain *chain,
                          const struct hz_http_req *req, const struct hz_http_resp *resp,
@@ -316,6 +328,7 @@ const struct hz_http_app_ops hz_snapshot_app_ops = {
 	.route = app_route,
 	.body = app_body,
 	.handle = app_handle,
+	.hold = app_hold,
 	.finish = app_finish,
 	.turn = app_turn,
 	.turn_due_ns = app_turn_due_ns,

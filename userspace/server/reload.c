@@ -240,24 +240,6 @@ static void snapshot_switch(struct hz_server *server, struct hz_snapshot *fresh)
 	hz_snapshot_files_log(fresh);
 }
 
-int hz_server_rebuild(struct hz_server *server, struct hz_err *err)
-{
-	struct hz_snapshot *fresh = NULL;
-	struct hz_site *site;
-	int status = retired_has_room(server, err);
-
-	if (status != 0)
-		return status;
-	site = hz_site_share(snapshot_of(server)->site);
-	status = snapshot_next(server, site, &fresh, err);
-	if (status != 0) {
-		hz_site_free(site);
-		return status;
-	}
-	snapshot_switch(server, fresh);
-	return 0;
-}
-
 int hz_server_reload(struct hz_server *server, json_t **result, struct hz_err *err)
 {
 	uint64_t began_ns = hz_clock_monotonic_ns(), built_ns;

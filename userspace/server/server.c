@@ -330,6 +330,7 @@ static void server_close(struct hz_server *server)
 	hz_publish_close(server->publish);
 	hz_seats_close(&server->seats);
 	hz_server_reclaim(server);
+	hz_server_files_reclaim(server);
 	hz_snapshot_free(server->app.snapshot);
 	hz_server_handlers_close(server);
 	hz_log_writer_close(server->log_writer); /* what they logged is written now */
@@ -418,6 +419,7 @@ static int housekeep(struct hz_server *server, int signal_fd, struct hz_err *err
 		hz_publish_turn(server->publish, server, now_ns);
 		hz_server_ports_watch(server, now_ns);
 		hz_server_reclaim(server);
+		hz_server_files_reclaim(server);
 		hz_server_files_follow(server, now_ns);
 		hz_server_drain_step(server, now_ns);
 		if (server->fp != NULL)

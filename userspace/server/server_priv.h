@@ -33,8 +33,10 @@ struct hz_server_round {
 struct hz_server_files {
 	uint64_t generation;        /* of the snapshot that is looked at */
 	uint64_t first_ns, last_ns; /* when something changed; first 0: nothing did */
-	uint64_t rebuilt_ns;
-	bool is_failing; /* told that the last rebuild failed */
+	uint64_t read_ns;           /* when the trees were last read for that */
+	struct hz_files_rep
+		*held;   /* owned: what answers under way are made of, though it changed */
+	bool is_failing; /* told that the last time failed */
 	bool is_short;   /* told that not all is watched */
 };
 
@@ -100,12 +102,11 @@ int hz_server_devices_open(struct hz_server *server, const struct hz_site_listen
 
 /* reload.c: all or nothing, synchronous. *result is a new reference for the control socket. */
 int hz_server_reload(struct hz_server *server, json_t **result, struct hz_err *err);
-/* The running site once more, for what lies outside it: files. 0, or -errno with err filled and nothing changed. */
-int hz_server_rebuild(struct hz_server *server, struct hz_err *err);
 void hz_server_reclaim(struct hz_server *server); /* frees retired snapshots no request holds */
 
 /* files_follow.c: looks at the files that are served, from housekeeping. */
 void hz_server_files_follow(struct hz_server *server, uint64_t now_ns);
+void hz_server_files_reclaim(struct hz_server *server); /* frees what no answer holds */
 
 /* server_handlers.c: what stands behind routes that are not of ours. bind: 0 or -errno with err filled; may_load: at
  * start only, later a module that is not loaded needs a restart. */

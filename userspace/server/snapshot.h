@@ -74,6 +74,10 @@ struct hz_snapshot *hz_app_publish(struct hz_app_state *app, struct hz_snapshot 
 int hz_snapshot_files_build(const struct hz_snapshot_conf *conf, uint32_t route_index,
                             const struct hz_handler_params *params, struct hz_files_watch *watch,
                             struct hz_handler *out, struct hz_err *err);
+/* Reads the trees of the published snapshot anew and makes that what its requests find; those under way go on with
+ * what they found, which is put into *held as long as they do. 0, or -errno with err filled and nothing changed. */
+int hz_snapshot_files_renew(struct hz_snapshot *snapshot, struct hz_files_rep **held,
+                            struct hz_err *err);
 /* Whether a site has such routes. */
 bool hz_snapshot_has_files(const struct hz_snapshot *snapshot);
 void hz_snapshot_files_log(
