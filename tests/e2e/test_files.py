@@ -10,7 +10,7 @@ import time
 
 from hz_e2e import (BENCH_SITE, ROOT, Rig, expect, expect_equal, main, note, test,
                     wait_until)
-from hz_files import Served, put, state, state_of, swap_under_load
+from hz_files import PAGE, Served, put, state, state_of, swap_under_load
 
 MIB = 1 << 20
 BIG = 100 * MIB
@@ -155,6 +155,17 @@ def codings_are_what_was_asked_for(here):
     plain, coded = here.get("/www/style.css")[1], here.get("/www/style.css",
                                                            Accept_Encoding="br")[1]
     expect(plain["ETag"] != coded["ETag"], "one tag for two codings")
+
+
+@on_both
+def prepared_bodies_have_codings(here):
+    for accept, want in (("gzip", "gzip"), ("br", "br"), ("zstd", "zstd"), ("identity", None)):
+        _, headers, body = here.get("/page", Accept_Encoding=accept)
+        expect_equal((headers["Content-Encoding"], headers["Vary"]), (want, "Accept-Encoding"),
+                     accept)
+        expect(want is None or len(body) < len(PAGE) // 2, f"{want}: {len(body)} bytes")
+    expect_equal(here.curl("/page", "--compressed").stdout, PAGE.encode(), "curl --compressed")
+    expect_equal(here.get("/slow", Accept_Encoding="gzip")[1]["Vary"], None, "a short one")
 
 
 @on_both

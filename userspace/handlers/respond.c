@@ -2,19 +2,28 @@
 #include "handlers/respond.h"
 
 #include "handlers/answer.h"
+#include "handlers/files_encode.h"
+#include "handlers/files_type.h"
 #include "handlers/json_template.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A fixed answer is `prepared`; one with holes is `tmpl` with status and type. */
+/* A fixed answer in one coding. */
+struct fixed {
+	struct hz_http_prepared prepared; /* both spans point into memory */
+	uint8_t *memory;                  /* owned; NULL: not in this coding */
+};
+
+/* A fixed answer is `fixed`; one with holes is `tmpl` with status and type. */
 struct respond {
 	uint16_t status;
-	struct hz_http_prepared prepared; /* both spans point into memory */
-	struct hz_span content_type;      /* likewise */
-	struct hz_json_template *tmpl;    /* owned; NULL: fixed */
-	uint8_t *memory;                  /* owned */
+	struct fixed fixed[HZ_CODING_COUNT];
+	uint64_t bytes[HZ_CODING_COUNT]; /* of their bodies; HZ_CODING_NONE */
+	struct hz_span content_type;     /* points into memory */
+	struct hz_json_template *tmpl;   /* owned; NULL: fixed */
+	uint8_t *memory;                 /* owned */
 };
 
 static void respond_free(void *conf)
@@ -24,6 +33,8 @@ static void respond_free(void *conf)
 	if (respond == NULL)
 		return;
 	hz_json_template_free(respond->tmpl);
+	for (unsigned c = 0; c < HZ_CODING_COUNT; c++)
+		free(respond->fixed[c].memory);
 	free(respond->memory);
 	free(respond);
 }
@@ -35,7 +46,18 @@ static enum hz_http_next respond_fixed_handle(const void *conf, struct hz_http_r
 
 	(void)req;
 	resp->status = respond->status;
-	resp->prepared = &respond->prepared;
+	resp->prepared = &respond->fixed[HZ_CODING_IDENTITY].prepared;
+	return HZ_HTTP_ANSWER;
+}
+
+static enum hz_http_next respond_coded_handle(const void *conf, struct hz_http_req *req,
+                                              struct hz_http_resp *resp)
+{
+	const struct respond *respond = conf;
+	enum hz_coding coding = hz_accept_coding_choose(req, respond->bytes);
+
+	resp->status = respond->status;
+	resp->prepared = &respond->fixed[coding].prepared;
 	return HZ_HTTP_ANSWER;
 }
 
@@ -66,40 +88,99 @@ static bool has_no_body(uint16_t status)
 	return has_no_length(status) || status == 205;
 }
 
-/* Head and body in one allocation, in the order in which they are sent. */
-static int fixed_prepare(struct respond *respond, struct hz_span content_type, struct hz_span body)
+static void line_print(FILE *to, const char *name, struct hz_span value)
 {
-	struct hz_span reason = hz_http_reason(respond->status);
-	char status[32], length[48] = "";
-	FILE *to;
+	fputs(name, to);
+	fwrite(value.data, 1, value.len, to);
+	fputs("\r\n", to);
+}
+
+/* What all codings of an answer have in common. */
+struct answer_conf {
+	uint16_t status;
+	struct hz_span content_type;
+	bool varies; /* there is more than one */
+};
+
+/* Head and body in one allocation, in the order in which they are sent. */
+static int fixed_make(const struct answer_conf *conf, enum hz_coding coding, struct hz_span body,
+                      struct fixed *out)
+{
 	char *text = NULL;
 	size_t bytes = 0;
+	FILE *to = open_memstream(&text, &bytes);
 
-	snprintf(status, sizeof(status), "HTTP/1.1 %u ", respond->status);
-	if (!has_no_length(respond->status))
-		snprintf(length, sizeof(length), "Content-Length: %zu\r\n", body.len);
-	to = open_memstream(&text, &bytes);
 	if (to == NULL)
 		return -ENOMEM;
-	fputs(status, to);
-	fwrite(reason.data, 1, reason.len, to);
-	fputs("\r\n", to);
-	if (content_type.len > 0) {
-		fputs("Content-Type: ", to);
-		fwrite(content_type.data, 1, content_type.len, to);
-		fputs("\r\n", to);
-	}
-	fputs(length, to);
+	fprintf(to, "HTTP/1.1 %u ", conf->status);
+	line_print(to, "", hz_http_reason(conf->status));
+	if (conf->content_type.len > 0)
+		line_print(to, "Content-Type: ", conf->content_type);
+	if (!has_no_length(conf->status))
+		fprintf(to, "Content-Length: %zu\r\n", body.len);
+	if (coding != HZ_CODING_IDENTITY)
+		line_print(to, "Content-Encoding: ", hz_coding_names[coding]);
+	if (conf->varies)
+		fputs("Vary: Accept-Encoding\r\n", to);
 	if (body.len > 0)
 		fwrite(body.data, 1, body.len, to);
 	if (fclose(to) != 0) {
 		free(text);
 		return -ENOMEM;
 	}
-	respond->memory = (uint8_t *)text;
-	respond->prepared.head = (struct hz_span){ respond->memory, bytes - body.len };
-	respond->prepared.body = (struct hz_span){ respond->memory + bytes - body.len, body.len };
+	out->memory = (uint8_t *)text;
+	out->prepared.head = (struct hz_span){ out->memory, bytes - body.len };
+	out->prepared.body = (struct hz_span){ out->memory + bytes - body.len, body.len };
 	return 0;
+}
+
+/* The body in all codings that are worth it; what is owned by the caller, also on failure. */
+static int codings_make(struct hz_span content_type, struct hz_span body,
+                        struct hz_wspan coded[HZ_CODING_COUNT])
+{
+	int err = 0;
+
+	for (enum hz_coding c = HZ_CODING_IDENTITY + 1;
+	     c < HZ_CODING_COUNT && err == 0 && hz_files_type_packs(content_type); c++) {
+		err = hz_files_encode(c, body, &coded[c].data, &coded[c].len);
+		if (err == -ENODATA)
+			err = 0;
+	}
+	return err;
+}
+
+static int fixed_prepare(struct respond *respond, struct hz_span content_type, struct hz_span body)
+{
+	struct answer_conf conf = { .status = respond->status, .content_type = content_type };
+	struct hz_wspan coded[HZ_CODING_COUNT] = { 0 };
+	int err = codings_make(content_type, body, coded);
+
+	for (unsigned c = 0; c < HZ_CODING_COUNT; c++)
+		conf.varies |= coded[c].data != NULL;
+	if (err == 0)
+		err = fixed_make(&conf, HZ_CODING_IDENTITY, body,
+		                 &respond->fixed[HZ_CODING_IDENTITY]);
+	for (enum hz_coding c = HZ_CODING_IDENTITY + 1; c < HZ_CODING_COUNT; c++) {
+		struct hz_span bytes = { coded[c].data, coded[c].len };
+
+		if (err == 0 && bytes.data != NULL)
+			err = fixed_make(&conf, c, bytes, &respond->fixed[c]);
+		free(coded[c].data);
+	}
+	for (unsigned c = 0; c < HZ_CODING_COUNT; c++)
+		respond->bytes[c] = respond->fixed[c].memory != NULL
+		                            ? respond->fixed[c].prepared.body.len
+		                            : HZ_CODING_NONE;
+	return err;
+}
+
+static bool is_coded(const struct respond *respond)
+{
+	for (unsigned c = HZ_CODING_IDENTITY + 1; c < HZ_CODING_COUNT; c++) {
+		if (respond->fixed[c].memory != NULL)
+			return true;
+	}
+	return false;
 }
 
 static int holes_prepare(struct respond *respond, struct hz_span content_type)
@@ -158,10 +239,12 @@ int hz_respond_build(const struct hz_respond_conf *conf, struct hz_handler *out)
 		respond_free(respond);
 		return err;
 	}
-	*out = (struct hz_handler){
-		.handle = respond->tmpl != NULL ? respond_json_handle : respond_fixed_handle,
-		.free = respond_free,
-		.conf = respond,
-	};
+	*out = (struct hz_handler){ .handle = respond_fixed_handle,
+		                    .free = respond_free,
+		                    .conf = respond };
+	if (respond->tmpl != NULL)
+		out->handle = respond_json_handle;
+	else if (is_coded(respond))
+		out->handle = respond_coded_handle;
 	return 0;
 }

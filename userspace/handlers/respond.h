@@ -1,4 +1,5 @@
-/* Handler `respond`: a fixed text, or a JSON object whose values may hold route parameters. */
+/* Handler `respond`: a fixed text, or a JSON object whose values may hold route parameters. What is fixed is encoded
+ * at load where that saves a tenth, and sent as the client likes best. */
 #ifndef HZ_RESPOND_H
 #define HZ_RESPOND_H
 

@@ -71,6 +71,94 @@ static void text_answer_is_prepared(void)
 	free(f);
 }
 
+/* The answer to who sends accept, NULL: nothing of that kind. */
+static struct hz_http_prepared coded_answer(const struct hz_handler *handler, const char *accept)
+{
+	struct fixture *f = fixture_open("");
+	struct hz_http_prepared prepared;
+
+	if (accept != NULL) {
+		f->req.header_count = 1;
+		f->req.header[0] = (struct hz_http_header){ span("Accept-Encoding"), span(accept) };
+	}
+	handle(handler, f);
+	CU_ASSERT_EQUAL(f->resp.status, 200);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f->resp.prepared);
+	prepared = *f->resp.prepared;
+	free(f);
+	return prepared;
+}
+
+static bool head_has(const struct hz_http_prepared *prepared, const char *line)
+{
+	return memmem(prepared->head.data, prepared->head.len, line, strlen(line)) != NULL;
+}
+
+static void text_that_gains_by_it_is_encoded_as_the_client_likes(void)
+{
+	static const struct {
+		const char *accept, *line;
+		uint8_t magic[2];
+	} rows[] = {
+		{ "gzip", "Content-Encoding: gzip\r\n", { 0x1f, 0x8b } },
+		{ "zstd, gzip;q=0.5", "Content-Encoding: zstd\r\n", { 0x28, 0xb5 } },
+		{ "br;q=0.1, gzip;q=0, *;q=0", "Content-Encoding: br\r\n", { 0 } },
+		{ NULL, NULL, { 'a', 'b' } },
+		{ "identity", NULL, { 'a', 'b' } },
+		{ "deflate, gzip;q=0", NULL, { 'a', 'b' } },
+	};
+	char text[2001], length[64];
+	struct hz_respond_conf conf = { .status = 200, .content_type = span("text/html") };
+	struct hz_handler handler;
+
+	for (size_t i = 0; i < sizeof(text); i++)
+		text[i] = i == sizeof(text) - 1 ? '\0' : "ab"[i % 2];
+	conf.body = span(text);
+	CU_ASSERT_EQUAL_FATAL(hz_respond_build(&conf, &handler), 0);
+	for (size_t i = 0; i < HZ_ARRAY_LEN(rows); i++) {
+		struct hz_http_prepared answer = coded_answer(&handler, rows[i].accept);
+
+		CU_ASSERT(head_has(&answer, "Vary: Accept-Encoding\r\n"));
+		CU_ASSERT(head_has(&answer, "Content-Type: text/html\r\n"));
+		CU_ASSERT(rows[i].line != NULL ? head_has(&answer, rows[i].line)
+		                               : !head_has(&answer, "Content-Encoding"));
+		snprintf(length, sizeof(length), "Content-Length: %zu\r\n", answer.body.len);
+		CU_ASSERT(head_has(&answer, length));
+		CU_ASSERT(rows[i].line != NULL ? answer.body.len < 200
+		                               : span_is(answer.body, text));
+		CU_ASSERT(rows[i].magic[0] == 0 ||
+		          memcmp(answer.body.data, rows[i].magic, sizeof(rows[i].magic)) == 0);
+	}
+	hz_handler_free(&handler);
+}
+
+static void text_that_gains_nothing_is_sent_as_it_is(void)
+{
+	char big[1001];
+	const struct hz_respond_conf confs[] = {
+		{ .status = 200, .content_type = span("text/plain"), .body = span("short") },
+		{ .status = 200, .content_type = span("image/png") },
+		{ .status = 200 },
+	};
+	struct hz_handler handler;
+
+	memset(big, 'a', sizeof(big) - 1);
+	big[sizeof(big) - 1] = '\0';
+	for (size_t i = 0; i < HZ_ARRAY_LEN(confs); i++) {
+		struct hz_respond_conf conf = confs[i];
+		struct hz_http_prepared answer;
+
+		if (i > 0)
+			conf.body = span(big);
+		CU_ASSERT_EQUAL_FATAL(hz_respond_build(&conf, &handler), 0);
+		answer = coded_answer(&handler, "gzip, br, zstd");
+		CU_ASSERT_FALSE(head_has(&answer, "Vary"));
+		CU_ASSERT_FALSE(head_has(&answer, "Content-Encoding"));
+		CU_ASSERT_EQUAL(answer.body.len, conf.body.len);
+		hz_handler_free(&handler);
+	}
+}
+
 static void answer_without_body_has_no_length_where_forbidden(void)
 {
 	static const struct {
@@ -413,6 +501,8 @@ static void redirect_names_path_and_query(void)
 }
 
 HZ_SUITE(handlers, CASE(redirect_names_path_and_query), CASE(text_answer_is_prepared),
+         CASE(text_that_gains_by_it_is_encoded_as_the_client_likes),
+         CASE(text_that_gains_nothing_is_sent_as_it_is),
          CASE(answer_without_body_has_no_length_where_forbidden),
          CASE(json_without_parameters_is_prepared),
          CASE(json_with_parameter_is_filled_from_the_request), CASE(json_beyond_the_arena_is_414),
