@@ -207,6 +207,23 @@ static void put_extensions(struct draw *draw, struct wire *frame, size_t l3)
 	}
 }
 
+/* Sources at the borders of what nobody may be: 0/8, 127/8, 224/4; ::/96, ff00::/8. */
+static void put_source(struct draw *draw, struct wire *frame, const struct wire_spec *spec)
+{
+	static const uint8_t first4[] = { 0, 1, 126, 127, 128, 223, 224, 239, 240, 255 };
+	static const uint8_t first6[] = { 0, 0, 0xfe, 0xff };
+	uint8_t *from = frame->byte + wire_l3(spec) + (spec->version == 4 ? 12 : 8);
+
+	if (spec->version == 4) {
+		from[0] = first4[draw_below(draw, HZ_ARRAY_LEN(first4))];
+		return;
+	}
+	memset(from, 0, 16);
+	from[0] = first6[draw_below(draw, HZ_ARRAY_LEN(first6))];
+	from[draw_below(draw, 16)] ^= (uint8_t)draw_below(draw, 3);
+	from[15] = (uint8_t)draw_below(draw, 3);
+}
+
 static void damage(struct draw *draw, struct wire *frame)
 {
 	for (uint32_t left = 1 + draw_below(draw, 4); left > 0; left--) {
@@ -248,6 +265,8 @@ void frames_random(struct draw *draw, const struct model_world *world, struct wi
 		aim(draw, world, out, &spec);
 		wire_build(out, &spec);
 	}
+	if (draw_one_in(draw, 16))
+		put_source(draw, out, &spec);
 	if (spec.version == 6 && spec.ip_option_bytes == 0 && draw_one_in(draw, 10))
 		put_extensions(draw, out, wire_l3(&spec));
 	if (draw_one_in(draw, 3))
