@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 /* Latency out of the histograms that workers fill: as a stream of what was gained (prog_flush, run by
- * hzd's housekeeping thread) and as text for people (show/latency). The maps that an instance shares
+ * hzd's housekeeping thread) and as text for people (show/latency, show/verdicts). The maps that an instance shares
  * are created from this object. */
 #define HZ_MAPS_LATENCY
 #include "hist_flush.h"
 #include "hist_show.h"
 #include "maps.h"
+#include "verdict_show.h"
 
 SEC("syscall")
 int prog_flush(struct hz_flush_ctx *ctx)
@@ -17,6 +18,12 @@ SEC("iter/bpf_map_elem")
 int show_latency(struct bpf_iter__bpf_map_elem *ctx)
 {
 	return hz_hist_show(ctx);
+}
+
+SEC("iter/bpf_map_elem")
+int show_verdicts(struct bpf_iter__bpf_map_elem *ctx)
+{
+	return hz_verdict_show(ctx);
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

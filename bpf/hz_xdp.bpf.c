@@ -20,35 +20,35 @@
  * one its sockets may use. The line must stand bare: wrapped in a struct it is not recognised. */
 __uint(xsk_prog_version, 1) SEC("xdp_metadata");
 
-static __always_inline int claimed(struct xdp_md *ctx, const struct hz_pkt *pkt,
-                                   const struct hz_claim *claim)
+static __always_inline enum hz_reason claimed(struct xdp_md *ctx, const struct hz_pkt *pkt,
+                                              const struct hz_claim *claim)
 {
 	if (pkt->shape == HZ_SHAPE_OPTIONS)
-		return hz_stats_verdict(HZ_REASON_pass_options);
+		return HZ_REASON_pass_options;
 	if (pkt->shape == HZ_SHAPE_FIRST_FRAGMENT)
-		return hz_stats_verdict(HZ_REASON_drop_fragment);
+		return HZ_REASON_drop_fragment;
 	if (claim->kind == HZ_CLAIM_SITE)
 		return hz_steer(ctx);
 	if (claim->kind == HZ_CLAIM_HEALTH && pkt->key.protocol == IPPROTO_TCP)
-		return hz_stats_verdict(hz_health_tcp(ctx, pkt, claim));
+		return hz_health_tcp(ctx, pkt, claim);
 	if (claim->kind == HZ_CLAIM_ADDRESS && pkt->key.port == 0)
-		return hz_stats_verdict(hz_icmp_echo(ctx, pkt));
-	return hz_stats_verdict(HZ_REASON_pass_not_ours);
+		return hz_icmp_echo(ctx, pkt);
+	return HZ_REASON_pass_not_ours;
 }
 
-static __always_inline int decide(struct xdp_md *ctx)
+static __always_inline enum hz_reason decide(struct xdp_md *ctx)
 {
 	struct hz_pkt pkt = { 0 };
 	enum hz_reason reason = hz_pkt_parse(ctx, &pkt);
 	const struct hz_claim *claim;
 
 	if (reason != HZ_GO_ON)
-		return hz_stats_verdict(reason);
+		return reason;
 	claim = bpf_map_lookup_elem(&vips, &pkt.key);
 	if (claim != NULL && !pkt.to_group)
 		return claimed(ctx, &pkt, claim);
-	return hz_stats_verdict(pkt.shape == HZ_SHAPE_FIRST_FRAGMENT ? HZ_REASON_pass_fragment
-	                                                             : HZ_REASON_pass_not_ours);
+	return pkt.shape == HZ_SHAPE_FIRST_FRAGMENT ? HZ_REASON_pass_fragment
+	                                            : HZ_REASON_pass_not_ours;
 }
 
 /* What passes is as it came. The key is a constant, so that an empty slot costs one jump that the
@@ -56,7 +56,7 @@ static __always_inline int decide(struct xdp_md *ctx)
 SEC("xdp")
 int xsk_def_prog(struct xdp_md *ctx)
 {
-	int action = decide(ctx);
+	int action = hz_stats_verdict(ctx, decide(ctx));
 
 	if (action == XDP_PASS)
 		bpf_tail_call(ctx, &hz_next, 0);

@@ -50,12 +50,33 @@ struct hz_map_key {
 	__type(value, struct hz_cookie_key);
 };
 
+struct hz_map_events {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, HZ_RING_BYTES);
+};
+
+struct hz_map_drops {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, HZ_SAMPLES_MAX);
+	__type(key, __u32);
+	__type(value, struct hz_sample);
+};
+
 #ifdef HZ_MAPS_XDP
 struct hz_map_latency latency SEC(".maps");
 struct hz_map_cfg cfg SEC(".maps");
 struct hz_map_beat beat SEC(".maps");
 struct hz_map_verdicts verdicts SEC(".maps");
 struct hz_map_key key SEC(".maps");
+struct hz_map_events events SEC(".maps");
+struct hz_map_drops drops SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, HZ_REASON_COUNT);
+	__type(key, __u32);
+	__type(value, struct hz_sample_gate);
+} sample_gate SEC(".maps");
 
 /* One per interface from here on. libxdp finds this one by its name and plugs AF_XDP sockets in. */
 struct {
@@ -106,6 +127,8 @@ struct hz_map_cfg cfg SEC(".maps");
 struct hz_map_beat beat SEC(".maps");
 struct hz_map_verdicts verdicts SEC(".maps");
 struct hz_map_key key SEC(".maps");
+struct hz_map_events events SEC(".maps");
+struct hz_map_drops drops SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -129,11 +152,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct hz_connections);
 } connections SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, HZ_RING_BYTES);
-} events SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

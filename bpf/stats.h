@@ -5,6 +5,8 @@
 
 #include "abi/hist_bucket.h"
 #include "maps.h"
+#include "sample.h"
+#include <stdbool.h>
 
 static __always_inline void hz_stats_count(enum hz_reason reason)
 {
@@ -19,12 +21,10 @@ static __always_inline void hz_stats_count(enum hz_reason reason)
 #define HZ_ACTION_PASS  XDP_PASS
 #define HZ_ACTION_TX    XDP_TX
 #define HZ_ACTION_DROP  XDP_DROP
-#define HZ_ACTION_STEER XDP_PASS /* hz_steer returns what bpf_redirect_map said instead */
+#define HZ_ACTION_STEER XDP_REDIRECT /* hz_steer has said where to */
 
-/* Counts the frame and turns its reason into what the driver shall do. */
-static __always_inline int hz_stats_verdict(enum hz_reason reason)
+static __always_inline int stats_action(enum hz_reason reason)
 {
-	hz_stats_count(reason);
 	switch (reason) {
 #define HZ_REASON(name, action, help)                                                              \
 	case HZ_REASON_##name:                                                                     \
@@ -35,6 +35,18 @@ static __always_inline int hz_stats_verdict(enum hz_reason reason)
 		break;
 	}
 	return XDP_PASS;
+}
+
+/* Counts the frame and turns its reason into what the driver shall do. A bare ACK to a health port is
+ * no loss: every probe ends with one. */
+static __always_inline int hz_stats_verdict(struct xdp_md *ctx, enum hz_reason reason)
+{
+	int action = stats_action(reason);
+
+	hz_stats_count(reason);
+	if (action == XDP_DROP && reason != HZ_REASON_health_idle)
+		hz_sample_frame(ctx, reason);
+	return action;
 }
 
 /* One writer per entry holds here too: this CPU, which is not preempted in XDP. On machines with more

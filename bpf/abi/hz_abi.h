@@ -8,7 +8,7 @@
 #include <linux/types.h>
 
 #define HZ_ABI_MAJOR     3
-#define HZ_ABI_MINOR     0
+#define HZ_ABI_MINOR     1
 
 #define HZ_WORKERS_MAX   64
 #define HZ_QUEUES_MAX    64
@@ -268,6 +268,30 @@ struct hz_event_hist_delta {
 	} pair[HZ_DELTA_PAIRS];
 };
 
+/* HZ_EVENT_DROP: a frame as an example of those that were dropped. Map `drops`: ARRAY, the last
+ * HZ_SAMPLES_PER_CPU of each CPU (modulo HZ_WORKERS_MAX); header.bytes is 0 in a slot that is empty or being
+ * written, so look twice. header.worker is the CPU, header.sequence counts samples of the reason there. */
+#define HZ_SAMPLE_BYTES    64
+#define HZ_SAMPLES_PER_CPU 16
+#define HZ_SAMPLES_MAX     (HZ_WORKERS_MAX * HZ_SAMPLES_PER_CPU)
+struct hz_sample {
+	struct hz_event header;
+	__u32 reason; /* enum hz_reason */
+	__u32 frame_bytes;
+	__u32 ifindex;
+	__u32 queue;
+	__u64 frames; /* dropped for this reason on this CPU since the sample before, this one too */
+	__u8 data[HZ_SAMPLE_BYTES]; /* the first bytes, then zeroes */
+};
+
+/* Map `sample_gate`: PERCPU_ARRAY, index = reason. */
+struct hz_sample_gate {
+	__u64 tick;    /* of the last sample, in the kernel's ticks */
+	__u64 frames;  /* since it */
+	__u64 taken;   /* samples */
+	__u64 refused; /* of them: the ring of events was full */
+};
+
 /* Map `stream_stats`: ARRAY of one. */
 struct hz_stream_stats {
 	__u64 records;
@@ -288,6 +312,7 @@ _Static_assert(sizeof(struct hz_beat) == HZ_CACHE_LINE, "one line per worker: no
 _Static_assert(sizeof(struct hz_claim_key) == 20, "claim key has no padding");
 _Static_assert(sizeof(struct hz_claim) == 76, "claim layout");
 _Static_assert(sizeof(struct hz_response) == 104, "response layout");
+_Static_assert(sizeof(struct hz_sample) == 112, "sample layout");
 _Static_assert(sizeof(struct hz_event) == 24, "event header layout");
 _Static_assert(sizeof(struct hz_worker) == 1792 && sizeof(struct hz_worker) % HZ_CACHE_LINE == 0,
                "worker layout; no line is shared by two workers");

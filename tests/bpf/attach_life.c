@@ -20,6 +20,8 @@ static const struct {
 	{ "/show", S_IFDIR | 0755 },
 	{ "/private/key", S_IFREG | 0600 },
 	{ "/show/latency", S_IFREG | 0444 },
+	{ "/show/verdicts", S_IFREG | 0444 },
+	{ "/drops", S_IFREG | 0640 },
 	{ "/latency", S_IFREG | 0660 },
 	{ "/latency_pct", S_IFREG | 0660 },
 	{ "/verdicts", S_IFREG | 0640 },

@@ -60,7 +60,7 @@ def attach_pins_link_maps_and_views():
     names = {os.path.relpath(path, here.pins) for path in pins(here)}
     wanted = {"link_eth1", "xsks_map_eth1", "vips_eth1", "latency", "latency_pct", "beat", "workers",
               "connections", "cfg", "verdicts", "events", "stream_stats", "prog_flush",
-              "show/latency"}
+              "show/latency", "show/verdicts", "drops"}
     expect_equal(sorted(wanted - names), [], "pins missing")
     shown = json.loads(run("bpftool", "-j", "link", "show", "pinned",
                            here.pins + "/link_eth1").stdout)

@@ -22,7 +22,8 @@ struct output {
 
 static const char usage_text[] =
 	"Usage: hz-collector [-i INSTANCE] [-V] [-h]\n"
-	"Prints histogram deltas of a running hz as JSON lines to stdout.\n"
+	"Prints histogram deltas of a running hz, and samples of frames that XDP dropped, as JSON\n"
+	"lines to stdout.\n"
 	"  -i, --instance INSTANCE   which one, default: the unnamed\n"
 	"  -V, --version             print the version\n"
 	"  -h, --help                this text\n";

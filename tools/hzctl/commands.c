@@ -29,6 +29,8 @@ static const struct hz_command commands[] = {
 	{ "trace", "start", "", "keep the headers of the last frames", hz_cmd_trace_start },
 	{ "trace", "stop", "", NULL, hz_cmd_trace_stop },
 	{ "trace", "pcap", "FILE|-", "the same for tcpdump and wireshark", hz_cmd_trace_pcap },
+	{ "trace", "follow", "[kind drop] [count N]",
+	  "samples of what XDP drops, as it happens", hz_cmd_trace_follow },
 	{ "topic", "show", "", "topics: kept, readers, losses", hz_cmd_topic_show },
 	{ "topic", "publish", "NAME [MESSAGE]", "a message, else from stdin",
 	  hz_cmd_topic_publish },

@@ -11,6 +11,11 @@
 _Static_assert(HZ_DELTA_PAIRS * 66 + 512 <= HZ_EVENT_JSON_BYTES, "the longest line fits");
 
 static const char *const stage_names[HZ_STAGE_COUNT] = HZ_STAGE_NAMES;
+static const char *const reason_names[HZ_REASON_COUNT] = {
+#define HZ_REASON(name, action, help) #name,
+#include "abi/reasons.def"
+#undef HZ_REASON
+};
 
 #define PAIRS_AT offsetof(struct hz_event_hist_delta, pair)
 
@@ -65,9 +70,42 @@ static int delta_line(const struct hz_event_hist_delta *delta, char *out)
 	return (int)append(out, at, "]}\n");
 }
 
-int hz_event_json_line(const void *record, size_t bytes, char *out)
+static int sample_line(const struct hz_sample *sample, char *out)
+{
+	uint32_t bytes = HZ_MIN(sample->frame_bytes, (uint32_t)HZ_SAMPLE_BYTES);
+	size_t at = append(
+		out, 0,
+		"{\"kind\":\"drop\",\"cpu\":%u,\"sequence\":%llu,\"time_ns\":%llu,"
+		"\"reason\":\"%s\",\"ifindex\":%u,\"queue\":%u,\"frames\":%llu,"
+		"\"frame_bytes\":%u,\"data\":\"",
+		sample->header.worker, sample->header.sequence, sample->header.time_ns,
+		reason_names[sample->reason], sample->ifindex, sample->queue, sample->frames,
+		sample->frame_bytes);
+
+	for (uint32_t i = 0; i < bytes; i++)
+		at = append(out, at, "%02x", sample->data[i]);
+	return (int)append(out, at, "\"}\n");
+}
+
+static int delta_event(const void *record, size_t bytes, char *out)
 {
 	struct hz_event_hist_delta delta;
+
+	return delta_read(&delta, record, bytes) ? delta_line(&delta, out) : -EBADMSG;
+}
+
+static int sample_event(const void *record, size_t bytes, char *out)
+{
+	struct hz_sample sample;
+
+	if (bytes < sizeof(sample))
+		return -EBADMSG;
+	memcpy(&sample, record, sizeof(sample));
+	return sample.reason < HZ_REASON_COUNT ? sample_line(&sample, out) : -EBADMSG;
+}
+
+int hz_event_json_line(const void *record, size_t bytes, char *out)
+{
 	struct hz_event header;
 
 	if (bytes < sizeof(header))
@@ -76,9 +114,12 @@ int hz_event_json_line(const void *record, size_t bytes, char *out)
 	/* The ring rounds sizes up, so a record may claim less than it occupies, never more. */
 	if (header.bytes < sizeof(header) || header.bytes > bytes)
 		return -EBADMSG;
-	if (header.kind != HZ_EVENT_HIST_DELTA)
+	switch (header.kind) {
+	case HZ_EVENT_HIST_DELTA:
+		return delta_event(record, header.bytes, out);
+	case HZ_EVENT_DROP:
+		return sample_event(record, header.bytes, out);
+	default:
 		return -ENOTSUP;
-	if (!delta_read(&delta, record, header.bytes))
-		return -EBADMSG;
-	return delta_line(&delta, out);
+	}
 }

@@ -108,18 +108,18 @@ static int in_folder(char out[HZ_PIN_PATH_MAX], const char *folder, const char *
 }
 
 /* An iterator is pinned as a link; reading the file runs the program. */
-static int view_pin(const struct hz_latency *skel, const char *folder)
+static int view_pin(const struct bpf_program *prog, const struct bpf_map *map, const char *folder,
+                    const char *name)
 {
-	union bpf_iter_link_info over = { .map.map_fd =
-		                                  (uint32_t)bpf_map__fd(skel->maps.latency_pct) };
+	union bpf_iter_link_info over = { .map.map_fd = (uint32_t)bpf_map__fd(map) };
 	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &over, .link_info_len = sizeof(over));
-	struct bpf_link *view = bpf_program__attach_iter(skel->progs.show_latency, &opts);
+	struct bpf_link *view = bpf_program__attach_iter(prog, &opts);
 	char path[HZ_PIN_PATH_MAX];
 	int status;
 
 	if (view == NULL)
 		return -errno;
-	status = in_folder(path, folder, "show/latency");
+	status = in_folder(path, folder, name);
 	if (status == 0)
 		status = hz_xdp_pins_pin(bpf_link__fd(view), path, 0444);
 	bpf_link__destroy(view); /* the pin keeps it */
@@ -162,7 +162,11 @@ static int all_pin(const struct hz_latency *skel, const char *folder)
 	if (status == 0)
 		status = hz_xdp_pins_pin(bpf_program__fd(skel->progs.prog_flush), path, 0640);
 	if (status == 0)
-		status = view_pin(skel, folder);
+		status = view_pin(skel->progs.show_latency, skel->maps.latency_pct, folder,
+		                  "show/latency");
+	if (status == 0)
+		status = view_pin(skel->progs.show_verdicts, skel->maps.verdicts, folder,
+		                  "show/verdicts");
 	return status;
 }
 
@@ -215,9 +219,10 @@ static int shared_open_pinned(const char *instance, struct hz_xdp_shared *out)
 	int status = hz_xdp_pin_path(folder, instance, NULL, NULL);
 	struct hz_cfg cfg;
 	uint32_t zero = 0;
-	int *fd[] = { &shared.latency_fd, &shared.cfg_fd, &shared.beat_fd, &shared.verdicts_fd,
-		      &shared.key_fd };
-	static const char *const name[] = { "latency", "cfg", "beat", "verdicts", "private/key" };
+	int *fd[] = { &shared.latency_fd,  &shared.cfg_fd, &shared.beat_fd,
+		      &shared.verdicts_fd, &shared.key_fd, &shared.drops_fd };
+	static const char *const name[] = { "latency",  "cfg",         "beat",
+		                            "verdicts", "private/key", "drops" };
 
 	if (status != 0)
 		return status;
@@ -226,6 +231,10 @@ static int shared_open_pinned(const char *instance, struct hz_xdp_shared *out)
 	for (size_t i = 0; i < HZ_ARRAY_LEN(fd) && status == 0; i++) {
 		*fd[i] = hz_xdp_shared_map(instance, name[i], false);
 		status = HZ_MIN(*fd[i], 0);
+	}
+	if (status == 0) {
+		shared.events_fd = hz_xdp_pins_open(instance, "events", NULL, false);
+		status = HZ_MIN(shared.events_fd, 0);
 	}
 	if (status == -ENOENT)
 		status = -EPROTO; /* a folder without its maps */
@@ -274,6 +283,8 @@ void hz_xdp_shared_close(struct hz_xdp_shared *shared)
 	fd_close(shared->beat_fd);
 	fd_close(shared->verdicts_fd);
 	fd_close(shared->key_fd);
+	fd_close(shared->drops_fd);
+	fd_close(shared->events_fd);
 	*shared = (struct hz_xdp_shared)HZ_XDP_SHARED_NONE;
 }
 
