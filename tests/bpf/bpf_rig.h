@@ -62,6 +62,7 @@ void table_tests(struct tap *tap, struct rig *rig);
 void health_tests(struct tap *tap, struct rig *rig);
 void fuzz_tests(struct tap *tap, struct rig *rig);
 void model_tests(struct tap *tap, const char *object_path);
+void sample_tests(struct tap *tap, const char *object_path);
 void load_tests(struct tap *tap, const char *object_path);
 void stream_tests(struct tap *tap, const char *object_path);
 

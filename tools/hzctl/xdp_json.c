@@ -10,16 +10,17 @@
 
 #define INTERFACES_MAX 64
 
-static const struct {
-	const char *name;
-	const char *action;
-	const char *help;
-} reasons[] = {
+static const struct hz_xdp_reason reasons[] = {
 #define HZ_REASON(name, action, help) { #name, #action, help },
 #include "abi/reasons.def"
 #undef HZ_REASON
 };
 _Static_assert(HZ_ARRAY_LEN(reasons) == HZ_REASON_COUNT, "one row per reason");
+
+const struct hz_xdp_reason *hz_xdp_json_reason(uint32_t reason)
+{
+	return &reasons[reason];
+}
 
 /* Bits of enum hz_xdp_degraded, in their order. */
 static const struct {

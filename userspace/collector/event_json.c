@@ -73,14 +73,13 @@ static int delta_line(const struct hz_event_hist_delta *delta, char *out)
 static int sample_line(const struct hz_sample *sample, char *out)
 {
 	uint32_t bytes = HZ_MIN(sample->frame_bytes, (uint32_t)HZ_SAMPLE_BYTES);
-	size_t at = append(
-		out, 0,
-		"{\"kind\":\"drop\",\"cpu\":%u,\"sequence\":%llu,\"time_ns\":%llu,"
-		"\"reason\":\"%s\",\"ifindex\":%u,\"queue\":%u,\"frames\":%llu,"
-		"\"frame_bytes\":%u,\"data\":\"",
-		sample->header.worker, sample->header.sequence, sample->header.time_ns,
-		reason_names[sample->reason], sample->ifindex, sample->queue, sample->frames,
-		sample->frame_bytes);
+	size_t at = append(out, 0,
+	                   "{\"kind\":\"drop\",\"cpu\":%u,\"sequence\":%llu,\"time_ns\":%llu,"
+	                   "\"reason\":\"%s\",\"ifindex\":%u,\"queue\":%u,\"frames\":%llu,"
+	                   "\"frame_bytes\":%u,\"data\":\"",
+	                   sample->header.worker, sample->header.sequence, sample->header.time_ns,
+	                   reason_names[sample->reason], sample->ifindex, sample->queue,
+	                   sample->frames, sample->frame_bytes);
 
 	for (uint32_t i = 0; i < bytes; i++)
 		at = append(out, at, "%02x", sample->data[i]);

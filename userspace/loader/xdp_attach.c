@@ -154,6 +154,7 @@ static int attach_locked(struct hz_xdp_job *job)
 		status = attach_fresh(job);
 	if ((status != 0 || opts->dry_run) && job->shared.is_new) {
 		hz_xdp_program_close(&job->program); /* removing needs descriptors too */
+		hz_xdp_shared_close(&job->shared);
 		(void)hz_xdp_shared_remove(opts->instance);
 	}
 	return status;

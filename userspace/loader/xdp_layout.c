@@ -87,7 +87,8 @@ static int btf_agrees(const struct bpf_object *object, const struct bpf_map *map
 	struct btf *theirs;
 	bool is_same;
 
-	if (info->type == BPF_MAP_TYPE_XSKMAP || info->type == BPF_MAP_TYPE_PROG_ARRAY)
+	if (info->type == BPF_MAP_TYPE_XSKMAP || info->type == BPF_MAP_TYPE_PROG_ARRAY ||
+	    info->type == BPF_MAP_TYPE_RINGBUF)
 		return 0; /* they hold descriptors, and the kernel keeps no BTF of them */
 	if (info->btf_id == 0)
 		return -EPROTO;

@@ -43,6 +43,37 @@ static int render(const void *record, size_t bytes, char out[HZ_EVENT_JSON_BYTES
 	return len;
 }
 
+static void dropped_frame_becomes_one_line_of_json(void)
+{
+	struct hz_sample drop = {
+		.header = { .kind = HZ_EVENT_DROP, .worker = 1, .bytes = sizeof(drop) },
+		.reason = HZ_REASON_drop_fragment,
+		.frame_bytes = 3,
+		.frames = 7,
+		.data = { 0x0a, 0xff, 0x00 },
+	};
+	char line[HZ_EVENT_JSON_BYTES];
+	json_t *root;
+	int len = render(&drop, sizeof(drop), line);
+
+	CU_ASSERT_FATAL(len > 0);
+	root = json_loadb(line, (size_t)len, 0, NULL);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(root);
+	CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(root, "kind")), "drop");
+	CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(root, "reason")), "drop_fragment");
+	CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(root, "data")), "0aff00");
+	CU_ASSERT_EQUAL(json_integer_value(json_object_get(root, "frames")), 7);
+	json_decref(root);
+	drop.frame_bytes = UINT32_MAX; /* no more is there than the record holds */
+	CU_ASSERT(render(&drop, sizeof(drop), line) > 0);
+	drop.reason = HZ_REASON_COUNT;
+	CU_ASSERT_EQUAL(render(&drop, sizeof(drop), line), -EBADMSG);
+	drop.reason = 0;
+	CU_ASSERT_EQUAL(render(&drop, sizeof(drop) - 1, line), -EBADMSG);
+	drop.header.bytes--;
+	CU_ASSERT_EQUAL(render(&drop, sizeof(drop), line), -EBADMSG);
+}
+
 static void delta_becomes_one_line_of_json(void)
 {
 	struct hz_event_hist_delta delta = sample();
@@ -194,7 +225,8 @@ static void delta_without_pairs_is_an_empty_list(void)
 	CU_ASSERT_PTR_NOT_NULL(memmem(line, (size_t)len, "\"buckets\":[]}", 13));
 }
 
-HZ_SUITE(event_json, CASE(delta_becomes_one_line_of_json), CASE(longest_record_fits_a_line),
+HZ_SUITE(event_json, CASE(delta_becomes_one_line_of_json),
+         CASE(dropped_frame_becomes_one_line_of_json), CASE(longest_record_fits_a_line),
          CASE(record_cut_anywhere_is_bad), CASE(record_that_claims_less_than_its_pairs_is_bad),
          CASE(record_that_claims_more_than_it_is_is_bad), CASE(pair_count_beyond_the_array_is_bad),
          CASE(record_longer_than_the_struct_is_bad), CASE(stage_or_bucket_out_of_range_is_bad),
