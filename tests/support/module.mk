@@ -1,7 +1,9 @@
-# The object that tools/dev/rig.sh puts on the client end of its veth pair.
+# The object that tools/dev/rig.sh puts on the client end of its veth pair, and that of helper_live.
 RIG_XDP_PASS := $(O)/tests-bpf/xdp_pass.bpf.o
+RIG_XDP_LIVE := $(O)/tests-bpf/xdp_live.bpf.o
 all: $(RIG_XDP_PASS)
-$(RIG_XDP_PASS): tests/support/xdp_pass.bpf.c
+$(RIG_XDP_LIVE): tests/support/xdp_live.h
+$(RIG_XDP_PASS) $(RIG_XDP_LIVE): $(O)/tests-bpf/%.bpf.o: tests/support/%.bpf.c
 	$(call say,BPF,$<)
 	@mkdir -p $(@D)
 	$(Q)$(BPF_CC) $(BPF_CFLAGS) -c -o $@ $<
