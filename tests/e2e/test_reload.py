@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
 """Reload: all or nothing, under load, every answer from one snapshot."""
+import http.client
 import os
 import re
 import signal
 import time
 
-from hz_e2e import (Counting, Rig, expect, expect_equal, main, note, temporary_directory, test,
-                    wait_until, write_file)
+from hz_e2e import (PORT, SERVER4, Counting, Rig, expect, expect_equal, main, note, tcp_connect,
+                    temporary_directory, test, wait_until, write_file)
 
 SWAPS = 100
+RETIRED_MAX = 8  # replaced configurations that requests may hold: retired_snapshots_max
+WHO = b"GET /who HTTP/1.1\r\nHost: a.example\r\n\r\n"
 SITE = """\
 listen:
   - {{ interface: eth1, address: 10.7.0.2, port: 80 }}
@@ -89,6 +92,45 @@ def routes_of_the_old_snapshot_are_gone_after_the_swap():
         expect_equal(http.get(f"/only/{kind}/1")[0], 200, f"route of {kind}")
         expect_equal(http.get(f"/only/{other}/1")[0], 404, f"route of {other} after the swap")
         http.close()
+
+
+class Overlapping:
+    """A client that always sends the rest of one request with the beginning of the next."""
+
+    def __init__(self, here):
+        self.sock = tcp_connect(here.client, SERVER4, PORT)
+        self.sock.sendall(WHO + WHO[:2])
+        self.kind = self.hear()
+
+    def hear(self):
+        """Which snapshot answered."""
+        response = http.client.HTTPResponse(self.sock)
+        response.begin()
+        return kind_of((response.status, response.headers, response.read()))
+
+    def again(self):
+        self.sock.sendall(WHO[2:] + WHO[:2])
+        return self.hear()
+
+
+@test
+def reload_is_seen_by_a_pipelining_client_and_held_up_by_none():
+    here = rig()
+    write_file(rigs["site"], text_of("a"))
+    here.ctl("reload")
+    clients = []
+    for swap in range(2 * RETIRED_MAX):
+        clients.append(Overlapping(here))
+        for client in clients:
+            client.again()  # what it began before was answered from before
+        kind = "ba"[swap % 2]
+        write_file(rigs["site"], text_of(kind))
+        here.ctl("reload")
+        for client in clients:
+            client.again()
+            expect_equal(client.again(), kind, f"who answers after reload {swap}")
+    for client in clients:
+        client.sock.close()
 
 
 @test

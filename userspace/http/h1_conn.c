@@ -55,6 +55,7 @@ static int on_open(void *proto_ctx, struct hz_stream *s)
 	}
 	conn->expires_s = expiry_s(&turn);
 	hz_h1_deadline_set(&turn, hz_h1_limits(conn)->header_timeout_ns);
+	hz_h1_snapshot_unpin(conn);
 	hz_h1_turn_end(&turn, false);
 	return 0;
 }

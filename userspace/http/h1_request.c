@@ -20,6 +20,7 @@ static void answer_count(const struct hz_h1_turn *turn, const struct hz_http_res
 static void answer_end(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
 {
 	uint64_t now_ns = hz_env_clock_ns(turn->http->conf.env);
+	uint64_t idle_ns = hz_h1_limits(turn->conn)->idle_timeout_ns;
 	bool is_keep = flight->is_keep;
 
 	hz_h1_record(turn, HZ_STAGE_TX, flight->handled_ns, now_ns);
@@ -34,7 +35,9 @@ static void answer_end(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
 		return;
 	}
 	turn->conn->state = HZ_H1_HEAD;
-	hz_h1_deadline_set(turn, hz_h1_limits(turn->conn)->idle_timeout_ns);
+	hz_h1_deadline_set(turn, idle_ns);
+	/* The next request, also one whose beginning is here already, sees what is published then. */
+	hz_h1_snapshot_unpin(turn->conn);
 }
 
 static void answer_hold(const struct hz_h1_turn *turn, struct hz_h1_flight *flight)

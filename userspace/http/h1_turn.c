@@ -97,8 +97,6 @@ void hz_h1_turn_end(struct hz_h1_turn *turn, bool is_input_over)
 		hz_h1_turn_shutdown(turn);
 		return;
 	}
-	if (conn->state == HZ_H1_HEAD && !conn->in_head)
-		hz_h1_snapshot_unpin(conn);
 	at_ns = look_ns(turn);
 	if (at_ns < conn->armed_ns) {
 		hz_stream_timer(turn->stream, at_ns);

@@ -59,7 +59,24 @@ static void pipelined_gets_share_reserved_space(void)
 	feed(&b, bytes);
 	CU_ASSERT_EQUAL(http_rig_count(&b.fs), 8);
 	CU_ASSERT_EQUAL(b.fs.commits, 1);
-	CU_ASSERT_EQUAL(b.rig->pins, 2); /* on_open, and the batch */
+	CU_ASSERT_EQUAL(b.rig->pins, 1 + 8); /* on_open, and each */
+	CU_ASSERT_EQUAL(b.rig->unpins, b.rig->pins);
+	bench_close(&b);
+}
+
+/* Else who always sends the rest of one and the beginning of the next keeps a configuration for ever. */
+static void request_that_begins_behind_another_pins_anew(void)
+{
+	struct bench b;
+
+	bench_open(&b, WINDOW_WIDE);
+	feed(&b, "GET / HTTP/1.1\r\n" H END "GE");
+	for (unsigned n = 1; n < 5; n++) {
+		CU_ASSERT_EQUAL(http_rig_count(&b.fs), n);
+		CU_ASSERT_EQUAL(b.rig->pins, 1 + n + 1); /* on_open, answered ones, "GE" */
+		CU_ASSERT_EQUAL(b.rig->unpins, 1 + n);
+		feed(&b, "T / HTTP/1.1\r\n" H END "GE");
+	}
 	bench_close(&b);
 }
 
@@ -380,6 +397,7 @@ static void connections_beyond_the_pool_are_refused(void)
 
 HZ_SUITE(h1_conn, CASE(get_is_answered_and_kept), CASE(get_is_one_reserve_and_one_commit),
          CASE(pipelined_gets_share_reserved_space),
+         CASE(request_that_begins_behind_another_pins_anew),
          CASE(pipeline_beyond_its_depth_is_resumed_by_timer),
          CASE(half_close_behind_a_deep_pipeline_answers_all_then_shuts_down),
          CASE(keep_alive_and_close_follow_the_matrix),
