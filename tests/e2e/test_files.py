@@ -6,6 +6,7 @@ import email.policy
 import hashlib
 import http.client
 import os
+import socket
 import time
 
 from hz_e2e import (BENCH_SITE, ROOT, Rig, expect, expect_equal, main, note, test,
@@ -220,6 +221,18 @@ def large_file_is_exact_for_a_slow_reader(here):
     expect_equal((at, got.hexdigest()), (BIG, want), "100 MiB")
     grown = here.rss_kib() - before
     expect(grown < 8 * 1024, f"resident memory grew by {grown} KiB for one large file")
+
+
+@on_both
+def half_closed_client_gets_the_whole_of_a_large_file(here):
+    """A FIN says that no more requests come, not that nobody reads (RFC 9112 9.6)."""
+    for attempt in range(4):
+        connection = here.http()
+        connection.request("GET", "/www/big.bin", headers={"Range": f"bytes=0-{20 * MIB - 1}"})
+        connection.sock.shutdown(socket.SHUT_WR)
+        body = connection.getresponse().read()
+        connection.close()
+        expect(body == big_bytes()[:20 * MIB], f"{len(body)} bytes, attempt {attempt}")
 
 
 @on_both

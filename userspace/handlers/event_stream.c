@@ -168,7 +168,11 @@ static void stream_release(void *ctx)
 	hz_topic_leave(&((struct stream *)ctx)->reader);
 }
 
-static const struct hz_http_source_ops stream_ops = { stream_pull, stream_release };
+static const struct hz_http_source_ops stream_ops = {
+	.pull = stream_pull,
+	.release = stream_release,
+	.ends_with_reader = true,
+};
 
 static ssize_t nothing_pull(void *ctx, struct hz_wspan room)
 {
@@ -178,7 +182,7 @@ static ssize_t nothing_pull(void *ctx, struct hz_wspan room)
 }
 
 /* Behind the answer to HEAD. */
-static const struct hz_http_source_ops nothing_ops = { nothing_pull, NULL };
+static const struct hz_http_source_ops nothing_ops = { .pull = nothing_pull };
 
 /* Where the stream begins: behind what the client has. */
 static void place_find(struct stream *stream, const struct hz_http_req *req)

@@ -102,8 +102,7 @@ static void on_eof(struct hz_stream *s)
 	conn->is_eof = true;
 	if (conn->state == HZ_H1_DISCARD)
 		return;
-	/* Who reads events as they come ends so. */
-	if (conn->state == HZ_H1_ANSWER && conn->flight->is_starved) {
+	if (conn->state == HZ_H1_ANSWER && hz_h1_flight_is_left(conn->flight)) {
 		hz_h1_turn_begin(&turn, s);
 		hz_h1_turn_abort(&turn);
 		return;

@@ -81,6 +81,8 @@ void hz_h1_answer_run(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
 	if (was_starved && !flight->is_starved) /* the client is looked at again only now */
 		hz_h1_flight_rate_begin(flight, turn->now_ns);
 	turn->conn->state = HZ_H1_ANSWER;
+	if (turn->conn->is_eof && hz_h1_flight_is_left(flight))
+		hz_h1_turn_abort(turn);
 }
 
 static void answer(struct hz_h1_turn *turn, struct hz_h1_flight *flight)

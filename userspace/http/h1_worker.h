@@ -149,6 +149,11 @@ int hz_h1_flight_keep(struct hz_h1_conn *conn, struct hz_h1_flight *flight);
 /* Forgets the request, after telling its source and the application: blocks, copied head, ticket, and the flight
  * itself when the connection owns it. is_complete: all of the answer went to the transport. */
 void hz_h1_flight_end(struct hz_h1_conn *conn, struct hz_h1_flight *flight, bool is_complete);
+/* Its source has nothing, and ends with a reader who has said FIN. */
+static inline bool hz_h1_flight_is_left(const struct hz_h1_flight *flight)
+{
+	return flight->is_starved && flight->resp.source->ends_with_reader;
+}
 void hz_h1_flight_init(struct hz_http_worker *http, struct hz_h1_flight *flight);
 
 /* A transfer, of the body or the answer, begins. */

@@ -127,6 +127,9 @@ struct hz_http_source_ops {
 	ssize_t (*pull)(void *ctx, struct hz_wspan out);
 	/* The answer is over: all of it sent, or not. Once, also when pull was never called. NULL: no need. */
 	void (*release)(void *ctx);
+	/* It has no end that its reader waits for: when the client says that it sends no more while there is
+	 * nothing for it, it is gone. */
+	bool ends_with_reader;
 };
 #define HZ_SOURCE_END           ((ssize_t)-1)
 

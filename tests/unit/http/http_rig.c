@@ -202,9 +202,15 @@ static void rig_release(void *ctx)
 	((struct http_rig *)ctx)->releases++;
 }
 
-static const struct hz_http_source_ops rig_source = { rig_pull, rig_release };
+static const struct hz_http_source_ops rig_source = { .pull = rig_pull, .release = rig_release };
 
-/* /source/N, /exact/N, /broken/N */
+static const struct hz_http_source_ops rig_events = {
+	.pull = rig_pull,
+	.release = rig_release,
+	.ends_with_reader = true,
+};
+
+/* /source/N, /exact/N, /broken/N, /events/N */
 static void source_answer(struct http_rig *rig, struct hz_http_req *req, struct hz_http_resp *resp)
 {
 	char digits[24] = { 0 };
@@ -221,7 +227,7 @@ static void source_answer(struct http_rig *rig, struct hz_http_req *req, struct 
 	resp->body_bytes = path_begins(req, "/exact/") ? rig->source_end : HZ_BODY_UNKNOWN;
 	if (path_begins(req, "/short/"))
 		resp->body_bytes = rig->source_end + 1;
-	resp->source = &rig_source;
+	resp->source = path_begins(req, "/events/") ? &rig_events : &rig_source;
 	resp->source_ctx = rig;
 }
 
@@ -277,7 +283,8 @@ static enum hz_http_next rig_handle(const void *snapshot, struct hz_http_req *re
 		for (unsigned i = 0; i < HZ_HTTP_RESP_FIELDS_MAX + 1; i++)
 			rig->waits += hz_http_resp_field(resp, long_line) == -ENOSPC;
 	} else if (path_begins(req, "/source/") || path_begins(req, "/exact/") ||
-	           path_begins(req, "/broken/") || path_begins(req, "/short/")) {
+	           path_begins(req, "/broken/") || path_begins(req, "/short/") ||
+	           path_begins(req, "/events/")) {
 		source_answer(rig, req, resp);
 	} else if (path_is(req, "/echo")) {
 		type = hz_http_req_header(req, HZ_SPAN_LITERAL("content-type"));

@@ -10,6 +10,7 @@
  *   /doze        the same, when is_ready     /short/N     a source that ends a byte too early
  *   /source/N    N bytes of a source that ends unannounced, as far as source_ready goes
  *   /exact/N     the same, its length known  /broken/N    the same, and the source fails after them
+ *   /events/N    as /source, and it ends with its reader
  *   /upload      a streaming route: spells the sum of what came; waits after each piece if body_waits
  *   anything     what the request said, spelled out
  */

@@ -505,10 +505,45 @@ static void fin_of_who_reads_events_ends_a_source_that_has_none(void)
 	struct bench b;
 
 	bench_open(&b, WINDOW_WIDE);
-	feed(&b, "GET /source/1000 HTTP/1.1\r\n" H END);
+	feed(&b, "GET /events/1000 HTTP/1.1\r\n" H END);
 	fake_stream_eof(&b.fs);
 	CU_ASSERT(b.fs.is_aborted);
 	CU_ASSERT_EQUAL(b.rig->releases, 1);
+	bench_close(&b);
+}
+
+/* The FIN comes while there is something to send; then there is nothing. */
+static void fin_of_who_reads_events_ends_the_source_when_it_has_none(void)
+{
+	struct bench b;
+
+	bench_open(&b, 400);
+	b.rig->source_ready = 900;
+	feed(&b, "GET /events/1000 HTTP/1.1\r\n" H END);
+	fake_stream_eof(&b.fs);
+	CU_ASSERT(!b.fs.is_aborted);
+	fake_stream_take_all(&b.fs, 100);
+	CU_ASSERT(b.fs.is_aborted);
+	CU_ASSERT_EQUAL(b.rig->source_at, 900);
+	CU_ASSERT_EQUAL(b.rig->releases, 1);
+	bench_close(&b);
+}
+
+/* A file that is being read, or what another thread makes: it has an end, and the client waits for it. */
+static void fin_of_who_reads_a_source_with_an_end_waits_for_it(void)
+{
+	struct bench b;
+
+	bench_open(&b, WINDOW_WIDE);
+	feed(&b, "GET /source/1000 HTTP/1.1\r\n" H END);
+	fake_stream_eof(&b.fs);
+	CU_ASSERT(!b.fs.is_aborted);
+	b.rig->source_ready = 1000;
+	CU_ASSERT(http_rig_resume(b.rig));
+	settle(&b);
+	CU_ASSERT(chunks_are(&b, 1000));
+	CU_ASSERT(b.rig->outcome.is_complete);
+	CU_ASSERT(b.fs.is_shutdown);
 	bench_close(&b);
 }
 
@@ -653,6 +688,8 @@ HZ_SUITE(h1_wait, CASE(handler_that_waits_answers_when_resumed),
          CASE(reader_of_a_source_that_is_too_slow_is_reset),
          CASE(source_that_fails_resets_the_connection),
          CASE(fin_of_who_reads_events_ends_a_source_that_has_none),
+         CASE(fin_of_who_reads_events_ends_the_source_when_it_has_none),
+         CASE(fin_of_who_reads_a_source_with_an_end_waits_for_it),
          CASE(streaming_route_takes_a_body_larger_than_any_buffer),
          CASE(streaming_route_sees_each_byte_once_at_every_split),
          CASE(streaming_route_that_waits_takes_no_more),
