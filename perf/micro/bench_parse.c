@@ -45,7 +45,7 @@ static const struct hz_http_limits limits = {
 static __attribute__((noinline)) uint32_t parse(const uint8_t *text, size_t bytes,
                                                 struct hz_http_req *req)
 {
-	struct hz_h1_parser parser = { 0, 0 };
+	struct hz_h1_parser parser = { 0 };
 	struct hz_h1_parse_error error;
 	size_t head_bytes;
 

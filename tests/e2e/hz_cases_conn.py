@@ -70,6 +70,12 @@ case("pipelining.last_one_says_close",
      200, 200, 200, 200, closes=True)
 case("pipelining.second_half_later", [request() + request()[:20], PAUSE, request()[20:]], 200, 200)
 case("pipelining.head_of_the_next_cut_short", request() + request()[:-2], 200, waits=True)
+case("pipelining.empty_line_behind_a_body_begins_nothing",
+     [post("hello") + b"\r\n", PAUSE, request()], 200, 200)
+case("pipelining.empty_line_behind_a_body_in_pieces",
+     [post("hello") + b"\r", PAUSE, b"\n", PAUSE, request()], 200, 200)
+case("pipelining.second_empty_line_is_400",
+     [request() + b"\r\n", PAUSE, b"\r\n" + request()], 200, 400, closes=True)
 case("pipelining.our_fin_behind_it", [request() * 40], *[200] * 40)
 
 # --- limits, RELIABILITY: 64 KiB of head, 100 fields, 8 KiB a line and a target ----------------------------
@@ -191,3 +197,15 @@ case("closing.body_of_a_refused_request_does_not_reset",
      [0.02, b"z" * 1000] * 10, 413, closes=True, reads_late=True)
 case("closing.nothing_behind_an_error_is_answered", request() + _BAD + request() * 5, 200, 400,
      closes=True)
+
+# --- refused HEAD: no content, whatever the status (RFC 9110 9.3.2) --------------------------------------------
+
+for _name, _sent, _status in (
+        ("without_host", "HEAD / HTTP/1.1\r\n\r\n", 400),
+        ("bad_field", request(method="HEAD", fields="X : y\r\n"), 400),
+        ("bad_field_later", [b"HEAD / HTTP/1.1\r\n", PAUSE, b"Host : y\r\n"], 400),
+        ("wrong_version", request(method="HEAD", version="HTTP/3.0"), 505),
+        ("too_long_target", request(target_of(9000), method="HEAD"), 414),
+        ("too_many_fields", request(method="HEAD", fields="A: b\r\n" * 200), 431),
+        ("bad_expectation", request(method="HEAD", fields="Expect: x\r\n"), 417)):
+    case(f"refused_head.{_name}", _sent, want(_status, b"", to_head=True), closes=True)

@@ -63,8 +63,8 @@ static void parser_check(const struct setup *setup, const uint8_t *bytes, size_t
 		                              HZ_LIMIT_header_line_bytes_max,
 		                              setup->limits.header_count, setup->limits.uri_bytes };
 	struct oracle_head o = oracle_head(bytes, len, &limits);
-	struct hz_h1_parser pieces = { 0, 0 };
-	struct hz_h1_parser once = { 0, 0 };
+	struct hz_h1_parser pieces = { 0 };
+	struct hz_h1_parser once = { 0 };
 	struct verdict v = parse(&once, &setup->limits, bytes, len, req);
 	struct verdict p = { HZ_PARSE_MORE, 0, 0 };
 

@@ -160,7 +160,7 @@ int fuzz_uri_run(const uint8_t *data, size_t size)
 		                                      .uri_bytes = TARGET_MAX };
 	static uint8_t head[TARGET_MAX + 100];
 	static struct hz_http_req req;
-	struct hz_h1_parser parser = { 0, 0 };
+	struct hz_h1_parser parser = { 0 };
 	struct hz_h1_parse_error error;
 	enum hz_parse result;
 	size_t head_bytes;

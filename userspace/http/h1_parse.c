@@ -12,7 +12,7 @@
 #define VERSION_BYTES    10 /* "HTTP/1.1" CR LF */
 #define PCT_BYTES        3
 
-/* What the lines so far held: hz_h1_parser.state, with header_count above SEEN_BITS. */
+/* What the lines so far held: hz_h1_parser.seen. */
 enum {
 	SEEN_LINE = 1, /* the request line */
 	SEEN_HOST = 2,
@@ -22,8 +22,9 @@ enum {
 	SEEN_KEEP_ALIVE = 32,
 	SEEN_CONTINUE = 64,
 	SEEN_EXPECT_OTHER = 128,
-	SEEN_BITS = 8,
+	SEEN_EMPTY = 256, /* the empty line that may stand before, and is spent */
 };
+_Static_assert(HZ_LIMIT_header_count_max <= UINT8_MAX, "hz_h1_parser.count is a byte");
 
 struct head {
 	const uint8_t *data;
@@ -151,6 +152,8 @@ static enum hz_parse request_line(struct head *h)
 
 	/* RFC 9112 2.2: a server should ignore an empty line before the request line; one is enough. */
 	if (*h->p == '\r') {
+		if ((h->seen & SEEN_EMPTY) != 0)
+			return bad(h, h->p, 400);
 		if (h->end - h->p < 2)
 			return HZ_PARSE_MORE;
 		if (h->p[1] != '\n')
@@ -420,6 +423,27 @@ out:
 	return r;
 }
 
+/* Of a head that is not complete, or refused: what follows an answer to HEAD depends on it. */
+static enum hz_http_method method_peek(struct hz_span bytes)
+{
+	bool has_empty = bytes.len >= 2 && bytes.data[0] == '\r' && bytes.data[1] == '\n';
+	const uint8_t *from = bytes.data + (has_empty ? 2 : 0);
+	const uint8_t *end = bytes.data + bytes.len;
+	const uint8_t *p;
+
+	end = from + HZ_MIN(end - from, METHOD_BYTES_MAX + 1);
+	p = hz_h1_scan_bytes(from, end, HZ_H1_TCHAR);
+	return p != end && *p == ' ' ? method_of(from, (size_t)(p - from)) : HZ_HTTP_OTHER;
+}
+
+bool hz_h1_parse_is_empty_line(struct hz_h1_parser *parser, struct hz_span bytes)
+{
+	if (bytes.len != 2 || memcmp(bytes.data, "\r\n", 2) != 0)
+		return false;
+	parser->seen |= SEEN_EMPTY;
+	return true;
+}
+
 enum hz_parse hz_h1_parse(struct hz_h1_parser *parser, const struct hz_http_limits *limits,
                           struct hz_span bytes, struct hz_http_req *req, size_t *head_bytes,
                           struct hz_h1_parse_error *error)
@@ -431,8 +455,8 @@ enum hz_parse hz_h1_parse(struct hz_h1_parser *parser, const struct hz_http_limi
 		.p = bytes.data + parser->scanned,
 		.limits = limits,
 		.req = req,
-		.seen = parser->state & ((1u << SEEN_BITS) - 1),
-		.count = parser->state >> SEEN_BITS,
+		.seen = parser->seen,
+		.count = parser->count,
 	};
 	enum hz_parse r = lines(&h);
 
@@ -448,12 +472,16 @@ enum hz_parse hz_h1_parse(struct hz_h1_parser *parser, const struct hz_http_limi
 		r = bad(&h, h.end - (limits->header_bytes != 0), 431);
 	if (r == HZ_PARSE_DONE) {
 		*head_bytes = (size_t)(h.p - bytes.data);
-	} else if (r == HZ_PARSE_BAD) {
+		return r;
+	}
+	parser->method = (uint8_t)method_peek(bytes);
+	if (r == HZ_PARSE_BAD) {
 		error->status = h.status;
 		error->offset = (uint32_t)(h.p - bytes.data);
 	} else {
 		parser->scanned = (uint32_t)(h.p - bytes.data);
-		parser->state = h.seen | h.count << SEEN_BITS;
+		parser->seen = (uint16_t)h.seen;
+		parser->count = (uint8_t)h.count;
 	}
 	return r;
 }

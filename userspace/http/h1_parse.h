@@ -21,7 +21,9 @@ struct hz_h1_parse_error {
  * per call. Zero it per request. */
 struct hz_h1_parser {
 	uint32_t scanned; /* bytes in complete, valid lines */
-	uint32_t state;   /* private */
+	uint16_t seen;    /* private */
+	uint8_t count;    /* private */
+	uint8_t method; /* enum hz_http_method after MORE or BAD, as far as it can be told; else OTHER */
 };
 
 /* bytes start at the request's first byte and grow from call to call. DONE: req is filled, *head_bytes
@@ -30,5 +32,9 @@ struct hz_h1_parser {
 enum hz_parse hz_h1_parse(struct hz_h1_parser *parser, const struct hz_http_limits *limits,
                           struct hz_span bytes, struct hz_http_req *req, size_t *head_bytes,
                           struct hz_h1_parse_error *error);
+
+/* After MORE: whether bytes are but the empty line that may stand before a request (RFC 9112 2.2). Then the caller
+ * has done with its two bytes, and the parser takes no other. */
+bool hz_h1_parse_is_empty_line(struct hz_h1_parser *parser, struct hz_span bytes);
 
 #endif

@@ -157,7 +157,8 @@ static void flight_begin(struct hz_h1_turn *turn, struct hz_h1_flight *flight, s
 	flight->body.whole = (struct hz_span){ NULL, 0 };
 }
 
-/* Nothing in req means anything. */
+/* Nothing in req means anything but, where the parser came so far, its method: no content follows the head of an
+ * answer to HEAD, whatever its status (RFC 9110 9.3.2). */
 void hz_h1_refuse_head(struct hz_h1_turn *turn, uint16_t status)
 {
 	struct hz_h1_flight *flight = turn->http->scratch;
@@ -165,7 +166,7 @@ void hz_h1_refuse_head(struct hz_h1_turn *turn, uint16_t status)
 
 	turn->conn->in_head = false;
 	flight_begin(turn, flight, (struct hz_span){ NULL, 0 }, false);
-	req->method = HZ_HTTP_OTHER;
+	req->method = (enum hz_http_method)turn->conn->parser.method;
 	req->minor = 1;
 	req->header_count = 0;
 	req->fields = req->fields_again = 0;
@@ -397,6 +398,17 @@ static size_t request_begin(struct hz_h1_turn *turn, struct hz_h1_flight *flight
 	return head_bytes + request_route(turn, flight, bytes);
 }
 
+/* The empty line was all there is: the connection is as idle as it was before it. */
+static void head_leave(struct hz_h1_turn *turn)
+{
+	struct hz_h1_conn *conn = turn->conn;
+
+	if (conn->in_head && conn->requests != 0)
+		hz_h1_deadline_set(turn, hz_h1_limits(conn)->idle_timeout_ns);
+	conn->in_head = false;
+	hz_h1_snapshot_unpin(conn);
+}
+
 size_t hz_h1_head_step(struct hz_h1_turn *turn, struct hz_span bytes)
 {
 	const struct hz_http_worker_conf *conf = &turn->http->conf;
@@ -422,6 +434,10 @@ size_t hz_h1_head_step(struct hz_h1_turn *turn, struct hz_span bytes)
 		break;
 	}
 	turn->is_stopped = true;
+	if (hz_h1_parse_is_empty_line(&conn->parser, bytes)) {
+		head_leave(turn);
+		return bytes.len;
+	}
 	/* Absolute from the head's first byte, on a new connection from its beginning. */
 	if (!conn->in_head && conn->requests != 0)
 		hz_h1_deadline_set(turn, hz_h1_limits(conn)->header_timeout_ns);

@@ -221,7 +221,7 @@ struct hz_http_app_ops {
 	 * stay until finish(). In that call, once. NULL: nothing is beyond. */
 	void (*hold)(const void *snapshot, struct hz_http_req *req);
 	/* The last call for a request that route() saw, or for a head that was refused before (then req has
-	 * neither target nor route). Before the snapshot is unpinned. NULL: not of interest. */
+	 * neither target nor route, and perhaps a method). Before the snapshot is unpinned. NULL: not of interest. */
 	void (*finish)(const void *snapshot, const struct hz_http_req *req,
 	               const struct hz_http_resp *resp, const struct hz_http_outcome *outcome);
 	/* Once per turn of the worker: what other threads have left for it; how much it was. NULL: nothing. */

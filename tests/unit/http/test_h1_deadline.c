@@ -39,6 +39,87 @@ static void second_head_has_a_deadline_of_its_own(void)
 	bench_close(&b);
 }
 
+/* RFC 9112 2.2: what some clients send behind a body begins no request. */
+static void empty_line_leaves_a_connection_idle(void)
+{
+	for (unsigned pieces = 0; pieces <= 1; pieces++) {
+		struct bench b;
+
+		bench_open(&b, WINDOW_WIDE);
+		feed(&b, "POST /echo HTTP/1.1\r\n" H "Content-Length: 5\r\n" END "hello");
+		feed(&b, pieces ? "\r" : "\r\n");
+		if (pieces)
+			feed(&b, "\n");
+		CU_ASSERT_EQUAL(b.fs.held_len, 0);
+		CU_ASSERT_EQUAL(b.rig->pins, b.rig->unpins);
+		CU_ASSERT(hz_h1_proto_ops.is_idle(&b.fs.s));
+		CU_ASSERT_EQUAL(seconds_to_end(&b, NULL), 60);
+		CU_ASSERT_EQUAL(http_rig_count(&b.fs), 1);
+		CU_ASSERT(b.fs.is_shutdown);
+		bench_close(&b);
+	}
+}
+
+static void empty_line_is_spent_once(void)
+{
+	struct bench b;
+
+	bench_open(&b, WINDOW_WIDE);
+	feed(&b, "\r\n");
+	feed(&b, "GET / HTTP/1.1\r\n" H END "\r\n");
+	feed(&b, "GET / HTTP/1.1\r\n" H END);
+	CU_ASSERT_EQUAL(http_rig_status(&b.fs, 1), 200);
+	feed(&b, "\r\n");
+	feed(&b, "\r");
+	CU_ASSERT_EQUAL(http_rig_status(&b.fs, 2), 400);
+	CU_ASSERT(b.fs.is_shutdown);
+	bench_close(&b);
+}
+
+/* RFC 9110 9.3.2, also of what is refused: the next bytes would be taken for the next answer. */
+static void refused_head_has_an_answer_without_content(void)
+{
+	static const struct {
+		const char *text;
+		unsigned status; /* 0: none before its deadline */
+		bool has_content;
+	} rows[] = {
+		{ "HEAD / HTTP/1.1\r\n\r\n", 400, false },
+		{ "\r\nHEAD / HTTP/1.1\r\n\r\n", 400, false },
+		{ "HEAD / HTTP/1.1\r\n" H "X : y\r\n", 400, false },
+		{ "HEAD \x01", 400, false },
+		{ "HEAD / HTTP/3.0\r\n", 505, false },
+		{ "HEAD / HTTP/1.1\r\n" H "Expect: x\r\n" END, 417, false },
+		{ "HEAD / HT", 0, false },
+		{ "HEAD / HTTP/1.1\r\n" H, 0, false },
+		{ "HEAD", 0, true }, /* or HEADER */
+		{ "HEADS / HTTP/1.1\r\n" H END, 501, true },
+		{ "head / HTTP/1.1\r\n" H END, 501, true },
+		{ "GET / HTTP/1.1\r\n\r\n", 400, true },
+	};
+
+	for (size_t i = 0; i < 2 * HZ_ARRAY_LEN(rows); i++) {
+		const char *text = rows[i / 2].text;
+		unsigned status = rows[i / 2].status;
+		struct http_answer answer;
+		struct hz_span out;
+		struct bench b;
+
+		bench_open(&b, WINDOW_WIDE);
+		for (; i % 2 == 1 && *text != '\0' && !b.fs.is_shutdown; text++)
+			fake_stream_feed(&b.fs, text, 1);
+		if (i % 2 == 0)
+			feed(&b, text);
+		if (status == 0)
+			CU_ASSERT_EQUAL(seconds_to_end(&b, NULL), 10);
+		out = (struct hz_span){ b.fs.out, b.fs.out_len };
+		CU_ASSERT_FATAL(http_answer_next(&out, !rows[i / 2].has_content, &answer));
+		CU_ASSERT_EQUAL(answer.status, status != 0 ? status : 408);
+		CU_ASSERT_EQUAL(out.len, 0);
+		bench_close(&b);
+	}
+}
+
 static void silent_connection_is_closed_without_a_word(void)
 {
 	struct bench b;
@@ -175,7 +256,8 @@ static void connection_ends_after_its_lifetime_give_or_take_a_tenth(void)
 
 HZ_SUITE(h1_deadline, CASE(connection_ends_after_its_lifetime_give_or_take_a_tenth),
          CASE(head_that_trickles_is_408_at_its_deadline),
-         CASE(second_head_has_a_deadline_of_its_own),
+         CASE(second_head_has_a_deadline_of_its_own), CASE(empty_line_leaves_a_connection_idle),
+         CASE(empty_line_is_spent_once), CASE(refused_head_has_an_answer_without_content),
          CASE(silent_connection_is_closed_without_a_word),
          CASE(idle_connection_is_closed_after_idle_timeout),
          CASE(short_timeouts_are_kept_to_the_tick), CASE(slow_body_is_408_and_a_steady_one_is_not),

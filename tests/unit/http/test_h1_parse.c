@@ -35,7 +35,7 @@ static int verdict(struct hz_h1_parser *parser, const struct hz_http_limits *lim
 
 static int verdict_whole(const struct hz_http_limits *limits, const void *bytes, size_t len)
 {
-	struct hz_h1_parser parser = { 0, 0 };
+	struct hz_h1_parser parser = { 0 };
 	size_t head_bytes = 0;
 
 	return verdict(&parser, limits, bytes, len, &head_bytes);
@@ -65,7 +65,7 @@ static void rows_split_anywhere_have_their_verdict(void)
 {
 	for (size_t i = 0; i < HZ_ARRAY_LEN(rows); i++) {
 		for (size_t at = 0; at <= rows[i].len; at++) {
-			struct hz_h1_parser parser = { 0, 0 };
+			struct hz_h1_parser parser = { 0 };
 			size_t head_bytes = 0;
 			int got = verdict(&parser, &defaults, rows[i].bytes, at, &head_bytes);
 
@@ -83,7 +83,7 @@ static void rows_split_anywhere_have_their_verdict(void)
 static void rows_byte_by_byte_have_their_verdict(void)
 {
 	for (size_t i = 0; i < HZ_ARRAY_LEN(rows); i++) {
-		struct hz_h1_parser parser = { 0, 0 };
+		struct hz_h1_parser parser = { 0 };
 		size_t head_bytes = 0;
 		int got = -1;
 
@@ -100,7 +100,7 @@ static void rows_followed_by_garbage_keep_their_verdict(void)
 	uint8_t bytes[512];
 
 	for (size_t i = 0; i < HZ_ARRAY_LEN(rows); i++) {
-		struct hz_h1_parser parser = { 0, 0 };
+		struct hz_h1_parser parser = { 0 };
 		size_t head_bytes = 0;
 		int got;
 
@@ -150,7 +150,7 @@ static void sweep_one(const char *text, size_t len, size_t at, unsigned value, u
 	const struct oracle_limits limits = { HZ_LIMIT_header_bytes_max,
 		                              HZ_LIMIT_header_line_bytes_max,
 		                              HZ_LIMIT_header_count_max, HZ_LIMIT_uri_bytes_max };
-	struct hz_h1_parser parser = { 0, 0 };
+	struct hz_h1_parser parser = { 0 };
 	uint8_t bytes[512];
 	struct oracle_head o;
 	size_t head_bytes = 0;
@@ -260,7 +260,7 @@ static void wrong_byte_cut_right_behind_is_bad_already(void)
 
 static void error_names_the_wrong_bytes_offset(void)
 {
-	struct hz_h1_parser parser = { 0, 0 };
+	struct hz_h1_parser parser = { 0 };
 	struct hz_h1_parse_error error;
 	size_t head_bytes;
 	struct hz_span bytes = HZ_SPAN_LITERAL(GET H "Bad[Name: x\r\n\r\n");
@@ -342,7 +342,7 @@ static void head_at_its_limit_is_taken_one_more_is_431(void)
 /* A head of 60 KiB that comes byte by byte: no byte is scanned more often than its line is long. */
 static void slow_head_of_many_lines_is_done(void)
 {
-	struct hz_h1_parser parser = { 0, 0 };
+	struct hz_h1_parser parser = { 0 };
 	size_t size = 60000;
 	char *bytes = malloc(size + 1024);
 	size_t len = (size_t)snprintf(bytes, size, "%s%s", GET, H);
@@ -383,7 +383,7 @@ static bool span_is(struct hz_span span, const char *text)
 
 static enum hz_parse parse_text(const char *text)
 {
-	struct hz_h1_parser parser = { 0, 0 };
+	struct hz_h1_parser parser = { 0 };
 	struct hz_h1_parse_error error;
 	size_t head_bytes;
 
@@ -447,7 +447,7 @@ static const struct known known[] = {
 static void head_parse(const char *fields, bool is_split)
 {
 	struct hz_h1_parse_error error;
-	struct hz_h1_parser parser = { 0, 0 };
+	struct hz_h1_parser parser = { 0 };
 	static char head[512];
 	struct hz_span bytes = { (const uint8_t *)head, 0 };
 	size_t head_bytes;

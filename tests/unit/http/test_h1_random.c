@@ -93,7 +93,7 @@ static struct hz_http_req req;
 
 static int verdict(const struct text *text, const struct hz_http_limits *limits, size_t step)
 {
-	struct hz_h1_parser parser = { 0, 0 };
+	struct hz_h1_parser parser = { 0 };
 	struct hz_h1_parse_error error;
 	enum hz_parse r = HZ_PARSE_MORE;
 	size_t head_bytes;
