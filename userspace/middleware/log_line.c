@@ -85,7 +85,7 @@ static uint8_t *json_write(const struct hz_log_stamp *stamp, const struct hz_log
 	out = NUMBER(out, "worker", e->worker);
 	out = TEXT(out, "method", e->method);
 	out = TEXT(out, "target", e->target);
-	if (e->method.len > 0)
+	if (e->method.len > 0 && e->target.len > 0)
 		out = put(out, e->minor == 0 ? ",\"version\":\"1.0\"" : ",\"version\":\"1.1\"", 16);
 	out = TEXT(out, "host", e->host);
 	out = TEXT(out, "route", e->route);
@@ -121,8 +121,8 @@ static uint8_t *quoted(uint8_t *out, struct hz_span text)
 
 static uint8_t *request_line(const struct hz_log_entry *e, uint8_t *out)
 {
-	if (e->method.len == 0) /* it was refused before it was understood */
-		return PUT(out, "\"-\"");
+	if (e->method.len == 0 || e->target.len == 0) /* it was refused before it was understood */
+		return quoted(out, e->method);
 	*out++ = '"';
 	out = hz_log_text_quoted(out, e->method);
 	*out++ = ' ';

@@ -266,7 +266,7 @@ static void full_ring_drops_and_counts_each(void)
 	rig_close(&rig);
 }
 
-/* As http leaves it: neither method nor target. */
+/* As http leaves it: no target, and a method only where that could be told. */
 static void refused_head_gets_a_line(void)
 {
 	struct rig rig;
@@ -280,6 +280,11 @@ static void refused_head_gets_a_line(void)
 	hz_chain_refused(&rig.call, &rig.outcome);
 	CU_ASSERT_EQUAL(lines_take(&rig, NULL), 1);
 	CU_ASSERT_PTR_NOT_NULL(strstr(rig.text, "\"worker\":0,\"status\":400,"));
+	rig.flight.req.method = HZ_HTTP_HEAD;
+	hz_chain_refused(&rig.call, &rig.outcome);
+	CU_ASSERT_EQUAL(lines_take(&rig, NULL), 1);
+	CU_ASSERT_PTR_NOT_NULL(
+		strstr(rig.text, "\"worker\":0,\"method\":\"HEAD\",\"status\":400,"));
 	rig_close(&rig);
 }
 
