@@ -45,6 +45,10 @@ routes:
       breaker: {{ failures: 50%, requests: 10, open: 1s, probes: 2 }} }}
   - {{ name: stream, match: GET /stream, events: {{ topic: news, limit: 1 }},
       breaker: {{ failures: 10%, requests: 4, open: 1s, probes: 1 }} }}
+  - {{ name: small, match: POST /small, echo: {{ body: 10B }}, cors: {{ origins: ["{PAGE}"] }} }}
+  - {{ name: echo, match: POST /echo, echo: {{ body: 1MiB }} }}
+  - {{ name: late, match: GET /late, delay: 5s, respond: {{ body: late }}, timeout: 200ms,
+      cors: {{ origins: ["{PAGE}"] }} }}
 """
 
 
@@ -139,6 +143,43 @@ def defaults_are_on_every_answer_that_does_not_turn_them_off(place):
         expect_equal(place.get("/bare")[1][name], None, f"{name} of /bare")
     got = place.get("/own")[1]
     expect_equal((got["X-Own"], got["X-Content-Type-Options"]), ("1", None), "fields of /own")
+
+
+@on_both
+def errors_of_http_on_a_route_have_its_fields(place):
+    for path, method, fields, status in (("/small", "POST", {"Content_Length": "11"}, 413),
+                                         ("/late", "GET", {}, 503)):
+        got, headers, _ = place.get(path, method, Origin=PAGE, **fields)
+        expect_equal(got, status, path)
+        for name, value in (("X-Content-Type-Options", "nosniff"),
+                            ("Access-Control-Allow-Origin", PAGE)):
+            expect_equal(headers.get_all(name), [value], f"{name} of {status}")
+        expect(headers["traceparent"], f"no trace on {status}")
+
+
+@on_both
+def bodies_that_no_handler_takes_leave_room_for_others(place):
+    idle = [place.http() for _ in range(80)]
+    for http in idle:
+        http.connect()
+        http.sock.sendall(b"GET /plain HTTP/1.1\r\nHost: a\r\nContent-Length: 1048576\r\n\r\n" +
+                          b"x" * 1048500)
+    http = place.http()
+    http.connect()
+    http.sock.sendall(b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 9000\r\n"
+                      b"Connection: close\r\n\r\n" + b"a" * 5000)
+    time.sleep(0.1)
+    http.sock.sendall(b"b" * 4000)
+    answer = b""
+    while piece := http.sock.recv(65536):
+        answer += piece
+    expect(answer.startswith(b"HTTP/1.1 200 "), f"{answer[:60]}")
+    expect(answer.endswith(b"a" * 5000 + b"b" * 4000), "another body")
+    for each in idle:
+        each.sock.sendall(b"x" * 76)
+        expect(each.sock.recv(15).startswith(b"HTTP/1.1 200 "), "who sent a body for nothing")
+        each.close()
+    http.close()
 
 
 # --- trace -----------------------------------------------------------------------------------------------

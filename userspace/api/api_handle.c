@@ -173,6 +173,7 @@ int hz_api_handler_build(const struct hz_api_route *route, struct hz_handler *ou
 	snprintf(to->name, sizeof(to->name), "%s", route->name);
 	*out = (struct hz_handler){
 		.handle = api_handle,
+		.takes_body = true,
 		.body = route->body != NULL ? api_body : NULL,
 		.finish = api_finish,
 		.free = api_free,

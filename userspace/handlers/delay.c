@@ -94,6 +94,7 @@ int hz_delay_build(uint64_t delay_ns, struct hz_handler *handler)
 	*handler = (struct hz_handler){
 		.handle = delay_handle,
 		.hold = delay_hold,
+		.takes_body = delay->inner.takes_body,
 		.finish = delay_finish,
 		.free = delay_free,
 		.conf = delay,

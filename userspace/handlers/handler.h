@@ -15,6 +15,7 @@ struct hz_handler {
 	/* Its answer goes on being sent after this call; only for those whose req->handler was set. NULL: the answer is
 	 * made of what conf and the arena hold. */
 	void (*hold)(const void *conf, struct hz_http_req *req);
+	bool takes_body; /* handle looks at the body; else it is not kept for it */
 	/* The request is over, however it ended; only for those whose req->handler was set. NULL: none is. */
 	void (*finish)(const void *conf, struct hz_http_req *req);
 	void (*free)(void *conf); /* accepts NULL */

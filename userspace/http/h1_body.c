@@ -93,6 +93,8 @@ static int body_take(struct hz_h1_flight *flight, const void *snapshot, struct h
 {
 	if (flight->is_refused || data.len == 0)
 		return 0;
+	if (!flight->route.is_streaming && !flight->route.takes_body)
+		return 0;
 	if (!flight->route.is_streaming)
 		return hz_h1_body_append(flight, data);
 	*next = flight->http->conf.ops->body(snapshot, &flight->req, &flight->resp, data);

@@ -109,6 +109,8 @@ static void refuse_count(const struct hz_h1_turn *turn, uint16_t status)
 
 static void refusal_send(struct hz_h1_turn *turn, struct hz_h1_flight *flight, uint16_t status)
 {
+	const struct hz_http_app_ops *ops = turn->http->conf.ops;
+
 	hz_h1_body_free(flight);
 	flight->resp = (struct hz_http_resp){
 		.status = status,
@@ -117,6 +119,8 @@ static void refusal_send(struct hz_h1_turn *turn, struct hz_h1_flight *flight, u
 		.body = hz_http_reason(status),
 		.close = true,
 	};
+	if (ops->refuse != NULL)
+		ops->refuse(turn->conn->snapshot, &flight->req, &flight->resp);
 	answer(turn, flight);
 }
 
@@ -324,8 +328,11 @@ static size_t body_begin(struct hz_h1_turn *turn, struct hz_h1_flight *flight, s
 		return bytes.len;
 	}
 	if (!req->is_chunked && !flight->route.is_streaming && bytes.len >= req->content_length) {
-		flight->body.whole = (struct hz_span){ bytes.data, (size_t)req->content_length };
-		flight->body.bytes = req->content_length;
+		if (flight->route.takes_body) {
+			flight->body.whole =
+				(struct hz_span){ bytes.data, (size_t)req->content_length };
+			flight->body.bytes = req->content_length;
+		}
 		request_handle(turn, flight);
 		return (size_t)req->content_length;
 	}

@@ -185,6 +185,7 @@ enum hz_http_next {
 struct hz_http_route {
 	uint64_t body_bytes_max; /* the route's own limit; preset to the snapshot's */
 	bool is_streaming;       /* body() takes the body as it comes, and handle() sees none */
+	bool takes_body; /* handle() sees it; else, and without is_streaming, it is dropped */
 };
 
 /* How a request ended, for finish(). */
@@ -220,6 +221,9 @@ struct hz_http_app_ops {
 	/* Sending the answer outlives the call in which it was made: what it is made of, beyond snapshot and arena, has to
 	 * stay until finish(). In that call, once. NULL: nothing is beyond. */
 	void (*hold)(const void *snapshot, struct hz_http_req *req);
+	/* http answers itself, with an error in resp, to which the application may add fields: instead of what its
+	 * steps said or would have said, if there were any (req->app tells). NULL: it adds none. */
+	void (*refuse)(const void *snapshot, struct hz_http_req *req, struct hz_http_resp *resp);
 	/* The last call for a request that route() saw, or for a head that was refused before (then req has
 	 * neither target nor route, and perhaps a method). Before the snapshot is unpinned. NULL: not of interest. */
 	void (*finish)(const void *snapshot, const struct hz_http_req *req,

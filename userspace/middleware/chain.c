@@ -17,6 +17,7 @@ int hz_chain_enter(const struct hz_chain *chain, struct hz_mw_worker *worker,
 	call->entered = 0;
 	call->breaker = 0;
 	call->is_waiting = false;
+	call->is_refused = false;
 	call->is_limited = false;
 	call->rate_left_ns = 0;
 	call->trace = NULL;

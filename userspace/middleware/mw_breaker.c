@@ -57,6 +57,8 @@ static void breaker_after(const void *conf, struct hz_mw_call *call)
 	const struct breaker *breaker = conf;
 	bool is_failure = hz_http_resp_status(call->resp) >= 500 || is_late(breaker, call);
 
+	if (call->is_refused) /* that is for `finish` */
+		return;
 	if (call->breaker != 0)
 		judge(breaker, call, is_failure ? HZ_BREAKER_FAILURE : HZ_BREAKER_GOOD);
 	call->breaker = 0;

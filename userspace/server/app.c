@@ -199,6 +199,7 @@ static enum hz_http_next app_route(const void *pinned, struct hz_http_req *req,
 	to = &snapshot->routes[req->route_index];
 	route->body_bytes_max = to->body_bytes_max;
 	route->is_streaming = to->handler.body != NULL;
+	route->takes_body = to->handler.takes_body;
 	return HZ_HTTP_NEXT;
 }
 
@@ -232,6 +233,17 @@ static void app_hold(const void *pinned, struct hz_http_req *req)
 	handler = &snapshot->routes[req->route_index].handler;
 	if (handler->hold != NULL)
 		handler->hold(handler->conf, req);
+}
+
+/* http answers itself: to who asked, that is an answer of the route as any other. */
+static void app_refuse(const void *pinned, struct hz_http_req *req, struct hz_http_resp *resp)
+{
+	(void)pinned;
+	(void)resp; /* the chain knows it */
+	if (req->app == NULL)
+		return;
+	hz_chain_call(req)->is_refused = true;
+	hz_chain_after(hz_chain_call(req));
 }
 
 /* http answered itself, before the request came to a chain. */
@@ -329,6 +341,7 @@ const struct hz_http_app_ops hz_snapshot_app_ops = {
 	.body = app_body,
 	.handle = app_handle,
 	.hold = app_hold,
+	.refuse = app_refuse,
 	.finish = app_finish,
 	.turn = app_turn,
 	.turn_due_ns = app_turn_due_ns,

@@ -39,6 +39,7 @@ static enum hz_http_next rig_route(const void *snapshot, struct hz_http_req *req
 	req->param[0].name = HZ_SPAN_LITERAL("id");
 	req->param[0].value = (struct hz_span){ req->path.data + at, req->path.len - at };
 	route->is_streaming = rig->handler.body != NULL;
+	route->takes_body = rig->handler.takes_body;
 	return HZ_HTTP_NEXT;
 }
 

@@ -28,13 +28,13 @@ static enum hz_http_next rig_route(const void *snapshot, struct hz_http_req *req
 {
 	(void)snapshot;
 	(void)resp;
-	(void)route;
 	req->route_index = 0;
 	for (int i = 0; i < RIG_HANDLERS; i++) {
 		if (req->path.len == strlen(paths[i]) &&
 		    memcmp(req->path.data, paths[i], req->path.len) == 0)
 			req->route_index = i;
 	}
+	route->takes_body = req->route_index == RIG_PUBLISH;
 	return HZ_HTTP_NEXT;
 }
 

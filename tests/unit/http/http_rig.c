@@ -96,6 +96,7 @@ static enum hz_http_next rig_route(const void *snapshot, struct hz_http_req *req
 	if (path_is(req, "/gate") && !rig->is_ready)
 		return wait(rig, req);
 	route->is_streaming = path_is(req, "/upload");
+	route->takes_body = !path_begins(req, "/drop");
 	if (path_is(req, "/missing")) {
 		*resp = (struct hz_http_resp){ .status = 404,
 			                       .body_kind = HZ_BODY_SPAN,
@@ -247,6 +248,13 @@ static enum hz_http_next rig_body(const void *snapshot, struct hz_http_req *req,
 	return rig->body_waits ? wait(rig, req) : HZ_HTTP_NEXT;
 }
 
+static void rig_refuse(const void *snapshot, struct hz_http_req *req, struct hz_http_resp *resp)
+{
+	((struct http_rig *)(uintptr_t)snapshot)->refusals++;
+	if (req->route_index >= 0)
+		(void)hz_http_resp_field(resp, HZ_SPAN_LITERAL("X-Refused: 1\r\n"));
+}
+
 static void rig_finish(const void *snapshot, const struct hz_http_req *req,
                        const struct hz_http_resp *resp, const struct hz_http_outcome *outcome)
 {
@@ -317,6 +325,7 @@ static const struct hz_http_app_ops rig_ops = {
 	.route = rig_route,
 	.body = rig_body,
 	.handle = rig_handle,
+	.refuse = rig_refuse,
 	.finish = rig_finish,
 };
 

@@ -186,6 +186,87 @@ static void body_at_its_limit_is_taken_one_more_is_413(void)
 	}
 }
 
+/* What nobody looks at must not take the blocks of those who do. */
+static void body_that_no_handler_takes_is_counted_and_dropped(void)
+{
+	const size_t max = 20000;
+
+	for (unsigned chunked = 0; chunked <= 1; chunked++) {
+		for (size_t body = max; body <= max + 1; body++) {
+			struct http_answer answer;
+			struct bench b;
+			size_t len;
+			char *bytes = post_make("/drop", body, chunked != 0, &len);
+
+			bench_open(&b, WINDOW_WIDE);
+			b.rig->limits.body_bytes = max;
+			for (size_t at = 0; at < len; at += 1000)
+				fake_stream_feed(&b.fs, bytes + at, HZ_MIN(len - at, 1000u));
+			CU_ASSERT_FATAL(answer_nth(&b, 0, &answer));
+			CU_ASSERT_EQUAL(answer.status, body <= max ? 200 : 413);
+			CU_ASSERT_EQUAL(b.fs.is_shutdown, body > max);
+			CU_ASSERT_EQUAL(b.rig->http->blocks.touched, 0);
+			CU_ASSERT(body > max ||
+			          memmem(answer.body.data, answer.body.len, "body 0 ", 7) != NULL);
+			bench_close(&b);
+			free(bytes);
+		}
+	}
+}
+
+static void short_body_that_no_handler_takes_is_dropped_too(void)
+{
+	struct http_answer answer;
+	struct bench b;
+
+	bench_open(&b, WINDOW_WIDE);
+	feed(&b, "POST /drop HTTP/1.1\r\n" H "Content-Length: 5\r\n" END "hello"
+	         "GET / HTTP/1.1\r\n" H END);
+	CU_ASSERT_FATAL(answer_nth(&b, 0, &answer));
+	CU_ASSERT_PTR_NOT_NULL(memmem(answer.body.data, answer.body.len, "body 0 ", 7));
+	CU_ASSERT_EQUAL(http_rig_status(&b.fs, 1), 200);
+	bench_close(&b);
+}
+
+/* What http says itself on a route is an answer of the route: its application adds what it adds to others. */
+static void refusal_of_a_routed_request_asks_the_application(void)
+{
+	static const struct {
+		const char *text;
+		unsigned seconds, status;
+		bool is_routed;
+	} rows[] = {
+		{ "POST /small HTTP/1.1\r\n" H "Content-Length: 11\r\n" END, 0, 413, true },
+		{ "POST /small HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n" END
+		  "b\r\n01234567890\r\n",
+		  0, 413, true },
+		{ "POST /x HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n" END "z", 0, 400, true },
+		{ "POST /x HTTP/1.1\r\n" H "Content-Length: 11\r\n" END, 20, 408, true },
+		{ "GET /later HTTP/1.1\r\n" H END, 20, 503, true },
+		{ "GET /gate HTTP/1.1\r\n" H END, 20, 503, false },
+		{ "GET / HTTP/1.1\r\n" END, 0, 400, false },
+		{ "GET / HTTP", 20, 408, false },
+		{ "CONNECT a:1 HTTP/1.1\r\n" H END, 0, 501, false },
+	};
+
+	for (size_t i = 0; i < HZ_ARRAY_LEN(rows); i++) {
+		struct http_answer answer;
+		struct bench b;
+
+		bench_open(&b, WINDOW_WIDE);
+		b.rig->limits.answer_timeout_ns = 8 * HZ_NS_PER_S;
+		feed(&b, rows[i].text);
+		for (unsigned s = 0; s < rows[i].seconds; s++)
+			fake_stream_advance(&b.fs, HZ_NS_PER_S);
+		CU_ASSERT_FATAL(answer_nth(&b, 0, &answer));
+		CU_ASSERT_EQUAL(answer.status, rows[i].status);
+		CU_ASSERT_EQUAL(b.rig->refusals, 1);
+		CU_ASSERT_EQUAL(http_answer_has_field(&answer, "X-Refused: 1\r\n"),
+		                rows[i].is_routed);
+		bench_close(&b);
+	}
+}
+
 static void body_that_comes_with_its_head_is_not_copied(void)
 {
 	struct bench b;
@@ -529,6 +610,9 @@ HZ_SUITE(h1_flow, CASE(request_in_one_piece_is_not_copied),
          CASE(dialogues_split_anywhere_end_the_same), CASE(dialogues_in_small_pieces_end_the_same),
          CASE(dialogues_with_blocked_output_end_the_same),
          CASE(body_at_its_limit_is_taken_one_more_is_413),
+         CASE(body_that_no_handler_takes_is_counted_and_dropped),
+         CASE(short_body_that_no_handler_takes_is_dropped_too),
+         CASE(refusal_of_a_routed_request_asks_the_application),
          CASE(body_that_comes_with_its_head_is_not_copied), CASE(echo_through_any_window_is_exact),
          CASE(generated_body_through_any_window_is_exact),
          CASE(big_head_waits_for_its_body_in_a_buffer_of_its_own),
