@@ -46,7 +46,7 @@ struct hz_mw_call {
 	struct hz_http_resp *resp;
 	uint32_t entered; /* bit per link whose `before` was called, or would have been */
 	bool is_waiting;  /* the last of them said WAIT */
-	bool is_refused;  /* the answer is http's own: late, without memory, for a body it does not take */
+	bool is_refused; /* the answer is http's own: late, without memory, for a body it does not take */
 	const struct hz_mw_trace *trace; /* of `trace`, in the arena; NULL: there is none */
 	bool is_limited;                 /* `rate` refused it */
 	uint64_t rate_left_ns;           /* else what it left of the client's bucket */

@@ -305,7 +305,8 @@ static void refused_by_http(struct mw_rig *rig, bool is_overdue)
 	rig->flight.req.answer_by_ns = rig->env.now_ns + HZ_NS_PER_MS;
 	CU_ASSERT_EQUAL(mw_rig_before(rig), HZ_MW_NEXT);
 	rig->env.now_ns += is_overdue ? HZ_NS_PER_MS : 0;
-	rig->flight.resp.status = 503;
+	mw_rig_call(rig)->is_refused = true;
+	mw_rig_answer(rig, 503);
 	mw_rig_finish(rig);
 }
 
