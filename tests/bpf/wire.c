@@ -62,7 +62,8 @@ size_t wire_l3(const struct wire_spec *spec)
 
 static bool has_fragment6(const struct wire_spec *spec)
 {
-	return spec->version == 6 && (spec->more_fragments || spec->fragment_offset != 0);
+	return spec->version == 6 &&
+	       (spec->more_fragments || spec->fragment_offset != 0 || spec->atomic_fragment);
 }
 
 size_t wire_l4(const struct wire_spec *spec)

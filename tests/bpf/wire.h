@@ -33,7 +33,8 @@ struct wire_spec {
 	uint16_t ip_option_bytes; /* IPv4 options, or an IPv6 destination options header */
 	uint32_t fragment_offset; /* bytes */
 	bool more_fragments;
-	int length_lie; /* added to the length the IP header claims */
+	bool atomic_fragment; /* version 6 only: a fragment header around all of it (RFC 6946) */
+	int length_lie;       /* added to the length the IP header claims */
 	const char *payload;
 	size_t padding; /* bytes behind the packet */
 };

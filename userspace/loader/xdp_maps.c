@@ -11,12 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#define EXIT_BPF 6 /* of hzd */
+#define EXIT_BPF      6 /* of hzd */
+#define LOOKS         4
+#define LOOK_AGAIN_NS 2000000
 
 static int open_fail(struct hz_err *err, const char *instance, int status)
 {
@@ -215,20 +218,41 @@ int hz_xdp_check_owner(const char *instance, const char *ifname, struct hz_err *
 	return hz_xdp_owner_refuse(owner, ifname, err);
 }
 
+/* The link and what the device runs, as of one moment: an update comes between the two looks. */
+static int running_look(const struct check *check, uint32_t ifindex, struct hz_xdp_link *link,
+                        uint32_t *attached)
+{
+	const struct timespec pause = { .tv_nsec = LOOK_AGAIN_NS };
+	int status = 0;
+
+	for (int i = 0; i < LOOKS; i++) {
+		if (i > 0)
+			(void)nanosleep(&pause, NULL);
+		status = hz_xdp_link_open(check->instance, check->ifname, link);
+		if (status != 0)
+			return status;
+		hz_xdp_link_close(link);
+		*attached = 0;
+		if (ifindex == 0 || (hz_xdp_link_attached_id(ifindex, attached) == 0 &&
+		                     link->ifindex == ifindex && *attached == link->program_id))
+			break;
+	}
+	return 0;
+}
+
 int hz_xdp_check(const char *instance, const char *ifname, const struct hz_endpoint *claims,
                  uint32_t claim_count, struct hz_err *err)
 {
 	const struct check check = { instance, ifname, claims, claim_count, err };
 	struct hz_xdp_link link;
 	uint32_t ifindex = if_nametoindex(ifname), attached = 0;
-	int status = hz_xdp_link_open(instance, ifname, &link);
+	int status = running_look(&check, ifindex, &link, &attached);
 
 	hz_err_what(err, "checking %s failed", ifname);
 	if (status != 0)
 		return check_fail(&check, status,
 		                  status == -ENOENT ? "the XDP program is not attached"
 		                                    : "the pinned link cannot be opened");
-	hz_xdp_link_close(&link);
 	if (ifindex == 0)
 		return check_fail(&check, -ENODEV,
 		                  "there is no such interface in this network namespace");
@@ -236,8 +260,7 @@ int hz_xdp_check(const char *instance, const char *ifname, const struct hz_endpo
 		return check_fail(&check, -ENOLINK,
 		                  "the program was attached to a device that is gone, or in "
 		                  "another network namespace");
-	status = hz_xdp_link_attached_id(ifindex, &attached);
-	if (status != 0 || attached != link.program_id)
+	if (attached != link.program_id)
 		return check_fail(&check, -ENOLINK, "another program than ours is attached");
 	return check_claims(&check);
 }
