@@ -10,6 +10,7 @@
 
 struct hz_api_module {
 	char *file; /* owned */
+	int fd;     /* of object: below */
 	void *object;
 	struct hz_api *api;
 	uint32_t owner;       /* in api */
@@ -31,10 +32,35 @@ struct hz_api_modules *hz_api_modules_open(struct hz_api *api)
 	return modules;
 }
 
+/* Objects have the names of their descriptors, and the loader takes one of a name it knows for that one: so a
+ * descriptor stays open, and its number nobody else's, for as long as the loader knows it. */
+static void object_name(int fd, char name[32])
+{
+	snprintf(name, 32, "/proc/self/fd/%d", fd);
+}
+
+/* The object stays where somebody else has it too, or where it may not be unloaded. Accepts NULL with -1. */
+static void object_close(void *object, int fd)
+{
+	char name[32];
+	void *rest;
+
+	if (object != NULL) {
+		object_name(fd, name);
+		dlclose(object);
+		rest = dlopen(name, RTLD_LAZY | RTLD_NOLOAD);
+		if (rest != NULL) {
+			dlclose(rest);
+			return;
+		}
+	}
+	if (fd != -1)
+		close(fd);
+}
+
 static void module_close(struct hz_api_module *module)
 {
-	if (module->object != NULL)
-		dlclose(module->object);
+	object_close(module->object, module->fd);
 	free(module->file);
 	free(module);
 }
@@ -81,25 +107,24 @@ static int refuse(const char *file, int status, const char *why, struct hz_err *
 	return hz_err_set(err, status, 2, "bad_module", hint, "module %s: %s", file, why);
 }
 
-static int object_open(const char *file, void **out, struct hz_err *err)
+static int object_open(struct hz_api_module *module, struct hz_err *err)
 {
-	/* O_NONBLOCK: opening a FIFO must not wait for its writer. */
-	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	const char *problem;
-	char path[64];
+	const char *file = module->file, *problem;
+	char name[32];
 
-	if (fd == -1)
+	/* O_NONBLOCK: opening a FIFO must not wait for its writer. */
+	module->fd = open(file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (module->fd == -1)
 		return refuse(file, -errno, errno == ELOOP ? "a symbolic link" : strerror(errno),
 		              err);
-	problem = file_problem(fd);
-	if (problem == NULL) {
-		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-		*out = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-		if (*out == NULL)
-			problem = dlerror();
-	}
-	close(fd);
-	return problem == NULL ? 0 : refuse(file, -EINVAL, problem, err);
+	problem = file_problem(module->fd);
+	if (problem != NULL)
+		return refuse(file, -EINVAL, problem, err);
+	object_name(module->fd, name);
+	module->object = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+	if (module->object == NULL)
+		return refuse(file, -EINVAL, dlerror(), err);
+	return 0;
 }
 
 static int def_read(struct hz_api_module *module, struct hz_err *err)
@@ -165,8 +190,9 @@ int hz_api_modules_load(struct hz_api_modules *modules, const char *file, struct
 		free(module);
 		return hz_err_set(err, -ENOMEM, 5, "memory", "", "Cannot allocate memory");
 	}
+	module->fd = -1;
 	module->api = modules->api;
-	status = object_open(file, &module->object, err);
+	status = object_open(module, err);
 	if (status == 0)
 		status = def_read(module, err);
 	if (status == 0)
