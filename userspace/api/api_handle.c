@@ -141,12 +141,13 @@ static void api_finish(const void *conf, struct hz_http_req *http)
 {
 	const struct api_handler *to = conf;
 	struct hz_request *req = http->handler;
-	const bool calls_others = req->done != NULL || req->answer.release != NULL;
+	const bool calls_others =
+		req->done != NULL || req->answer.release != NULL || req->ticket != NULL;
 	uint64_t since_ns = 0;
 
-	hz_api_ticket_over(req);
 	if (calls_others)
 		since_ns = hz_api_stall_enter(req->loop, to->route.owner, to->name);
+	hz_api_ticket_over(req);
 	hz_api_reply_free(&req->answer);
 	if (req->done != NULL)
 		req->done(req->state);

@@ -20,7 +20,8 @@ struct hz_ticket *hz_request_ticket(struct hz_request *req)
 
 /* --- any thread ------------------------------------------------------------------------------------ */
 
-/* After DROP, or once another thread has set QUEUED, the worker may have it at any moment. */
+/* After DROP, or once another thread has set QUEUED, the worker may have it at any moment. An ANSWER that is there
+ * already goes with it. */
 static void ticket_send(struct hz_ticket *ticket, uint32_t bits)
 {
 	struct hz_loop *loop = ticket->loop;
@@ -49,13 +50,29 @@ static void answer_500(struct api_answer *answer)
 		*answer = (struct api_answer){ .is_set = true, .status = 500 };
 }
 
-/* 0 or an error as of hz_ticket_finish; *bits: what is to be sent. */
-static int answer_take(struct hz_ticket *ticket, const struct hz_reply *reply, uint32_t *bits)
+/* The answer goes to who takes the bit: the worker's next turn, the end of the request, or us, when that end came
+ * meanwhile. So nobody's release is called when the request is over and we have returned: a module is closed and
+ * unloaded then. False: it was us. */
+static bool answer_offer(struct hz_ticket *ticket)
+{
+	uint32_t before;
+
+	__atomic_fetch_or(&ticket->bits, API_TICKET_ANSWER, __ATOMIC_SEQ_CST);
+	if (!__atomic_load_n(&ticket->is_gone, __ATOMIC_SEQ_CST))
+		return true;
+	before = __atomic_fetch_and(&ticket->bits, ~(uint32_t)API_TICKET_ANSWER, __ATOMIC_ACQ_REL);
+	if ((before & API_TICKET_ANSWER) == 0)
+		return true;
+	hz_api_reply_free(&ticket->answer);
+	return false;
+}
+
+/* 0 or an error as of hz_ticket_finish. */
+static int answer_take(struct hz_ticket *ticket, const struct hz_reply *reply)
 {
 	struct api_answer answer = { 0 };
 	int err = hz_api_reply_build(reply, (struct hz_span){ NULL, 0 }, NULL, &answer);
 
-	*bits = 0;
 	if (ticket->is_answered || hz_ticket_is_gone(ticket)) {
 		hz_api_reply_free(&answer);
 		if (err == 0)
@@ -66,26 +83,24 @@ static int answer_take(struct hz_ticket *ticket, const struct hz_reply *reply, u
 		answer_500(&answer);
 	ticket->answer = answer;
 	ticket->is_answered = true;
-	*bits = API_TICKET_ANSWER;
+	if (!answer_offer(ticket) && err == 0)
+		err = -ECANCELED;
 	return err;
 }
 
 int hz_ticket_answer(struct hz_ticket *ticket, const struct hz_reply *reply)
 {
-	uint32_t bits;
-	int err = answer_take(ticket, reply, &bits);
+	int err = answer_take(ticket, reply);
 
-	if (bits != 0)
-		ticket_send(ticket, bits);
+	ticket_send(ticket, 0);
 	return err;
 }
 
 int hz_ticket_finish(struct hz_ticket *ticket, const struct hz_reply *reply)
 {
-	uint32_t bits;
-	int err = answer_take(ticket, reply, &bits);
+	int err = answer_take(ticket, reply);
 
-	ticket_send(ticket, bits | API_TICKET_DROP);
+	ticket_send(ticket, API_TICKET_DROP);
 	return err;
 }
 
@@ -140,10 +155,14 @@ unsigned hz_api_ticket_turn(struct hz_loop *loop)
 void hz_api_ticket_over(struct hz_request *req)
 {
 	struct hz_ticket *ticket = req->ticket;
+	uint32_t before;
 
 	if (ticket == NULL)
 		return;
 	ticket->req = NULL;
-	__atomic_store_n(&ticket->is_gone, true, __ATOMIC_RELEASE);
+	__atomic_store_n(&ticket->is_gone, true, __ATOMIC_SEQ_CST);
+	before = __atomic_fetch_and(&ticket->bits, ~(uint32_t)API_TICKET_ANSWER, __ATOMIC_SEQ_CST);
+	if ((before & API_TICKET_ANSWER) != 0)
+		hz_api_reply_free(&ticket->answer);
 	req->ticket = NULL;
 }

@@ -112,7 +112,7 @@ void hz_server_handlers_start(struct hz_server *server)
 
 void hz_server_handlers_close(struct hz_server *server)
 {
-	hz_api_modules_close(server->modules);
 	if (server->api != server->conf->host.api)
 		hz_api_close(server->api);
+	hz_api_modules_close(server->modules);
 }

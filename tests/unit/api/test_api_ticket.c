@@ -64,6 +64,63 @@ static void woken_ticket_is_in_the_inbox_once(void)
 	api_rig_close(rig);
 }
 
+/* When the last request of a module is over it is closed and unloaded: nothing of it may lie in an inbox then. */
+static void answer_under_way_is_released_with_its_request(void)
+{
+	struct api_rig *rig = api_rig_open(take, NULL);
+	const struct hz_reply reply = LATE(.release = api_rig_release, .ctx = rig);
+
+	api_rig_feed(rig, GET_X);
+	CU_ASSERT_EQUAL(hz_ticket_answer(rig->ticket, &reply), 0);
+	CU_ASSERT_EQUAL(rig->releases, 0);
+	fake_stream_close(&rig->fs, HZ_CLOSE_RESET);
+	CU_ASSERT_EQUAL(rig->releases, 1);
+	CU_ASSERT(hz_ticket_is_gone(rig->ticket));
+	hz_ticket_drop(rig->ticket);
+	hz_api_turn(rig->api, 0);
+	CU_ASSERT_EQUAL(rig->releases, 1);
+	api_rig_close(rig);
+}
+
+struct racer {
+	struct hz_ticket *ticket;
+	const struct hz_reply *reply;
+	uint32_t go; /* atomic */
+};
+
+static void *racer_run(void *arg)
+{
+	struct racer *racer = arg;
+
+	__atomic_store_n(&racer->go, 1, __ATOMIC_RELEASE);
+	while (__atomic_load_n(&racer->go, __ATOMIC_ACQUIRE) != 2)
+		sched_yield();
+	(void)hz_ticket_finish(racer->ticket, racer->reply);
+	return NULL;
+}
+
+/* Whoever is first: when both have returned, the answer is released, once. */
+static void answer_and_end_of_the_request_race_and_one_releases(void)
+{
+	for (int round = 0; round < 200; round++) {
+		struct api_rig *rig = api_rig_open(take, NULL);
+		const struct hz_reply reply = LATE(.release = api_rig_release, .ctx = rig);
+		struct racer racer = { .reply = &reply };
+		pthread_t thread;
+
+		api_rig_feed(rig, GET_X);
+		racer.ticket = rig->ticket;
+		CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, racer_run, &racer), 0);
+		while (__atomic_load_n(&racer.go, __ATOMIC_ACQUIRE) != 1)
+			sched_yield();
+		__atomic_store_n(&racer.go, 2, __ATOMIC_RELEASE);
+		fake_stream_close(&rig->fs, HZ_CLOSE_RESET);
+		pthread_join(thread, NULL);
+		CU_ASSERT_EQUAL(__atomic_load_n(&rig->releases, __ATOMIC_RELAXED), 1);
+		api_rig_close(rig);
+	}
+}
+
 /* Before the holder says anything, between its answer and the worker's turn, and after its patience. */
 static void answer_for_a_request_that_is_gone_is_released(void)
 {
@@ -232,6 +289,8 @@ static void no_ticket_is_given_beyond_the_limit(void)
 
 HZ_SUITE(api_ticket, CASE(answer_comes_when_the_ticket_is_finished),
          CASE(woken_ticket_is_in_the_inbox_once),
+         CASE(answer_under_way_is_released_with_its_request),
+         CASE(answer_and_end_of_the_request_race_and_one_releases),
          CASE(answer_for_a_request_that_is_gone_is_released), CASE(answer_that_is_not_valid_is_500),
          CASE(answer_nobody_took_is_released_at_the_end),
          CASE(many_threads_finish_tickets_of_one_worker),
