@@ -72,8 +72,9 @@ static enum hz_http_next answer_give(struct hz_request *req, struct hz_http_resp
 	return HZ_HTTP_ANSWER;
 }
 
-static enum hz_http_next answer_none(struct hz_http_resp *resp)
+static enum hz_http_next answer_none(const struct hz_request *req, struct hz_http_resp *resp)
 {
+	hz_slot_count(req->loop->slot, HZ_COUNTER_handler_failed);
 	hz_answer(resp, 500);
 	return HZ_HTTP_ANSWER;
 }
@@ -109,7 +110,7 @@ static enum hz_http_next api_handle(const void *conf, struct hz_http_req *http,
 		return answer_give(req, resp);
 	if (err >= 0 && req->ticket != NULL)
 		return HZ_HTTP_WAIT;
-	return answer_none(resp);
+	return answer_none(req, resp);
 }
 
 static enum hz_http_next api_body(const void *conf, struct hz_http_req *http,
@@ -132,7 +133,7 @@ static enum hz_http_next api_body(const void *conf, struct hz_http_req *http,
 	if (next == 0)
 		return HZ_HTTP_NEXT;
 	if (next != HZ_WAIT || req->ticket == NULL)
-		return answer_none(resp); /* nobody could wake it */
+		return answer_none(req, resp); /* nobody could wake it */
 	patience_renew(req);
 	return HZ_HTTP_WAIT;
 }
@@ -149,6 +150,7 @@ static void api_finish(const void *conf, struct hz_http_req *http)
 		since_ns = hz_api_stall_enter(req->loop, to->route.owner, to->name);
 	hz_api_ticket_over(req);
 	hz_api_reply_free(&req->answer);
+	free(req->lines_memory);
 	if (req->done != NULL)
 		req->done(req->state);
 	if (calls_others)

@@ -31,6 +31,7 @@ struct hz_request {
 	struct api_answer answer;
 	struct hz_wspan lines; /* of hz_respond_header, lines_used of it filled */
 	size_t lines_used;
+	void *lines_memory; /* owned; NULL: lines fit the arena */
 	void *state;
 	void (*done)(void *state);
 	const struct hz_http_body_block *block; /* where hz_request_body was, */
@@ -132,7 +133,7 @@ uint64_t hz_api_stall_enter(struct hz_loop *loop, uint32_t owner, const char *na
 void hz_api_stall_leave(struct hz_loop *loop, const char *name, uint64_t since_ns);
 
 /* api_reply.c: what reply says, into *out, with more as its first fields; in arena as far as it fits (NULL: none). 0,
- * -EINVAL, -E2BIG or -ENOMEM, and then its release was called. */
+ * -EINVAL, -ENOSPC, -E2BIG or -ENOMEM, and then its release was called. */
 int hz_api_reply_build(const struct hz_reply *reply, struct hz_span more, struct hz_arena *arena,
                        struct api_answer *out);
 void hz_api_reply_free(struct api_answer *answer); /* accepts one that is not set */

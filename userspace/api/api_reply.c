@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#define ARENA_BYTES_MAX 2048u /* what is longer has memory of its own */
+
 /* RFC 9110 5.6.2. */
 static const char token_bytes[] = "!#$%&'*+-.^_`|~0123456789"
 				  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -58,8 +60,8 @@ int hz_api_reply_line(const char *name, const char *value, struct hz_wspan out, 
 	return 0;
 }
 
-/* Bytes that the fields of reply take; -EINVAL. */
-static ssize_t lines_measure(const struct hz_reply *reply)
+/* Bytes that the fields of reply take, behind more of them; -EINVAL or -ENOSPC. */
+static ssize_t lines_measure(const struct hz_reply *reply, size_t more)
 {
 	size_t bytes = 0;
 
@@ -67,8 +69,8 @@ static ssize_t lines_measure(const struct hz_reply *reply)
 		if (!is_name(reply->headers[i].name) || !is_value(reply->headers[i].value))
 			return -EINVAL;
 		bytes += strlen(reply->headers[i].name) + strlen(reply->headers[i].value) + 4;
-		if (bytes > HZ_LIMIT_reply_head_bytes_max)
-			return -EINVAL;
+		if (bytes > HZ_LIMIT_reply_head_bytes_max - more)
+			return -ENOSPC;
 	}
 	return (ssize_t)bytes;
 }
@@ -87,6 +89,18 @@ static bool is_valid(const struct hz_reply *reply)
 	       (reply->pull != NULL || reply->body_bytes <= SIZE_MAX / 2);
 }
 
+/* The arena is the chain's too, which comes after us. */
+static uint8_t *room_get(size_t bytes, struct hz_arena *arena, void **memory)
+{
+	uint8_t *room = NULL;
+
+	if (arena != NULL && bytes <= ARENA_BYTES_MAX)
+		room = hz_arena_get(arena, bytes);
+	if (room == NULL)
+		room = *memory = malloc(bytes + 1);
+	return room;
+}
+
 static int answer_build(const struct hz_reply *reply, struct hz_span more, struct hz_arena *arena,
                         struct api_answer *out)
 {
@@ -97,16 +111,14 @@ static int answer_build(const struct hz_reply *reply, struct hz_span more, struc
 
 	if (!is_valid(reply))
 		return -EINVAL;
-	line_bytes = lines_measure(reply);
+	line_bytes = lines_measure(reply, more.len);
 	if (line_bytes < 0)
 		return (int)line_bytes;
 	type_bytes = reply->content_type != NULL ? strlen(reply->content_type) : 0;
-	if (type_bytes > HZ_LIMIT_reply_head_bytes_max)
-		return -EINVAL;
+	if (type_bytes > HZ_LIMIT_reply_type_bytes_max)
+		return -ENOSPC;
 	room.len = type_bytes + more.len + (size_t)line_bytes + body_bytes;
-	room.data = arena != NULL ? hz_arena_get(arena, room.len) : NULL;
-	if (room.data == NULL)
-		room.data = out->memory = malloc(room.len + 1);
+	room.data = room_get(room.len, arena, &out->memory);
 	if (room.data == NULL)
 		return -ENOMEM;
 	if (type_bytes > 0)

@@ -2,6 +2,8 @@
 #include "api/api_priv.h"
 #include "core/span_ops.h"
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 struct hz_span hz_request_method(const struct hz_request *req)
 {
@@ -131,21 +133,25 @@ int hz_respond(struct hz_request *req, int status, const char *content_type, con
 	return hz_respond_with(req, &reply);
 }
 
-#define LINES_FIRST 256u
+#define LINES_FIRST 512u /* in the arena; who needs more gets all there may be */
 
-/* Room doubles; what is left behind goes with the arena. */
 static int lines_grow(struct hz_request *req)
 {
-	size_t len = req->lines.len == 0 ? LINES_FIRST : 2 * req->lines.len;
+	const size_t len = req->lines.len == 0 ? LINES_FIRST : HZ_LIMIT_reply_head_bytes_max;
 	uint8_t *data = NULL;
 
-	if (len <= HZ_LIMIT_reply_head_bytes_max)
+	if (req->lines_memory != NULL)
+		return -ENOSPC;
+	if (len == LINES_FIRST)
 		data = hz_arena_get(req->http->arena, len);
 	if (data == NULL)
-		return -ENOSPC;
+		data = req->lines_memory = malloc(HZ_LIMIT_reply_head_bytes_max);
+	if (data == NULL)
+		return -ENOMEM;
 	if (req->lines_used > 0)
 		memcpy(data, req->lines.data, req->lines_used);
-	req->lines = (struct hz_wspan){ data, len };
+	req->lines.len = req->lines_memory != NULL ? HZ_LIMIT_reply_head_bytes_max : len;
+	req->lines.data = data;
 	return 0;
 }
 
@@ -155,8 +161,12 @@ int hz_respond_header(struct hz_request *req, const char *name, const char *valu
 
 	while (err == -ENOSPC) {
 		err = hz_api_reply_line(name, value, req->lines, &req->lines_used);
-		if (err == -ENOSPC && lines_grow(req) != 0)
-			return -ENOSPC;
+		if (err == -ENOSPC) {
+			int grown = lines_grow(req);
+
+			if (grown != 0)
+				return grown;
+		}
 	}
 	return err;
 }

@@ -67,13 +67,24 @@ static size_t head_compose(const struct hz_h1_turn *turn, const struct hz_h1_fli
 	                        (enum hz_h1_framing)flight->framing, &turn->http->date, connection);
 }
 
-/* A head beyond what a transport can reserve is composed aside and written in pieces. Where not even
- * the arena holds it, the application asked for too much: 500 without its fields. */
+/* Where the arena has no room for it, a head takes the place of a large one that came. */
+static uint8_t *aside_get(struct hz_h1_flight *flight, size_t bytes)
+{
+	uint8_t *aside = hz_arena_get(&flight->arena, bytes);
+
+	if (aside == NULL && bytes <= HZ_LIMIT_header_bytes_max)
+		aside = flight->big_out = hz_pool_get(&flight->http->big_heads);
+	return aside;
+}
+
+/* A head beyond what a transport can reserve is composed aside and written in pieces. Where there is no place for
+ * that: 500 without its fields. */
 static void head_compose_aside(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
 {
-	uint8_t *aside = hz_arena_get(&flight->arena, hz_h1_head_bound(&flight->resp));
+	uint8_t *aside = aside_get(flight, hz_h1_head_bound(&flight->resp));
 
 	if (aside == NULL) {
+		hz_h1_count(turn, HZ_COUNTER_http_no_memory);
 		flight->resp = (struct hz_http_resp){ .status = 500,
 			                              .source = flight->resp.source,
 			                              .source_ctx = flight->resp.source_ctx };

@@ -121,6 +121,13 @@ static void finish_tell(const struct hz_h1_conn *conn, const struct hz_h1_flight
 	conf->ops->finish(conn->snapshot, &flight->req, &flight->resp, &outcome);
 }
 
+static void big_put(struct hz_http_worker *http, uint8_t **head)
+{
+	if (*head != NULL)
+		hz_pool_put(&http->big_heads, *head);
+	*head = NULL;
+}
+
 void hz_h1_flight_end(struct hz_h1_conn *conn, struct hz_h1_flight *flight, bool is_complete)
 {
 	struct hz_http_worker *http = conn->http;
@@ -137,10 +144,8 @@ void hz_h1_flight_end(struct hz_h1_conn *conn, struct hz_h1_flight *flight, bool
 	flight->has_ticket = false;
 	if (flight->body.first != NULL)
 		hz_h1_body_free(flight);
-	if (flight->big_head != NULL) {
-		hz_pool_put(&http->big_heads, flight->big_head);
-		flight->big_head = NULL;
-	}
+	big_put(http, &flight->big_head);
+	big_put(http, &flight->big_out);
 	if (conn->flight == flight) {
 		conn->flight = NULL;
 		hz_pool_put(&http->flights, flight);

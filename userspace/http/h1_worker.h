@@ -57,8 +57,9 @@ struct hz_h1_flight {
 	struct hz_http_worker *http;
 	struct hz_arena arena;
 	struct hz_chunked chunked;
-	struct hz_span head;   /* the bytes that req's spans point into */
-	uint8_t *big_head;     /* owned copy of a head that head_copy cannot hold, or NULL */
+	struct hz_span head; /* the bytes that req's spans point into */
+	uint8_t *big_head;   /* owned copy of a head that head_copy cannot hold, or NULL */
+	uint8_t *big_out;    /* owned: where unsent lies if the arena had no room for it, or NULL */
 	struct hz_span unsent; /* rest of a head that was too long to reserve; in the arena */
 	uint64_t length_left;  /* of a body with Content-Length */
 	uint64_t out_bytes;    /* body of the answer; HZ_BODY_UNKNOWN */

@@ -55,8 +55,11 @@ static enum hz_http_next rig_handle(const void *snapshot, struct hz_http_req *re
                                     struct hz_http_resp *resp)
 {
 	const struct api_rig *rig = snapshot;
+	enum hz_http_next next = rig->handler.handle(rig->handler.conf, req, resp);
 
-	return rig->handler.handle(rig->handler.conf, req, resp);
+	if (next == HZ_HTTP_ANSWER && rig->fields.len > 0)
+		CU_ASSERT_EQUAL(hz_http_resp_field(resp, rig->fields), 0);
+	return next;
 }
 
 static void rig_finish(const void *snapshot, const struct hz_http_req *req,

@@ -26,6 +26,7 @@ struct api_rig {
 	uint64_t bytes;
 	const struct hz_reply *reply;
 	int result;
+	struct hz_span fields; /* what stands for middleware adds to each answer */
 };
 
 /* The rig is the ctx of handler and body. Aborts when it cannot. */

@@ -314,27 +314,108 @@ static void body_beyond_the_arena_is_copied_all_the_same(void)
 	api_rig_close(rig);
 }
 
-static int many_headers(struct hz_request *req, void *ctx)
-{
-	struct api_rig *rig = ctx;
-	char value[101];
+#define HEAD_MAX    HZ_LIMIT_reply_head_bytes_max
+#define FIELD_BYTES 128u /* "X-Many: " 118 CRLF */
 
-	memset(value, 'v', 100);
-	value[100] = '\0';
-	while (hz_respond_header(req, "X-Many", value) == 0)
-		rig->calls++;
-	CU_ASSERT_EQUAL(hz_respond_header(req, "X-Many", value), -ENOSPC);
-	return hz_respond(req, 200, NULL, NULL, 0);
+/* bytes of fields, by hz_respond_header as far as first goes and in the reply from there on. */
+static int fields_give(struct hz_request *req, size_t bytes, size_t first)
+{
+	struct hz_header header[HEAD_MAX / FIELD_BYTES + 1];
+	struct hz_reply reply = HZ_INIT(hz_reply, .status = 200, .headers = header, .body = "ok",
+	                                .body_bytes = 2, .content_type = "text/plain");
+	char value[HEAD_MAX / FIELD_BYTES + 1][2 * FIELD_BYTES];
+	size_t count = bytes / FIELD_BYTES;
+	int err = 0;
+
+	for (size_t i = 0; i < count && err == 0; i++) {
+		size_t len = FIELD_BYTES - 10 + (i == 0 ? bytes % FIELD_BYTES : 0);
+
+		memset(value[i], 'v', len);
+		value[i][len] = '\0';
+		if (i * FIELD_BYTES < first)
+			err = hz_respond_header(req, "X-Many", value[i]);
+		else
+			header[reply.header_count++] = (struct hz_header){ "X-Many", value[i] };
+	}
+	return err == 0 ? hz_respond_with(req, &reply) : err;
 }
 
-static void headers_have_a_limit(void)
+static int many_fields(struct hz_request *req, void *ctx)
 {
-	struct api_rig *rig = api_rig_open(many_headers, NULL);
+	struct api_rig *rig = ctx;
 
-	api_rig_feed(rig, GET_X);
-	CU_ASSERT(rig->calls > 10 && rig->calls <= HZ_LIMIT_reply_head_bytes_max / 110);
-	CU_ASSERT(api_rig_status(rig) == 200 || api_rig_status(rig) == 500);
+	rig->result = fields_give(req, rig->bytes, rig->calls);
+	return rig->result;
+}
+
+static void fields_up_to_the_limit_are_sent_and_beyond_it_are_an_error(void)
+{
+	static const size_t firsts[] = { 0, HEAD_MAX / 2, HEAD_MAX + 1 };
+
+	for (size_t bytes = HEAD_MAX - 1; bytes <= HEAD_MAX + 1; bytes++) {
+		for (size_t i = 0; i < 2 * HZ_ARRAY_LEN(firsts); i++) {
+			struct api_rig *rig = api_rig_open(many_fields, NULL);
+			const bool fits = bytes <= HEAD_MAX;
+
+			rig->bytes = bytes;
+			rig->calls = (unsigned)firsts[i / 2];
+			if (i % 2 == 1)
+				rig->fs.window = HZ_RESERVE_MAX;
+			api_rig_feed(rig, GET_X);
+			fake_stream_take_all(&rig->fs, 100);
+			CU_ASSERT_EQUAL(rig->result, fits ? 0 : -ENOSPC);
+			CU_ASSERT_EQUAL(api_rig_status(rig), fits ? 200 : 500);
+			CU_ASSERT_EQUAL(rig->fs.out_len > bytes, fits);
+			CU_ASSERT_EQUAL(rig->worker.counters[HZ_COUNTER_handler_failed], !fits);
+			api_rig_close(rig);
+		}
+	}
+}
+
+/* Together with what middleware adds, which may be much more. */
+static void fields_of_the_handler_and_of_middleware_are_all_sent(void)
+{
+	static uint8_t lines[32768];
+	struct api_rig *rig = api_rig_open(many_fields, NULL);
+
+	for (size_t i = 0; i < sizeof(lines); i += 128) {
+		memset(lines + i, 'm', 128);
+		memcpy(lines + i, "X-M: ", 5);
+		memcpy(lines + i + 126, "\r\n", 2);
+	}
+	rig->fields = (struct hz_span){ lines, sizeof(lines) };
+	rig->bytes = HEAD_MAX;
+	rig->calls = HEAD_MAX;
+	api_rig_feed(rig, GET_X GET_X);
+	fake_stream_take_all(&rig->fs, 1000);
+	CU_ASSERT_EQUAL(api_rig_status(rig), 200);
+	CU_ASSERT(rig->fs.out_len > 2 * (HEAD_MAX + sizeof(lines)));
+	CU_ASSERT_EQUAL(rig->http->big_heads.in_use, 0);
 	api_rig_close(rig);
+}
+
+static int long_type(struct hz_request *req, void *ctx)
+{
+	char type[HZ_LIMIT_reply_type_bytes_max + 2];
+	struct api_rig *rig = ctx;
+
+	memset(type, 't', sizeof(type));
+	type[rig->bytes] = '\0';
+	rig->result = hz_respond(req, 200, type, NULL, 0);
+	return rig->result;
+}
+
+static void content_type_beyond_its_limit_is_an_error(void)
+{
+	for (unsigned beyond = 0; beyond < 2; beyond++) {
+		struct api_rig *rig = api_rig_open(long_type, NULL);
+
+		rig->bytes = HZ_LIMIT_reply_type_bytes_max + beyond;
+		api_rig_feed(rig, GET_X);
+		CU_ASSERT_EQUAL(rig->result, beyond ? -ENOSPC : 0);
+		CU_ASSERT_EQUAL(api_rig_status(rig), beyond ? 500 : 200);
+		api_rig_close(rig);
+	}
 }
 
 HZ_SUITE(api_request, CASE(handler_sees_its_request_and_answers_once),
@@ -344,4 +425,7 @@ HZ_SUITE(api_request, CASE(handler_sees_its_request_and_answers_once),
          CASE(body_is_read_on_from_where_reading_was), CASE(state_is_done_once_per_request),
          CASE(reply_that_is_not_valid_is_refused_and_released),
          CASE(struct_of_another_version_is_read_as_far_as_it_means_something),
-         CASE(body_beyond_the_arena_is_copied_all_the_same), CASE(headers_have_a_limit));
+         CASE(body_beyond_the_arena_is_copied_all_the_same),
+         CASE(fields_up_to_the_limit_are_sent_and_beyond_it_are_an_error),
+         CASE(fields_of_the_handler_and_of_middleware_are_all_sent),
+         CASE(content_type_beyond_its_limit_is_an_error));

@@ -129,7 +129,10 @@ struct hz_header {
 
 #define HZ_LENGTH_UNKNOWN UINT64_MAX
 
-/* Framing (Content-Length, Transfer-Encoding, Connection) and Date are hz's own and refused as headers.
+/* What says how long a message is and whether the connection goes on is hz's own, and refused as a header (-EINVAL):
+ * Connection, Content-Length, Date, Keep-Alive, Proxy-Connection, Trailer, Transfer-Encoding, Upgrade; and
+ * Content-Type, which has its own place. Header lines ("Name: value" CRLF) take 8192 bytes together and a content type
+ * 1024; beyond: -ENOSPC.
  * With pull the body comes from there: body_bytes long, or HZ_LENGTH_UNKNOWN. Else it is body, which is copied,
  * unless release is set: then it, or what pull needs, stays as it is until release(ctx), which is called exactly
  * once, on any thread, whatever becomes of the answer. */
@@ -146,8 +149,8 @@ struct hz_reply {
 	void *ctx;
 };
 
-/* Inside a call about the request, once: -EALREADY. What is not valid (-EINVAL) or finds no memory (-ENOMEM) is no
- * answer yet; its release was called. */
+/* Inside a call about the request, once: -EALREADY. What is not valid (-EINVAL), too long (-ENOSPC) or finds no memory
+ * (-ENOMEM) is no answer yet; its release was called. */
 HZ_API int hz_respond(struct hz_request *req, int status, const char *content_type,
                       const void *body, size_t body_bytes);
 HZ_API int hz_respond_with(struct hz_request *req, const struct hz_reply *reply);
@@ -161,7 +164,7 @@ HZ_API int hz_respond_header(struct hz_request *req, const char *name, const cha
 HZ_API struct hz_ticket *hz_request_ticket(struct hz_request *req);
 
 /* Answers and gives the ticket back; it is not yours any more, whatever is returned. 0: under way to the worker.
- * -ECANCELED: the request is gone, nobody is there to read it. -EINVAL, -ENOMEM: the client gets 500. */
+ * -ECANCELED: the request is gone, nobody is there to read it. -EINVAL, -ENOSPC, -ENOMEM: the client gets 500. */
 HZ_API int hz_ticket_finish(struct hz_ticket *ticket, const struct hz_reply *reply);
 
 /* The same, but the ticket stays yours: to wake the pull of this answer. */
