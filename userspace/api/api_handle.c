@@ -123,7 +123,7 @@ static enum hz_http_next api_body(const void *conf, struct hz_http_req *http,
 
 	if (HZ_UNLIKELY(req == NULL))
 		return HZ_HTTP_ANSWER;
-	if (!req->answer.is_set) {
+	if (!req->answer.is_set && bytes.len > 0) {
 		since_ns = hz_api_stall_enter(req->loop, to->route.owner, to->name);
 		next = to->route.body(req, to->route.ctx, bytes.data, bytes.len);
 		hz_api_stall_leave(req->loop, to->name, since_ns);

@@ -127,7 +127,7 @@ static void on_writable(struct hz_stream *s)
 	else if (conn->state == HZ_H1_WAIT)
 		hz_h1_step_again(&turn, conn->flight);
 	else if (conn->state == HZ_H1_BODY)
-		hz_h1_continue_push(&turn, conn->flight);
+		hz_h1_body_resume(&turn, conn->flight);
 	hz_h1_turn_end(&turn, conn->is_eof && !conn->has_unread);
 }
 

@@ -291,6 +291,21 @@ static void body_next(struct hz_h1_turn *turn, struct hz_h1_flight *flight, enum
 	request_wait(turn, flight, is_complete ? HZ_H1_STEP_HANDLE : HZ_H1_STEP_BODY);
 }
 
+/* Perhaps the request has its answer before its body has come. */
+void hz_h1_body_resume(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
+{
+	const struct hz_span none = { NULL, 0 };
+	enum hz_http_next next = HZ_HTTP_NEXT;
+
+	if (flight->route.is_streaming && !flight->is_refused)
+		next = turn->http->conf.ops->body(turn->conn->snapshot, &flight->req, &flight->resp,
+		                                  none);
+	if (next != HZ_HTTP_NEXT)
+		body_next(turn, flight, next, false);
+	else
+		hz_h1_continue_push(turn, flight);
+}
+
 size_t hz_h1_body_step(struct hz_h1_turn *turn, struct hz_h1_flight *flight, struct hz_span bytes)
 {
 	enum hz_http_next next = HZ_HTTP_NEXT;
@@ -373,6 +388,7 @@ void hz_h1_step_again(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
 		break;
 	case HZ_H1_STEP_BODY:
 		body_wait_begin(turn, flight); /* the transport shows again what it holds */
+		hz_h1_body_resume(turn, flight);
 		break;
 	case HZ_H1_STEP_HANDLE:
 		request_handle(turn, flight);

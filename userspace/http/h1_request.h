@@ -15,6 +15,9 @@ void hz_h1_step_again(struct hz_h1_turn *turn, struct hz_h1_flight *flight);
 /* Goes on with an answer that was blocked or starved. */
 void hz_h1_answer_run(struct hz_h1_turn *turn, struct hz_h1_flight *flight);
 
+/* The application, or the transport, resumed a request whose body is still coming. */
+void hz_h1_body_resume(struct hz_h1_turn *turn, struct hz_h1_flight *flight);
+
 /* "100 Continue", when it is owed and there is room. */
 void hz_h1_continue_push(struct hz_h1_turn *turn, struct hz_h1_flight *flight);
 

@@ -211,7 +211,8 @@ struct hz_http_app_ops {
 	enum hz_http_next (*route)(const void *snapshot, struct hz_http_req *req,
 	                           struct hz_http_resp *resp, struct hz_http_route *route);
 	/* A piece of a streaming route's body, all of which it takes: NEXT, ANSWER at once (what is left of
-	 * the body ends the connection), or WAIT: no more until the request is resumed. NULL: no route
+	 * the body ends the connection), or WAIT: no more until the request is resumed. Without bytes: it was
+	 * resumed, perhaps for no reason, while its body is still coming: NEXT or ANSWER. NULL: no route
 	 * streams. */
 	enum hz_http_next (*body)(const void *snapshot, struct hz_http_req *req,
 	                          struct hz_http_resp *resp, struct hz_span bytes);

@@ -91,6 +91,43 @@ static void upload_that_is_refused_half_way_ends_the_connection(void)
 	}
 }
 
+/* Not with the next byte, which the client may never send. */
+static void answer_by_ticket_while_the_body_comes_is_sent_at_once(void)
+{
+	for (int waits = 0; waits < 2; waits++) {
+		struct api_rig *rig = api_rig_open(on_end, on_body);
+		const struct hz_reply reply = HZ_INIT(hz_reply, .status = 403);
+
+		rig->result = waits ? HZ_WAIT : 0;
+		api_rig_feed(rig, UP "abc");
+		CU_ASSERT_EQUAL(hz_ticket_finish(rig->ticket, &reply), 0);
+		api_rig_turn(rig);
+		CU_ASSERT_EQUAL(api_rig_status(rig), 403);
+		CU_ASSERT(api_rig_said(rig, "\r\nConnection: close\r\n"));
+		api_rig_feed(rig, "def");
+		CU_ASSERT_EQUAL(rig->pieces, 1);
+		CU_ASSERT_EQUAL(rig->calls, 0);
+		api_rig_close(rig);
+	}
+}
+
+/* A wake alone is no piece of it. */
+static void wake_while_the_body_comes_changes_nothing(void)
+{
+	struct api_rig *rig = api_rig_open(on_end, on_body);
+
+	api_rig_feed(rig, UP "abc");
+	hz_ticket_wake(rig->ticket);
+	api_rig_turn(rig);
+	CU_ASSERT_EQUAL(rig->pieces, 1);
+	CU_ASSERT_EQUAL(api_rig_status(rig), 0);
+	hz_ticket_drop(rig->ticket);
+	api_rig_turn(rig);
+	api_rig_feed(rig, "defghi");
+	CU_ASSERT_EQUAL(api_rig_status(rig), 204);
+	api_rig_close(rig);
+}
+
 static int wait_alone(struct hz_request *req, void *ctx, const void *data, size_t bytes)
 {
 	(void)req;
@@ -223,7 +260,8 @@ static void download_that_ends_badly_resets_and_is_released(void)
 HZ_SUITE(api_stream, CASE(body_comes_in_pieces_and_waits_until_woken),
          CASE(slow_upload_does_not_use_up_the_time_of_the_answer),
          CASE(upload_that_is_refused_half_way_ends_the_connection),
-         CASE(wait_that_nobody_could_end_is_500),
+         CASE(answer_by_ticket_while_the_body_comes_is_sent_at_once),
+         CASE(wake_while_the_body_comes_changes_nothing), CASE(wait_that_nobody_could_end_is_500),
          CASE(download_of_unknown_length_ends_in_its_last_chunk),
          CASE(starved_download_pulls_again_for_each_wake),
          CASE(download_that_ends_badly_resets_and_is_released));
