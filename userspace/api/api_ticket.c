@@ -7,7 +7,7 @@ struct hz_ticket *hz_request_ticket(struct hz_request *req)
 {
 	struct hz_ticket *ticket;
 
-	if (req->had_ticket)
+	if (req->had_ticket || !hz_http_can_wait(req->http))
 		return NULL;
 	ticket = hz_pool_get(&req->loop->tickets);
 	if (ticket == NULL)

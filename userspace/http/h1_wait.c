@@ -21,6 +21,18 @@ uint64_t hz_http_ticket(const struct hz_http_req *req)
 	return (uint64_t)http->ticket[index] << 32 | index;
 }
 
+bool hz_http_can_wait(const struct hz_http_req *req)
+{
+	const struct hz_h1_flight *flight = flight_of(req);
+	const struct hz_http_worker *http = flight->http;
+
+	if (flight != http->scratch)
+		return true;
+	return http->flights.in_use < http->flights.capacity &&
+	       (flight->head.len <= sizeof(flight->head_copy) ||
+	        http->big_heads.in_use < http->big_heads.capacity);
+}
+
 struct hz_http_req *hz_http_waiting(struct hz_http_worker *http, uint64_t ticket)
 {
 	uint32_t index = (uint32_t)ticket, number = (uint32_t)(ticket >> 32);

@@ -12,6 +12,9 @@
 /* The request's ticket, the same each time; never 0. Inside route, body, handle or pull. */
 uint64_t hz_http_ticket(const struct hz_http_req *req);
 
+/* Whether there is a place for the request to wait in: inside handle and body, before WAIT is said. */
+bool hz_http_can_wait(const struct hz_http_req *req);
+
 /* The request of a ticket, or NULL when it is over. */
 struct hz_http_req *hz_http_waiting(struct hz_http_worker *http, uint64_t ticket);
 

@@ -267,6 +267,7 @@ static void no_ticket_is_given_beyond_the_limit(void)
 	struct hz_request req = { .loop = loop };
 
 	api_rig_feed(rig, GET_X);
+	req.http = rig->ticket->req->http;
 	while (loop->tickets.in_use < HZ_LIMIT_tickets_per_worker) {
 		req.had_ticket = false;
 		CU_ASSERT_PTR_NOT_NULL_FATAL(hz_request_ticket(&req));
@@ -287,11 +288,46 @@ static void no_ticket_is_given_beyond_the_limit(void)
 	api_rig_close(rig);
 }
 
+static int take_or_refuse(struct hz_request *req, void *ctx)
+{
+	struct api_rig *rig = ctx;
+
+	rig->calls++;
+	rig->ticket = hz_request_ticket(req);
+	return rig->ticket != NULL ? 0 : hz_respond(req, 503, NULL, "busy", 4);
+}
+
+/* The handler learns of it while it can still say something else, and begins nothing in vain. */
+static void no_ticket_is_given_when_the_request_could_not_wait(void)
+{
+	struct api_rig *rig = api_rig_open(take_or_refuse, NULL);
+	char head[HZ_H1_HEAD_INLINE + 64] = "GET /x/7 HTTP/1.1\r\nHost: h\r\nX-Long: ";
+	uint32_t places = rig->http->flights.capacity;
+
+	rig->http->flights.capacity = rig->http->flights.in_use;
+	api_rig_feed(rig, GET_X);
+	CU_ASSERT(api_rig_said(rig, "HTTP/1.1 503 ") && api_rig_said(rig, "busy"));
+	rig->http->flights.capacity = places;
+	places = rig->http->big_heads.capacity;
+	rig->http->big_heads.capacity = 0;
+	memset(head + strlen(head), 'x', HZ_H1_HEAD_INLINE - strlen(head));
+	strncat(head, "\r\n\r\n", 5);
+	api_rig_feed(rig, head);
+	CU_ASSERT_PTR_NULL(rig->ticket);
+	rig->http->big_heads.capacity = places;
+	api_rig_feed(rig, head);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(rig->ticket);
+	CU_ASSERT_EQUAL(rig->calls, 3);
+	hz_ticket_drop(rig->ticket);
+	api_rig_turn(rig);
+	api_rig_close(rig);
+}
+
 HZ_SUITE(api_ticket, CASE(answer_comes_when_the_ticket_is_finished),
          CASE(woken_ticket_is_in_the_inbox_once),
          CASE(answer_under_way_is_released_with_its_request),
          CASE(answer_and_end_of_the_request_race_and_one_releases),
          CASE(answer_for_a_request_that_is_gone_is_released), CASE(answer_that_is_not_valid_is_500),
          CASE(answer_nobody_took_is_released_at_the_end),
-         CASE(many_threads_finish_tickets_of_one_worker),
-         CASE(no_ticket_is_given_beyond_the_limit));
+         CASE(many_threads_finish_tickets_of_one_worker), CASE(no_ticket_is_given_beyond_the_limit),
+         CASE(no_ticket_is_given_when_the_request_could_not_wait));

@@ -159,8 +159,9 @@ HZ_API int hz_respond_header(struct hz_request *req, const char *name, const cha
 
 /* --- tickets: from any thread ------------------------------------------------------------------------------------------ */
 
-/* The request's ticket; NULL: this worker has given out HZ_LIMIT_tickets_per_worker. Once per request. Without an
- * answer within timeouts/answer_ms the client gets 503 and the ticket is gone. */
+/* The request's ticket; NULL: as many requests of this worker wait as may (boot/connections_max, and
+ * HZ_LIMIT_tickets_per_worker): answer it now, by 503 perhaps. Once per request. Without an answer within
+ * timeouts/answer_ms the client gets 503 and the ticket is gone. */
 HZ_API struct hz_ticket *hz_request_ticket(struct hz_request *req);
 
 /* Answers and gives the ticket back; it is not yours any more, whatever is returned. 0: under way to the worker.
