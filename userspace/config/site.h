@@ -190,7 +190,10 @@ struct hz_site_own {
 	const void *own;
 };
 
-/* Adds routes behind those of the file. 0, -EINVAL with why (at least 200 bytes) for people, or -ENOMEM; then the site
+/* Whether a route may be called so: 1..31 letters, digits, '_', '-' and '.', which is not the first. */
+bool hz_site_name_is_good(const char *name);
+
+/* Adds routes behind those of the file, whose names are others. 0, -EINVAL with why (at least 200 bytes) for people, or -ENOMEM; then the site
  * is as it was, but for its memory. */
 int hz_site_append(struct hz_site *site, const struct hz_site_own *own, uint32_t count, char *why,
                    size_t why_bytes);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define CONFIG_MAX 65536u
@@ -96,8 +97,12 @@ static void own_read(struct hz_site_reader *r, const struct hz_site_own *own,
                      struct hz_site_route *route)
 {
 	const struct hz_site *site = r->site;
+	const struct hz_yaml_node nowhere = { 0 };
 
-	snprintf(route->name, sizeof(route->name), "%s", own->name);
+	if (hz_site_name_is_good(own->name))
+		memcpy(route->name, own->name, strlen(own->name) + 1);
+	else
+		hz_site_read_fail(r, &nowhere, "not a name of a route");
 	route->handler = HZ_HANDLER_OWN;
 	route->own = own->own;
 	route->paths = site->paths;
@@ -105,6 +110,35 @@ static void own_read(struct hz_site_reader *r, const struct hz_site_own *own,
 		own->body_bytes_max != 0 ? own->body_bytes_max : site->limits.body_bytes;
 	match_read(r, own->match, route);
 	hz_site_mw_inherit(&route->mw, &site->defaults);
+}
+
+static int name_compare(const void *left, const void *right)
+{
+	const struct hz_site_route *const *a = left, *const *b = right;
+
+	return strcmp((*a)->name, (*b)->name);
+}
+
+/* Logs and counters know routes by their names. 0, -EINVAL with why, or -ENOMEM. */
+static int names_check(const struct hz_site_route *routes, uint32_t count, char *why,
+                       size_t why_bytes)
+{
+	const struct hz_site_route **by_name = calloc(count + 1u, sizeof(*by_name));
+	int err = 0;
+
+	if (by_name == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < count; i++)
+		by_name[i] = &routes[i];
+	qsort(by_name, count, sizeof(*by_name), name_compare);
+	for (uint32_t i = 1; i < count && err == 0; i++) {
+		if (strcmp(by_name[i]->name, by_name[i - 1]->name) != 0)
+			continue;
+		snprintf(why, why_bytes, "two routes are named '%s'", by_name[i]->name);
+		err = -EINVAL;
+	}
+	free(by_name);
+	return err;
 }
 
 int hz_site_append(struct hz_site *site, const struct hz_site_own *own, uint32_t count, char *why,
@@ -132,6 +166,8 @@ int hz_site_append(struct hz_site *site, const struct hz_site_own *own, uint32_t
 			return -EINVAL;
 		}
 	}
+	if (r.err == 0)
+		r.err = names_check(routes, before + count, why, why_bytes);
 	if (r.err != 0)
 		return r.err;
 	site->route = routes;

@@ -252,14 +252,27 @@ bool hz_site_read_bool(struct hz_site_reader *r, const struct hz_yaml_node *key,
 }
 
 /* Names become file names and metric labels. */
+/* What stands in logs, counters and messages without being quoted. */
+static bool is_of_name(uint8_t c, size_t at)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '_' || c == '-' || (c == '.' && at > 0);
+}
+
+bool hz_site_name_is_good(const char *name)
+{
+	size_t len = 0;
+
+	while (name[len] != '\0' && len < HZ_SITE_NAME_MAX && is_of_name((uint8_t)name[len], len))
+		len++;
+	return len > 0 && len < HZ_SITE_NAME_MAX && name[len] == '\0';
+}
+
 bool hz_site_read_name(struct hz_site_reader *r, const struct hz_yaml_node *node,
                        struct hz_span text, char out[HZ_SITE_NAME_MAX])
 {
 	for (size_t i = 0; i < text.len; i++) {
-		uint8_t c = text.data[i];
-
-		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-		      c == '_' || c == '-' || (c == '.' && i > 0))) {
+		if (!is_of_name(text.data[i], i)) {
 			hz_site_read_fail(r, node,
 			                  "a name is made of letters, digits, '_', '-' and '.', "
 			                  "not '%.*s'",

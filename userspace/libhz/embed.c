@@ -263,7 +263,7 @@ int hz_app_route_with(struct hz_app *app, const struct hz_route *route)
 	if (status != 0)
 		return status;
 	if (own.match == NULL || own.handler == NULL ||
-	    (own.name != NULL && strlen(own.name) >= HZ_API_NAME_MAX))
+	    (own.name != NULL && !hz_site_name_is_good(own.name)))
 		return -EINVAL;
 	if (__atomic_load_n(&app->has_run, __ATOMIC_ACQUIRE))
 		return -EBUSY;

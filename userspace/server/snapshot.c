@@ -13,6 +13,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Where people find a route: in the file, or in the program. */
+static const char *place_of(const struct hz_site_route *route, char out[32])
+{
+	if (route->handler == HZ_HANDLER_OWN)
+		return "the program";
+	snprintf(out, 32, "line %u", route->line);
+	return out;
+}
+
 /* Names of the parameters in a pattern, in order: ":id", "*path". */
 static struct hz_handler_params pattern_params(struct hz_span pattern,
                                                struct hz_span name[HZ_LIMIT_route_params_max])
@@ -103,7 +112,7 @@ static int route_build(const struct hz_snapshot_conf *conf, uint32_t index,
 	const struct hz_site_route *route = &conf->site->route[index];
 	struct hz_span name[HZ_LIMIT_route_params_max];
 	struct hz_handler_params params = pattern_params(route->pattern, name);
-	char why[256] = "";
+	char why[256] = "", place[32];
 	int status;
 
 	out->body_bytes_max = route->body_bytes_max;
@@ -119,8 +128,9 @@ static int route_build(const struct hz_snapshot_conf *conf, uint32_t index,
 	if (status == 0 && route->delay_ns > 0)
 		status = hz_delay_build(route->delay_ns, &out->handler);
 	if (status != 0)
-		hz_err_set(err, status, 2, "bad_handler", "", "line %u: route '%s': %s",
-		           route->line, route->name, why[0] != '\0' ? why : strerror(-status));
+		hz_err_set(err, status, 2, "bad_handler", "", "%s: route '%s': %s",
+		           place_of(route, place), route->name,
+		           why[0] != '\0' ? why : strerror(-status));
 	return status;
 }
 
@@ -146,6 +156,7 @@ static int table_build(struct hz_snapshot *snapshot, struct hz_err *err)
 	struct hz_route_conf *routes = calloc(site->route_count + 1u, sizeof(*routes));
 	struct hz_radix_conflict conflict = { 0 };
 	struct hz_route_table *table = NULL;
+	char first[32], second[32];
 	int status;
 
 	if (routes == NULL)
@@ -157,15 +168,15 @@ static int table_build(struct hz_snapshot *snapshot, struct hz_err *err)
 	free(routes);
 	snapshot->table = table;
 	if (status == -EEXIST)
-		return hz_err_set(
-			err, -EINVAL, 2, "route_conflict", "",
-			"line %u: route '%s' claims the same requests as '%s' of line %u: %s",
-			site->route[conflict.second].line, site->route[conflict.second].name,
-			site->route[conflict.first].name, site->route[conflict.first].line,
-			conflict.why);
+		return hz_err_set(err, -EINVAL, 2, "route_conflict", "",
+		                  "%s: route '%s' claims the same requests as '%s' of %s: %s",
+		                  place_of(&site->route[conflict.second], second),
+		                  site->route[conflict.second].name,
+		                  site->route[conflict.first].name,
+		                  place_of(&site->route[conflict.first], first), conflict.why);
 	if (status == -EINVAL)
-		return hz_err_set(err, status, 2, "bad_route", "", "line %u: route '%s': %s",
-		                  site->route[conflict.first].line,
+		return hz_err_set(err, status, 2, "bad_route", "", "%s: route '%s': %s",
+		                  place_of(&site->route[conflict.first], first),
 		                  site->route[conflict.first].name,
 		                  conflict.why != NULL ? conflict.why : "bad pattern");
 	if (status != 0)
@@ -232,6 +243,7 @@ static int self_test(const struct hz_snapshot *snapshot, struct hz_err *err)
 		uint8_t *path = malloc(room + scratch), host[HZ_HOST_NAME_MAX];
 		struct hz_route_ask ask = { .arena = &arena };
 		bool found = path != NULL;
+		char place[32];
 
 		if (found) {
 			hz_arena_init(&arena, path + room, scratch);
@@ -247,8 +259,8 @@ static int self_test(const struct hz_snapshot *snapshot, struct hz_err *err)
 		if (!found)
 			return hz_err_set(err, -EINVAL, 70, "self_test",
 			                  "report this with the site file",
-			                  "line %u: route '%s' does not find itself", route->line,
-			                  route->name);
+			                  "%s: route '%s' does not find itself",
+			                  place_of(route, place), route->name);
 	}
 	return 0;
 }
@@ -286,14 +298,16 @@ static int chains_build(struct hz_snapshot *snapshot, struct hz_snapshot_route *
 {
 	const struct hz_site *site = snapshot->site;
 	const char *which = "";
+	char place[32];
 	int status;
 
 	for (uint32_t i = 0; i < site->route_count; i++) {
 		status = hz_chain_build(&site->route[i].mw, &routes[i].chain, &which);
 		if (status != 0)
 			return hz_err_set(err, status, 2, "bad_middleware", "",
-			                  "line %u: route '%s': %s: %s", site->route[i].line,
-			                  site->route[i].name, which, strerror(-status));
+			                  "%s: route '%s': %s: %s",
+			                  place_of(&site->route[i], place), site->route[i].name,
+			                  which, strerror(-status));
 		routes[i].chain.route = routes[i].name;
 	}
 	status = hz_chain_build(&site->defaults, &snapshot->chain, &which);

@@ -87,6 +87,34 @@ static void appended_route_that_is_none_changes_nothing(void)
 	}
 }
 
+static void appended_route_with_a_bad_name_or_one_of_another_is_refused(void)
+{
+	static const char *const bad[][2] = {
+		{ "a", "two routes are named 'a'" },
+		{ "good", "two routes are named 'good'" },
+		{ "", "not a name" },
+		{ ".x", "not a name" },
+		{ "a b", "not a name" },
+		{ "x\n\"y", "not a name" },
+		{ "12345678901234567890123456789012", "not a name" },
+	};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct hz_site *site = parse("routes: [{ name: a, match: GET /a, respond: {} }]\n");
+		const struct hz_site_own own[] = {
+			{ .match = "GET /good", .name = "good" },
+			{ .match = "GET /n", .name = bad[i][0] },
+		};
+		char why[256] = "";
+
+		CU_ASSERT_EQUAL(hz_site_append(site, own, 2, why, sizeof(why)), -EINVAL);
+		CU_ASSERT_PTR_NOT_NULL(strstr(why, bad[i][1]));
+		CU_ASSERT_EQUAL(site->route_count, 1);
+		hz_site_free(site);
+	}
+}
+
 HZ_SUITE(site_module, CASE(module_of_a_route_is_kept),
          CASE(appended_routes_follow_those_of_the_file),
-         CASE(appended_route_that_is_none_changes_nothing));
+         CASE(appended_route_that_is_none_changes_nothing),
+         CASE(appended_route_with_a_bad_name_or_one_of_another_is_refused));

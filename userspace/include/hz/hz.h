@@ -224,14 +224,15 @@ HZ_API int hz_app_new(const struct hz_options *options, struct hz_app **out,
 struct hz_route {
 	size_t size;
 	const char *match; /* "GET,POST /users/:id", as in site.yaml; GET implies HEAD */
-	const char *name;  /* in logs and conflicts; default "app-N" */
+	/* In logs and conflicts, no other route's: 1..31 letters, digits, '_', '-' and '.'; default "app-N". */
+	const char *name;
 	hz_handler_fn *handler;
 	hz_body_fn *body; /* set: the body streams */
 	void *ctx;
 	uint64_t body_bytes_max; /* default: the site's limit */
 };
 
-/* Before hz_app_run, which tells what is wrong with a match. 0, -EINVAL, -E2BIG, -ENOMEM, or -EBUSY: too late. */
+/* Before hz_app_run, which tells what is wrong with a match, or which name is there twice. 0, -EINVAL, -E2BIG, -ENOMEM, or -EBUSY: too late. */
 HZ_API int hz_app_route(struct hz_app *app, const char *match, hz_handler_fn *handler, void *ctx);
 HZ_API int hz_app_route_with(struct hz_app *app, const struct hz_route *route);
 
