@@ -6,12 +6,14 @@
 #include <unistd.h>
 
 /* The one exception to "no mutable globals": a log line must be possible where no context reaches, such
- * as in callbacks of libbpf. Set once before threads start, only read afterwards. */
+ * as in callbacks of libbpf. Set once, by whoever is first, and only read afterwards. */
+enum { UNSET, SETTING, SET };
 static struct {
-	const char *program;
+	int state; /* atomic: what follows counts from SET on */
+	char program[HZ_LOG_NAME_MAX];
 	enum hz_log_level most;
 	bool is_journal;
-} log_conf = { "hz", HZ_LOG_INFO, false };
+} log_conf;
 
 static const struct {
 	const char *name;
@@ -25,9 +27,15 @@ static const struct {
 
 void hz_log_open(const char *program, enum hz_log_level most)
 {
-	log_conf.program = program;
+	int unset = UNSET;
+
+	if (!__atomic_compare_exchange_n(&log_conf.state, &unset, SETTING, false, __ATOMIC_RELAXED,
+	                                 __ATOMIC_RELAXED))
+		return;
+	snprintf(log_conf.program, sizeof(log_conf.program), "%s", program);
 	log_conf.most = most;
 	log_conf.is_journal = getenv("JOURNAL_STREAM") != NULL && isatty(STDERR_FILENO) == 0;
+	__atomic_store_n(&log_conf.state, SET, __ATOMIC_RELEASE);
 }
 
 static size_t line_cut(int printed, size_t room)
@@ -55,15 +63,16 @@ void hz_log(enum hz_log_level level, const char *format, ...)
 {
 	char line[HZ_LOG_LINE_MAX];
 	size_t room = sizeof(line); /* the newline takes the place of the terminating zero */
+	bool is_set = __atomic_load_n(&log_conf.state, __ATOMIC_ACQUIRE) == SET;
 	int saved_errno = errno;
 	size_t len;
 	va_list args;
 
-	if (level > log_conf.most)
+	if (level > (is_set ? log_conf.most : HZ_LOG_INFO))
 		return;
-	len = line_cut(snprintf(line, room,
-	                        "%s%s: %s: ", log_conf.is_journal ? levels[level].priority : "",
-	                        log_conf.program, levels[level].name),
+	len = line_cut(snprintf(line, room, "%s%s: %s: ",
+	                        is_set && log_conf.is_journal ? levels[level].priority : "",
+	                        is_set ? log_conf.program : "hz", levels[level].name),
 	               room);
 	va_start(args, format);
 	errno = saved_errno; /* for %m */

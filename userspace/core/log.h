@@ -6,10 +6,11 @@
 
 enum hz_log_level { HZ_LOG_ERROR, HZ_LOG_WARN, HZ_LOG_INFO, HZ_LOG_DEBUG };
 
+#define HZ_LOG_NAME_MAX 64
 #define HZ_LOG_LINE_MAX 1024 /* longer lines are cut */
 
-/* program is kept, not copied. Before other threads start: the level and the name are process-wide and
- * only read afterwards. */
+/* The name (copied, cut to HZ_LOG_NAME_MAX - 1) and the level are the process's: the first call says them, later ones
+ * change nothing. Before: "hz" and HZ_LOG_INFO. Any thread. */
 void hz_log_open(const char *program, enum hz_log_level most);
 /* "PROGRAM: LEVEL: text", one write(2) per line so that lines of several threads do not mix; with the
  * journal's <N> priority in front when stderr is the journal. Keeps errno. Any thread but a worker. */

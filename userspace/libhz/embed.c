@@ -201,8 +201,6 @@ void hz_app_free(struct hz_app *app)
 	free(app->route);
 	if (app->stop_fd != -1)
 		close(app->stop_fd);
-	if (app->options.name != NULL)
-		hz_log_open("hz", HZ_LOG_INFO); /* it keeps the name it was given */
 	text_free(app->options.name);
 	text_free(app->options.instance);
 	text_free(app->options.site_file);

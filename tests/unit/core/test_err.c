@@ -5,6 +5,7 @@
 #include <hz_test.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void err_printed(const struct hz_err *err, char *out, size_t room)
@@ -72,19 +73,24 @@ static void err_control_characters_do_not_break_the_form(void)
 	CU_ASSERT_STRING_EQUAL(out, "hzctl: failed\n  why:  a?b?[2J?c\n");
 }
 
-/* What a few lines of logging put on stderr. */
+/* What a few lines of logging put on stderr, in a process of their own: a name is given once. */
 static void logged(char *out, size_t room, void (*lines)(void))
 {
 	FILE *file = tmpfile();
-	int saved = dup(STDERR_FILENO);
+	int status = 0;
 	size_t got;
+	pid_t child;
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
 	fflush(stderr);
-	dup2(fileno(file), STDERR_FILENO);
-	lines();
-	dup2(saved, STDERR_FILENO);
-	close(saved);
+	child = fork();
+	if (child == 0) {
+		dup2(fileno(file), STDERR_FILENO);
+		lines();
+		_exit(CU_get_number_of_failures() != 0);
+	}
+	CU_ASSERT_EQUAL(waitpid(child, &status, 0), child);
+	CU_ASSERT_EQUAL(status, 0);
 	rewind(file);
 	got = fread(out, 1, room - 1, file);
 	out[got] = '\0';
@@ -109,6 +115,29 @@ static void log_writes_one_line_each_up_to_its_level(void)
 	logged(out, sizeof(out), lines_of_three_levels);
 	CU_ASSERT_STRING_EQUAL(
 		out, "hzd: error: port 3: No such file or directory\nhzd: info: two?lines\n");
+}
+
+static void lines_of_two_names(void)
+{
+	char name[100] = "first";
+
+	hz_log(HZ_LOG_INFO, "before");
+	hz_log_open(name, HZ_LOG_INFO);
+	memset(name, 'x', sizeof(name) - 1); /* whose memory it was */
+	hz_log(HZ_LOG_INFO, "own");
+	hz_log_open("second", HZ_LOG_DEBUG);
+	hz_log(HZ_LOG_INFO, "still");
+	hz_log(HZ_LOG_DEBUG, "not shown");
+}
+
+/* Servers of one process begin and end while others log. */
+static void log_keeps_a_copy_of_the_first_name(void)
+{
+	char out[4096];
+
+	unsetenv("JOURNAL_STREAM");
+	logged(out, sizeof(out), lines_of_two_names);
+	CU_ASSERT_STRING_EQUAL(out, "hz: info: before\nfirst: info: own\nfirst: info: still\n");
 }
 
 static void log_under_the_journal_has_priorities(void)
@@ -159,6 +188,7 @@ static void log_that_cannot_be_written_keeps_errno(void)
 HZ_SUITE(err, CASE(err_with_all_parts_prints_three_lines),
          CASE(err_without_hint_leaves_the_line_out), CASE(err_text_too_long_is_cut_and_terminated),
          CASE(err_control_characters_do_not_break_the_form),
-         CASE(log_writes_one_line_each_up_to_its_level), CASE(log_under_the_journal_has_priorities),
+         CASE(log_writes_one_line_each_up_to_its_level), CASE(log_keeps_a_copy_of_the_first_name),
+         CASE(log_under_the_journal_has_priorities),
          CASE(log_line_too_long_is_cut_with_its_newline),
          CASE(log_that_cannot_be_written_keeps_errno));

@@ -200,8 +200,8 @@ HZ_API bool hz_loop_timer_cancel(struct hz_loop *loop, uint64_t id); /* false: i
 /* Texts and lists are copied; lists end with NULL. */
 struct hz_options {
 	size_t size;
-	const char *name;            /* in the log; default "hz" */
-	const char *instance;        /* as hzd -i */
+	const char *name;            /* in the log, of the first server of a process; default "hz" */
+	const char *instance;        /* as hzd -i; servers that run at the same time have one each */
 	const char *site_file;       /* as hzd -c; read again at each reload */
 	const char *site_text;       /* instead: the site itself; neither: an empty one */
 	const char *const *listens;  /* "IF,ADDR:PORT", instead of the site's; as hzd -l */
