@@ -91,7 +91,8 @@ void hz_fastpath_turn(struct hz_fastpath *fp);
 /* True without huge pages: boot/hugepages is off, or auto and there were none. */
 bool hz_fastpath_is_degraded(const struct hz_fastpath *fp);
 
-/* Stops workers (open connections are reset), closes ports and EAL. Accepts NULL. */
-void hz_fastpath_close(struct hz_fastpath *fp);
+/* Stops workers (open connections are reset), closes ports and EAL. 0, or -ETIMEDOUT: a worker did not stop within
+ * HZ_LIMIT_worker_stop_s; it may use all it was given, so nothing was freed, and nothing may be. Accepts NULL. */
+int hz_fastpath_close(struct hz_fastpath *fp);
 
 #endif

@@ -21,7 +21,6 @@
 #include <time.h>
 
 #define FIRST_TURN_S_MAX 10 /* page faults and a shared core included */
-#define STOP_S_MAX       5  /* a wedged worker: the process ends without it */
 
 struct hz_fastpath_thread {
 	struct hz_worker_loop *loop;
@@ -203,7 +202,7 @@ int hz_fastpath_open(const struct hz_fastpath_conf *conf, struct hz_fastpath **o
 explain:
 	hz_eal_log_explain(fp->log, err);
 fail:
-	hz_fastpath_close(fp);
+	(void)hz_fastpath_close(fp); /* no worker has run */
 	return status;
 }
 
@@ -357,15 +356,11 @@ bool hz_fastpath_is_degraded(const struct hz_fastpath *fp)
 }
 
 /* False: the thread did not leave its loop in time. */
-static bool thread_stop(struct hz_fastpath_thread *thread)
+static bool thread_stop(struct hz_fastpath_thread *thread, const struct timespec *until)
 {
-	struct timespec until;
-
 	if (!thread->is_started)
 		return true;
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += STOP_S_MAX;
-	if (pthread_clockjoin_np(thread->id, NULL, CLOCK_MONOTONIC, &until) != 0)
+	if (pthread_clockjoin_np(thread->id, NULL, CLOCK_MONOTONIC, until) != 0)
 		return false;
 	sem_destroy(&thread->turned);
 	thread->is_started = false;
@@ -374,14 +369,17 @@ static bool thread_stop(struct hz_fastpath_thread *thread)
 
 static bool workers_close(struct hz_fastpath *fp)
 {
+	struct timespec until;
 	bool all = true;
 
 	for (uint32_t i = 0; i < fp->worker_count; i++) {
 		if (fp->thread[i].is_started)
 			hz_mailbox_post(&fp->loop[i]->mailbox, HZ_MAIL_STOP);
 	}
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += HZ_LIMIT_worker_stop_s;
 	for (uint32_t i = 0; i < fp->worker_count; i++)
-		all = thread_stop(&fp->thread[i]) && all;
+		all = thread_stop(&fp->thread[i], &until) && all;
 	if (!all)
 		return false;
 	for (uint32_t i = 0; i < fp->worker_count; i++) {
@@ -393,15 +391,12 @@ static bool workers_close(struct hz_fastpath *fp)
 	return true;
 }
 
-void hz_fastpath_close(struct hz_fastpath *fp)
+int hz_fastpath_close(struct hz_fastpath *fp)
 {
 	if (fp == NULL)
-		return;
-	/* A wedged worker still uses all of this; the caller ends the process. */
-	if (!workers_close(fp)) {
-		hz_log(HZ_LOG_ERROR, "a worker did not stop within %d s", STOP_S_MAX);
-		return;
-	}
+		return 0;
+	if (!workers_close(fp)) /* a wedged worker still uses all of this */
+		return -ETIMEDOUT;
 	if (fp->watch != NULL)
 		hz_link_watch_close(fp->watch);
 	free(fp->watch);
@@ -411,6 +406,7 @@ void hz_fastpath_close(struct hz_fastpath *fp)
 		hz_launch_eal_end();
 	hz_eal_log_close(fp->log);
 	free(fp);
+	return 0;
 }
 
 struct hz_fastpath_ports *hz_fastpath_ports(struct hz_fastpath *fp)

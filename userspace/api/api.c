@@ -19,6 +19,8 @@ int hz_api_owner_add(struct hz_api *api, const struct hz_api_owner *owner)
 	own->conf = *owner;
 	if (owner->name != NULL)
 		snprintf(own->name, sizeof(own->name), "%s", owner->name);
+	snprintf(own->called, sizeof(own->called), "%s",
+	         owner->name != NULL ? own->name : "the program");
 	snprintf(own->timer, sizeof(own->timer), owner->name != NULL ? "a timer of %s" : "a timer",
 	         own->name);
 	return (int)api->owner_count++;
@@ -115,10 +117,12 @@ void hz_api_end(struct hz_api *api, uint32_t worker)
 	while (loop->begun_count > 0) {
 		const uint32_t owner = --loop->begun_count;
 		const struct hz_api_owner *conf = &api->owner[owner].conf;
+		const char *name = api->owner[owner].called;
+		uint64_t since_ns = hz_api_stall_enter(loop, owner, name);
 
-		loop->owner = owner;
 		if (conf->end != NULL)
 			conf->end(loop, conf->ctx, loop->ctx[owner]);
+		hz_api_stall_leave(loop, name, since_ns);
 	}
 }
 

@@ -8,11 +8,13 @@
 static int owner_begin(struct hz_loop *loop, uint32_t owner)
 {
 	const struct hz_api_owner *conf = &loop->api->owner[owner].conf;
+	const char *name = loop->api->owner[owner].called;
+	uint64_t since_ns = hz_api_stall_enter(loop, owner, name);
 	int err = 0;
 
-	loop->owner = owner;
 	if (conf->begin != NULL)
 		err = conf->begin(loop, conf->ctx, &loop->ctx[owner]);
+	hz_api_stall_leave(loop, name, since_ns);
 	if (err < 0)
 		return err;
 	loop->begun_count++;

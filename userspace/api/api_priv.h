@@ -82,6 +82,7 @@ struct api_stall {
 struct api_owner {
 	struct hz_api_owner conf;
 	char name[HZ_API_NAME_MAX];
+	char called[HZ_API_NAME_MAX]; /* the same in words, when a worker begins or ends with it */
 	char timer[HZ_API_NAME_MAX + 16]; /* what its timers are called when they block */
 };
 

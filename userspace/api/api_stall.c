@@ -1,6 +1,7 @@
 /* Who blocks a worker. The worker says whose code it is in; housekeeping looks from outside, so that even a call that
  * never returns is named. */
 #include "api/api_priv.h"
+#include "core/clock.h"
 #include "core/log.h"
 #include <stdio.h>
 
@@ -49,6 +50,25 @@ static void loop_watch(struct hz_loop *loop, uint32_t worker, uint64_t now_ns)
 		return;
 	}
 	loop->told_ns = now_ns;
+}
+
+bool hz_api_running(const struct hz_api *api, uint64_t longer_ns, uint32_t *worker,
+                    char name[HZ_API_NAME_MAX + 16])
+{
+	const uint64_t now_ns = hz_clock_monotonic_ns();
+
+	for (uint32_t i = 0; api != NULL && i < HZ_WORKERS_MAX; i++) {
+		const struct hz_loop *loop = &api->loop[i];
+		const char *running = __atomic_load_n(&loop->running, __ATOMIC_ACQUIRE);
+		uint64_t since_ns = __atomic_load_n(&loop->running_since_ns, __ATOMIC_RELAXED);
+
+		if (running == NULL || now_ns < since_ns || now_ns - since_ns < longer_ns)
+			continue;
+		snprintf(name, HZ_API_NAME_MAX + 16, "%s", running);
+		*worker = i;
+		return true;
+	}
+	return false;
 }
 
 void hz_api_watch(struct hz_api *api, uint64_t now_ns)

@@ -9,6 +9,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#define FIRST_TURN_S_MAX 10 /* what handlers do first included */
+
 static int conf_check(const struct hz_sock_conf *conf, struct hz_err *err)
 {
 	if (conf->worker_count == 0 || conf->worker_count > HZ_WORKERS_MAX)
@@ -78,7 +80,7 @@ int hz_sock_open(const struct hz_sock_conf *conf, struct hz_sock **out, struct h
 		status = workers_open(sock, conf, err);
 	}
 	if (status != 0) {
-		hz_sock_close(sock);
+		(void)hz_sock_close(sock); /* no worker has run */
 		return status;
 	}
 	*out = sock;
@@ -111,6 +113,20 @@ static int thread_start(struct sock_worker *worker, struct hz_err *err)
 	return 0;
 }
 
+static int turns_wait(struct hz_sock *sock, struct hz_err *err)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += FIRST_TURN_S_MAX;
+	for (uint32_t i = 0; i < sock->worker_count; i++)
+		while (sem_clockwait(&sock->turned, CLOCK_MONOTONIC, &until) != 0)
+			if (errno != EINTR)
+				return hz_err_set(err, -errno, 70, "worker_start", "",
+				                  "a worker did not turn: %s", strerror(errno));
+	return 0;
+}
+
 /* Signals are the housekeeping thread's business: workers start with all of them blocked. */
 int hz_sock_start(struct hz_sock *sock, struct hz_err *err)
 {
@@ -123,10 +139,7 @@ int hz_sock_start(struct hz_sock *sock, struct hz_err *err)
 	for (uint32_t i = 0; i < sock->worker_count && status == 0; i++)
 		status = thread_start(&sock->worker[i], err);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	for (uint32_t i = 0; i < sock->worker_count && status == 0; i++)
-		while (sem_wait(&sock->turned) != 0)
-			; /* EINTR */
-	return status;
+	return status == 0 ? turns_wait(sock, err) : status;
 }
 
 static void flag_raise(struct hz_sock *sock, bool *flag)
@@ -158,21 +171,39 @@ void hz_sock_census(struct hz_sock *sock, uint32_t worker)
 	hz_sock_ring(sock, worker); /* the worker looks at its census after each wake */
 }
 
-void hz_sock_close(struct hz_sock *sock)
+static bool threads_join(struct hz_sock *sock)
+{
+	struct timespec until;
+	bool all = true;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += HZ_LIMIT_worker_stop_s;
+	for (uint32_t i = 0; i < sock->worker_count; i++) {
+		struct sock_worker *worker = &sock->worker[i];
+
+		if (worker->is_running)
+			worker->is_running = pthread_clockjoin_np(worker->thread, NULL,
+			                                          CLOCK_MONOTONIC, &until) != 0;
+		all = all && !worker->is_running;
+	}
+	return all;
+}
+
+int hz_sock_close(struct hz_sock *sock)
 {
 	if (sock == NULL)
-		return;
+		return 0;
 	if (sock->worker != NULL) {
 		flag_raise(sock, &sock->is_stopping);
-		for (uint32_t i = 0; i < sock->worker_count; i++)
-			if (sock->worker[i].is_running)
-				pthread_join(sock->worker[i].thread, NULL);
+		if (!threads_join(sock))
+			return -ETIMEDOUT;
 		for (uint32_t i = 0; i < sock->worker_count; i++)
 			hz_sock_worker_close(&sock->worker[i]);
 	}
 	sem_destroy(&sock->turned);
 	free(sock->worker);
 	free(sock);
+	return 0;
 }
 
 uint16_t hz_sock_port(const struct hz_sock *sock, uint32_t index)

@@ -41,8 +41,9 @@ void hz_sock_census(struct hz_sock *sock, uint32_t worker);
  * thread. */
 void hz_sock_ring(struct hz_sock *sock, uint32_t worker);
 
-/* Stops workers; open connections are reset and their on_close called. Accepts NULL. */
-void hz_sock_close(struct hz_sock *sock);
+/* Stops workers; open connections are reset and their on_close called. 0, or -ETIMEDOUT: a worker did not stop
+ * within HZ_LIMIT_worker_stop_s; it may use all it was given, so nothing was freed, and nothing may be. Accepts NULL. */
+int hz_sock_close(struct hz_sock *sock);
 
 /* The port of listens[index] as bound: differs from the configured one when that was 0. */
 uint16_t hz_sock_port(const struct hz_sock *sock, uint32_t index);

@@ -30,6 +30,7 @@ struct hz_app {
 	int stop_fd;
 	bool has_run; /* atomic */
 	bool has_blocked;
+	bool is_stuck;   /* a worker still runs, and all of this is its */
 	sigset_t before; /* has_blocked: of the thread that made it */
 };
 
@@ -193,9 +194,11 @@ void hz_app_free(struct hz_app *app)
 {
 	if (app == NULL)
 		return;
-	hz_api_close(app->api);
 	if (app->has_blocked)
 		pthread_sigmask(SIG_SETMASK, &app->before, NULL);
+	if (app->is_stuck)
+		return;
+	hz_api_close(app->api);
 	for (uint32_t i = 0; i < app->route_count; i++)
 		route_free(app->route[i]);
 	free(app->route);
@@ -366,7 +369,8 @@ static int app_run(struct hz_app *app, struct hz_server_conf *conf, struct hz_er
 		status = err->exit_code;
 	else
 		status = hz_server_run(conf, err);
-	free(own);
+	if (!conf->is_stuck)
+		free(own);
 	return status;
 }
 
@@ -386,7 +390,9 @@ int hz_app_run(struct hz_app *app, struct hz_error *error)
 	hz_log_open(app->options.name, HZ_LOG_INFO);
 	hz_xdp_chatter_divert();
 	status = app_run(app, conf, &err);
-	free(conf);
+	app->is_stuck = conf->is_stuck;
+	if (!app->is_stuck)
+		free(conf);
 	if (status == 0)
 		return 0;
 	err.exit_code = status;

@@ -206,7 +206,8 @@ int main(int argc, char **argv)
 		return fail(&err);
 	args.conf.instance = args.instance;
 	args.conf.site_path = args.site_path;
-	if (hz_server_run(&args.conf, &err) != 0)
-		return fail(&err);
-	return 0;
+	status = hz_server_run(&args.conf, &err) != 0 ? fail(&err) : 0;
+	if (args.conf.is_stuck) /* what exit would run and unload is under a worker's feet */
+		_exit(status);
+	return status;
 }

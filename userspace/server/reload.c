@@ -198,6 +198,19 @@ static int retired_has_room(struct hz_server *server, struct hz_err *err)
 	                  "requests still hold %u older generations", count);
 }
 
+/* A grace period would wait for a worker that does not turn, and we with it, deaf to signals. */
+static int workers_turn(const struct hz_server *server, struct hz_err *err)
+{
+	char name[HZ_API_NAME_MAX + 16];
+	uint32_t worker;
+
+	if (!hz_api_running(server->api, HZ_LIMIT_worker_stop_s * HZ_NS_PER_S, &worker, name))
+		return 0;
+	return hz_err_set(err, -EBUSY, 1, "busy", "end hz when it does not end",
+	                  "worker %u has been in '%s' for more than %d s", worker, name,
+	                  HZ_LIMIT_worker_stop_s);
+}
+
 static int snapshot_next(struct hz_server *server, struct hz_site *site, struct hz_snapshot **out,
                          struct hz_err *err)
 {
@@ -251,7 +264,9 @@ int hz_server_reload(struct hz_server *server, json_t **result, struct hz_err *e
 	hz_err_what(err,
 	            "reload failed; the running configuration was not touched (generation %llu)",
 	            (unsigned long long)server->generation);
-	status = retired_has_room(server, err);
+	status = workers_turn(server, err);
+	if (status == 0)
+		status = retired_has_room(server, err);
 	if (status == 0)
 		status = site_read(server, &site, err);
 	if (status == 0)

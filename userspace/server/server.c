@@ -316,15 +316,23 @@ static int server_open(struct hz_server *server, struct hz_err *err)
 	return status;
 }
 
-static void server_close(struct hz_server *server)
+static int transport_close(struct hz_server *server)
+{
+	int status = hz_fastpath_close(server->fp);
+
+	return status == 0 ? hz_sock_close(server->sock) : status;
+}
+
+/* 0, or -ETIMEDOUT: a worker still runs. What it could use is left to it, on purpose. */
+static int server_close(struct hz_server *server)
 {
 	if (server->seats.count > 0)
 		hz_server_state_set(server, HZ_STATE_DOWN);
 	hz_control_close(server->control);
 	hz_jobs_stop(server->app.jobs); /* helpers ring at the transport's door, */
 	hz_api_stop(server->api);       /* and so do holders of tickets */
-	hz_fastpath_close(server->fp);
-	hz_sock_close(server->sock);
+	if (transport_close(server) != 0)
+		return -ETIMEDOUT;
 	hz_control_trace_close(server);
 	hz_jobs_close(server->app.jobs);
 	hz_publish_close(server->publish);
@@ -340,6 +348,25 @@ static void server_close(struct hz_server *server)
 	hz_rundir_close(&server->rundir);
 	hz_server_ports_close(server);
 	hz_site_free(server->conf->site);
+	return 0;
+}
+
+/* Who holds a worker that did not stop. */
+static int stuck_tell(const struct hz_server *server, struct hz_err *err)
+{
+	char name[HZ_API_NAME_MAX + 16];
+	uint32_t worker;
+
+	server->conf->is_stuck = true;
+	hz_err_what(err, "stopped by force");
+	if (hz_api_running(server->api, 0, &worker, name))
+		hz_err_set(err, -ETIMEDOUT, 70, "worker_stuck", "",
+		           "worker %u did not stop within %d s: it is in '%s'", worker,
+		           HZ_LIMIT_worker_stop_s, name);
+	else
+		hz_err_set(err, -ETIMEDOUT, 70, "worker_stuck", "",
+		           "a worker did not stop within %d s", HZ_LIMIT_worker_stop_s);
+	return 70;
 }
 
 /* An error whose why has lines, each as one of the log. */
@@ -502,8 +529,10 @@ int hz_server_run(struct hz_server_conf *conf, struct hz_err *err)
 	} else if (err->exit_code != 0) {
 		exit_code = err->exit_code;
 	}
-	server_close(server);
-	free(server);
+	if (server_close(server) != 0)
+		exit_code = stuck_tell(server, err);
+	else
+		free(server);
 	signals_close(signal_fd, &before);
 	return exit_code;
 }

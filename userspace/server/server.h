@@ -30,6 +30,9 @@ struct hz_server_conf {
 	struct hz_site_listen listen[HZ_SITE_LISTENS_MAX];
 	/* of a program that hz runs inside of; all zero for hzd */
 	struct hz_server_host host;
+	/* Said by hz_server_run: a worker did not stop and may use all of this; nothing may be freed or unloaded, and the
+	 * process ends by _exit. */
+	bool is_stuck;
 };
 
 /* server_conf.c: "IF,ADDR:PORT" and "PATH=VALUE" into conf. 0 or -errno with err filled, exit code 2. */
@@ -43,7 +46,8 @@ struct hz_api_modules;
  * err filled. */
 int hz_server_modules_load(struct hz_site *site, struct hz_api_modules **out, struct hz_err *err);
 
-/* Serves until SIGTERM, SIGINT or a fatal condition. Returns hzd's exit code; err is filled unless 0. */
+/* Serves until SIGTERM, SIGINT or a fatal condition. Returns hzd's exit code; err is filled unless 0. With
+ * conf->is_stuck it is 70, and err names the handler that a worker is in. */
 int hz_server_run(struct hz_server_conf *conf, struct hz_err *err);
 
 #endif

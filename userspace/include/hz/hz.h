@@ -237,7 +237,9 @@ HZ_API int hz_app_route(struct hz_app *app, const char *match, hz_handler_fn *ha
 HZ_API int hz_app_route_with(struct hz_app *app, const struct hz_route *route);
 
 /* Serves until hz_app_stop, a signal (takes_signals) or a failure, once per app. 0, or the exit code of error, which is
- * filled. SIGPIPE is the program's to ignore. Over a NIC one server per process; any number with boot/io=socket. */
+ * filled. A worker whose handler does not return within 5 s of the end is left behind: 70, error names the handler, and
+ * all that the app had stays, also after hz_app_free; the process should end, by _exit.
+ * SIGPIPE is the program's to ignore. Over a NIC one server per process; any number with boot/io=socket. */
 HZ_API int hz_app_run(struct hz_app *app, struct hz_error *error);
 
 /* Drains: no new connections, what was begun is answered. Again: at once. Any thread, and signal handlers. */
