@@ -51,8 +51,11 @@ static __always_inline bool http_path_matches(struct xdp_md *ctx, __u32 offset, 
 	return difference == 0 && (after == ' ' || after == '?');
 }
 
-/* enum hz_response_kind for the request of `available` bytes at offset; matched says which answer the
- * claim's path deserves. */
+/* Not a request of a probe at all. */
+#define HZ_HTTP_NO_METHOD HZ_RESPONSE_KINDS
+
+/* enum hz_response_kind for the request of `available` bytes at offset, or HZ_HTTP_NO_METHOD; matched
+ * says which answer the claim's path deserves. */
 __noinline __u32 hz_health_http(struct xdp_md *ctx, __u32 offset, __u32 available,
                                 const struct hz_claim *claim, __u32 matched)
 {
@@ -62,10 +65,11 @@ __noinline __u32 hz_health_http(struct xdp_md *ctx, __u32 offset, __u32 availabl
 
 	if (claim == NULL || available < HZ_HTTP_REQUEST_MIN ||
 	    bpf_xdp_load_bytes(ctx, offset, method, sizeof(method)) != 0)
-		return HZ_RESPONSE_404;
+		return HZ_HTTP_NO_METHOD;
 	method_bytes = http_method_bytes(method, &is_head);
-	if (method_bytes != 0 &&
-	    http_path_matches(ctx, offset + method_bytes, available - method_bytes, claim))
+	if (method_bytes == 0)
+		return HZ_HTTP_NO_METHOD;
+	if (http_path_matches(ctx, offset + method_bytes, available - method_bytes, claim))
 		kind = matched;
 	return is_head ? kind + HZ_RESPONSE_HEAD : kind;
 }

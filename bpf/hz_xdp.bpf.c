@@ -4,12 +4,14 @@
  *   parse -> is this address, port and protocol claimed? -> no: PASS
  *                                                           health: answered here (TX)
  *                                                           echo:   answered here (TX)
- *                                                           site:   AF_XDP socket of the queue
+ *                                                           site:   a named prober's answered here,
+ *                                                                   else AF_XDP socket of the queue
  *
  * Whatever is not ours passes, always: to the program that was here before us when one is chained, else
  * to the kernel. Each frame bumps one counter of `verdicts`. */
 #define HZ_MAPS_XDP
 #include "health_tcp.h"
+#include "health_udp.h"
 #include "icmp_echo.h"
 #include "maps.h"
 #include "pkt.h"
@@ -20,6 +22,18 @@
  * one its sockets may use. The line must stand bare: wrapped in a struct it is not recognised. */
 __uint(xsk_prog_version, 1) SEC("xdp_metadata");
 
+/* A site's flow; some of its sources may be probers. */
+static __always_inline enum hz_reason site(struct xdp_md *ctx, const struct hz_pkt *pkt,
+                                           const struct hz_claim *claim)
+{
+	const struct hz_claim *prober = claim->has_probers ? hz_health_prober(pkt) : NULL;
+	enum hz_reason reason = HZ_GO_ON;
+
+	if (prober != NULL)
+		reason = hz_health_tcp(ctx, pkt, prober, true);
+	return reason == HZ_GO_ON ? hz_steer(ctx) : reason;
+}
+
 static __always_inline enum hz_reason claimed(struct xdp_md *ctx, const struct hz_pkt *pkt,
                                               const struct hz_claim *claim)
 {
@@ -28,9 +42,11 @@ static __always_inline enum hz_reason claimed(struct xdp_md *ctx, const struct h
 	if (pkt->shape == HZ_SHAPE_FIRST_FRAGMENT)
 		return HZ_REASON_drop_fragment;
 	if (claim->kind == HZ_CLAIM_SITE)
-		return hz_steer(ctx);
+		return site(ctx, pkt, claim);
 	if (claim->kind == HZ_CLAIM_HEALTH && pkt->key.protocol == IPPROTO_TCP)
-		return hz_health_tcp(ctx, pkt, claim);
+		return hz_health_tcp(ctx, pkt, claim, false);
+	if (claim->kind == HZ_CLAIM_HEALTH && pkt->key.protocol == IPPROTO_UDP)
+		return hz_health_udp(ctx, pkt, claim);
 	if (claim->kind == HZ_CLAIM_ADDRESS && pkt->key.port == 0)
 		return hz_icmp_echo(ctx, pkt);
 	return HZ_REASON_pass_not_ours;

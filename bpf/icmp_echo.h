@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
 /* ICMP and ICMPv6 echo (RFC 792, RFC 4443 4.2) for claimed addresses: the frame turns round in place,
- * its length does not change. */
+ * its length does not change. Each CPU answers HZ_ECHO_PER_S in the long run; what is beyond is dropped,
+ * as the kernel, which has no limit of its own, would answer it at many times the cost. A ping larger
+ * than HZ_ECHO_BYTES_MAX is about the path's MTU and not about health: it is the kernel's. */
 #ifndef HZ_ICMP_ECHO_H
 #define HZ_ICMP_ECHO_H
 
 #include "csum.h"
 #include "maps.h"
 #include "pkt.h"
+#include "turn.h"
 
-#define HZ_REPLY_TTL 64
+#define HZ_ECHO_PER_S     1000
+#define HZ_ECHO_BURST     100
+#define HZ_ECHO_BYTES_MAX 1500 /* of the IP packet */
+#define HZ_ECHO_EACH_NS   (1000000000ULL / HZ_ECHO_PER_S)
 
 /* <linux/icmp.h> would pull in headers of the C library. */
 struct hz_icmp {
@@ -24,45 +30,18 @@ enum {
 	HZ_ICMP6_ECHO_REPLY = 129,
 };
 
-static __always_inline long echo_swap_macs(struct xdp_md *ctx)
+/* The generic cell rate algorithm (ITU-T I.371); one writer, as this CPU is not preempted in XDP. */
+static __always_inline bool echo_is_within_rate(__u64 now_ns)
 {
-	__u8 from[2 * ETH_ALEN], to[2 * ETH_ALEN];
+	__u32 zero = 0;
+	__u64 *due_ns = bpf_map_lookup_elem(&echo_due, &zero);
 
-	if (bpf_xdp_load_bytes(ctx, 0, from, sizeof(from)) != 0)
-		return -1;
-	__builtin_memcpy(to, from + ETH_ALEN, ETH_ALEN);
-	__builtin_memcpy(to + ETH_ALEN, from, ETH_ALEN);
-	return bpf_xdp_store_bytes(ctx, 0, to, sizeof(to));
-}
-
-static __always_inline long echo_turn_ip4(struct xdp_md *ctx, const struct hz_pkt *pkt)
-{
-	struct iphdr ip;
-	__be32 source;
-
-	if (bpf_xdp_load_bytes(ctx, pkt->l3, &ip, sizeof(ip)) != 0)
-		return -1;
-	source = ip.saddr;
-	ip.saddr = ip.daddr;
-	ip.daddr = source;
-	ip.ttl = HZ_REPLY_TTL;
-	ip.check = 0;
-	ip.check = hz_csum_fold(hz_csum_add(0, &ip, sizeof(ip)));
-	return bpf_xdp_store_bytes(ctx, pkt->l3, &ip, sizeof(ip));
-}
-
-static __always_inline long echo_turn_ip6(struct xdp_md *ctx, const struct hz_pkt *pkt)
-{
-	struct ipv6hdr ip;
-	struct in6_addr source;
-
-	if (bpf_xdp_load_bytes(ctx, pkt->l3, &ip, sizeof(ip)) != 0)
-		return -1;
-	source = ip.saddr;
-	ip.saddr = ip.daddr;
-	ip.daddr = source;
-	ip.hop_limit = HZ_REPLY_TTL;
-	return bpf_xdp_store_bytes(ctx, pkt->l3, &ip, sizeof(ip));
+	if (due_ns == NULL)
+		return false;
+	if (*due_ns > now_ns + (HZ_ECHO_BURST - 1) * HZ_ECHO_EACH_NS)
+		return false;
+	*due_ns = (*due_ns > now_ns ? *due_ns : now_ns) + HZ_ECHO_EACH_NS;
+	return true;
 }
 
 /* Anything but an echo request is the kernel's: errors, neighbour discovery, replies. A global function,
@@ -76,7 +55,8 @@ __noinline enum hz_reason hz_icmp_echo(struct xdp_md *ctx, const struct hz_pkt *
 
 	if (pkt == NULL)
 		return HZ_REASON_pass_not_ours;
-	if (conf == NULL || conf->icmp_echo == 0 || hz_pkt_source_is_bogus(pkt))
+	if (conf == NULL || conf->icmp_echo == 0 || hz_pkt_source_is_bogus(pkt) ||
+	    pkt->end - pkt->l3 > HZ_ECHO_BYTES_MAX)
 		return HZ_REASON_pass_not_ours;
 	request = pkt->version == 4 ? HZ_ICMP_ECHO_REQUEST : HZ_ICMP6_ECHO_REQUEST;
 	reply = pkt->version == 4 ? HZ_ICMP_ECHO_REPLY : HZ_ICMP6_ECHO_REPLY;
@@ -85,13 +65,15 @@ __noinline enum hz_reason hz_icmp_echo(struct xdp_md *ctx, const struct hz_pkt *
 		return HZ_REASON_pass_short;
 	if (icmp.type != request || icmp.code != 0)
 		return HZ_REASON_pass_not_ours;
+	if (!echo_is_within_rate(bpf_ktime_get_ns()))
+		return HZ_REASON_drop_echo_rate;
 	/* type is the first byte in memory, so the low half of the word on a little-endian machine */
 	icmp.csum = hz_csum_replace(icmp.csum, bpf_htons((__u16)(request << 8)),
 	                            bpf_htons((__u16)(reply << 8)));
 	icmp.type = reply;
-	if ((pkt->version == 4 ? echo_turn_ip4(ctx, pkt) : echo_turn_ip6(ctx, pkt)) != 0 ||
-	    bpf_xdp_store_bytes(ctx, pkt->l4, &icmp, sizeof(icmp)) != 0 || echo_swap_macs(ctx) != 0)
-		return HZ_REASON_health_bad; /* half-turned: nobody may see it */
+	if (bpf_xdp_store_bytes(ctx, pkt->l4, &icmp, sizeof(icmp)) != 0 ||
+	    hz_turn(ctx, pkt, pkt->end - pkt->l4) != 0)
+		return HZ_REASON_health_bad;
 	return HZ_REASON_icmp_echo;
 }
 

@@ -94,7 +94,7 @@ struct {
 	__type(value, __u32);
 } hz_next SEC(".maps");
 
-/* vips and resp are not BPF_F_RDONLY_PROG, though no program writes them: to the verifier an argument
+/* vips, probers and resp are not BPF_F_RDONLY_PROG, though no program writes them: to the verifier an argument
  * of a global function and, before Linux 6.12, the source of bpf_xdp_store_bytes are written to. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -109,6 +109,22 @@ struct {
 	__type(key, __u32);
 	__type(value, struct hz_response);
 } resp SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, HZ_PROBERS_MAX);
+	__type(key, struct hz_prober_key);
+	__type(value, struct hz_claim);
+} probers SEC(".maps");
+
+/* When each CPU may answer the next ping, icmp_echo.h. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} echo_due SEC(".maps");
 
 /* Read by user space only. */
 struct {

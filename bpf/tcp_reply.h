@@ -5,9 +5,9 @@
 #define HZ_TCP_REPLY_H
 
 #include "csum.h"
-#include "icmp_echo.h"
 #include "maps.h"
 #include "pkt.h"
+#include "turn.h"
 
 #define HZ_TCP_FIN    0x01
 #define HZ_TCP_SYN    0x02

@@ -13,7 +13,8 @@
 #define HZ_WORKERS_MAX   64
 #define HZ_QUEUES_MAX    64
 #define HZ_CLAIMS_MAX    256
-#define HZ_RESPONSES_MAX 192 /* canned answers, HZ_RESPONSE_KINDS for each health claim */
+#define HZ_RESPONSES_MAX 384 /* canned answers, HZ_RESPONSE_KINDS for each health port */
+#define HZ_PROBERS_MAX   1024
 #define HZ_COUNTERS_MAX  192 /* named counters of a worker, telemetry/counters.def */
 #define HZ_REASONS_MAX   96  /* verdicts of the XDP program, reasons.def */
 #define HZ_CACHE_LINE    64
@@ -152,7 +153,13 @@ struct hz_cfg {
 	__u32 workers;    /* beats 0..workers-1 must be fresh; 0: never started */
 	__u32 icmp_echo;  /* answer ICMP echo to claimed addresses */
 	__u64 generation; /* of the site configuration */
-	__u64 reserved[4];
+	/* health/keep_alive, and health/in_kernel the other way round: zero is the default of both. */
+	__u32 keep_alive;
+	__u32 health_off;
+	/* health/maintenance, kept over restarts: a server in maintenance says so in state. */
+	__u32 maintenance;
+	__u32 reserved_word;
+	__u64 reserved[2];
 };
 
 /* An address as XDP and the worker key it: IPv4 is v4-mapped (::ffff:a.b.c.d). Network order. */
@@ -179,9 +186,20 @@ struct hz_claim_key {
 struct hz_claim {
 	__u32 kind;          /* enum hz_claim_kind */
 	__u32 response_base; /* health: index of its first answer in resp_IF, enum hz_response_kind */
-	__u8 path_bytes;     /* health: length of path, 1..64 */
+	__u8 path_bytes;     /* health: length of path, 1..64; 0 with UDP */
 	char path[64];       /* not terminated */
-	__u8 pad[3];
+	__u8 has_probers;    /* site: some sources are in probers_IF */
+	__u8 pad[2];
+};
+
+/* Map `probers_IF`: LPM_TRIE, frozen like vips_IF. Sources whose connections to a site's port are health
+ * probes; the value is a claim of kind HZ_CLAIM_HEALTH. prefixlen counts from port on: 32 and the bits
+ * of the address, 96 more for IPv4. */
+struct hz_prober_key {
+	__u32 prefixlen;
+	__be16 port;
+	__u16 pad;
+	struct hz_addr addr;
 };
 
 /* Map `resp_IF`: ARRAY of canned HTTP answers, all padded to the same length so that the cookie
@@ -191,7 +209,7 @@ struct hz_claim {
 #define HZ_HEALTH_BODY_MAX 32
 struct hz_response {
 	__u32 csum;
-	__u32 bytes; /* always HZ_RESPONSE_BYTES */
+	__u32 bytes; /* HZ_RESPONSE_BYTES; UDP: of the body */
 	__u8 data[HZ_RESPONSE_BYTES];
 };
 enum hz_response_kind {
@@ -199,8 +217,16 @@ enum hz_response_kind {
 	HZ_RESPONSE_503,
 	HZ_RESPONSE_404,
 	HZ_RESPONSE_HEAD, /* the same three to HEAD, without the body: + 200, 503 or 404 above */
-	HZ_RESPONSE_KINDS = 2 * HZ_RESPONSE_HEAD,
+	HZ_RESPONSE_KEEP = 2 * HZ_RESPONSE_HEAD, /* + any above: the connection goes on */
+	HZ_RESPONSE_KINDS = 2 * HZ_RESPONSE_KEEP,
+	/* A UDP claim has one answer: the body, as many bytes as it has, zeros behind; no csum. */
+	HZ_RESPONSE_UDP_KINDS = 1,
 };
+
+/* Answers of one connection with health/keep_alive; the last one closes it. An acknowledgement number is
+ * one of ours if it lies within HZ_HEALTH_ANSWERS_MAX answers of the cookie: more of them make guessing
+ * one easier. */
+#define HZ_HEALTH_ANSWERS_MAX 1000
 
 /* Map `private/key`: ARRAY of one; 128 bits from getrandom(2) at attach. */
 struct hz_cookie_key {
@@ -311,6 +337,8 @@ _Static_assert(sizeof(struct hz_hist) == 8224, "histogram layout");
 _Static_assert(sizeof(struct hz_beat) == HZ_CACHE_LINE, "one line per worker: no false sharing");
 _Static_assert(sizeof(struct hz_claim_key) == 20, "claim key has no padding");
 _Static_assert(sizeof(struct hz_claim) == 76, "claim layout");
+_Static_assert(sizeof(struct hz_prober_key) == 24, "prober key has no padding");
+_Static_assert(sizeof(struct hz_cfg) == 72, "settings grow into the reserved words");
 _Static_assert(sizeof(struct hz_response) == 104, "response layout");
 _Static_assert(sizeof(struct hz_sample) == 112, "sample layout");
 _Static_assert(sizeof(struct hz_event) == 24, "event header layout");

@@ -188,7 +188,7 @@ static const char *replacement_is_old_or_repaired(void)
 	printf("# %u calls failed in turn, %u of them after the swap\n", nth - 1, swapped);
 	if (status != 0 || world_program(WORLD_A) == program)
 		return "not replaced though nothing failed";
-	return swapped == 5 ? NULL : "not one for each pin that is renamed";
+	return swapped == 6 ? NULL : "not one for each pin that is renamed";
 }
 
 /* Whichever call fails, the other program has its place, and ours is not half there. */

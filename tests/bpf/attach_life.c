@@ -35,6 +35,7 @@ static const struct {
 	{ "/xsks_map_" WORLD_A, S_IFREG | 0660 },
 	{ "/next_" WORLD_A, S_IFREG | 0600 },
 	{ "/vips_" WORLD_A, S_IFREG | 0640 },
+	{ "/probers_" WORLD_A, S_IFREG | 0640 },
 	{ "/resp_" WORLD_A, S_IFREG | 0640 },
 	{ "/meta_" WORLD_A, S_IFREG | 0640 },
 	{ "/prog_xdp_" WORLD_A, S_IFREG | 0600 },
@@ -90,7 +91,8 @@ static const char *attach_tells_what_runs(void)
 
 static const char *attach_freezes_claims_and_key(void)
 {
-	static const char *const frozen[] = { "vips_" WORLD_A, "resp_" WORLD_A, "private/key" };
+	static const char *const frozen[] = { "vips_" WORLD_A, "probers_" WORLD_A, "resp_" WORLD_A,
+		                              "private/key" };
 	const uint8_t zeroes[128] = { 0 };
 
 	if (world_attach(WORLD_A, 0, NULL, NULL) != 0)

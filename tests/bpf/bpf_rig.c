@@ -1,6 +1,5 @@
 #include "bpf_rig.h"
 #include "core/endpoint.h"
-#include "loader/xdp_claims.h"
 #include <errno.h>
 #include <linux/bpf.h>
 #include <stdlib.h>
@@ -25,23 +24,37 @@ static int map_fd(const struct rig *rig, const char *name)
 	return bpf_object__find_map_fd_by_name(rig->object, name);
 }
 
+/* Of each family: a site, a site with probers, a health port, a UDP one. */
 int rig_claims(struct hz_xdp_claims **out)
 {
-	struct hz_endpoint site[2] = { { .port = RIG_SITE_PORT }, { .port = RIG_SITE_PORT } };
-	struct hz_xdp_health health[2] = { { .path = RIG_PATH }, { .path = RIG_PATH } };
+	struct hz_mw_prefix from[2] = { { .bits = 24 }, { .bits = 64 } };
+	struct hz_endpoint site[4] = { 0 };
+	struct hz_xdp_health health[6] = { 0 };
 	struct hz_xdp_attach_opts opts = { .size = sizeof(opts),
 		                           .claims = site,
-		                           .claim_count = 2,
+		                           .claim_count = HZ_ARRAY_LEN(site),
 		                           .healths = health,
-		                           .health_count = 2 };
+		                           .health_count = HZ_ARRAY_LEN(health) };
 	struct hz_err err;
 
 	if (hz_addr_parse("10.7.0.2", &site[0].addr) != 0 ||
-	    hz_addr_parse("fd07::2", &site[1].addr) != 0)
+	    hz_addr_parse("fd07::2", &site[1].addr) != 0 ||
+	    hz_addr_parse("10.7.0.0", &from[0].addr) != 0 ||
+	    hz_addr_parse("fd07::", &from[1].addr) != 0)
 		return -EINVAL;
 	for (int i = 0; i < 2; i++) {
-		health[i].endpoint = site[i];
+		site[2 + i].addr = site[i].addr;
+		site[i].port = RIG_SITE_PORT;
+		site[2 + i].port = RIG_PROBED_PORT;
+		for (int k = i; k < 6; k += 2)
+			health[k] = (struct hz_xdp_health){ .endpoint = site[i], .path = RIG_PATH };
 		health[i].endpoint.port = RIG_HEALTH_PORT;
+		health[2 + i].endpoint.port = RIG_PROBED_PORT;
+		health[2 + i].from = from;
+		health[2 + i].from_count = HZ_ARRAY_LEN(from);
+		health[4 + i].endpoint.port = RIG_UDP_PORT;
+		health[4 + i].is_udp = true;
+		health[4 + i].body = RIG_UDP_BODY;
 	}
 	return hz_xdp_claims_build(&opts, out, &err);
 }
@@ -55,7 +68,7 @@ int rig_open(struct rig *rig, const char *object_path)
 		status = rig_claims(&claims);
 	if (status != 0)
 		return status;
-	status = hz_xdp_claims_write(claims, rig->vips_fd, rig->resp_fd);
+	status = hz_xdp_claim_maps_write(&rig->claims, claims);
 	free(claims);
 	return status;
 }
@@ -86,9 +99,11 @@ int rig_open_bare(struct rig *rig, const char *object_path)
 	rig->latency_fd = map_fd(rig, "latency");
 	rig->verdicts_fd = map_fd(rig, "verdicts");
 	rig->xsks_fd = map_fd(rig, "xsks_map");
-	rig->vips_fd = map_fd(rig, "vips");
-	rig->resp_fd = map_fd(rig, "resp");
+	rig->claims = (struct hz_xdp_claim_maps){ .vips_fd = map_fd(rig, "vips"),
+		                                  .probers_fd = map_fd(rig, "probers"),
+		                                  .resp_fd = map_fd(rig, "resp") };
 	rig->key_fd = map_fd(rig, "key");
+	rig->echo_fd = map_fd(rig, "echo_due");
 	if (bpf_map_update_elem(rig->key_fd, &zero, &key, BPF_ANY) != 0)
 		return -errno;
 	rig->socket_fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
@@ -126,6 +141,22 @@ void rig_state_apply(struct rig *rig)
 	bpf_map_update_elem(rig->cfg_fd, &zero, &rig->cfg, BPF_ANY);
 	for (uint32_t i = 0; i < HZ_WORKERS_MAX; i++)
 		bpf_map_update_elem(rig->beat_fd, &i, &rig->beat[i], BPF_ANY);
+}
+
+int rig_echo_due(const struct rig *rig, uint64_t due_ns)
+{
+	uint64_t *each = calloc((size_t)rig->cpus, sizeof(*each));
+	uint32_t zero = 0;
+	int status = 0;
+
+	if (each == NULL)
+		return -ENOMEM;
+	for (int cpu = 0; cpu < rig->cpus; cpu++)
+		each[cpu] = due_ns;
+	if (bpf_map_update_elem(rig->echo_fd, &zero, each, BPF_ANY) != 0)
+		status = -errno;
+	free(each);
+	return status;
 }
 
 int rig_socket(struct rig *rig, bool is_plugged)

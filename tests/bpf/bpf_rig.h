@@ -3,6 +3,7 @@
 #define HZ_BPF_RIG_H
 
 #include "core/common.h"
+#include "loader/xdp_claim_maps.h"
 #include "tap.h"
 #include "wire.h"
 
@@ -10,13 +11,17 @@ struct bpf_object;
 struct hz_xdp_claims;
 
 #define RIG_SITE_PORT   80
+#define RIG_PROBED_PORT 81 /* a site's, with the client as a prober */
 #define RIG_HEALTH_PORT 8080
+#define RIG_UDP_PORT    8082
+#define RIG_UDP_BODY    "ok"
 #define RIG_PATH        "/healthz"
 
 struct rig {
 	struct bpf_object *object;
 	int prog_fd;
-	int cfg_fd, beat_fd, latency_fd, verdicts_fd, xsks_fd, vips_fd, resp_fd, key_fd;
+	int cfg_fd, beat_fd, latency_fd, verdicts_fd, xsks_fd, key_fd, echo_fd;
+	struct hz_xdp_claim_maps claims;
 	int socket_fd; /* AF_XDP, for xsks_map; -1 where the kernel has none */
 	int cpus;
 	uint64_t *each_cpu; /* room for the counters of all CPUs */
@@ -46,6 +51,9 @@ void rig_state_apply(struct rig *rig);
 /* Puts the AF_XDP socket into xsks_map, or takes it out. */
 int rig_socket(struct rig *rig, bool is_plugged);
 
+/* When each CPU may answer a ping again. 0 or -errno. */
+int rig_echo_due(const struct rig *rig, uint64_t due_ns);
+
 /* Runs the program over the frame. false: the kernel refused the run. */
 bool rig_run(struct rig *rig, const uint8_t *frame, size_t len, struct run *out);
 /* Without looking at the counters: for many frames. */
@@ -60,6 +68,7 @@ uint64_t rig_now_ns(void);
 /* The parts of the program. */
 void table_tests(struct tap *tap, struct rig *rig);
 void health_tests(struct tap *tap, struct rig *rig);
+void prober_tests(struct tap *tap, struct rig *rig);
 void fuzz_tests(struct tap *tap, struct rig *rig);
 void model_tests(struct tap *tap, const char *object_path);
 void sample_tests(struct tap *tap, const char *object_path);

@@ -175,8 +175,34 @@ enum model_health model_health_of(const struct model_world *world)
 	return is_ready ? MODEL_READY : MODEL_NOT_READY;
 }
 
+/* The longest of the prefixes that this source at this port lies in. */
+static const struct hz_claim *prober_of(const struct model_world *world,
+                                        const struct model_packet *packet)
+{
+	uint8_t who[20] = { 0 };
+	uint32_t longest = 0;
+	const struct hz_claim *claim = NULL;
+
+	put16(who, packet->port);
+	memcpy(who + 4, packet->from, 16);
+	for (uint32_t i = 0; i < world->prober_count; i++) {
+		const struct hz_prober_key *key = &world->prober_key[i];
+		const uint8_t *want = (const uint8_t *)key + 4;
+		uint32_t bit = 0;
+
+		while (bit < key->prefixlen &&
+		       ((who[bit / 8] ^ want[bit / 8]) & (0x80 >> bit % 8)) == 0)
+			bit++;
+		if (bit == key->prefixlen && bit >= longest) {
+			longest = bit;
+			claim = &world->prober[i];
+		}
+	}
+	return claim;
+}
+
 /* To the worker of the queue, as long as that one is not known to be dead. */
-static enum hz_reason site(const struct model_world *world)
+static enum hz_reason steer(const struct model_world *world)
 {
 	uint32_t workers = HZ_MIN(world->cfg.workers, (uint32_t)HZ_WORKERS_MAX);
 
@@ -191,6 +217,17 @@ static enum hz_reason site(const struct model_world *world)
 		                                             : HZ_REASON_pass_on_dead;
 	}
 	return world->has_socket ? HZ_REASON_steer : HZ_REASON_pass_no_socket;
+}
+
+static enum hz_reason site(const struct model_world *world, const struct model_packet *packet,
+                           const struct hz_claim *claim, struct wire *out)
+{
+	const struct hz_claim *prober = claim->has_probers ? prober_of(world, packet) : NULL;
+	enum hz_reason reason = HZ_REASON_COUNT;
+
+	if (prober != NULL)
+		reason = model_health(world, packet, prober, true, out);
+	return reason == HZ_REASON_COUNT ? steer(world) : reason;
 }
 
 void model_run(const struct model_world *world, const uint8_t *frame, size_t len,
@@ -213,9 +250,11 @@ void model_run(const struct model_world *world, const uint8_t *frame, size_t len
 	else if (packet.is_first_fragment)
 		out->reason = HZ_REASON_drop_fragment;
 	else if (claim->kind == HZ_CLAIM_SITE)
-		out->reason = site(world);
+		out->reason = site(world, &packet, claim, &out->out);
 	else if (claim->kind == HZ_CLAIM_HEALTH && packet.protocol == TCP)
-		out->reason = model_health(world, &packet, claim, &out->out);
+		out->reason = model_health(world, &packet, claim, false, &out->out);
+	else if (claim->kind == HZ_CLAIM_HEALTH && packet.protocol == UDP)
+		out->reason = model_udp(world, &packet, claim, &out->out);
 	else if (claim->kind == HZ_CLAIM_ADDRESS &&
 	         packet.protocol == (packet.version == 4 ? ICMP : ICMPV6))
 		out->reason = model_echo(world, &packet, &out->out);

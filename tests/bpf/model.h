@@ -7,7 +7,8 @@
 #include "abi/hz_abi.h"
 #include "wire.h"
 
-#define MODEL_CLAIMS_MAX 16
+#define MODEL_CLAIMS_MAX  24
+#define MODEL_PROBERS_MAX 8
 
 /* All that a verdict depends on beside the frame. */
 struct model_world {
@@ -18,6 +19,10 @@ struct model_world {
 	struct hz_claim_key claim_key[MODEL_CLAIMS_MAX];
 	struct hz_claim claim[MODEL_CLAIMS_MAX];
 	uint32_t claim_count;
+	struct hz_prober_key prober_key[MODEL_PROBERS_MAX];
+	struct hz_claim prober[MODEL_PROBERS_MAX];
+	uint32_t prober_count;
+	uint64_t echo_due_ns;    /* of every CPU */
 	uint32_t ifindex, queue; /* where the frame comes in */
 	bool has_socket;         /* on that queue */
 	uint64_t now_ns;
@@ -47,8 +52,10 @@ void model_run(const struct model_world *world, const uint8_t *frame, size_t len
 
 /* HZ_REASON_COUNT: *out is filled, ask the claims. Else the reason it passes for. */
 enum hz_reason model_parse(const uint8_t *frame, size_t len, struct model_packet *out);
-/* Our sequence number in a health connection with the sender of this packet. */
-uint32_t model_cookie(const struct model_world *world, const struct model_packet *packet);
+/* Our sequence number in a health connection with the sender of this packet. isn: the client's, which
+ * counts on a site's port. */
+uint32_t model_cookie(const struct model_world *world, const struct model_packet *packet,
+                      bool is_shared, uint32_t isn);
 
 /* --- the model's parts -------------------------------------------------------------------------- */
 
@@ -56,9 +63,13 @@ enum model_health { MODEL_READY, MODEL_NOT_READY, MODEL_DEAD };
 
 /* What a probe shall learn of the whole server, and whether one worker's beat is too old. */
 enum model_health model_health_of(const struct model_world *world);
-/* A packet to a health port. */
+/* A packet to a health port, or of a prober to a site's: then HZ_REASON_COUNT is the worker's. */
 enum hz_reason model_health(const struct model_world *world, const struct model_packet *packet,
-                            const struct hz_claim *claim, struct wire *out);
+                            const struct hz_claim *claim, bool is_shared, struct wire *out);
+/* Does a connection go on after this request? */
+bool model_keeps(const uint8_t *text, size_t len);
+enum hz_reason model_udp(const struct model_world *world, const struct model_packet *packet,
+                         const struct hz_claim *claim, struct wire *out);
 /* An ICMP or ICMPv6 packet to a claimed address. */
 enum hz_reason model_echo(const struct model_world *world, const struct model_packet *packet,
                           struct wire *out);
@@ -72,6 +83,9 @@ struct model_segment {
 void model_answer_segment(const struct model_packet *packet, const struct model_segment *segment,
                           struct wire *out);
 void model_answer_echo(const struct model_packet *packet, struct wire *out);
+/* bytes of text in a datagram; *out is the frame so far. */
+void model_answer_udp(const struct model_packet *packet, const uint8_t *text, size_t bytes,
+                      struct wire *out);
 /* An answer to it would go astray or to many. */
 bool model_source_is_bogus(const struct model_packet *packet);
 

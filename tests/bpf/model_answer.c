@@ -82,10 +82,28 @@ void model_answer_segment(const struct model_packet *packet, const struct model_
 	*out = reply;
 }
 
+/* The frame's IP header back to its sender, with l4_bytes behind it; the rest of it as it came. */
+static void turn_ip(const struct model_packet *packet, uint8_t *ip, size_t l4_bytes)
+{
+	if (packet->version == 6) {
+		put16(ip + 4, (uint32_t)l4_bytes);
+		ip[7] = 64;
+		memcpy(ip + 8, packet->to, 16);
+		memcpy(ip + 24, packet->from, 16);
+		return;
+	}
+	put16(ip + 2, (uint32_t)(20 + l4_bytes));
+	ip[8] = 64;
+	memcpy(ip + 12, packet->to + 12, 4);
+	memcpy(ip + 16, packet->from + 12, 4);
+	put16(ip + 10, 0);
+	put16(ip + 10, ~sum_words(0, ip, 20));
+}
+
 /* Only addresses, hop limit and type change, and with them both sums: what was wrong stays wrong. */
 void model_answer_echo(const struct model_packet *packet, struct wire *out)
 {
-	uint8_t *ip = out->byte + packet->l3, *icmp = out->byte + packet->l4;
+	uint8_t *icmp = out->byte + packet->l4;
 	uint32_t before = get16(icmp), sum;
 
 	put_l2(packet, out->byte);
@@ -93,15 +111,25 @@ void model_answer_echo(const struct model_packet *packet, struct wire *out)
 	/* RFC 1624 eqn. 3 */
 	sum = (~(uint32_t)get16(icmp + 2) & 0xffff) + (~before & 0xffff) + get16(icmp);
 	put16(icmp + 2, ~sum_fold(sum));
-	if (packet->version == 6) {
-		ip[7] = 64;
-		memcpy(ip + 8, packet->to, 16);
-		memcpy(ip + 24, packet->from, 16);
-		return;
-	}
-	ip[8] = 64;
-	memcpy(ip + 12, packet->to + 12, 4);
-	memcpy(ip + 16, packet->from + 12, 4);
-	put16(ip + 10, 0);
-	put16(ip + 10, ~sum_words(0, ip, 20));
+	turn_ip(packet, out->byte + packet->l3, packet->end - packet->l4);
+}
+
+/* RFC 768; a sum of 0 would say that there is none. */
+void model_answer_udp(const struct model_packet *packet, const uint8_t *text, size_t bytes,
+                      struct wire *out)
+{
+	uint8_t *ip = out->byte + packet->l3, *udp = out->byte + packet->l4;
+	uint32_t sum;
+
+	put_l2(packet, out->byte);
+	turn_ip(packet, ip, 8 + bytes);
+	put16(udp, packet->port);
+	put16(udp + 2, packet->source_port);
+	put16(udp + 4, (uint32_t)(8 + bytes));
+	put16(udp + 6, 0);
+	memcpy(udp + 8, text, bytes);
+	sum = packet->version == 4 ? sum_words(0, ip + 12, 8) : sum_words(0, ip + 8, 32);
+	sum = ~sum_words(sum_fold(sum + 17 + 8 + (uint32_t)bytes), udp, 8 + bytes) & 0xffff;
+	put16(udp + 6, sum == 0 ? 0xffff : sum);
+	out->len = packet->l4 + 8 + bytes;
 }

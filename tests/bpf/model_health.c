@@ -46,14 +46,17 @@ static uint64_t siphash_2_4(const struct hz_cookie_key *key, const uint8_t *data
 	return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
-uint32_t model_cookie(const struct model_world *world, const struct model_packet *packet)
+uint32_t model_cookie(const struct model_world *world, const struct model_packet *packet,
+                      bool is_shared, uint32_t isn)
 {
 	uint8_t flow[40] = { 0 };
+	uint32_t bind = is_shared ? 1u << 31 | isn / 4096 : 0;
 
 	memcpy(flow, packet->from, 16);
 	memcpy(flow + 16, packet->to, 16);
 	put16(flow + 32, packet->port);
 	put16(flow + 34, packet->source_port);
+	memcpy(flow + 36, &bind, sizeof(bind));
 	return (uint32_t)siphash_2_4(&world->key, flow, sizeof(flow));
 }
 
@@ -83,82 +86,111 @@ static uint32_t answer_kind(const uint8_t *text, size_t len, const struct hz_cla
 	return is_head ? kind + HZ_RESPONSE_HEAD : kind;
 }
 
-static enum hz_reason request(const struct model_world *world, const struct model_packet *packet,
-                              const struct hz_claim *claim, struct model_segment *reply,
-                              size_t data, struct wire *out)
+/* What there is to say to one segment. */
+struct talk {
+	const struct model_world *world;
+	const struct model_packet *packet;
+	const struct hz_claim *claim;
+	const uint8_t *tcp;
+	size_t data;
+	bool is_shared;
+	uint32_t answers_max;
+	struct wire *out;
+};
+
+static enum hz_reason say(const struct talk *talk, const struct model_segment *segment,
+                          enum hz_reason reason)
+{
+	model_answer_segment(talk->packet, segment, talk->out);
+	return reason;
+}
+
+/* seen: answers that the client has. */
+static enum hz_reason request(const struct talk *talk, struct model_segment *reply, uint32_t seen)
 {
 	static const enum hz_reason reasons[] = { HZ_REASON_health_200, HZ_REASON_health_503,
 		                                  HZ_REASON_health_404 };
-	uint32_t kind = answer_kind(packet->frame + data, packet->end - data, claim,
-	                            model_health_of(world) == MODEL_READY);
-	uint32_t index = claim->response_base + kind;
+	const uint8_t *text = talk->packet->frame + talk->data;
+	size_t len = talk->packet->end - talk->data;
+	uint32_t kind =
+		answer_kind(text, len, talk->claim, model_health_of(talk->world) == MODEL_READY);
+	bool keeps = seen + 1 < talk->answers_max && (talk->tcp[13] & FIN) == 0 &&
+	             model_keeps(text, len);
+	uint32_t index = talk->claim->response_base + kind + (keeps ? HZ_RESPONSE_KEEP : 0);
 
+	if (talk->is_shared && (len < 16 || method_bytes(text, len) == 0))
+		return HZ_REASON_COUNT;
 	if (index >= HZ_RESPONSES_MAX)
 		return HZ_REASON_health_bad;
-	reply->flags = ACK | PSH | FIN;
-	reply->answer = &world->resp[index];
-	model_answer_segment(packet, reply, out);
-	return reasons[kind % HZ_RESPONSE_HEAD];
+	reply->flags = keeps ? ACK | PSH : ACK | PSH | FIN;
+	reply->answer = &talk->world->resp[index];
+	return say(talk, reply, reasons[kind % HZ_RESPONSE_HEAD]);
 }
 
-static enum hz_reason acknowledged(const struct model_world *world,
-                                   const struct model_packet *packet, const struct hz_claim *claim,
-                                   size_t data, struct wire *out)
+/* How many bytes of ours the client has; beyond what we can have sent: none of ours. On a site's port
+ * the client's number lies up to 2048 bytes back. */
+static uint32_t progress_of(const struct talk *talk)
 {
-	const uint8_t *tcp = packet->frame + packet->l4;
-	uint32_t progress = get32(tcp + 8) - 1 - model_cookie(world, packet);
-	uint32_t bytes = (uint32_t)(packet->end - data), fin = tcp[13] & FIN;
-	struct model_segment reply = { .seq = get32(tcp + 8), .ack = get32(tcp + 4) + bytes + fin };
+	uint32_t last = talk->answers_max * HZ_RESPONSE_BYTES + 1;
+	uint32_t isn = get32(talk->tcp + 4) - 1, ack = get32(talk->tcp + 8) - 1;
+	uint32_t progress = ack - model_cookie(talk->world, talk->packet, talk->is_shared, isn);
 
-	if ((tcp[13] & SYN) != 0 || progress > HZ_RESPONSE_BYTES + 1) {
+	if (progress > last && talk->is_shared)
+		progress = ack - model_cookie(talk->world, talk->packet, true, isn - 2048);
+	return progress <= last ? progress : UINT32_MAX;
+}
+
+static enum hz_reason acknowledged(const struct talk *talk)
+{
+	uint32_t bytes = (uint32_t)(talk->packet->end - talk->data), fin = talk->tcp[13] & FIN;
+	uint32_t progress = progress_of(talk), seen = progress / HZ_RESPONSE_BYTES;
+	struct model_segment reply = { .seq = get32(talk->tcp + 8),
+		                       .ack = get32(talk->tcp + 4) + bytes + fin };
+	bool is_open = progress % HZ_RESPONSE_BYTES == 0 && seen < talk->answers_max;
+
+	if ((talk->tcp[13] & SYN) != 0 || progress == UINT32_MAX) {
+		if (talk->is_shared)
+			return HZ_REASON_COUNT;
 		reply.ack = 0;
 		reply.flags = RST;
-		model_answer_segment(packet, &reply, out);
-		return HZ_REASON_health_reset;
+		return say(talk, &reply, HZ_REASON_health_reset);
 	}
-	if (bytes > 0 && progress == 0)
-		return request(world, packet, claim, &reply, data, out);
+	if (bytes > 0 && is_open)
+		return request(talk, &reply, seen);
 	if (bytes == 0 && fin == 0)
 		return HZ_REASON_health_idle;
-	reply.flags = progress == 0 ? ACK | FIN : ACK;
-	model_answer_segment(packet, &reply, out);
-	return HZ_REASON_health_ack;
+	reply.flags = is_open ? ACK | FIN : ACK;
+	return say(talk, &reply, HZ_REASON_health_ack);
 }
 
 enum hz_reason model_health(const struct model_world *world, const struct model_packet *packet,
-                            const struct hz_claim *claim, struct wire *out)
+                            const struct hz_claim *claim, bool is_shared, struct wire *out)
 {
 	const uint8_t *tcp = packet->frame + packet->l4;
-	size_t data = packet->l4 + (size_t)(tcp[12] >> 4) * 4;
-	struct model_segment syn_ack = { .flags = SYN | ACK };
+	struct talk talk = {
+		.world = world,
+		.packet = packet,
+		.claim = claim,
+		.tcp = tcp,
+		.data = packet->l4 + (size_t)(tcp[12] >> 4) * 4,
+		.is_shared = is_shared,
+		.answers_max = world->cfg.keep_alive != 0 && !is_shared ? HZ_HEALTH_ANSWERS_MAX : 1,
+		.out = out,
+	};
+	struct model_segment syn_ack = { .flags = SYN | ACK, .ack = get32(tcp + 4) + 1 };
 
+	if (world->cfg.health_off != 0)
+		return is_shared ? HZ_REASON_COUNT : HZ_REASON_pass_health_off;
 	if (model_health_of(world) == MODEL_DEAD && world->cfg.on_dead == HZ_ON_DEAD_PASS)
 		return HZ_REASON_pass_on_dead;
-	if (data < packet->l4 + 20 || data > packet->end || model_source_is_bogus(packet))
-		return HZ_REASON_health_bad;
+	if (talk.data < packet->l4 + 20 || talk.data > packet->end || model_source_is_bogus(packet))
+		return is_shared ? HZ_REASON_COUNT : HZ_REASON_health_bad;
 	if ((tcp[13] & RST) != 0)
-		return HZ_REASON_health_idle;
+		return is_shared ? HZ_REASON_COUNT : HZ_REASON_health_idle;
 	if ((tcp[13] & ACK) != 0)
-		return acknowledged(world, packet, claim, data, out);
+		return acknowledged(&talk);
 	if ((tcp[13] & SYN) == 0 || (tcp[13] & FIN) != 0)
-		return HZ_REASON_health_bad;
-	syn_ack.seq = model_cookie(world, packet);
-	syn_ack.ack = get32(tcp + 4) + 1;
-	model_answer_segment(packet, &syn_ack, out);
-	return HZ_REASON_health_syn_ack;
-}
-
-enum hz_reason model_echo(const struct model_world *world, const struct model_packet *packet,
-                          struct wire *out)
-{
-	const uint8_t *icmp = packet->frame + packet->l4;
-
-	if (world->cfg.icmp_echo == 0 || model_source_is_bogus(packet))
-		return HZ_REASON_pass_not_ours;
-	if (packet->l4 + 8 > packet->end)
-		return HZ_REASON_pass_short;
-	if (icmp[0] != (packet->version == 4 ? 8 : 128) || icmp[1] != 0)
-		return HZ_REASON_pass_not_ours;
-	model_answer_echo(packet, out);
-	return HZ_REASON_icmp_echo;
+		return is_shared ? HZ_REASON_COUNT : HZ_REASON_health_bad;
+	syn_ack.seq = model_cookie(world, packet, is_shared, get32(tcp + 4));
+	return say(&talk, &syn_ack, HZ_REASON_health_syn_ack);
 }

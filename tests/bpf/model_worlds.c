@@ -1,6 +1,5 @@
 #include "model_worlds.h"
 #include "core/endpoint.h"
-#include "loader/xdp_claims.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +51,11 @@ static int claims_put(struct model_world *world)
 		return status;
 	for (uint32_t i = 0; i < claims->count; i++)
 		claim_add(world, &claims->key[i], &claims->claim[i]);
+	world->prober_count = HZ_MIN(claims->prober_count, (uint32_t)MODEL_PROBERS_MAX);
+	for (uint32_t i = 0; i < world->prober_count; i++) {
+		world->prober_key[i] = claims->prober[i];
+		world->prober[i] = claims->prober_claim[i];
+	}
 	memcpy(world->resp, claims->response, sizeof(world->resp));
 	free(claims);
 	health_copy(world, FRAMES_LONG_PORT, FRAMES_LONG_PATH);
@@ -77,7 +81,10 @@ int worlds_sane(struct draw *draw, struct model_world *out)
 			draw_one_in(draw, 4) ? draw_below(draw, HZ_STATE_DOWN + 1) : HZ_STATE_READY,
 		.workers = workers[draw_below(draw, HZ_ARRAY_LEN(workers))],
 		.icmp_echo = !draw_one_in(draw, 4),
+		.keep_alive = draw_one_in(draw, 2),
+		.health_off = draw_one_in(draw, 12),
 	};
+	world->echo_due_ns = draw_one_in(draw, 4) ? world->now_ns + STALE_NS : 0;
 	for (uint32_t i = 0; i < HZ_WORKERS_MAX; i++) {
 		struct hz_beat *beat = &world->beat[i];
 
@@ -145,6 +152,7 @@ static void claim_spoil(struct draw *draw, struct hz_claim *claim)
 		claim->path_bytes = (uint8_t)any32(draw, claim->path_bytes);
 	if (draw_one_in(draw, 4))
 		bytes_random(draw, claim->path, sizeof(claim->path));
+	claim->has_probers = (uint8_t)any32(draw, claim->has_probers);
 }
 
 /* Claims of any kind for flows of any protocol: ICMP with a port, UDP, an address for TCP. */
@@ -155,6 +163,9 @@ static void claims_spoil(struct draw *draw, struct model_world *world)
 	for (uint32_t i = 0; i < world->claim_count; i++)
 		if (draw_one_in(draw, 2))
 			claim_spoil(draw, &world->claim[i]);
+	for (uint32_t i = 0; i < world->prober_count; i++)
+		if (draw_one_in(draw, 2))
+			claim_spoil(draw, &world->prober[i]);
 	while (world->claim_count < MODEL_CLAIMS_MAX) {
 		uint32_t from = draw_below(draw, world->claim_count);
 		struct hz_claim_key key = world->claim_key[from];
@@ -186,6 +197,9 @@ int worlds_hostile(struct draw *draw, struct model_world *out)
 		cfg->state = any32(draw, cfg->state);
 		cfg->workers = any32(draw, cfg->workers);
 		cfg->icmp_echo = any32(draw, cfg->icmp_echo);
+		cfg->keep_alive = any32(draw, cfg->keep_alive);
+		cfg->health_off = draw_one_in(draw, 4) ? any32(draw, cfg->health_off) : 0;
+		world->echo_due_ns = any64(draw, world->echo_due_ns);
 	}
 	for (uint32_t i = 0; i < HZ_WORKERS_MAX; i++) {
 		struct hz_beat *beat = &world->beat[i];
@@ -211,7 +225,7 @@ static int array_write(int map_fd, const void *values, uint32_t count)
 #define FOUR(at)    (at), (at) + 1, (at) + 2, (at) + 3
 #define SIXTEEN(at) FOUR(at), FOUR((at) + 4), FOUR((at) + 8), FOUR((at) + 12)
 #define MANY(at)    SIXTEEN(at), SIXTEEN((at) + 16), SIXTEEN((at) + 32), SIXTEEN((at) + 48)
-		MANY(0), MANY(64), MANY(128)
+		MANY(0), MANY(64), MANY(128), MANY(192), MANY(256), MANY(320)
 	};
 	uint32_t done = count;
 
@@ -225,12 +239,17 @@ static int claims_apply(const struct rig *rig, const struct model_world *world)
 {
 	struct hz_claim_key key;
 
-	while (bpf_map_get_next_key(rig->vips_fd, NULL, &key) == 0)
-		if (bpf_map_delete_elem(rig->vips_fd, &key) != 0)
+	while (bpf_map_get_next_key(rig->claims.vips_fd, NULL, &key) == 0)
+		if (bpf_map_delete_elem(rig->claims.vips_fd, &key) != 0)
 			return -errno;
 	for (uint32_t i = 0; i < world->claim_count; i++)
-		if (bpf_map_update_elem(rig->vips_fd, &world->claim_key[i], &world->claim[i],
+		if (bpf_map_update_elem(rig->claims.vips_fd, &world->claim_key[i], &world->claim[i],
 		                        BPF_NOEXIST) != 0)
+			return -errno;
+	/* the keys of probers are the same in every world */
+	for (uint32_t i = 0; i < world->prober_count; i++)
+		if (bpf_map_update_elem(rig->claims.probers_fd, &world->prober_key[i],
+		                        &world->prober[i], BPF_ANY) != 0)
 			return -errno;
 	return 0;
 }
@@ -245,9 +264,11 @@ int worlds_apply(struct rig *rig, const struct model_world *world)
 		return -errno;
 	status = array_write(rig->beat_fd, world->beat, HZ_WORKERS_MAX);
 	if (status == 0)
-		status = array_write(rig->resp_fd, world->resp, HZ_RESPONSES_MAX);
+		status = array_write(rig->claims.resp_fd, world->resp, HZ_RESPONSES_MAX);
 	if (status == 0)
 		status = claims_apply(rig, world);
+	if (status == 0)
+		status = rig_echo_due(rig, world->echo_due_ns);
 	return status == 0 ? rig_socket(rig, world->has_socket) : status;
 }
 

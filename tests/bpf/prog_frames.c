@@ -12,6 +12,8 @@ static const char *const payloads[] = {
 	"HEAD /healthz" HOST,
 	"OPTIONS /healthz HTTP/1.0\r\n\r\n",
 	"GET /healthz?a=b" HOST,
+	"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: Close\r\n\r\n",
+	"GET /healthz" HOST "GET /healthz" HOST,
 	"GET /healthz2" HOST,
 	"GET /health" HOST,
 	"POST /healthz" HOST,
@@ -51,6 +53,8 @@ static uint16_t random_port(struct draw *draw)
 		                          RIG_HEALTH_PORT,
 		                          RIG_HEALTH_PORT,
 		                          RIG_HEALTH_PORT,
+		                          RIG_PROBED_PORT,
+		                          RIG_PROBED_PORT,
 		                          FRAMES_LONG_PORT,
 		                          FRAMES_ROOT_PORT,
 		                          RIG_SITE_PORT,
@@ -114,6 +118,8 @@ static void prober_request(struct draw *draw, struct wire_spec *spec)
 		{ RIG_HEALTH_PORT, "GET /healthz" HOST },
 		{ RIG_HEALTH_PORT, "HEAD /healthz" HOST },
 		{ RIG_HEALTH_PORT, "OPTIONS /healthz HTTP/1.0\r\n\r\n" },
+		{ RIG_PROBED_PORT, "GET /healthz" HOST },
+		{ RIG_PROBED_PORT, "HEAD /healthz" HOST },
 		{ FRAMES_LONG_PORT, "GET " FRAMES_LONG_PATH HOST },
 		{ FRAMES_LONG_PORT, "OPTIONS " FRAMES_LONG_PATH "? " },
 		{ FRAMES_ROOT_PORT, "GET / HTTP/1.0\r\n\r\n" },
@@ -141,6 +147,8 @@ static void random_transport(struct draw *draw, struct wire_spec *spec)
 		spec->protocol = (uint8_t)draw_bits(draw);
 	} else if (kind < 3) {
 		spec->protocol = 17;
+		if (!draw_one_in(draw, 3))
+			spec->port = RIG_UDP_PORT;
 	} else if (kind < 6) {
 		spec->protocol = spec->version == 4 ? 1 : 58;
 		spec->port = spec->version == 4 ? 0x0800 : 0x8000;
@@ -169,12 +177,20 @@ static void aim(struct draw *draw, const struct model_world *world, const struct
 		                             HZ_RESPONSE_BYTES,
 		                             HZ_RESPONSE_BYTES + 1,
 		                             HZ_RESPONSE_BYTES + 2,
+		                             7 * HZ_RESPONSE_BYTES,
+		                             7 * HZ_RESPONSE_BYTES + 1,
+		                             (HZ_HEALTH_ANSWERS_MAX - 1) * HZ_RESPONSE_BYTES,
+		                             HZ_HEALTH_ANSWERS_MAX * HZ_RESPONSE_BYTES,
+		                             HZ_HEALTH_ANSWERS_MAX * HZ_RESPONSE_BYTES + 1,
+		                             HZ_HEALTH_ANSWERS_MAX * HZ_RESPONSE_BYTES + 2,
 		                             UINT32_MAX,
 		                             1 };
+	/* behind its SYN, and behind a request of up to some length that is too long */
+	uint32_t isn = spec->seq - 1 - (draw_one_in(draw, 2) ? draw_below(draw, 2500) : 0);
 	struct model_packet packet;
 
 	(void)model_parse(frame->byte, frame->len, &packet);
-	spec->ack = model_cookie(world, &packet) + 1 +
+	spec->ack = model_cookie(world, &packet, spec->port == RIG_PROBED_PORT, isn) + 1 +
 	            (draw_one_in(draw, 8) ? draw_below(draw, HZ_RESPONSE_BYTES + 3)
 	                                  : progress[draw_below(draw, HZ_ARRAY_LEN(progress))]);
 }

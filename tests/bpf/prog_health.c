@@ -1,6 +1,6 @@
 /* Whole conversations with the health responder, and what its cookies and figures are worth. */
 #include "abi/cookie_siphash.h"
-#include "bpf_rig.h"
+#include "prog_client.h"
 #include <linux/bpf.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,61 +9,9 @@
 
 #define GET "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
 
-/* One client connection as a client sees it. */
-struct client {
-	struct rig *rig;
-	struct wire_spec spec;
-	uint32_t snd_nxt, rcv_nxt;
-	struct wire_tcp reply;
-	struct run run;
-};
-
-/* Sends a segment and takes the answer in; false: not an answer we could use. */
-static bool client_send(struct client *client, uint8_t flags, const char *payload)
-{
-	struct wire_spec spec = client->spec;
-	struct wire frame;
-
-	spec.flags = flags;
-	spec.seq = client->snd_nxt;
-	spec.ack = client->rcv_nxt;
-	spec.payload = payload;
-	wire_build(&frame, &spec);
-	client->snd_nxt += (uint32_t)(payload == NULL ? 0 : strlen(payload)) +
-	                   ((flags & (WIRE_SYN | WIRE_FIN)) != 0);
-	if (!rig_run(client->rig, frame.byte, frame.len, &client->run))
-		return false;
-	if (client->run.action != XDP_TX)
-		return false;
-	if (wire_take_apart(client->run.out.byte, client->run.out.len, &client->reply) != NULL ||
-	    wire_is_answer_to(&client->reply, &spec) != NULL)
-		return false;
-	if (client->reply.flags & WIRE_RST)
-		return true;
-	if (client->reply.ack != client->snd_nxt)
-		return false;
-	if (flags & WIRE_SYN)
-		client->rcv_nxt = client->reply.seq;
-	if (client->reply.seq != client->rcv_nxt)
-		return false;
-	client->rcv_nxt += (uint32_t)client->reply.payload_bytes +
-	                   ((client->reply.flags & (WIRE_SYN | WIRE_FIN)) != 0);
-	return true;
-}
-
-static struct client client_new(struct rig *rig, int version, int tags, uint16_t port)
-{
-	return (struct client){ .rig = rig,
-		                .spec = { .version = version,
-		                          .tags = tags,
-		                          .port = RIG_HEALTH_PORT,
-		                          .source_port = port },
-		                .snd_nxt = 0xfffffff0u + port };
-}
-
 static const char *conversation(struct rig *rig, int version, int tags)
 {
-	struct client client = client_new(rig, version, tags, 50000);
+	struct client client = client_new(rig, RIG_HEALTH_PORT, version, tags, 50000);
 
 	if (!client_send(&client, WIRE_SYN, NULL) || client.reply.flags != (WIRE_SYN | WIRE_ACK))
 		return "SYN";
@@ -82,7 +30,7 @@ static const char *conversation(struct rig *rig, int version, int tags)
 /* nc -z: connect and close, no request. */
 static const char *connect_and_close(struct rig *rig)
 {
-	struct client client = client_new(rig, 4, 0, 50001);
+	struct client client = client_new(rig, RIG_HEALTH_PORT, 4, 0, 50001);
 
 	if (!client_send(&client, WIRE_SYN, NULL) ||
 	    !client_send(&client, WIRE_ACK | WIRE_FIN, NULL) ||
@@ -96,7 +44,7 @@ static const char *connect_and_close(struct rig *rig)
 /* A request again, as after a lost answer, gets the same answer. */
 static const char *retransmission(struct rig *rig)
 {
-	struct client client = client_new(rig, 6, 1, 50002), again;
+	struct client client = client_new(rig, RIG_HEALTH_PORT, 6, 1, 50002), again;
 	struct wire first;
 
 	if (!client_send(&client, WIRE_SYN, NULL))
@@ -119,7 +67,8 @@ static const char *cookie_is_keyed(struct rig *rig)
 	uint32_t seen[16];
 
 	for (uint16_t i = 0; i < HZ_ARRAY_LEN(seen); i++) {
-		struct client client = client_new(rig, 4, 0, (uint16_t)(50100 + i));
+		struct client client =
+			client_new(rig, RIG_HEALTH_PORT, 4, 0, (uint16_t)(50100 + i));
 		uint8_t flow[40] = { 0 };
 		__u64 word[5];
 
@@ -147,7 +96,8 @@ static const char *cookie_is_keyed(struct rig *rig)
 /* Somebody else's cookie is worth nothing. */
 static const char *cookie_of_another_flow(struct rig *rig)
 {
-	struct client one = client_new(rig, 4, 0, 50200), other = client_new(rig, 4, 0, 50201);
+	struct client one = client_new(rig, RIG_HEALTH_PORT, 4, 0, 50200),
+		      other = client_new(rig, RIG_HEALTH_PORT, 4, 0, 50201);
 
 	if (!client_send(&one, WIRE_SYN, NULL))
 		return "SYN";
@@ -179,7 +129,7 @@ static uint64_t health_samples(const struct rig *rig, uint64_t *max_ns)
 /* One sample for an answer, none for anything else. */
 static const char *histogram(struct rig *rig)
 {
-	struct client client = client_new(rig, 4, 2, 50300);
+	struct client client = client_new(rig, RIG_HEALTH_PORT, 4, 2, 50300);
 	uint64_t max_ns, before = health_samples(rig, &max_ns);
 
 	if (!client_send(&client, WIRE_SYN, NULL) || health_samples(rig, &max_ns) != before)
@@ -193,7 +143,7 @@ static const char *histogram(struct rig *rig)
 /* Values in maps that no loader of ours would write: a verdict all the same. */
 static const char *hostile_maps(struct rig *rig)
 {
-	struct client client = client_new(rig, 4, 0, 50400);
+	struct client client = client_new(rig, RIG_HEALTH_PORT, 4, 0, 50400);
 
 	rig->cfg.workers = UINT32_MAX;
 	rig->cfg.on_dead = 77;

@@ -39,14 +39,14 @@ int hz_claims_add(struct hz_claims *claims, enum hz_claim_kind kind, const char 
 {
 	struct hz_xdp_health health = { .path = HEALTH_PATH_DEFAULT, .body = HEALTH_BODY_DEFAULT };
 	const char *colon = strchr(text, ':');
-	size_t protocol = colon != NULL ? (size_t)(colon - text) : 0;
 
-	if (colon == NULL || protocol != 3 || memcmp(text, "tcp", 3) != 0)
+	health.is_udp = strncmp(text, "udp:", 4) == 0;
+	if (colon == NULL || (!health.is_udp && strncmp(text, "tcp:", 4) != 0) ||
+	    (health.is_udp && kind != HZ_CLAIM_HEALTH))
 		return hz_err_set(err, -EINVAL, 2, "bad_claim",
 		                  "tcp:10.7.0.2:80 or tcp:[2001:db8::2]:80", "'%.60s': %s", text,
-		                  colon != NULL && protocol == 3 && memcmp(text, "udp", 3) == 0
-		                          ? "this release serves tcp only"
-		                          : "a claim is PROTO:ADDR:PORT");
+		                  health.is_udp ? "a site is served over tcp only"
+		                                : "a claim is PROTO:ADDR:PORT");
 	if (hz_endpoint_parse(colon + 1, &health.endpoint) != 0)
 		return hz_err_set(err, -EINVAL, 2, "bad_claim",
 		                  "tcp:10.7.0.2:80 or tcp:[2001:db8::2]:80",
@@ -66,7 +66,18 @@ static bool is_first_of_address(const struct hz_site *site, uint32_t index, cons
 	return true;
 }
 
-static int healths_add(struct hz_claims *claims, const struct hz_site *site,
+/* Probers have an entry only where their port is listened on. */
+static bool is_claimed(const struct hz_site *site, const char *ifname,
+                       const struct hz_endpoint *endpoint)
+{
+	for (uint32_t i = 0; i < site->listen_count; i++)
+		if (strcmp(site->listen[i].interface, ifname) == 0 &&
+		    memcmp(&site->listen[i].endpoint, endpoint, sizeof(*endpoint)) == 0)
+			return true;
+	return false;
+}
+
+static int healths_add(struct hz_claims *claims, const struct hz_site *site, const char *ifname,
                        const struct hz_addr *addr, struct hz_err *err)
 {
 	int status = 0;
@@ -76,9 +87,13 @@ static int healths_add(struct hz_claims *claims, const struct hz_site *site,
 			.endpoint = { .addr = *addr, .port = site->health[i].port },
 			.path = site->health[i].path,
 			.body = site->health[i].body,
+			.is_udp = site->health[i].is_udp,
+			.from_count = site->health[i].from_count,
+			.from = site->health[i].from,
 		};
 
-		status = health_put(claims, &health, err);
+		if (health.from_count == 0 || is_claimed(site, ifname, &health.endpoint))
+			status = health_put(claims, &health, err);
 	}
 	return status;
 }
@@ -94,7 +109,8 @@ int hz_claims_from_site(struct hz_claims *claims, struct hz_site *site, const ch
 			continue;
 		status = claim_put(claims, &site->listen[i].endpoint, err);
 		if (status == 0 && is_first_of_address(site, i, ifname))
-			status = healths_add(claims, site, &site->listen[i].endpoint.addr, err);
+			status = healths_add(claims, site, ifname, &site->listen[i].endpoint.addr,
+			                     err);
 	}
 	if (status == 0 && claims->claim_count == 0)
 		return hz_err_set(err, -ENOENT, 2, "no_listen", "hzctl conf check FILE",

@@ -13,7 +13,7 @@ struct hz_claims {
 	struct hz_site *site; /* owned: what path and body of health point to; may be NULL */
 };
 
-/* "tcp:10.7.0.2:80" or "tcp:[2001:db8::2]:80". 0 or -errno with err filled (exit code 2), as below. */
+/* "tcp:10.7.0.2:80" or "tcp:[2001:db8::2]:80"; a health port may be udp. 0 or -errno with err filled (exit code 2), as below. */
 int hz_claims_add(struct hz_claims *claims, enum hz_claim_kind kind, const char *text,
                   struct hz_err *err);
 

@@ -26,6 +26,8 @@ static const struct hz_command commands[] = {
 	  "[sort age|cwnd|rtt|retransmits] [limit N]",
 	  "connections of hzd", hz_cmd_conn_show },
 	{ "health", "show", "", "what probes see right now", hz_cmd_health_show },
+	{ "health", "maintenance", "on|off", "probes get 503, traffic goes on",
+	  hz_cmd_health_maintenance },
 	{ "trace", "show", "[last N]", "frames the workers saw, and why dropped",
 	  hz_cmd_trace_show },
 	{ "trace", "start", "", "keep the headers of the last frames", hz_cmd_trace_start },

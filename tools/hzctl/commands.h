@@ -24,7 +24,8 @@ void hz_commands_help(FILE *to, const char *object); /* NULL: everything */
 
 hz_command_fn hz_cmd_xdp_show, hz_cmd_xdp_attach, hz_cmd_xdp_update, hz_cmd_xdp_detach,
 	hz_cmd_xdp_gc;
-hz_command_fn hz_cmd_worker_show, hz_cmd_latency_show, hz_cmd_health_show;
+hz_command_fn hz_cmd_worker_show, hz_cmd_latency_show;
+hz_command_fn hz_cmd_health_show, hz_cmd_health_maintenance;
 hz_command_fn hz_cmd_conn_show;
 hz_command_fn hz_cmd_trace_show, hz_cmd_trace_start, hz_cmd_trace_stop, hz_cmd_trace_pcap;
 hz_command_fn hz_cmd_trace_follow, hz_cmd_xdp_explain;

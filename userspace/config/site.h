@@ -11,6 +11,7 @@
 #define HZ_SITE_NAME_MAX    32
 #define HZ_SITE_LISTENS_MAX 64
 #define HZ_SITE_HEALTH_MAX  16
+#define HZ_SITE_PROBERS_MAX 64 /* prefixes of one health entry; 16 of them fit HZ_PROBERS_MAX */
 /* Largest request body a site may allow: what a worker has blocks for. */
 #define HZ_SITE_BODY_BYTES_MAX ((uint64_t)HZ_LIMIT_body_block_bytes * HZ_LIMIT_body_blocks)
 
@@ -20,9 +21,13 @@ struct hz_site_listen {
 	uint32_t line;
 };
 
-/* A health answer from the kernel, on a port of its own at every listen address. */
+/* A health answer from the kernel at every listen address: on a port of its own, or for some sources on
+ * a port that is listened on. */
 struct hz_site_health {
 	uint16_t port;
+	bool is_udp;
+	uint32_t from_count; /* 0: a port of its own */
+	const struct hz_mw_prefix *from;
 	uint8_t path_bytes;
 	char path[65];
 	uint8_t body_bytes;

@@ -1,11 +1,10 @@
-/* Sections `listen` and `health`. */
+/* Section `listen`. */
 #include "config/site_read.h"
 
 #include "core/endpoint.h"
 #include <string.h>
 
-#define INTERFACE_MAX   (sizeof(((struct hz_site_listen *)0)->interface) - 1)
-#define HEALTH_PATH_MAX (sizeof(((struct hz_site_health *)0)->path) - 1)
+#define INTERFACE_MAX (sizeof(((struct hz_site_listen *)0)->interface) - 1)
 
 /* Names the kernel accepts (dev_valid_name): no slash, no space, neither "." nor "..". */
 static void interface_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *into)
@@ -41,21 +40,13 @@ static void address_read(struct hz_site_reader *r, const struct hz_yaml_node *ke
 		                  HZ_SITE_WORD(word));
 }
 
-static bool port_read(struct hz_site_reader *r, const struct hz_yaml_node *key, uint16_t *out)
-{
-	uint64_t port;
-
-	if (!hz_site_read_count(r, key, 1, 65535, &port))
-		return false;
-	*out = (uint16_t)port;
-	return true;
-}
-
 static void listen_port_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *into)
 {
 	struct hz_site_listen *listen = into;
+	uint64_t port;
 
-	port_read(r, key, &listen->endpoint.port);
+	if (hz_site_read_count(r, key, 1, 65535, &port))
+		listen->endpoint.port = (uint16_t)port;
 }
 
 static const struct hz_site_key listen_keys[] = {
@@ -97,86 +88,5 @@ void hz_site_listen_read(struct hz_site_reader *r, const struct hz_yaml_node *ke
 			continue;
 		listen_duplicate_check(r, item, &listen);
 		r->site->listen[r->site->listen_count++] = listen;
-	}
-}
-
-static void health_port_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *into)
-{
-	struct hz_site_health *health = into;
-
-	if (!port_read(r, key, &health->port))
-		return;
-	for (uint32_t i = 0; i < r->site->listen_count; i++) {
-		if (r->site->listen[i].endpoint.port == health->port)
-			hz_site_read_fail(r, key->value,
-			                  "port %u is listened on, at line %u: a health answer "
-			                  "needs a port of its own",
-			                  health->port, r->site->listen[i].line);
-	}
-	for (uint32_t i = 0; i < r->site->health_count; i++) {
-		if (r->site->health[i].port == health->port)
-			hz_site_read_fail(r, key->value,
-			                  "port %u has a health answer already, at line %u",
-			                  health->port, r->site->health[i].line);
-	}
-}
-
-static void health_path_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *into)
-{
-	struct hz_site_health *health = into;
-	struct hz_span text;
-
-	if (!hz_site_read_word(r, key, 1, HEALTH_PATH_MAX, &text))
-		return;
-	if (text.data[0] != '/' || memchr(text.data, ' ', text.len) != NULL ||
-	    memchr(text.data, '?', text.len) != NULL || memchr(text.data, '#', text.len) != NULL) {
-		hz_site_read_fail(
-			r, key->value,
-			"'path' must begin with '/' and hold no space, '?' or '#', not '%.*s'",
-			HZ_SITE_WORD(text));
-		return;
-	}
-	memset(health->path, 0, sizeof(health->path));
-	memcpy(health->path, text.data, text.len);
-	health->path_bytes = (uint8_t)text.len;
-}
-
-static void health_body_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *into)
-{
-	struct hz_site_health *health = into;
-	struct hz_span text;
-
-	if (!hz_site_read_word(r, key, 0, HZ_HEALTH_BODY_MAX, &text))
-		return;
-	memset(health->body, 0, sizeof(health->body));
-	if (text.len > 0)
-		memcpy(health->body, text.data, text.len);
-	health->body_bytes = (uint8_t)text.len;
-}
-
-static const struct hz_site_key health_keys[] = {
-	{ "port", health_port_read, true },
-	{ "path", health_path_read, false },
-	{ "body", health_body_read, false },
-};
-
-void hz_site_health_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *into)
-{
-	const struct hz_yaml_node *list = hz_site_read_list(r, key, HZ_SITE_HEALTH_MAX);
-
-	(void)into;
-	for (const struct hz_yaml_node *item = list != NULL ? list->first : NULL; item != NULL;
-	     item = item->next) {
-		struct hz_site_health health = {
-			.path = "/healthz",
-			.path_bytes = sizeof("/healthz") - 1,
-			.body = "ok",
-			.body_bytes = sizeof("ok") - 1,
-			.line = item->line,
-		};
-
-		if (hz_site_read_map(r, item, "an entry of 'health'", health_keys,
-		                     HZ_ARRAY_LEN(health_keys), &health))
-			r->site->health[r->site->health_count++] = health;
 	}
 }

@@ -67,6 +67,10 @@ bool hz_site_read_percent(struct hz_site_reader *r, const struct hz_yaml_node *k
 bool hz_site_read_rate(struct hz_site_reader *r, const struct hz_yaml_node *key,
                        uint64_t most_per_hour, uint64_t *out_per_hour);
 
+/* A prefix, at an item of a list; out->is_allowed is the caller's. */
+bool hz_site_read_prefix(struct hz_site_reader *r, const struct hz_yaml_node *item,
+                         struct hz_mw_prefix *out);
+
 /* true or false. */
 bool hz_site_read_bool(struct hz_site_reader *r, const struct hz_yaml_node *key, bool *out);
 

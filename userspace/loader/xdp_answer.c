@@ -10,7 +10,7 @@
 #define HEAD_FORMAT                                                                                \
 	"HTTP/1.1 %s\r\n"                                                                          \
 	"Content-Length: %zu\r\n"                                                                  \
-	"Connection:%*sclose\r\n\r\n"
+	"Connection:%*s%s\r\n\r\n"
 
 /* Ones' complement sum of the bytes as 16-bit words in memory order. */
 static uint32_t sum16(const uint8_t *data, size_t bytes)
@@ -26,37 +26,51 @@ static uint32_t sum16(const uint8_t *data, size_t bytes)
 	return sum;
 }
 
-/* To HEAD the same fields without the body (RFC 9110 9.3.2). */
-static void render(struct hz_response *out, const char *status, const char *body, bool has_body)
+/* kind says which of the variants: to HEAD the same fields without the body (RFC 9110 9.3.2). */
+static void render(struct hz_response *out, uint32_t kind, const char *status, const char *body)
 {
-	size_t body_bytes = strlen(body), sent_bytes = has_body ? body_bytes : 0;
+	bool is_head = kind % HZ_RESPONSE_KEEP >= HZ_RESPONSE_HEAD;
+	const char *option = kind >= HZ_RESPONSE_KEEP ? "keep-alive" : "close";
+	size_t body_bytes = strlen(body), sent_bytes = is_head ? 0 : body_bytes;
 	char text[HZ_RESPONSE_BYTES + 1];
-	int bare = snprintf(NULL, 0, HEAD_FORMAT, status, body_bytes, 0, "");
+	int bare = snprintf(NULL, 0, HEAD_FORMAT, status, body_bytes, 0, "", option);
 	int pad = (int)(sizeof(out->data) - sent_bytes) - bare;
 
-	assert(pad > 0); /* the longest, 200 with HZ_HEALTH_BODY_MAX bytes, leaves 7 */
-	snprintf(text, sizeof(text), HEAD_FORMAT, status, body_bytes, pad, "");
+	assert(pad > 0); /* the longest, 200 with HZ_HEALTH_BODY_MAX bytes, leaves 2 */
+	snprintf(text, sizeof(text), HEAD_FORMAT, status, body_bytes, pad, "", option);
 	memcpy(out->data, text, sizeof(out->data) - sent_bytes);
 	memcpy(out->data + sizeof(out->data) - sent_bytes, body, sent_bytes);
 	out->bytes = HZ_RESPONSE_BYTES;
 	out->csum = sum16(out->data, sizeof(out->data));
 }
 
-int hz_xdp_answer_render(struct hz_response out[HZ_RESPONSE_KINDS], const char *body)
+static bool is_body(const char *body)
 {
 	size_t len = strnlen(body, HZ_HEALTH_BODY_MAX + 1);
 
-	if (len > HZ_HEALTH_BODY_MAX)
-		return -EINVAL;
 	for (size_t i = 0; i < len; i++)
 		if (body[i] < 0x20 || body[i] > 0x7e)
-			return -EINVAL;
-	for (int head = 0; head < 2; head++) {
-		struct hz_response *kind = out + (head ? HZ_RESPONSE_HEAD : 0);
+			return false;
+	return len <= HZ_HEALTH_BODY_MAX;
+}
 
-		render(&kind[HZ_RESPONSE_200], "200 OK", body, !head);
-		render(&kind[HZ_RESPONSE_503], "503 Service Unavailable", "not ready", !head);
-		render(&kind[HZ_RESPONSE_404], "404 Not Found", "not found", !head);
+int hz_xdp_answer_render(struct hz_response out[HZ_RESPONSE_KINDS], const char *body)
+{
+	if (!is_body(body))
+		return -EINVAL;
+	for (uint32_t kind = 0; kind < HZ_RESPONSE_KINDS; kind += HZ_RESPONSE_HEAD) {
+		render(&out[kind + HZ_RESPONSE_200], kind, "200 OK", body);
+		render(&out[kind + HZ_RESPONSE_503], kind, "503 Service Unavailable", "not ready");
+		render(&out[kind + HZ_RESPONSE_404], kind, "404 Not Found", "not found");
 	}
+	return 0;
+}
+
+int hz_xdp_answer_udp(struct hz_response out[HZ_RESPONSE_UDP_KINDS], const char *body)
+{
+	if (!is_body(body))
+		return -EINVAL;
+	*out = (struct hz_response){ .bytes = (uint32_t)strlen(body) };
+	memcpy(out->data, body, out->bytes);
 	return 0;
 }

@@ -1,4 +1,4 @@
-/* The canned HTTP answers of a health port. */
+/* The canned answers of a health port. */
 #ifndef HZ_XDP_ANSWER_H
 #define HZ_XDP_ANSWER_H
 
@@ -7,5 +7,8 @@
 /* Renders all HZ_RESPONSE_KINDS answers, each HZ_RESPONSE_BYTES long; body is what a ready server says.
  * 0, or -EINVAL when body is longer than HZ_HEALTH_BODY_MAX or not printable ASCII. */
 int hz_xdp_answer_render(struct hz_response out[HZ_RESPONSE_KINDS], const char *body);
+
+/* The same for UDP: the body alone. */
+int hz_xdp_answer_udp(struct hz_response out[HZ_RESPONSE_UDP_KINDS], const char *body);
 
 #endif

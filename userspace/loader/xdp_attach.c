@@ -39,8 +39,9 @@ static int attach_and_pin(struct hz_xdp_job *job)
 	const struct hz_xdp_pin pins[] = {
 		{ "xsks_map", job->program.xsks_fd, 0660 },
 		{ "next", job->program.next_fd, 0600 },
-		{ "vips", job->program.vips_fd, 0640 },
-		{ "resp", job->program.resp_fd, 0640 },
+		{ "vips", job->program.claims.vips_fd, 0640 },
+		{ "probers", job->program.claims.probers_fd, 0640 },
+		{ "resp", job->program.claims.resp_fd, 0640 },
 		{ "meta", job->program.meta_fd, 0640 },
 		{ "prog_xdp", job->program.prog_fd, 0600 },
 		{ "link", link_fd, 0600 },

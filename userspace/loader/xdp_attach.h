@@ -5,6 +5,7 @@
 
 #include "core/common.h"
 #include "core/err.h"
+#include "core/mw_conf.h"
 
 #define HZ_PIN_PATH_MAX 128
 
@@ -22,6 +23,10 @@ struct hz_xdp_health {
 	struct hz_endpoint endpoint;
 	const char *path; /* default /healthz, at most 64 bytes */
 	const char *body; /* default ok, at most HZ_HEALTH_BODY_MAX bytes */
+	bool is_udp;      /* a datagram is the probe: no path */
+	/* > 0: endpoint is one of claims, and these sources get health answers there and nothing else */
+	uint32_t from_count;
+	const struct hz_mw_prefix *from;
 };
 
 struct hz_xdp_attach_opts {

@@ -108,10 +108,15 @@ static int all_pin(const struct hz_xdp_attach_opts *opts, const struct hz_xdp_fo
                    const struct hz_xdp_program *program)
 {
 	const struct hz_xdp_pin pins[] = {
-		{ "foreign", foreign->prog_fd, 0600 },  { "next", program->next_fd, 0600 },
-		{ "xsks_map", program->xsks_fd, 0660 }, { "vips", program->vips_fd, 0640 },
-		{ "resp", program->resp_fd, 0640 },     { "meta", program->meta_fd, 0640 },
-		{ "prog_xdp", program->prog_fd, 0600 }, { "hold", foreign->link_fd, 0600 },
+		{ "foreign", foreign->prog_fd, 0600 },
+		{ "next", program->next_fd, 0600 },
+		{ "xsks_map", program->xsks_fd, 0660 },
+		{ "vips", program->claims.vips_fd, 0640 },
+		{ "probers", program->claims.probers_fd, 0640 },
+		{ "resp", program->claims.resp_fd, 0640 },
+		{ "meta", program->meta_fd, 0640 },
+		{ "prog_xdp", program->prog_fd, 0600 },
+		{ "hold", foreign->link_fd, 0600 },
 	};
 	size_t count = HZ_ARRAY_LEN(pins) - (foreign->link_fd < 0 ? 1 : 0);
 	int status = hz_xdp_pins_stage(opts->instance, opts->ifname, pins, count);

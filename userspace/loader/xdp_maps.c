@@ -195,7 +195,7 @@ static int check_claims(const struct check *check)
 		struct hz_claim_key key;
 		struct hz_claim claim;
 
-		hz_xdp_claims_key(&key, &check->claims[i]);
+		hz_xdp_claims_key(&key, &check->claims[i], false);
 		if (bpf_map_lookup_elem(fd, &key, &claim) == 0 && claim.kind == HZ_CLAIM_SITE)
 			continue;
 		hz_endpoint_print(&check->claims[i], text);
@@ -302,6 +302,23 @@ int hz_xdp_cfg_write(const struct hz_xdp_maps *maps, const struct hz_cfg *cfg)
 	uint32_t zero = 0;
 
 	return bpf_map_update_elem(maps->cfg_fd, &zero, cfg, BPF_ANY) == 0 ? 0 : -errno;
+}
+
+int hz_xdp_maintenance_write(const char *instance, bool is_on)
+{
+	int status = 0, fd = hz_xdp_shared_map(instance, "cfg", false);
+	struct hz_cfg cfg = { 0 };
+	uint32_t zero = 0;
+
+	if (fd < 0)
+		return fd;
+	if (bpf_map_lookup_elem(fd, &zero, &cfg) != 0)
+		status = -errno;
+	cfg.maintenance = is_on;
+	if (status == 0 && bpf_map_update_elem(fd, &zero, &cfg, BPF_ANY) != 0)
+		status = -errno;
+	close(fd);
+	return status;
 }
 
 int hz_xdp_pct_write(const struct hz_xdp_maps *maps, uint32_t stage,

@@ -37,6 +37,8 @@ int hz_xdp_beats_read(const struct hz_xdp_maps *maps, struct hz_beat out[HZ_WORK
 int hz_xdp_workers_read(const struct hz_xdp_maps *maps, struct hz_worker out[HZ_WORKERS_MAX]);
 int hz_xdp_cfg_read(const struct hz_xdp_maps *maps, struct hz_cfg *out);
 int hz_xdp_cfg_write(const struct hz_xdp_maps *maps, const struct hz_cfg *cfg);
+/* health/maintenance with nobody to ask: opens cfg read-write, which takes a writer's rights. */
+int hz_xdp_maintenance_write(const char *instance, bool is_on);
 int hz_xdp_pct_write(const struct hz_xdp_maps *maps, uint32_t stage,
                      const struct hz_latency_pct *pct);
 int hz_xdp_verdicts_read(const struct hz_xdp_maps *maps, struct hz_verdicts *sum);

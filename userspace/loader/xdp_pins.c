@@ -183,8 +183,8 @@ int hz_xdp_pins_open_staged(const char *instance, const char *name, const char *
 
 /* The link goes first: without it nothing is attached any more, whatever else stays behind. What holds
  * a program of other people goes last. */
-static const char *const ifname_pins[] = { "link", "prog_xdp", "meta", "vips",   "resp",
-	                                   "next", "xsks_map", "hold", "foreign" };
+static const char *const ifname_pins[] = { "link", "prog_xdp", "meta",     "vips", "probers",
+	                                   "resp", "next",     "xsks_map", "hold", "foreign" };
 
 void hz_xdp_pins_forget(const char *instance, const char *ifname)
 {

@@ -25,8 +25,9 @@ static int maps_share(const struct hz_xdp *skel, const struct hz_xdp_shared *sha
 		{ skel->maps.events, shared->events_fd },
 		{ skel->maps.xsks_map, heirloom->xsks_fd },
 		{ skel->maps.hz_next, heirloom->next_fd },
-		{ skel->maps.vips, heirloom->vips_fd },
-		{ skel->maps.resp, heirloom->resp_fd },
+		{ skel->maps.vips, heirloom->claims.vips_fd },
+		{ skel->maps.probers, heirloom->claims.probers_fd },
+		{ skel->maps.resp, heirloom->claims.resp_fd },
 	};
 	int status = 0;
 
@@ -58,8 +59,11 @@ static int skel_load(struct hz_xdp_program *program, const struct hz_xdp_shared 
 	program->prog_fd = bpf_program__fd(skel->progs.xsk_def_prog);
 	program->xsks_fd = bpf_map__fd(skel->maps.xsks_map);
 	program->next_fd = bpf_map__fd(skel->maps.hz_next);
-	program->vips_fd = bpf_map__fd(skel->maps.vips);
-	program->resp_fd = bpf_map__fd(skel->maps.resp);
+	program->claims = (struct hz_xdp_claim_maps){
+		.vips_fd = bpf_map__fd(skel->maps.vips),
+		.probers_fd = bpf_map__fd(skel->maps.probers),
+		.resp_fd = bpf_map__fd(skel->maps.resp),
+	};
 	program->meta_fd = bpf_map__fd(skel->maps.meta);
 	return 0;
 }
@@ -71,7 +75,7 @@ static int values_fill(const struct hz_xdp_program *program, const struct hz_xdp
 	int status = 0;
 
 	if (claims != NULL)
-		status = hz_xdp_claims_write(claims, program->vips_fd, program->resp_fd);
+		status = hz_xdp_claim_maps_write(&program->claims, claims);
 	if (status == 0 && bpf_map_update_elem(program->meta_fd, &zero, meta, BPF_ANY) != 0)
 		status = -errno;
 	return status;
@@ -123,11 +127,11 @@ void hz_xdp_program_close(struct hz_xdp_program *program)
 
 void hz_xdp_program_heirloom_close(struct hz_xdp_heirloom *heirloom)
 {
-	const int fds[] = { heirloom->xsks_fd, heirloom->next_fd, heirloom->vips_fd,
-		            heirloom->resp_fd };
+	const int fds[] = { heirloom->xsks_fd, heirloom->next_fd };
 
 	for (size_t i = 0; i < HZ_ARRAY_LEN(fds); i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
+	hz_xdp_claim_maps_close(&heirloom->claims);
 	*heirloom = (struct hz_xdp_heirloom)HZ_XDP_HEIRLOOM_NONE;
 }

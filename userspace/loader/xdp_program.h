@@ -2,25 +2,29 @@
 #ifndef HZ_XDP_PROGRAM_H
 #define HZ_XDP_PROGRAM_H
 
-#include "loader/xdp_claims.h"
+#include "loader/xdp_claim_maps.h"
 #include "loader/xdp_shared.h"
 
 struct hz_xdp;
 
 struct hz_xdp_program {
-	struct hz_xdp *skel;                                      /* owned */
-	int prog_fd, xsks_fd, next_fd, vips_fd, resp_fd, meta_fd; /* of skel */
+	struct hz_xdp *skel;                    /* owned */
+	int prog_fd, xsks_fd, next_fd, meta_fd; /* of skel, as are the next */
+	struct hz_xdp_claim_maps claims;
 };
 
 /* What the program before had and this one goes on with; -1: a new map. */
 struct hz_xdp_heirloom { /* close with hz_xdp_program_heirloom_close */
 	int xsks_fd;
 	int next_fd;
-	int vips_fd, resp_fd;
+	struct hz_xdp_claim_maps claims;
 };
 #define HZ_XDP_HEIRLOOM_NONE                                                                       \
 	{                                                                                          \
-		-1, -1, -1, -1                                                                     \
+		-1, -1,                                                                            \
+		{                                                                                  \
+			-1, -1, -1                                                                 \
+		}                                                                                  \
 	}
 void hz_xdp_program_heirloom_close(struct hz_xdp_heirloom *heirloom);
 

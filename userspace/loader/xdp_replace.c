@@ -25,19 +25,18 @@ static bool runs_the_same(const struct hz_xdp_job *job)
 {
 	const struct hz_xdp_attach_opts *opts = job->opts;
 	int prog_fd = hz_xdp_pins_open(opts->instance, "prog_xdp", opts->ifname, false);
-	int vips_fd = hz_xdp_pins_open(opts->instance, "vips", opts->ifname, false);
-	int resp_fd = hz_xdp_pins_open(opts->instance, "resp", opts->ifname, false);
-	bool is_same = prog_fd >= 0 && vips_fd >= 0 && resp_fd >= 0 &&
-	               hz_xdp_link_program_id(prog_fd) == job->link.program_id &&
-	               strncmp(job->meta.version, HZ_VERSION, sizeof(job->meta.version)) == 0 &&
-	               hz_xdp_claims_are(job->claims, vips_fd, resp_fd);
+	struct hz_xdp_claim_maps maps;
+	bool is_same = prog_fd >= 0 && hz_xdp_link_program_id(prog_fd) == job->link.program_id &&
+	               strncmp(job->meta.version, HZ_VERSION, sizeof(job->meta.version)) == 0;
 
+	if (is_same)
+		is_same = hz_xdp_claim_maps_open(opts->instance, opts->ifname, false, &maps) == 0;
+	if (is_same) {
+		is_same = hz_xdp_claim_maps_are(&maps, job->claims);
+		hz_xdp_claim_maps_close(&maps);
+	}
 	if (prog_fd >= 0)
 		close(prog_fd);
-	if (vips_fd >= 0)
-		close(vips_fd);
-	if (resp_fd >= 0)
-		close(resp_fd);
 	return is_same;
 }
 
@@ -72,9 +71,11 @@ static int heirloom_open(struct hz_xdp_job *job)
 		                           "program: what is chained would be left out");
 	if (job->claims != NULL)
 		return 0;
-	heirloom->vips_fd = running_map(job, "vips");
-	heirloom->resp_fd = running_map(job, "resp");
-	if (heirloom->vips_fd >= 0 && heirloom->resp_fd >= 0)
+	heirloom->claims.vips_fd = running_map(job, "vips");
+	heirloom->claims.probers_fd = running_map(job, "probers");
+	heirloom->claims.resp_fd = running_map(job, "resp");
+	if (heirloom->claims.vips_fd >= 0 && heirloom->claims.probers_fd >= 0 &&
+	    heirloom->claims.resp_fd >= 0)
 		return 0;
 	hz_hint_write(hint, sizeof(hint), job->opts->instance,
 	              "xdp update dev %s site FILE, or claim tcp:ADDR:PORT", job->opts->ifname);
@@ -86,8 +87,11 @@ static int swap_and_pin(struct hz_xdp_job *job)
 {
 	const struct hz_xdp_attach_opts *opts = job->opts;
 	const struct hz_xdp_pin pins[] = {
-		{ "next", job->program.next_fd, 0600 },     { "vips", job->program.vips_fd, 0640 },
-		{ "resp", job->program.resp_fd, 0640 },     { "meta", job->program.meta_fd, 0640 },
+		{ "next", job->program.next_fd, 0600 },
+		{ "vips", job->program.claims.vips_fd, 0640 },
+		{ "probers", job->program.claims.probers_fd, 0640 },
+		{ "resp", job->program.claims.resp_fd, 0640 },
+		{ "meta", job->program.meta_fd, 0640 },
 		{ "prog_xdp", job->program.prog_fd, 0600 },
 	};
 	int status;

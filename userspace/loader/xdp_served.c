@@ -1,6 +1,6 @@
 #include "loader/xdp_served.h"
 #include "loader/xdp_answer.h"
-#include "loader/xdp_claims.h"
+#include "loader/xdp_claim_maps.h"
 #include "loader/xdp_link.h"
 #include <errno.h>
 #include <linux/if_link.h>
@@ -42,43 +42,56 @@ int hz_xdp_served_mode(const char *instance, const char *ifname, enum hz_xdp_mod
 	return status;
 }
 
-static bool answers_are(int resp_fd, uint32_t base, const char *body)
+static bool answers_are(int resp_fd, uint32_t base, const struct hz_xdp_health *health)
 {
+	uint32_t kinds = health->is_udp ? HZ_RESPONSE_UDP_KINDS : HZ_RESPONSE_KINDS;
 	struct hz_response want[HZ_RESPONSE_KINDS], got;
+	int status = health->is_udp ? hz_xdp_answer_udp(want, health->body)
+	                            : hz_xdp_answer_render(want, health->body);
 
-	if (hz_xdp_answer_render(want, body) != 0)
-		return false;
-	for (uint32_t i = 0; i < HZ_RESPONSE_KINDS; i++) {
+	for (uint32_t i = 0; i < kinds && status == 0; i++) {
 		uint32_t index = base + i;
 
 		if (bpf_map_lookup_elem(resp_fd, &index, &got) != 0 ||
 		    memcmp(&got, &want[i], sizeof(got)) != 0)
-			return false;
+			status = -ESTALE;
 	}
-	return true;
+	return status == 0;
+}
+
+static int claim_check(const struct hz_xdp_claim_maps *maps, int fd, const void *key,
+                       const struct hz_xdp_health *health)
+{
+	size_t path_bytes = health->is_udp ? 0 : strlen(health->path);
+	struct hz_claim claim;
+
+	if (bpf_map_lookup_elem(fd, key, &claim) != 0 || claim.kind != HZ_CLAIM_HEALTH)
+		return -ENOENT;
+	if (claim.path_bytes != path_bytes ||
+	    memcmp(claim.path, health->path, HZ_MIN(path_bytes, sizeof(claim.path))) != 0 ||
+	    !answers_are(maps->resp_fd, claim.response_base, health))
+		return -ESTALE;
+	return 0;
 }
 
 int hz_xdp_served_health(const char *instance, const char *ifname,
                          const struct hz_xdp_health *health)
 {
-	int vips_fd = hz_xdp_pins_open(instance, "vips", ifname, true);
-	int resp_fd = hz_xdp_pins_open(instance, "resp", ifname, true);
-	int status = HZ_MIN(HZ_MIN(vips_fd, resp_fd), 0);
+	struct hz_xdp_claim_maps maps;
+	struct hz_prober_key prober;
 	struct hz_claim_key key;
-	struct hz_claim claim;
+	int status = hz_xdp_claim_maps_open(instance, ifname, true, &maps);
 
-	hz_xdp_claims_key(&key, &health->endpoint);
-	if (status == 0 &&
-	    (bpf_map_lookup_elem(vips_fd, &key, &claim) != 0 || claim.kind != HZ_CLAIM_HEALTH))
-		status = -ENOENT;
-	if (status == 0 &&
-	    (claim.path_bytes != strlen(health->path) ||
-	     memcmp(claim.path, health->path, HZ_MIN(claim.path_bytes, sizeof(claim.path))) != 0 ||
-	     !answers_are(resp_fd, claim.response_base, health->body)))
-		status = -ESTALE;
-	if (vips_fd >= 0)
-		close(vips_fd);
-	if (resp_fd >= 0)
-		close(resp_fd);
+	if (status != 0)
+		return status;
+	for (uint32_t i = 0; i < health->from_count && status == 0; i++) {
+		hz_xdp_claims_prober(&prober, health->endpoint.port, &health->from[i]);
+		status = claim_check(&maps, maps.probers_fd, &prober, health);
+	}
+	if (health->from_count == 0) {
+		hz_xdp_claims_key(&key, &health->endpoint, health->is_udp);
+		status = claim_check(&maps, maps.vips_fd, &key, health);
+	}
+	hz_xdp_claim_maps_close(&maps);
 	return status;
 }

@@ -137,6 +137,8 @@ static json_t *cmd_status(struct hz_server *server)
 	char problem[sizeof(server->cut_off)];
 
 	problem_find(server, now_ns, problem, sizeof(problem));
+	if (server->state == HZ_STATE_READY && server->in_maintenance)
+		state = state_names[HZ_STATE_MAINTENANCE];
 	if (problem[0] != '\0' && server->state == HZ_STATE_READY)
 		state = "not_ready";
 	for (uint32_t i = 0; i < server->seats.count; i++) {
@@ -166,6 +168,22 @@ static json_t *cmd_reload(struct hz_server *server)
 	if (hz_server_reload(server, &result, &err) != 0)
 		return hz_control_cmd_error(&err);
 	return hz_control_cmd_ok(result);
+}
+
+static json_t *cmd_maintenance(struct hz_server *server, const json_t *request)
+{
+	const json_t *is_on = json_object_get(request, "on");
+	struct hz_err err = { 0 };
+
+	hz_err_what(&err, "health maintenance failed");
+	if (!json_is_boolean(is_on)) {
+		(void)hz_err_set(&err, -EINVAL, 2, "usage", "hzctl health maintenance on|off",
+		                 "'on' is true or false");
+		return hz_control_cmd_error(&err);
+	}
+	if (hz_server_maintenance(server, json_is_true(is_on), &err) != 0)
+		return hz_control_cmd_error(&err);
+	return hz_control_cmd_ok(json_pack("{s:b}", "maintenance", json_is_true(is_on)));
 }
 
 static json_t *cmd_trace(struct hz_server *server, const json_t *request)
@@ -204,7 +222,8 @@ json_t *hz_control_cmd_run(struct hz_server *server, const json_t *request, bool
 		return hz_control_cmd_ok(cmd_status(server));
 	if (strcmp(cmd, "topic") == 0)
 		return cmd_topic(server, request, may_change);
-	if (strcmp(cmd, "reload") != 0 && strcmp(cmd, "drain") != 0 && strcmp(cmd, "trace") != 0) {
+	if (strcmp(cmd, "reload") != 0 && strcmp(cmd, "drain") != 0 && strcmp(cmd, "trace") != 0 &&
+	    strcmp(cmd, "maintenance") != 0) {
 		hz_err_set(&err, -EINVAL, 2, "unknown_command", "hzctl help", "no command '%.32s'",
 		           cmd);
 		return hz_control_cmd_error(&err);
@@ -218,6 +237,8 @@ json_t *hz_control_cmd_run(struct hz_server *server, const json_t *request, bool
 		return cmd_reload(server);
 	if (strcmp(cmd, "trace") == 0)
 		return cmd_trace(server, request);
+	if (strcmp(cmd, "maintenance") == 0)
+		return cmd_maintenance(server, request);
 	hz_server_drain(server);
 	return hz_control_cmd_ok(json_pack("{s:s}", "state", state_names[server->state]));
 }

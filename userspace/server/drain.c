@@ -2,22 +2,6 @@
 #include "core/log.h"
 #include "server/server_priv.h"
 
-void hz_server_state_set(struct hz_server *server, enum hz_state state)
-{
-	struct hz_cfg cfg;
-
-	server->state = state;
-	if (server->maps.beat == NULL || hz_xdp_cfg_read(&server->maps, &cfg) != 0)
-		return;
-	/* Cut off, it serves nobody: probes shall look elsewhere. */
-	cfg.state = state == HZ_STATE_READY && server->cut_off.code[0] != '\0' ? HZ_STATE_STARTING
-	                                                                       : (uint32_t)state;
-	cfg.workers = server->seats.count;
-	cfg.generation = server->generation;
-	if (hz_xdp_cfg_write(&server->maps, &cfg) != 0)
-		hz_log(HZ_LOG_ERROR, "cannot write the cfg map: health answers may be wrong");
-}
-
 void hz_server_drain(struct hz_server *server)
 {
 	if (server->drain_ns != 0)

@@ -72,6 +72,17 @@ static const struct hz_snapshot *snapshot_of(const struct hz_server *server)
 	return snapshot;
 }
 
+static bool is_same_health(const struct hz_site_health *a, const struct hz_site_health *b)
+{
+	if (a->port != b->port || a->is_udp != b->is_udp || strcmp(a->path, b->path) != 0 ||
+	    strcmp(a->body, b->body) != 0 || a->from_count != b->from_count)
+		return false;
+	for (uint32_t i = 0; i < a->from_count; i++)
+		if (memcmp(&a->from[i], &b->from[i], sizeof(a->from[i])) != 0)
+			return false;
+	return true;
+}
+
 /* Probes are answered by the claims, which only `hzctl xdp attach` changes. */
 static int healths_unchanged(const struct hz_server *server, const struct hz_site *site,
                              struct hz_err *err)
@@ -83,9 +94,7 @@ static int healths_unchanged(const struct hz_server *server, const struct hz_sit
 	if (server->conf->tune.boot_io != HZ_IO_AF_XDP)
 		return 0; /* nobody answers probes there */
 	for (uint32_t i = 0; same && i < site->health_count; i++)
-		same = site->health[i].port == now->health[i].port &&
-		       strcmp(site->health[i].path, now->health[i].path) == 0 &&
-		       strcmp(site->health[i].body, now->health[i].body) == 0;
+		same = is_same_health(&site->health[i], &now->health[i]);
 	if (same)
 		return 0;
 	hz_hint_write(hint, sizeof(hint), server->conf->instance,

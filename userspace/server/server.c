@@ -229,31 +229,6 @@ static int snapshot_open(struct hz_server *server, struct hz_err *err)
 	return 0;
 }
 
-/* What XDP decides from, before the first beat: not ready yet. */
-static int cfg_write(struct hz_server *server, struct hz_err *err)
-{
-	const struct hz_tune *tune = &server->conf->tune;
-	char hint[sizeof(err->hint)];
-	struct hz_cfg cfg;
-	int status;
-
-	if (server->maps.beat == NULL)
-		return 0;
-	status = hz_xdp_cfg_read(&server->maps, &cfg);
-	if (status == 0) {
-		cfg.beat_timeout_ns = tune->health_beat_timeout_ms * HZ_NS_PER_MS;
-		cfg.on_dead = tune->health_on_dead;
-		cfg.icmp_echo = tune->health_icmp_echo;
-		cfg.workers = server->seats.count;
-		cfg.state = HZ_STATE_STARTING;
-		status = hz_xdp_cfg_write(&server->maps, &cfg);
-	}
-	if (status == 0)
-		return 0;
-	hz_hint_write(hint, sizeof(hint), server->conf->instance, "xdp show");
-	return hz_err_set(err, status, 6, "map", hint, "map cfg: %s", strerror(-status));
-}
-
 static int publish_open(struct hz_server *server, struct hz_err *err)
 {
 	int status = hz_publish_open(server, &server->publish);
@@ -300,7 +275,7 @@ static int server_open(struct hz_server *server, struct hz_err *err)
 	if (status == 0)
 		status = seats_open(server, err);
 	if (status == 0)
-		status = cfg_write(server, err);
+		status = hz_server_health_open(server, err);
 	if (status == 0)
 		status = transport_open(server, err);
 	if (status == 0)

@@ -69,10 +69,17 @@ static int health_check(const struct hz_server *server, uint32_t listen,
 		.endpoint = { .addr = server->listen[listen].addr, .port = health->port },
 		.path = health->path,
 		.body = health->body,
+		.is_udp = health->is_udp,
+		.from_count = health->from_count,
+		.from = health->from,
 	};
 	char text[HZ_ENDPOINT_TEXT_MAX], hint[sizeof(err->hint)];
-	int status = hz_xdp_served_health(instance, ifname, &claim);
+	int status;
 
+	/* Probers have an entry only where their port is listened on. */
+	if (health->from_count > 0 && server->listen[listen].port != health->port)
+		return 0;
+	status = hz_xdp_served_health(instance, ifname, &claim);
 	if (status == 0)
 		return 0;
 	hz_endpoint_print(&claim.endpoint, text);
@@ -218,6 +225,7 @@ void hz_server_ports_watch(struct hz_server *server, uint64_t now_ns)
 	if (hz_server_has_devices(server) || now_ns - server->ports_look_ns < HZ_NS_PER_S)
 		return;
 	server->ports_look_ns = now_ns;
+	hz_server_health_watch(server);
 	for (uint32_t i = 0; i < server->port_count && status == 0; i++) {
 		status = port_look(server, i, &err);
 		if (status != 0)

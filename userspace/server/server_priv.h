@@ -79,9 +79,10 @@ struct hz_server {
 	/* state */
 	enum hz_state state;
 	uint64_t started_ns;
-	uint64_t drain_ns;  /* when the drain began; 0: not draining */
-	bool is_terminated; /* by a signal, which `hzctl drain` is not */
-	bool is_refusing;   /* lame duck over: no new connections */
+	uint64_t drain_ns;   /* when the drain began; 0: not draining */
+	bool is_terminated;  /* by a signal, which `hzctl drain` is not */
+	bool is_refusing;    /* lame duck over: no new connections */
+	bool in_maintenance; /* probes get 503, traffic goes on */
 	bool is_done;
 };
 
@@ -121,7 +122,13 @@ void hz_server_ring(void *server, uint32_t worker);      /* server.c: wakes a wo
 void hz_server_drain(struct hz_server *server);     /* asking again changes nothing */
 void hz_server_terminate(struct hz_server *server); /* a signal drains; the second one ends */
 void hz_server_drain_step(struct hz_server *server, uint64_t now_ns);
+
+/* health_state.c: map `cfg`, from which XDP answers probes; nothing to do without XDP. open: the settings,
+ * and not ready yet. maintenance outlives a restart: it ends when somebody ends it. */
+int hz_server_health_open(struct hz_server *server, struct hz_err *err);
 void hz_server_state_set(struct hz_server *server, enum hz_state state);
+int hz_server_maintenance(struct hz_server *server, bool is_on, struct hz_err *err);
+void hz_server_health_watch(struct hz_server *server); /* once per second */
 
 /* control.c: the control socket. */
 int hz_control_open(struct hz_server *server, struct hz_control **out, struct hz_err *err);

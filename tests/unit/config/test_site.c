@@ -38,6 +38,8 @@ static void full_site_gives_every_field(void)
 	              "  - { interface: eth2, address: \"2001:db8::2\", port: 8080 }\n"
 	              "health:\n"
 	              "  - { port: 8081, path: /live, body: fine }\n"
+	              "  - { port: 8081, protocol: udp, body: up }\n"
+	              "  - { port: 80, from: [10.9.0.0/24, \"2001:db8:9::/48\", 10.8.0.7] }\n"
 	              "limits: { header_bytes: 16KiB, header_count: 50, uri_bytes: 2048B,\n"
 	              "          body_bytes: 2MiB, requests_per_connection: 7,\n"
 	              "          connections_per_source: 0 }\n"
@@ -53,13 +55,21 @@ static void full_site_gives_every_field(void)
 	hz_endpoint_print(&site->listen[1].endpoint, text);
 	CU_ASSERT_STRING_EQUAL(text, "[2001:db8::2]:8080");
 	CU_ASSERT_EQUAL(site->listen[1].line, 4);
-	CU_ASSERT_EQUAL(site->health_count, 1);
+	CU_ASSERT_EQUAL_FATAL(site->health_count, 3);
 	CU_ASSERT_EQUAL(site->health[0].port, 8081);
 	CU_ASSERT_STRING_EQUAL(site->health[0].path, "/live");
 	CU_ASSERT_EQUAL(site->health[0].path_bytes, 5);
 	CU_ASSERT_STRING_EQUAL(site->health[0].body, "fine");
 	CU_ASSERT_EQUAL(site->health[0].body_bytes, 4);
 	CU_ASSERT_EQUAL(site->health[0].line, 6);
+	CU_ASSERT_EQUAL(site->health[0].from_count, 0);
+	CU_ASSERT_FALSE(site->health[0].is_udp);
+	CU_ASSERT(site->health[1].is_udp);
+	CU_ASSERT_EQUAL_FATAL(site->health[2].from_count, 3);
+	CU_ASSERT_EQUAL(site->health[2].from[0].bits, 24);
+	CU_ASSERT_EQUAL(site->health[2].from[1].bits, 48);
+	CU_ASSERT_EQUAL(site->health[2].from[1].addr.byte[5], 9);
+	CU_ASSERT_EQUAL(site->health[2].from[2].bits, 32);
 	CU_ASSERT_EQUAL(site->limits.header_bytes, 16384);
 	CU_ASSERT_EQUAL(site->limits.header_count, 50);
 	CU_ASSERT_EQUAL(site->limits.uri_bytes, 2048);
@@ -68,7 +78,7 @@ static void full_site_gives_every_field(void)
 	CU_ASSERT_EQUAL(site->limits.connections_per_source, 0);
 	CU_ASSERT_EQUAL(site->route_count, 2);
 	CU_ASSERT_STRING_EQUAL(site->route[0].name, "hello");
-	CU_ASSERT_EQUAL(site->route[0].line, 11);
+	CU_ASSERT_EQUAL(site->route[0].line, 13);
 	CU_ASSERT_EQUAL(site->route[0].column, 27);
 	CU_ASSERT_EQUAL(site->route[0].handler, HZ_HANDLER_RESPOND);
 	CU_ASSERT_EQUAL(site->route[0].status, 201);

@@ -211,6 +211,9 @@ static void claim_malformed_is_refused(void)
 		CU_ASSERT_EQUAL(err.exit_code, 2);
 	}
 	CU_ASSERT_EQUAL(claims->claim_count, 0);
+	CU_ASSERT_EQUAL(hz_claims_add(claims, HZ_CLAIM_HEALTH, "udp:10.7.0.2:80", &err), 0);
+	CU_ASSERT(claims->health[0].is_udp);
+	CU_ASSERT_EQUAL(hz_claims_add(claims, HZ_CLAIM_HEALTH, "xdp:10.7.0.2:80", &err), -EINVAL);
 	free(claims);
 }
 
@@ -242,6 +245,8 @@ static void site_claims_its_interface_and_health_at_each_address(void)
 				   "  - { interface: eth2, address: 10.8.0.2, port: 80 }\n"
 				   "health:\n"
 				   "  - { port: 8081, path: /up, body: fine }\n"
+				   "  - { port: 81, from: [10.9.0.0/24] }\n"
+				   "  - { port: 8081, protocol: udp }\n"
 				   "routes:\n"
 				   "  - { name: r, match: GET /, respond: { body: x } }\n";
 
@@ -251,10 +256,15 @@ static void site_claims_its_interface_and_health_at_each_address(void)
 		0);
 	CU_ASSERT_EQUAL(hz_claims_from_site(claims, site, "eth1", &err), 0);
 	CU_ASSERT_EQUAL(claims->claim_count, 3);
-	CU_ASSERT_EQUAL(claims->health_count, 2); /* once per address, not per listen */
-	CU_ASSERT_STRING_EQUAL(claims->health[1].path, "/up");
-	CU_ASSERT_STRING_EQUAL(claims->health[1].body, "fine");
-	CU_ASSERT_EQUAL(claims->health[1].endpoint.addr.byte[15], 3);
+	/* once per address, not per listen; probers only where their port is listened on */
+	CU_ASSERT_EQUAL_FATAL(claims->health_count, 5);
+	CU_ASSERT_EQUAL(claims->health[1].from_count, 1);
+	CU_ASSERT_EQUAL(claims->health[1].endpoint.port, 81);
+	CU_ASSERT(claims->health[2].is_udp);
+	CU_ASSERT_STRING_EQUAL(claims->health[3].path, "/up");
+	CU_ASSERT_STRING_EQUAL(claims->health[3].body, "fine");
+	CU_ASSERT_EQUAL(claims->health[3].endpoint.addr.byte[15], 3);
+	CU_ASSERT(claims->health[4].is_udp);
 	claims->claim_count = 0;
 	CU_ASSERT_EQUAL(hz_claims_from_site(claims, site, "eth9", &err), -ENOENT);
 	hz_claims_free(claims);

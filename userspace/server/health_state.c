@@ -1,0 +1,110 @@
+/* What XDP tells probes, as far as it is the server's to say: map `cfg`. Beats are the workers' own. */
+#include "core/hint.h"
+#include "core/log.h"
+#include "server/server_priv.h"
+#include <errno.h>
+#include <string.h>
+
+static bool has_kernel_plane(const struct hz_server *server)
+{
+	return server->maps.beat != NULL;
+}
+
+/* Cut off, it serves nobody; in maintenance it serves who comes. Probes shall look elsewhere. */
+static uint32_t state_word(const struct hz_server *server)
+{
+	if (server->state != HZ_STATE_READY)
+		return server->state;
+	if (server->cut_off.code[0] != '\0')
+		return HZ_STATE_STARTING;
+	return server->in_maintenance ? HZ_STATE_MAINTENANCE : HZ_STATE_READY;
+}
+
+static int cfg_fail(const struct hz_server *server, int status, struct hz_err *err)
+{
+	char hint[sizeof(err->hint)];
+
+	hz_hint_write(hint, sizeof(hint), server->conf->instance, "xdp show");
+	return hz_err_set(err, status, 6, "map", hint, "map cfg: %s", strerror(-status));
+}
+
+int hz_server_health_open(struct hz_server *server, struct hz_err *err)
+{
+	const struct hz_tune *tune = &server->conf->tune;
+	struct hz_cfg cfg;
+	int status;
+
+	if (!has_kernel_plane(server))
+		return 0;
+	status = hz_xdp_cfg_read(&server->maps, &cfg);
+	if (status == 0) {
+		cfg.beat_timeout_ns = tune->health_beat_timeout_ms * HZ_NS_PER_MS;
+		cfg.on_dead = tune->health_on_dead;
+		cfg.icmp_echo = tune->health_icmp_echo;
+		cfg.keep_alive = tune->health_keep_alive;
+		cfg.health_off = tune->health_in_kernel == 0;
+		cfg.workers = server->seats.count;
+		cfg.state = HZ_STATE_STARTING;
+		status = hz_xdp_cfg_write(&server->maps, &cfg);
+	}
+	if (status != 0)
+		return cfg_fail(server, status, err);
+	server->in_maintenance = cfg.maintenance != 0;
+	if (server->in_maintenance)
+		hz_log(HZ_LOG_WARN, "in maintenance since before this start: health answers 503; "
+		                    "try: hzctl health maintenance off");
+	return 0;
+}
+
+static int state_write(const struct hz_server *server)
+{
+	struct hz_cfg cfg;
+	int status = hz_xdp_cfg_read(&server->maps, &cfg);
+
+	if (status != 0)
+		return status;
+	cfg.state = state_word(server);
+	cfg.maintenance = server->in_maintenance;
+	cfg.workers = server->seats.count;
+	cfg.generation = server->generation;
+	return hz_xdp_cfg_write(&server->maps, &cfg);
+}
+
+void hz_server_state_set(struct hz_server *server, enum hz_state state)
+{
+	server->state = state;
+	if (has_kernel_plane(server) && state_write(server) != 0)
+		hz_log(HZ_LOG_ERROR, "cannot write the cfg map: health answers may be wrong");
+}
+
+int hz_server_maintenance(struct hz_server *server, bool is_on, struct hz_err *err)
+{
+	bool was_on = server->in_maintenance;
+	int status;
+
+	if (!has_kernel_plane(server))
+		return hz_err_set(err, -EOPNOTSUPP, 1, "no_kernel_plane", "hzctl status",
+		                  "no XDP program answers probes here");
+	server->in_maintenance = is_on;
+	status = state_write(server);
+	if (status != 0) {
+		server->in_maintenance = was_on;
+		return cfg_fail(server, status, err);
+	}
+	if (is_on != was_on)
+		hz_log(HZ_LOG_INFO, is_on ? "maintenance: health answers 503, traffic goes on"
+		                          : "maintenance is over");
+	return 0;
+}
+
+/* hzctl writes the map itself when nobody listens at the control socket, and may do so in the moment in
+ * which hzd starts: the one that wrote last has overwritten the other. */
+void hz_server_health_watch(struct hz_server *server)
+{
+	struct hz_cfg cfg;
+
+	if (!has_kernel_plane(server) || hz_xdp_cfg_read(&server->maps, &cfg) != 0)
+		return;
+	if (cfg.state != state_word(server) || cfg.maintenance != server->in_maintenance)
+		hz_server_state_set(server, server->state);
+}
