@@ -31,3 +31,12 @@ $(PART_BENCHES): $(O)/perf/%: $(O)/obj/perf/micro/%.o $(patsubst %,$(O)/lib/lib%
 	$(Q)$(CC) $(HZ_LDFLAGS) -o $@ $^
 
 TESTS += $(PART_BENCHES)
+
+# A client at a fixed rate, for scenarios.
+$(O)/obj/perf/scenarios/pace.o: PKG_CFLAGS :=
+$(O)/perf/pace: $(O)/obj/perf/scenarios/pace.o
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(HZ_LDFLAGS) -o $@ $<
+
+TESTS += $(O)/perf/pace
