@@ -2,14 +2,14 @@
 """hz beside others on one interface: the kernel's traffic, other programs, other instances; and programs
 that are exchanged under a flood."""
 import json
-import os
 import re
 import signal
 import time
 
 from hz_bystander import Bystander
-from hz_e2e import (BENCH_SITE, BIN, HEALTH_PORT, OUT, PORT, SERVER4, SERVER6, Process, Rig, Skip,
+from hz_e2e import (BENCH_SITE, BIN, HEALTH_PORT, OUT, PORT, SERVER4, SERVER6, Process, Rig,
                     expect, expect_equal, main, note, run, test)
+from hz_live import flood, flood_end
 
 UPDATES = 100
 FLOOD_S = 120  # at most: it ends with the last update
@@ -40,15 +40,6 @@ def foreign_attach(here):
     return program_id(here)
 
 
-def flood(here, port, per_s=0, seconds=FLOOD_S):
-    mac = run("ip", "-n", here.server, "-br", "link", "show", "eth1").stdout.split()[2]
-    process = Process(OUT + "/tests/helper_live", OUT + "/tests-bpf/live_tx.bpf.o", "eth0", mac, SERVER4,
-                      port, per_s, seconds, netns=here.client)
-    rigs["flood"] = process
-    process.wait_line("ready")
-    return process
-
-
 def arrived(here):
     """Frames that the kernel sent by itself and the veth took, and frames that XDP saw on eth1. The rest a
     veth drops when its ring is full, before any program."""
@@ -59,16 +50,6 @@ def arrived(here):
         expect(found, f"ethtool -S {dev} has no {name}")
         counts.append(int(found.group(1)))
     return counts
-
-
-def flood_end(process):
-    """Frames per second that it offered."""
-    code = process.wait(FLOOD_S * 2)
-    if code == 77:
-        raise Skip("the kernel has no live frames")
-    expect_equal(code, 0, f"exit of the flood ({process.output()!r})")
-    done = json.loads(process.output().splitlines()[-1])
-    return done["sent"] / done["seconds"]
 
 
 @test
@@ -98,7 +79,7 @@ def hundred_updates_under_a_flood_lose_nothing():
     expect_equal(here.http().get("/")[0], 200, "GET")
     before, (taken, seen) = here.verdicts(), arrived(here)  # quiet, as afterwards: no frame between
     with Bystander(here, is_lossy=True) as other:
-        process = flood(here, HEALTH_PORT)
+        process = rigs["flood"] = flood(here, HEALTH_PORT, seconds=FLOOD_S)
         programs, slowest = set(), 0.0
         for _ in range(UPDATES):
             expect(process.is_running(), f"the flood ended early: {process.output()!r}")
@@ -109,7 +90,8 @@ def hundred_updates_under_a_flood_lose_nothing():
         other.wait()
         expect(process.is_running(), "the flood ended before the last update")
         process.signal(signal.SIGTERM)
-        rate = flood_end(process)
+        done = flood_end(process, FLOOD_S)
+        rate = done["sent"] / done["seconds"]
     after, (taken_now, seen_now) = here.verdicts(), arrived(here)
     taken, seen = taken_now - taken, seen_now - seen
     answered = after["health_syn_ack"] - before["health_syn_ack"]

@@ -1,11 +1,7 @@
 #!/usr/bin/env python3
 """helper_live: frames that the kernel makes reach the program, each once, and only in a rig."""
-import json
-import os
-import socket
-import struct
-
-from hz_e2e import HEALTH_PORT, OUT, SERVER4, Process, Rig, expect, expect_equal, main, note, run, test
+from hz_e2e import HEALTH_PORT, OUT, Rig, expect, expect_equal, main, note, run, test
+from hz_live import flood, flood_end, syn
 
 PER_S, SECONDS = 20000, 2
 rigs = {}
@@ -18,23 +14,6 @@ def rig():
     return rigs["rig"]
 
 
-def checksum(data):
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xffff) + (total >> 16)
-    return ~total & 0xffff
-
-
-def syn(port):
-    """To SERVER4; source and sequence number are left to the helper."""
-    source, to = bytes(4), socket.inet_aton(SERVER4)
-    tcp = struct.pack("!HHIIBBHHH", 0, port, 0, 0, 0x50, 2, 1000, 0, 0)
-    tcp = tcp[:16] + struct.pack("!H", checksum(source + to + struct.pack("!HH", 6, 20) + tcp)) + tcp[18:]
-    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 40, 1, 0, 64, 6, 0, source, to)
-    ip = ip[:10] + struct.pack("!H", checksum(ip)) + ip[12:]
-    return (b"\2\0\0\0\0\2\2\0\0\0\0\1\x08\0" + ip + tcp).hex()
-
-
 def verdicts(here):
     return here.ctl_json("xdp", "show")["verdicts"]
 
@@ -43,15 +22,7 @@ def verdicts(here):
 def live_frames_reach_the_program():
     here = rig()
     before = verdicts(here)
-    os.environ["O"] = OUT
-    flood = Process(OUT + "/tests/helper_live", "eth0", PER_S, SECONDS, syn(HEALTH_PORT), "random",
-                    netns=here.client)
-    code = flood.wait(60)
-    if code == 77:
-        note("this kernel has no live frames")
-        return
-    expect_equal(code, 0, "exit code")
-    sent = json.loads(flood.output().splitlines()[-1])["sent"]
+    sent = flood_end(flood(here, HEALTH_PORT, PER_S, SECONDS))["sent"]
     after = verdicts(here)
     answered = after["health_syn_ack"] - before["health_syn_ack"]
     note(f"{sent} sent, {answered} answered")

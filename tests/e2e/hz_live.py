@@ -1,0 +1,43 @@
+"""helper_live in a rig: frames that the kernel makes itself, at the rate of a core."""
+import json
+import os
+import socket
+import struct
+
+from hz_e2e import OUT, SERVER4, Process, Skip, expect_equal
+
+PER_S_MAX = 5000000
+
+
+def checksum(data):
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return ~total & 0xffff
+
+
+def syn(port):
+    """To SERVER4; source and sequence number are left to the helper."""
+    source, to = bytes(4), socket.inet_aton(SERVER4)
+    tcp = struct.pack("!HHIIBBHHH", 0, port, 0, 0, 0x50, 2, 1000, 0, 0)
+    tcp = tcp[:16] + struct.pack("!H", checksum(source + to + struct.pack("!HH", 6, 20) + tcp)) + tcp[18:]
+    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 40, 1, 0, 64, 6, 0, source, to)
+    ip = ip[:10] + struct.pack("!H", checksum(ip)) + ip[12:]
+    return (b"\2\0\0\0\0\2\2\0\0\0\0\1\x08\0" + ip + tcp).hex()
+
+
+def flood(rig, port, per_s=PER_S_MAX, seconds=10):
+    """SYNs to a port of SERVER4 from ever other sources; it ends by itself, or is told to by SIGTERM."""
+    process = Process(OUT + "/tests/helper_live", "eth0", per_s, seconds, syn(port), "random",
+                      netns=rig.client, env={**os.environ, "O": OUT})
+    process.wait_line("ready")
+    return process
+
+
+def flood_end(process, timeout=60):
+    """Its own counts: sent, seconds."""
+    code = process.wait(timeout)
+    if code == 77:
+        raise Skip("the kernel has no live frames")
+    expect_equal(code, 0, f"exit of the flood ({process.output()!r})")
+    return json.loads(process.output().splitlines()[-1])
