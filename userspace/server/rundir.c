@@ -95,7 +95,8 @@ int hz_rundir_open(const char *instance, bool needs_root, struct hz_rundir *out,
 		                  needs_root || geteuid() == 0 ? "ls -ld /run" : XDG_HINT,
 		                  "cannot create %s: %s", rundir.path, strerror(errno));
 	snprintf(lock_path, sizeof(lock_path), "%s/lock", rundir.path);
-	hz_hint_write(hint, sizeof(hint), instance, "status; or another instance: hzd -i NAME, in a program .instance");
+	hz_hint_write(hint, sizeof(hint), instance,
+	              "status; or another instance: hzd -i NAME, in a program .instance");
 	status = lock_take(lock_path, &owner);
 	if (status == -EBUSY)
 		return hz_err_set(err, status, 3, "owned", hint,

@@ -245,7 +245,7 @@ static enum hz_http_next rig_body(const void *snapshot, struct hz_http_req *req,
 		resp->status = 403;
 		return HZ_HTTP_ANSWER;
 	}
-	return rig->body_waits ? wait(rig, req) : HZ_HTTP_NEXT;
+	return rig->body_waits && bytes.len > 0 ? wait(rig, req) : HZ_HTTP_NEXT;
 }
 
 static void rig_refuse(const void *snapshot, struct hz_http_req *req, struct hz_http_resp *resp)

@@ -200,11 +200,11 @@ HZ_API bool hz_loop_timer_cancel(struct hz_loop *loop, uint64_t id); /* false: i
 /* Texts and lists are copied; lists end with NULL. */
 struct hz_options {
 	size_t size;
-	const char *name;            /* in the log, of the first server of a process; default "hz" */
-	const char *instance;        /* as hzd -i; servers that run at the same time have one each */
-	const char *site_file;       /* as hzd -c; read again at each reload */
-	const char *site_text;       /* instead: the site itself; neither: an empty one */
-	const char *const *listens;  /* "IF,ADDR:PORT", instead of the site's; as hzd -l */
+	const char *name;           /* in the log, of the first server of a process; default "hz" */
+	const char *instance;       /* as hzd -i; servers that run at the same time have one each */
+	const char *site_file;      /* as hzd -c; read again at each reload */
+	const char *site_text;      /* instead: the site itself; neither: an empty one */
+	const char *const *listens; /* "IF,ADDR:PORT", instead of the site's; as hzd -l */
 	const char *const *settings; /* "PATH=VALUE", as hzd -o */
 	/* hz_app_run drains on SIGTERM and SIGINT and reloads on SIGHUP. To that end hz_app_new blocks them, in its
 	 * thread and in those that this one makes after it, until hz_app_free. */
