@@ -7,6 +7,9 @@ SHELL := /bin/bash
 
 SAN ?=
 O ?= build$(if $(SAN),/$(SAN))
+ifeq ($(strip $(O)),)
+$(error O is empty: it names the folder to build in)
+endif
 ifeq ($(origin CC),default)
 CC := gcc
 endif
