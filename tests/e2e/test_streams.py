@@ -6,12 +6,12 @@ import json
 import os
 import resource
 import selectors
-import shutil
 import threading
 import time
 
-from hz_e2e import (BIN, PORT, ROOT, SERVER4, Http, Process, Rig, Skip, expect, expect_equal, main,
-                    note, run, status_field, temporary_directory, test, wait_until, write_file)
+import hz_browser
+from hz_e2e import (BIN, PORT, SERVER4, Http, Process, Rig, expect, expect_equal, main, note, run,
+                    status_field, temporary_directory, test, wait_until, write_file)
 from hz_events import Publisher, Reader, topic
 
 SOCKET_PORT = 18482
@@ -463,14 +463,6 @@ def thousand_readers_get_each_message_soon(place):
     wait_until(lambda: topic(place, "news")["readers"] == 0, 20, "readers that are gone")
 
 
-def browser():
-    if shutil.which("chromium") is None:
-        done = run(ROOT + "/tools/dev/setup.sh", "browser", check=False, timeout=400)
-        if done.returncode != 0 or shutil.which("chromium") is None:
-            raise Skip("no chromium: " + (done.stderr or done.stdout).strip())
-    return shutil.which("chromium")
-
-
 def told(place, begins):
     """What the page reported that begins so: the topic keeps it, and reloads end who waits for it."""
     count = topic(place, "reports")["published"]
@@ -484,13 +476,10 @@ def told(place, begins):
 
 @test
 def browser_reads_a_page_with_an_eventsource_over_af_xdp():
-    program, place = browser(), here("af_xdp")
+    place = here("af_xdp")
     publisher = Publisher(place)
     first = topic(place, "news")["next"]
-    chromium = Process(program, "--headless", "--no-sandbox", "--disable-gpu",
-                       "--disable-dev-shm-usage", "--no-first-run",
-                       "--user-data-dir=" + temporary_directory(), "--remote-debugging-port=0",
-                       f"http://{SERVER4}/", netns=place.netns, start_new_session=True)
+    page = hz_browser.opened(place.netns, f"http://{SERVER4}/")
     wait_until(lambda: told(place, "open"), 60, "the page did not open its stream", 0.1)
     want = ["one", "two\nlines", "grün", "\"quoted\""]
     publisher.send(*want)
@@ -505,7 +494,7 @@ def browser_reads_a_page_with_an_eventsource_over_af_xdp():
                  "what the page saw")
     expect(len(told(place, "open")) > 1, "the stream was never opened again")
     expect_equal(told(place, "gap"), [], "gaps")
-    chromium.end()
+    page.end()
     publisher.close()
 
 
