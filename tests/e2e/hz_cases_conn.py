@@ -113,6 +113,9 @@ cases("limits",
       ("head_of_its_limit_with_body",
        request("/echo", line_of(8000) * 7 + "Content-Length: 5\r\n", "POST", body="hello"),
        want(200, b"hello")),
+      # Decoded, its slashes merged, and in a parameter: the arena has room for all of it.
+      ("escaped_target_of_the_limit_merged",
+       request(("/merged" + "//%41%2F" * TARGET)[:TARGET - 8] + "/abcdefg"), want(200, b"merged")),
       ("name_of_its_limit", request(fields="n" * (LINE - 1) + ":\r\n"), 200))
 refused("limits", 431,
         ("line_one_longer", request(fields=line_of(LINE + 1))),

@@ -97,6 +97,25 @@ cases(
     ("pipelined", get("If-None-Match: *\r\n") + get(), NOT_MODIFIED, WHOLE),
 )
 
+# What has no validator: only "*" can match, and only what GET selects is known to be there.
+cases(
+    "condition_without_validator",
+    ("get_if_match_any", get("If-Match: *\r\n", "/any/x"), 200),
+    ("get_if_match_other", get('If-Match: "x"\r\n', "/any/x"), 412),
+    ("get_if_none_match_any", get("If-None-Match: *\r\n", "/any/x"), want(304, b"", content_length=None)),
+    ("get_if_none_match_other", get('If-None-Match: "x"\r\n', "/any/x"), 200),
+    ("bytes_if_match_other", get('If-Match: "x"\r\n', "/bytes/10"), 412),
+    ("put_if_match_any_is_not_performed", get("If-Match: *\r\n", "/thing", "PUT"), 412),
+    ("put_if_none_match_any_is", get("If-None-Match: *\r\n", "/thing", "PUT"), 200),
+    ("delete_if_match_other_is_not_performed", get('If-Match: "x"\r\n', "/thing", "DELETE"), 412),
+    ("post_if_match_other_is_not_performed",
+     get('If-Match: "x"\r\nContent-Length: 2\r\n', "/echo", "POST") + b"ab" + get(target="/any/x"), 412, 200),
+    ("date_without_one_of_ours", get(f"If-Unmodified-Since: {OLD}\r\n", "/any/x"), 200),
+    ("options_has_none", get('If-Match: "x"\r\n', "/any/x", "OPTIONS"), 204),
+    ("not_found_goes_first", get('If-Match: "x"\r\n', "/none"), 404),
+    ("pipelined", get("If-None-Match: *\r\n", "/any/x") + get(target="/any/x"), 304, 200),
+)
+
 # --- ranges ------------------------------------------------------------------------------------------------
 
 

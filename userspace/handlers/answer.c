@@ -54,6 +54,16 @@ void hz_answer(struct hz_http_resp *resp, uint16_t status)
 	resp->prepared = &answer->prepared;
 }
 
+void hz_answer_condition(struct hz_http_resp *resp, uint16_t status)
+{
+	if (status != 304) {
+		hz_answer(resp, status);
+		return;
+	}
+	resp->status = status;
+	resp->body_kind = HZ_BODY_NONE;
+}
+
 /* "Allow: GET, HEAD\r\n" into out, which has room for every method; returns its length. */
 static size_t allow_write(uint32_t allow, uint8_t *out)
 {

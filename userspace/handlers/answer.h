@@ -10,6 +10,9 @@ const struct hz_http_prepared *hz_answer_prepared(uint16_t status);
 /* Fills resp with the prepared answer. */
 void hz_answer(struct hz_http_resp *resp, uint16_t status);
 
+/* The answer to a condition that does not hold: 304, which is a head alone, or 412. */
+void hz_answer_condition(struct hz_http_resp *resp, uint16_t status);
+
 /* 405 with Allow (RFC 9110 15.5.6): allow is a mask of method bits. The field lies in arena; without
  * room for it the answer is 500. */
 void hz_answer_method(struct hz_http_resp *resp, uint32_t allow, struct hz_arena *arena);

@@ -69,6 +69,11 @@ int hz_bytes_build(const struct hz_bytes_conf *conf, struct hz_handler *out)
 	if (bytes == NULL)
 		return -ENOMEM;
 	*bytes = (struct bytes){ .param = (uint32_t)param, .count_max = conf->count_max };
-	*out = (struct hz_handler){ .handle = bytes_handle, .free = free, .conf = bytes };
+	*out = (struct hz_handler){
+		.handle = bytes_handle,
+		.has_no_validator = true,
+		.free = free,
+		.conf = bytes,
+	};
 	return 0;
 }

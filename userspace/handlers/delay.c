@@ -95,6 +95,7 @@ int hz_delay_build(uint64_t delay_ns, struct hz_handler *handler)
 		.handle = delay_handle,
 		.hold = delay_hold,
 		.takes_body = delay->inner.takes_body,
+		.has_no_validator = delay->inner.has_no_validator,
 		.finish = delay_finish,
 		.free = delay_free,
 		.conf = delay,

@@ -34,5 +34,9 @@ static enum hz_http_next echo_handle(const void *conf, struct hz_http_req *req,
 
 void hz_echo_build(struct hz_handler *out)
 {
-	*out = (struct hz_handler){ .handle = echo_handle, .takes_body = true };
+	*out = (struct hz_handler){
+		.handle = echo_handle,
+		.takes_body = true,
+		.has_no_validator = true,
+	};
 }

@@ -264,6 +264,11 @@ int hz_event_stream_build(const struct hz_event_stream_conf *conf, struct hz_han
 	if (copy == NULL)
 		return -ENOMEM;
 	*copy = *conf;
-	*out = (struct hz_handler){ .handle = stream_handle, .free = free, .conf = copy };
+	*out = (struct hz_handler){
+		.handle = stream_handle,
+		.has_no_validator = true,
+		.free = free,
+		.conf = copy,
+	};
 	return 0;
 }

@@ -16,6 +16,9 @@ struct hz_handler {
 	 * made of what conf and the arena hold. */
 	void (*hold)(const void *conf, struct hz_http_req *req);
 	bool takes_body; /* handle looks at the body; else it is not kept for it */
+	/* Its answers are 2xx and have neither ETag nor Last-Modified: conditions are judged before it is asked (RFC
+	 * 9110 13.1.1: a method whose If-Match is false must not be performed). Others judge them, or have none. */
+	bool has_no_validator;
 	/* The request is over, however it ended; only for those whose req->handler was set. NULL: none is. */
 	void (*finish)(const void *conf, struct hz_http_req *req);
 	void (*free)(void *conf); /* accepts NULL */

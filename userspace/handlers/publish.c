@@ -59,6 +59,7 @@ void hz_publish_handler_build(struct hz_topic *topic, struct hz_handler *out)
 	*out = (struct hz_handler){
 		.handle = publish_handle,
 		.takes_body = true,
+		.has_no_validator = true,
 		.conf = topic,
 	};
 }

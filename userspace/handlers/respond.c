@@ -240,6 +240,7 @@ int hz_respond_build(const struct hz_respond_conf *conf, struct hz_handler *out)
 		return err;
 	}
 	*out = (struct hz_handler){ .handle = respond_fixed_handle,
+		                    .has_no_validator = conf->status < 300,
 		                    .free = respond_free,
 		                    .conf = respond };
 	if (respond->tmpl != NULL)

@@ -4,6 +4,7 @@
 #include "core/span_ops.h"
 #include "handlers/answer.h"
 #include "handlers/answer_redirect.h"
+#include "http/cond.h"
 #include "server/snapshot.h"
 
 /* The pin count has one writer, its worker; the release store lets housekeeping see a zero only after
@@ -176,6 +177,21 @@ static enum hz_mw_verdict chain_run(const struct hz_snapshot *snapshot, struct h
 	return hz_chain_before(hz_chain_call(req));
 }
 
+/* 0, or the status of who has a condition that does not hold where there is no validator. What GET selects is there;
+ * of what other methods would change nothing is known (RFC 9110 13.1.1, 13.1.2). */
+static uint16_t condition_judge(const struct hz_handler *handler, const struct hz_http_req *req)
+{
+	const uint32_t conditions =
+		1u << HZ_HTTP_FIELD_IF_MATCH | 1u << HZ_HTTP_FIELD_IF_NONE_MATCH;
+	const struct hz_cond_entity entity = {
+		.exists = req->method == HZ_HTTP_GET || req->method == HZ_HTTP_HEAD,
+	};
+
+	if (HZ_LIKELY((req->fields & conditions) == 0) || !handler->has_no_validator)
+		return 0;
+	return hz_cond_evaluate(req, &entity, req->env->unix_s);
+}
+
 static enum hz_http_next app_route(const void *pinned, struct hz_http_req *req,
                                    struct hz_http_resp *resp, struct hz_http_route *route)
 {
@@ -183,6 +199,7 @@ static enum hz_http_next app_route(const void *pinned, struct hz_http_req *req,
 	struct hz_route_match match;
 	enum hz_route_result result = route_find(snapshot, req, &match);
 	const struct hz_snapshot_route *to;
+	uint16_t unmet;
 
 	switch (chain_run(snapshot, req, resp)) {
 	case HZ_MW_WAIT:
@@ -197,6 +214,11 @@ static enum hz_http_next app_route(const void *pinned, struct hz_http_req *req,
 		return answered(req);
 	}
 	to = &snapshot->routes[req->route_index];
+	unmet = condition_judge(&to->handler, req);
+	if (HZ_UNLIKELY(unmet != 0)) {
+		hz_answer_condition(resp, unmet);
+		return answered(req);
+	}
 	route->body_bytes_max = to->body_bytes_max;
 	route->is_streaming = to->handler.body != NULL;
 	route->takes_body = to->handler.takes_body;
