@@ -1,7 +1,7 @@
 # Examples, built with what `make install` installed and nothing else: its header, its library, its hz.pc.
 APPS_STAGE := $(O)/stage
 APPS_PKG = PKG_CONFIG_PATH=$(APPS_STAGE)$(PREFIX)/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$(abspath $(APPS_STAGE)) pkg-config
-APPS_CFLAGS := -std=c11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror $(CFLAGS_$(SAN))
+APPS_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Werror $(CFLAGS_$(SAN))
 APPS_STAMP := $(APPS_STAGE)/.stamp
 
 $(APPS_STAMP): $(O)/lib/libhz.so.0 $(O)/bin/hzd $(wildcard userspace/include/hz/*.h) userspace/libhz/hz.pc.in

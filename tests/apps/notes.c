@@ -7,6 +7,7 @@
  *   GET /block/:ms       holds up its worker, which the log then tells
  *   GET /worker          what is per worker    GET /nothing        a handler that forgets to answer
  */
+#define _GNU_SOURCE /* pthread_cond_clockwait */
 #include "app_args.h"
 #include <pthread.h>
 #include <signal.h>

@@ -100,6 +100,21 @@ static void upload_answer(struct transfer *t)
 	t->ticket = NULL;
 }
 
+/* 0 or an errno. */
+static int write_all(int fd, const char *buffer, size_t bytes)
+{
+	for (size_t at = 0; at < bytes;) {
+		ssize_t some = write(fd, buffer + at, bytes - at);
+
+		if (some < 0 && errno != EINTR)
+			return errno;
+		if (some == 0)
+			return ENOSPC;
+		at += some > 0 ? (size_t)some : 0;
+	}
+	return 0;
+}
+
 /* Some of what is there, without the lock while it is written. True: there may be more. */
 static bool upload_step(struct shelf *shelf, struct transfer *t, char *buffer)
 {
@@ -109,8 +124,8 @@ static bool upload_step(struct shelf *shelf, struct transfer *t, char *buffer)
 
 	t->is_waiting = t->is_waiting && !wakes;
 	pthread_mutex_unlock(&shelf->lock);
-	if (bytes > 0 && t->err == 0 && write(t->fd, buffer, bytes) != (ssize_t)bytes)
-		t->err = errno;
+	if (t->err == 0)
+		t->err = write_all(t->fd, buffer, bytes);
 	t->bytes += bytes;
 	if (wakes)
 		hz_ticket_wake(t->ticket);

@@ -2,6 +2,7 @@
 """hz beside others on one interface: the kernel's traffic, other programs, other instances; and programs
 that are exchanged under a flood."""
 import json
+import os
 import re
 import signal
 import time

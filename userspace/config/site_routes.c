@@ -156,10 +156,10 @@ static void route_read(struct hz_site_reader *r, const struct hz_yaml_node *item
 	/* A misspelt handler is one error, not two. */
 	if (hz_site_read_map(r, item, rr.where, route_keys, HZ_ARRAY_LEN(route_keys), &rr) &&
 	    rr.handler == NULL)
-		hz_site_read_fail(
-			r, item,
-			"%s needs a handler: files, respond, redirect, echo, bytes or module",
-			rr.where);
+		hz_site_read_fail(r, item,
+		                  "%s needs a handler: files, respond, redirect, echo, bytes, "
+		                  "events, lines, publish or module",
+		                  rr.where);
 	else if (route->paths.duplicate_slashes == HZ_SITE_SLASHES_MERGE)
 		merged_check(r, item, &rr);
 	r->scope = NULL;

@@ -9,13 +9,16 @@
  *	struct hz_options options = HZ_INIT(hz_options, .site_file = "site.yaml", .takes_signals = true);
  *	struct hz_error error;
  *	struct hz_app *app;
+ *	int status;
  *
  *	if (hz_app_new(&options, &app, &error) != 0)
  *		return hz_error_print(&error);
  *	hz_app_route(app, "GET /hello/:name", hello, NULL);
- *	if (hz_app_run(app, &error) != 0)
- *		hz_error_print(&error);
+ *	status = hz_app_run(app, &error);
+ *	if (status != 0)
+ *		status = hz_error_print(&error);
  *	hz_app_free(app);
+ *	return status;
  *
  * Threads. A worker is a thread that serves many connections, and one request lives on one worker from its first byte
  * to its last. Handlers, body functions, pulls and timers are called on a worker's thread, several workers at once:
@@ -46,6 +49,7 @@ extern "C" {
 #define HZ_API_VERSION 1
 #define HZ_API         __attribute__((visibility("default")))
 
+/* For C; in C++ set size and the fields one by one. */
 #define HZ_INIT(type, ...)                                                                         \
 	(struct type)                                                                              \
 	{                                                                                          \
