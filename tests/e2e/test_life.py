@@ -204,11 +204,18 @@ def claims_taken_away_from_a_live_hzd_are_not_ready_until_they_are_back():
     here = Rig("y")
     daemon = here.start()
     wait_until(lambda: here.health() == 200, 3, "not healthy")
-    here.ctl("xdp", "attach", "dev", "eth1", "claim", f"tcp:{SERVER4}:81", "health",
-             f"tcp:{SERVER4}:8081", "ensure")
+    others = ("xdp", "attach", "dev", "eth1", "claim", f"tcp:{SERVER4}:81", "health",
+              f"tcp:{SERVER4}:8081", "ensure")
+    refused = here.ctl(*others, check=False)
+    expect_equal(refused.returncode, 1, "exit of taking away what is served")
+    expect(f"hzd (pid {daemon.pid}) serves on eth1" in refused.stderr, refused.stderr)
+    daemon.signal(signal.SIGSTOP)  # who does not turn serves nothing
+    wait_until(lambda: here.ctl(*others, check=False).returncode == 0, 5, "refused for a dead one", 0.1)
+    daemon.signal(signal.SIGCONT)
     not_ready(here, f"{SERVER4}:{PORT} is not claimed")
     wait_until(lambda: here.health() == 503, 1, "healthy without its claims")
-    here.attach("ensure")
+    here.ctl("xdp", "attach", "dev", "eth1", "claim", f"tcp:{SERVER4}:{PORT}", f"tcp:[{SERVER6}]:{PORT}",
+             f"tcp:{SERVER4}:81", "health", f"tcp:{SERVER4}:8081", "ensure")  # more may come at any time
     wait_until(lambda: here.ctl("status", check=False).returncode == 0, 3, "never ready again", 0.1)
     expect_equal(here.http().get("/")[0], 200, "GET")
     daemon.end()
