@@ -129,6 +129,7 @@ static struct http_rig *rig_shared(void)
 
 	if (rig == NULL) {
 		rig = http_rig_open(2);
+		rig->is_ready = true; /* nobody would resume who waits */
 		defaults = rig->limits;
 	}
 	rig->limits = defaults;

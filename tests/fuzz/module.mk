@@ -25,7 +25,7 @@ FUZZ_SRCS_accept = $(addprefix userspace/http/,accept_coding.c token.c)
 FUZZ_SRCS_cond = $(addprefix userspace/http/,cond.c http_date.c req.c token.c)
 FUZZ_SRCS_mw = $(FUZZ_MW_RIG) $(wildcard userspace/middleware/*.c) \
 	$(addprefix userspace/http/,h1_wait.c http_date.c req.c token.c) \
-	$(addprefix userspace/core/,endpoint.c jobs.c msg_ring.c pages.c pool.c rng.c)
+	$(addprefix userspace/core/,clock.c endpoint.c jobs.c msg_ring.c pages.c pool.c rng.c)
 FUZZ_LIBS_mw = $(call pkg_libs,libcrypto liburcu-qsbr)
 FUZZ_SRCS_jwt = $(addprefix userspace/middleware/,base64url.c json_flat.c jwt_token.c)
 FUZZ_LIBS_jwt = $(call pkg_libs,jansson)

@@ -25,7 +25,7 @@ static const uint8_t plain[256] = {
 /* Copies the longest beginning that needs no thought, and moves *text behind it. */
 static uint8_t *plain_copy(uint8_t *out, struct hz_span *text, uint8_t class)
 {
-	const uint8_t *p = text->data, *end = p + text->len;
+	const uint8_t *p = text->data, *end = text->len == 0 ? p : p + text->len;
 
 #ifdef __SSE2__
 	while (class == PLAIN_QUOTED && end - p >= 16) {
