@@ -11,6 +11,7 @@
 #define METHOD_BYTES_MAX 32 /* beyond: a method we cannot know, RFC 9112 3 */
 #define VERSION_BYTES    10 /* "HTTP/1.1" CR LF */
 #define PCT_BYTES        3
+#define EMPTY_LINE_BYTES 2
 
 /* What the lines so far held: hz_h1_parser.seen. */
 enum {
@@ -438,7 +439,7 @@ static enum hz_http_method method_peek(struct hz_span bytes)
 
 bool hz_h1_parse_is_empty_line(struct hz_h1_parser *parser, struct hz_span bytes)
 {
-	if (bytes.len != 2 || memcmp(bytes.data, "\r\n", 2) != 0)
+	if (bytes.len != EMPTY_LINE_BYTES || memcmp(bytes.data, "\r\n", EMPTY_LINE_BYTES) != 0)
 		return false;
 	parser->seen |= SEEN_EMPTY;
 	return true;
@@ -448,10 +449,13 @@ enum hz_parse hz_h1_parse(struct hz_h1_parser *parser, const struct hz_http_limi
                           struct hz_span bytes, struct hz_http_req *req, size_t *head_bytes,
                           struct hz_h1_parse_error *error)
 {
-	bool is_over = bytes.len >= limits->header_bytes;
+	/* A head is as long as it came: also when its empty line was spent before. */
+	uint32_t spent = (parser->seen & SEEN_EMPTY) != 0 ? EMPTY_LINE_BYTES : 0;
+	uint32_t bytes_max = limits->header_bytes - HZ_MIN(spent, limits->header_bytes);
+	bool is_over = bytes.len >= bytes_max;
 	struct head h = {
 		.data = bytes.data,
-		.end = bytes.data + (is_over ? limits->header_bytes : bytes.len),
+		.end = bytes.data + (is_over ? bytes_max : bytes.len),
 		.p = bytes.data + parser->scanned,
 		.limits = limits,
 		.req = req,
@@ -469,7 +473,7 @@ enum hz_parse hz_h1_parse(struct hz_h1_parser *parser, const struct hz_http_limi
 	if (r == HZ_PARSE_DONE)
 		r = finish(&h);
 	else if (r == HZ_PARSE_MORE && is_over)
-		r = bad(&h, h.end - (limits->header_bytes != 0), 431);
+		r = bad(&h, h.end - (bytes_max != 0), 431);
 	if (r == HZ_PARSE_DONE) {
 		*head_bytes = (size_t)(h.p - bytes.data);
 		return r;
