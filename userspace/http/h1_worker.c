@@ -2,11 +2,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
+/* Memory of those that never waited at once is never touched. */
 static uint32_t flights_max(uint32_t connections_max)
 {
-	uint32_t count = connections_max / HZ_H1_FLIGHTS_PART;
+	uint32_t count = connections_max / HZ_LIMIT_waiting_part;
 
-	count = HZ_MIN(HZ_MAX(count, (uint32_t)HZ_H1_FLIGHTS_MIN), (uint32_t)HZ_H1_FLIGHTS_MAX);
+	count = HZ_MIN(HZ_MAX(count, (uint32_t)HZ_LIMIT_waiting_min), (uint32_t)HZ_LIMIT_waiting_max);
 	return HZ_MIN(count, connections_max);
 }
 
@@ -25,7 +26,8 @@ static int pools_open(struct hz_http_worker *http)
 	err = hz_pool_open(&http->blocks, HZ_LIMIT_body_block_bytes, HZ_LIMIT_body_blocks, 0);
 	if (err != 0)
 		return err;
-	return hz_pool_open(&http->big_heads, HZ_LIMIT_header_bytes_max, HZ_H1_BIG_HEADS, 0);
+	return hz_pool_open(&http->big_heads, HZ_LIMIT_header_bytes_max,
+	                    HZ_MAX(flights / HZ_LIMIT_waiting_big_part, 1u), 0);
 }
 
 int hz_http_worker_open(const struct hz_http_worker_conf *conf, struct hz_http_worker **out)

@@ -14,13 +14,7 @@
 #include "http/h1_write.h"
 
 enum {
-	/* Requests of a worker that wait for body, application or output: so many for its connections, memory
-	 * of which is touched only by as many as ever waited at once. */
-	HZ_H1_FLIGHTS_PART = 8,
-	HZ_H1_FLIGHTS_MIN = 2048,
-	HZ_H1_FLIGHTS_MAX = 65536,
-	HZ_H1_BIG_HEADS = 64, /* of those, with heads beyond HZ_H1_HEAD_INLINE */
-	HZ_H1_HEAD_INLINE = 2048,
+	HZ_H1_HEAD_INLINE = 2048, /* a longer head of a request that waits has a place of its own */
 };
 #define HZ_H1_CHECK_NS         HZ_NS_PER_S       /* deadlines are looked at no less often */
 #define HZ_H1_CHECKS_PER_S     65536u            /* of all idle connections together, about */

@@ -108,6 +108,8 @@ int hz_log_file_explain(const char *path, uint32_t line, int status, struct hz_e
 	default:
 		break;
 	}
+	if (line == 0) /* it was opened at start, and is not the site's fault now */
+		return hz_err_set(err, status, 2, "log_file", hint, "log: %s: %s", path, why);
 	return hz_err_set(err, status, 2, "log_file", hint, "line %u: log: %s: %s", line, path,
 	                  why);
 }

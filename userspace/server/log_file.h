@@ -9,7 +9,7 @@
  * do not wait. The descriptor, or -errno. */
 int hz_log_file_open(const char *path);
 
-/* Why it returned status, in err: what is wrong, and what to type. line is that of the site. Returns status. */
+/* Why it returned status, in err: what is wrong, and what to type. line is that of the site, 0 for none. Returns status. */
 int hz_log_file_explain(const char *path, uint32_t line, int status, struct hz_err *err);
 
 #endif

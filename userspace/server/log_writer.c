@@ -378,13 +378,30 @@ static struct log_file *file_get(struct hz_log_writer *writer, const char *path,
 	return file;
 }
 
+/* It is open, but would it be opened again? The next rotation would find out, when nobody looks. */
+static int file_again(struct log_file *file, const struct hz_mw_log_conf *conf, struct hz_err *err)
+{
+	int fd = hz_log_file_open(conf->to);
+
+	if (fd >= 0) {
+		close(fd);
+		return 0;
+	}
+	__atomic_fetch_sub(&file->refs, 1, __ATOMIC_ACQ_REL);
+	return hz_log_file_explain(conf->to, conf->line, fd, err);
+}
+
 static int file_bind(struct hz_log_writer *writer, struct hz_mw_log_conf *conf, struct hz_err *err)
 {
 	uint32_t count;
 	struct log_file *file = file_get(writer, conf->to, &count);
 	int status = 0;
 
-	if (file == NULL) {
+	if (file != NULL) {
+		status = file_again(file, conf, err);
+		if (status != 0)
+			return status;
+	} else {
 		if (count == HZ_LIMIT_log_files_max)
 			return hz_err_set(err, -EMFILE, 2, "log_file", "",
 			                  "line %u: log: more than %d files", conf->line,

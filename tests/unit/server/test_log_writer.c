@@ -337,6 +337,27 @@ static void site_after_a_reload_goes_on_with_the_same_file(void)
 	rig_close(&rig);
 }
 
+/* What is open goes on, but a site that could not open it again is not taken. */
+static void site_after_a_reload_is_refused_where_the_directory_is_not_safe(void)
+{
+	struct hz_mw_log_conf again;
+	struct hz_site next = { .logs = &again };
+	struct hz_err err = { 0 };
+	struct rig rig;
+
+	rig_open(&rig, 1);
+	CU_ASSERT_EQUAL_FATAL(bind(&rig, &err), 0);
+	again = (struct hz_mw_log_conf){ .to = rig.path[0], .line = 5 };
+	CU_ASSERT_EQUAL(chmod(rig.dir, 0777), 0);
+	CU_ASSERT_EQUAL(hz_log_writer_bind(rig.writer, &next, &err), -EACCES);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.why, "line 5: log: "));
+	CU_ASSERT_EQUAL(chmod(rig.dir, 0700), 0);
+	CU_ASSERT_EQUAL(hz_log_writer_bind(rig.writer, &next, &err), 0);
+	hz_log_writer_unbind(&next);
+	CU_ASSERT(line_put(rig.conf[0].sink, 0, "still here"));
+	rig_close(&rig);
+}
+
 static void more_files_than_the_limit_are_refused(void)
 {
 	static const uint32_t count = HZ_LIMIT_log_files_max + 1;
@@ -493,6 +514,7 @@ HZ_SUITE(log_writer, CASE(lines_of_all_lanes_arrive_in_a_file_of_mode_0640),
          CASE(file_that_others_could_have_put_there_is_refused),
          CASE(bind_gives_all_sinks_or_none_and_names_the_line),
          CASE(site_after_a_reload_goes_on_with_the_same_file),
+         CASE(site_after_a_reload_is_refused_where_the_directory_is_not_safe),
          CASE(more_files_than_the_limit_are_refused),
          CASE(pipe_that_nobody_reads_costs_lines_that_are_counted),
          CASE(write_error_is_said_once_and_loses_nothing),
