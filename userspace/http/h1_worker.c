@@ -7,7 +7,8 @@ static uint32_t flights_max(uint32_t connections_max)
 {
 	uint32_t count = connections_max / HZ_LIMIT_waiting_part;
 
-	count = HZ_MIN(HZ_MAX(count, (uint32_t)HZ_LIMIT_waiting_min), (uint32_t)HZ_LIMIT_waiting_max);
+	count = HZ_MIN(HZ_MAX(count, (uint32_t)HZ_LIMIT_waiting_min),
+	               (uint32_t)HZ_LIMIT_waiting_max);
 	return HZ_MIN(count, connections_max);
 }
 
