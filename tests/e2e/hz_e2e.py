@@ -228,6 +228,19 @@ def wait_until(condition, timeout, why, every=0.01):
     return time.monotonic() - started
 
 
+def steady(read, still=0.3, timeout=5):
+    """What read() gives once it has given nothing else for some time."""
+    value, since, started = read(), time.monotonic(), time.monotonic()
+    while time.monotonic() - since < still:
+        if time.monotonic() - started > timeout:
+            raise AssertionError(f"after {timeout} s it still moves: {value}")
+        time.sleep(0.02)
+        latest = read()
+        if latest != value:
+            value, since = latest, time.monotonic()
+    return value
+
+
 # --- network namespaces -----------------------------------------------------------------------------
 
 

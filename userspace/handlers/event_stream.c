@@ -193,11 +193,15 @@ static void place_find(struct stream *stream, const struct hz_http_req *req)
 	uint64_t next = hz_msg_ring_next(ring), seq;
 
 	stream->seq = next;
+	stream->is_foreign = false;
 	if (last == NULL || hz_span_u64(last->value, &seq) != 0)
 		return;
-	stream->seq = seq + 1;
-	stream->is_foreign = seq != 0 && (seq < ring->first || seq >= next);
-	stream->seq = seq < ring->first || seq >= next ? ring->first : seq + 1;
+	if (seq >= ring->first && seq < next) {
+		stream->seq = seq + 1;
+	} else {
+		stream->seq = ring->first;
+		stream->is_foreign = seq != 0; /* 0: everything there is */
+	}
 }
 
 static void stream_begin(struct stream *stream, const struct hz_event_stream_conf *conf,
@@ -210,6 +214,8 @@ static void stream_begin(struct stream *stream, const struct hz_event_stream_con
 	stream->text = (struct hz_event_text){ .kind = conf->kind };
 	stream->until = 0;
 	stream->heard_ns = req->env->now_ns;
+	stream->message_bytes = 0;
+	stream->fetched = 0;
 	stream->piece = (struct hz_span){ NULL, 0 };
 	stream->is_fresh = true;
 	stream->state = STREAM_NEXT;

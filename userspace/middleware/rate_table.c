@@ -110,6 +110,8 @@ uint64_t hz_rate_table_text_key(const struct hz_rate_table *table, uint64_t scop
 
 /* --- buckets ------------------------------------------------------------------------------------------------ */
 
+#define ENTRIES_MAX 8u
+
 /* The place for a key that has none: free, at rest, or nearest to it. */
 static uint32_t way_free(const struct set *set)
 {
@@ -123,30 +125,58 @@ static uint32_t way_free(const struct set *set)
 	return way;
 }
 
-static uint64_t *key_enter(struct set *set, uint64_t key, uint64_t limit_ns)
+static bool word_swap(uint64_t *word, uint64_t was, uint64_t is)
 {
-	uint32_t way = way_free(set);
-	uint64_t was_ns = __atomic_load_n(&set->full_ns[way], __ATOMIC_RELAXED);
+	return __atomic_compare_exchange_n(word, &was, is, false, __ATOMIC_RELAXED,
+	                                   __ATOMIC_RELAXED);
+}
+
+/* How far the keys were that this set has forgotten, the one with this word among them. */
+static uint64_t forget(struct set *set, uint64_t full_ns)
+{
 	uint64_t forgotten_ns = __atomic_load_n(&set->forgotten_ns, __ATOMIC_RELAXED);
 
-	if (was_ns > forgotten_ns) {
-		forgotten_ns = was_ns;
-		__atomic_store_n(&set->forgotten_ns, was_ns, __ATOMIC_RELAXED);
+	while (full_ns > forgotten_ns) {
+		if (word_swap(&set->forgotten_ns, forgotten_ns, full_ns))
+			return full_ns;
+		forgotten_ns = __atomic_load_n(&set->forgotten_ns, __ATOMIC_RELAXED);
 	}
+	return forgotten_ns;
+}
+
+/* Gives the key a place, unless another worker used the place meanwhile, perhaps for the same key. */
+static void key_enter(struct set *set, uint64_t key, uint64_t limit_ns)
+{
+	uint32_t way = way_free(set);
+	uint64_t was_key = __atomic_load_n(&set->key[way], __ATOMIC_RELAXED);
+	uint64_t was_ns = __atomic_load_n(&set->full_ns[way], __ATOMIC_RELAXED);
+	uint64_t forgotten_ns = forget(set, was_ns);
+
 	/* Under its own limit it can have been no further than at an empty bucket. */
-	__atomic_store_n(&set->full_ns[way], HZ_MIN(forgotten_ns, limit_ns), __ATOMIC_RELAXED);
-	__atomic_store_n(&set->key[way], key, __ATOMIC_RELAXED);
-	return &set->full_ns[way];
+	if (word_swap(&set->full_ns[way], was_ns, HZ_MIN(forgotten_ns, limit_ns)))
+		word_swap(&set->key[way], was_key, key);
+}
+
+static uint64_t *key_find(struct set *set, uint64_t key)
+{
+	for (uint32_t i = 0; i < WAYS; i++) {
+		if (__atomic_load_n(&set->key[i], __ATOMIC_RELAXED) == key)
+			return &set->full_ns[i];
+	}
+	return NULL;
 }
 
 struct hz_gcra_taken hz_rate_table_take(struct hz_rate_table *table, uint64_t key,
                                         const struct hz_gcra *gcra, uint64_t now_ns)
 {
 	struct set *set = &table->set[key & table->mask];
+	uint64_t *full_ns = key_find(set, key);
 
-	for (uint32_t i = 0; i < WAYS; i++) {
-		if (__atomic_load_n(&set->key[i], __ATOMIC_RELAXED) == key)
-			return hz_gcra_take(&set->full_ns[i], gcra, now_ns);
+	for (unsigned i = 0; full_ns == NULL && i < ENTRIES_MAX; i++) {
+		key_enter(set, key, now_ns + gcra->depth_ns);
+		full_ns = key_find(set, key);
 	}
-	return hz_gcra_take(key_enter(set, key, now_ns + gcra->depth_ns), gcra, now_ns);
+	if (full_ns == NULL) /* each time a flood took the place at once */
+		return (struct hz_gcra_taken){ .wait_ns = gcra->interval_ns };
+	return hz_gcra_take(full_ns, gcra, now_ns);
 }

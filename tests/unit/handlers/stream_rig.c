@@ -155,6 +155,9 @@ void stream_rig_close(struct stream_rig *rig)
 
 void stream_rig_ask(struct stream_rig *rig, unsigned i, const char *request, size_t window)
 {
+	struct hz_h1_flight *flight = rig->http->scratch;
+
+	memset(flight->arena_memory, 0xa5, sizeof(flight->arena_memory)); /* an earlier request's */
 	if (rig->fs[i].s.ops == NULL &&
 	    fake_stream_open(&rig->fs[i], &rig->env, &hz_h1_proto_ops, rig->http, window) != 0)
 		abort();
