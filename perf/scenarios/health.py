@@ -17,7 +17,7 @@ import statistics
 import struct
 import sys
 
-from hz_vs_nginx import (CLIENT_CPU, OUT, SERVER_CPU, facts, nginx_start, priority_raise,
+from hz_vs_nginx import (CLIENT_CPU, OUT, SERVER_CPU, facts, finish, nginx_start, priority_raise,
                          ratio_of, refuse_unless_release, verdict)
 from hz_e2e import (HEALTH_PORT, PORT, SERVER4, Rig, inside, run, temporary_directory,
                     wait_until, write_file, wrk_parse)
@@ -216,10 +216,7 @@ def main():
     latency(bench, count, seconds, result)
     one_connection(bench, count, seconds, result)
     saturation(bench, count, seconds, result)
-    target = os.environ.get("HZ_PERF_RESULT")
-    if target:
-        with open(target, "w", encoding="ascii") as file:
-            json.dump(result, file, indent=1)
+    finish(result, errors=0)
 
 
 if __name__ == "__main__":

@@ -193,6 +193,15 @@ def show(pairs, connections):
     return rows
 
 
+def finish(result, errors):
+    """Leaves the figures where `run.sh` wants them; errors of any run are a failure."""
+    target = os.environ.get("HZ_PERF_RESULT")
+    if target:
+        with open(target, "w", encoding="ascii") as file:
+            json.dump(result, file, indent=1)
+    sys.exit(1 if errors else 0)
+
+
 def main():
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     seconds = int(sys.argv[2]) if len(sys.argv) > 2 else 4
@@ -221,11 +230,7 @@ def main():
     result["noisy"] = steal > 2
     print(f"machine: steal at most {steal} %, longest gap of the worker {gap / 1e3:.1f} ms"
           + (", noisy" if result["noisy"] else ""))
-    target = os.environ.get("HZ_PERF_RESULT")
-    if target:
-        with open(target, "w", encoding="ascii") as file:
-            json.dump(result, file, indent=1)
-    sys.exit(1 if errors else 0)
+    finish(result, errors)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tests/e2e"))
 from hz_e2e import OUT, SERVER4, STACK, Rig, run, wrk_parse, write_file  # noqa: E402
-from hz_vs_nginx import (CLIENT_CPU, SERVER_CPU, facts, priority_raise, ratio_of,  # noqa: E402
+from hz_vs_nginx import (CLIENT_CPU, SERVER_CPU, facts, finish, priority_raise, ratio_of,  # noqa: E402
                          refuse_unless_release, verdict)
 
 CONNECTIONS, WARM_S = 64, 1
@@ -165,11 +165,7 @@ def main():
     errors = sum(figures["errors"] for row in result["rows"] for pair in row["rates"]
                  for figures in pair)
     daemon.end()
-    target = os.environ.get("HZ_PERF_RESULT")
-    if target:
-        with open(target, "w", encoding="ascii") as file:
-            json.dump(result, file, indent=1)
-    sys.exit(1 if errors else 0)
+    finish(result, errors)
 
 
 if __name__ == "__main__":

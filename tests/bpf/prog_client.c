@@ -44,3 +44,21 @@ struct client client_new(struct rig *rig, uint16_t port, int version, int tags,
 		                          .source_port = source_port },
 		                .snd_nxt = 0xfffffff0u + source_port };
 }
+
+const char *client_probe(struct rig *rig, uint16_t port, int version, int tags)
+{
+	struct client client = client_new(rig, port, version, tags, 50000);
+
+	if (!client_send(&client, WIRE_SYN, NULL) || client.reply.flags != (WIRE_SYN | WIRE_ACK))
+		return "SYN";
+	if (client_send(&client, WIRE_ACK, NULL) || client.run.reason != HZ_REASON_health_idle)
+		return "ACK of the handshake";
+	if (!client_send(&client, WIRE_ACK | WIRE_PSH, CLIENT_GET) ||
+	    client.run.reason != HZ_REASON_health_200 || !(client.reply.flags & WIRE_FIN))
+		return "GET";
+	if (client_send(&client, WIRE_ACK, NULL) || client.run.reason != HZ_REASON_health_idle)
+		return "ACK of the answer";
+	if (!client_send(&client, WIRE_ACK | WIRE_FIN, NULL) || client.reply.flags != WIRE_ACK)
+		return "FIN";
+	return NULL;
+}

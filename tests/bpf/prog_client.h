@@ -17,4 +17,9 @@ struct client client_new(struct rig *rig, uint16_t port, int version, int tags,
 /* Sends a segment and takes the answer in; false: not an answer we could use. */
 bool client_send(struct client *client, uint8_t flags, const char *payload);
 
+#define CLIENT_GET "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
+
+/* A probe from SYN to the last FIN, answered with 200 and closed by the program. NULL, or the step that went wrong. */
+const char *client_probe(struct rig *rig, uint16_t port, int version, int tags);
+
 #endif

@@ -7,26 +7,6 @@
 
 #include <bpf/bpf.h>
 
-#define GET "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
-
-static const char *conversation(struct rig *rig, int version, int tags)
-{
-	struct client client = client_new(rig, RIG_HEALTH_PORT, version, tags, 50000);
-
-	if (!client_send(&client, WIRE_SYN, NULL) || client.reply.flags != (WIRE_SYN | WIRE_ACK))
-		return "SYN";
-	if (client_send(&client, WIRE_ACK, NULL) || client.run.reason != HZ_REASON_health_idle)
-		return "ACK of the handshake";
-	if (!client_send(&client, WIRE_ACK | WIRE_PSH, GET) ||
-	    client.run.reason != HZ_REASON_health_200 || !(client.reply.flags & WIRE_FIN))
-		return "GET";
-	if (client_send(&client, WIRE_ACK, NULL) || client.run.reason != HZ_REASON_health_idle)
-		return "ACK of the answer";
-	if (!client_send(&client, WIRE_ACK | WIRE_FIN, NULL) || client.reply.flags != WIRE_ACK)
-		return "FIN";
-	return NULL;
-}
-
 /* nc -z: connect and close, no request. */
 static const char *connect_and_close(struct rig *rig)
 {
@@ -50,10 +30,11 @@ static const char *retransmission(struct rig *rig)
 	if (!client_send(&client, WIRE_SYN, NULL))
 		return "SYN";
 	again = client;
-	if (!client_send(&client, WIRE_ACK | WIRE_PSH, GET))
+	if (!client_send(&client, WIRE_ACK | WIRE_PSH, CLIENT_GET))
 		return "GET";
 	first = client.run.out;
-	if (!client_send(&again, WIRE_ACK | WIRE_PSH, GET) || again.run.out.len != first.len ||
+	if (!client_send(&again, WIRE_ACK | WIRE_PSH, CLIENT_GET) ||
+	    again.run.out.len != first.len ||
 	    memcmp(again.run.out.byte, first.byte, first.len) != 0)
 		return "second answer differs";
 	return NULL;
@@ -102,7 +83,7 @@ static const char *cookie_of_another_flow(struct rig *rig)
 	if (!client_send(&one, WIRE_SYN, NULL))
 		return "SYN";
 	other.rcv_nxt = one.rcv_nxt;
-	if (!client_send(&other, WIRE_ACK | WIRE_PSH, GET) ||
+	if (!client_send(&other, WIRE_ACK | WIRE_PSH, CLIENT_GET) ||
 	    other.run.reason != HZ_REASON_health_reset)
 		return "a stolen cookie was taken";
 	return NULL;
@@ -134,7 +115,7 @@ static const char *histogram(struct rig *rig)
 
 	if (!client_send(&client, WIRE_SYN, NULL) || health_samples(rig, &max_ns) != before)
 		return "a SYN counted";
-	if (!client_send(&client, WIRE_ACK | WIRE_PSH, GET) ||
+	if (!client_send(&client, WIRE_ACK | WIRE_PSH, CLIENT_GET) ||
 	    health_samples(rig, &max_ns) != before + 1)
 		return "the answer did not count";
 	return max_ns > 0 && max_ns < HZ_NS_PER_S ? NULL : "no plausible duration";
@@ -152,7 +133,7 @@ static const char *hostile_maps(struct rig *rig)
 		rig->beat[i] = (struct hz_beat){ .beat_ns = UINT64_MAX, .state = 77 };
 	rig_state_apply(rig);
 	if (!client_send(&client, WIRE_SYN, NULL) ||
-	    !client_send(&client, WIRE_ACK | WIRE_PSH, GET) ||
+	    !client_send(&client, WIRE_ACK | WIRE_PSH, CLIENT_GET) ||
 	    client.run.reason != HZ_REASON_health_503)
 		return "not 503";
 	return NULL;
@@ -168,7 +149,7 @@ void health_tests(struct tap *tap, struct rig *rig)
 		for (int tags = 0; tags <= 2; tags++) {
 			snprintf(name, sizeof(name), "health.v%d.tags%d.whole_conversation",
 			         version, tags);
-			tap_result(tap, name, conversation(rig, version, tags));
+			tap_result(tap, name, client_probe(rig, RIG_HEALTH_PORT, version, tags));
 		}
 	tap_result(tap, "health.connect_and_close_ends", connect_and_close(rig));
 	tap_result(tap, "health.request_twice_same_answer", retransmission(rig));

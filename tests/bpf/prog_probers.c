@@ -91,24 +91,6 @@ static void keep_alive_tests(struct tap *tap, struct rig *rig)
 
 /* --- a site's port ----------------------------------------------------------------------------------- */
 
-static const char *site_probe(struct rig *rig, int version, int tags)
-{
-	struct client client = client_new(rig, RIG_PROBED_PORT, version, tags, 52000);
-
-	if (!client_send(&client, WIRE_SYN, NULL) || client.reply.flags != (WIRE_SYN | WIRE_ACK))
-		return "SYN";
-	if (client_send(&client, WIRE_ACK, NULL) || client.run.reason != HZ_REASON_health_idle)
-		return "ACK of the handshake";
-	if (!client_send(&client, WIRE_ACK | WIRE_PSH, GET) ||
-	    client.run.reason != HZ_REASON_health_200 || !(client.reply.flags & WIRE_FIN))
-		return "GET";
-	if (client_send(&client, WIRE_ACK, NULL) || client.run.reason != HZ_REASON_health_idle)
-		return "ACK of the answer";
-	if (!client_send(&client, WIRE_ACK | WIRE_FIN, NULL) || client.reply.flags != WIRE_ACK)
-		return "FIN";
-	return NULL;
-}
-
 /* Two handshakes of one flow whose initial numbers are far apart have two cookies. */
 static const char *cookie_takes_in_isn(struct rig *rig)
 {
@@ -190,7 +172,7 @@ static void site_tests(struct tap *tap, struct rig *rig)
 	for (int version = 4; version <= 6; version += 2)
 		for (int tags = 0; tags <= 2; tags++) {
 			snprintf(name, sizeof(name), "site_probe.v%d.tags%d", version, tags);
-			tap_result(tap, name, site_probe(rig, version, tags));
+			tap_result(tap, name, client_probe(rig, RIG_PROBED_PORT, version, tags));
 		}
 	tap_result(tap, "site_probe.cookie_takes_in_initial_number", cookie_takes_in_isn(rig));
 	tap_result(tap, "site_probe.live_flow_is_the_workers", sweep_is_the_workers(rig));
@@ -199,12 +181,13 @@ static void site_tests(struct tap *tap, struct rig *rig)
 	tap_result(tap, "site_probe.other_sources_are_the_workers", others_are_the_workers(rig));
 	rig->cfg.keep_alive = 1;
 	rig_state_apply(rig);
-	tap_result(tap, "site_probe.keep_alive_does_not_count", site_probe(rig, 4, 0));
+	tap_result(tap, "site_probe.keep_alive_does_not_count",
+	           client_probe(rig, RIG_PROBED_PORT, 4, 0));
 	rig_state_reset(rig);
 	rig->cfg.state = HZ_STATE_MAINTENANCE;
 	rig_state_apply(rig);
 	tap_result(tap, "site_probe.maintenance_is_not_200",
-	           site_probe(rig, 4, 0) != NULL ? NULL : "200");
+	           client_probe(rig, RIG_PROBED_PORT, 4, 0) != NULL ? NULL : "200");
 	rig_state_reset(rig);
 	rig->cfg.health_off = 1;
 	rig_state_apply(rig);

@@ -76,11 +76,11 @@ class Client:
 
 
 class Swarm(threading.Thread):
-    """count clients of all kinds, opened and driven by a thread of its own until all were closed."""
+    """count clients of all kinds, or of one, opened and driven by a thread of its own until all were closed."""
 
-    def __init__(self, place, count, timeout=STALL_S + 30):
+    def __init__(self, place, count, only=None, timeout=STALL_S + 30):
         super().__init__(daemon=True)
-        self.place, self.count, self.timeout = place, count, timeout
+        self.place, self.count, self.only, self.timeout = place, count, only, timeout
         self.epoll = select.epoll()
         self.clients, self.open, self.ticks, self.failure = [], {}, [], None
         self.is_told_to_end = False
@@ -107,7 +107,7 @@ class Swarm(threading.Thread):
         began = time.monotonic()
         with inside(self.place.netns) if self.place.netns else contextlib.nullcontext():
             for i in range(self.count):
-                kind = kinds["steady" if i < STEADY else TURNS[i % len(TURNS)]]
+                kind = kinds[self.only or ("steady" if i < STEADY else TURNS[i % len(TURNS)])]
                 sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
                 if kind.reads is not True:
                     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
@@ -324,6 +324,23 @@ def sample(place, figures):
     figures.pressure = max(figures.pressure, place.pressure())
 
 
+def no_connection_is_left(place):
+    wait_until(lambda: place.worker()["connections"] == 0, 10,
+               f"{place.worker()['connections']} connections are left")
+
+
+def touch(place, count):
+    """A request's memory lies in a pool, and kinds of requests touch different parts of it: each has touched its
+    own of all there is, before a swarm of all kinds may not raise it any more."""
+    for only in ("head", "body", "reader"):
+        swarm = Swarm(place, count * 2 // 3, only)  # as many as wait at once in one of all kinds
+        swarm.start()
+        swarm.all_open.wait()
+        swarm.is_told_to_end = True
+        swarm.finish()
+        no_connection_is_left(place)
+
+
 def control(place, figures, count):
     server = place.control()
     swarm = Swarm(server, count)
@@ -351,8 +368,7 @@ def wave(count, group):
     for place, figures in group:
         figures.swarms[-1].finish()
         sample(place, figures)
-        wait_until(lambda place=place: place.worker()["connections"] == 0, 10,
-                   f"{place.worker()['connections']} connections are left")
+        no_connection_is_left(place)
     for place, figures in group:
         measure(place, figures.quiet_us)
         figures.after_kib.append(place.memory_kib())
@@ -369,6 +385,9 @@ def tests(count, waves, judge_p99):
             place.p99_us(1)  # what the first requests touch
             places[place.name] = place, Figures(place)
         both = list(places.values())
+        if waves > 1:
+            for place, _ in both:
+                touch(place, count)
         for _ in range(waves):
             for group in [both] if is_room else [[one] for one in both]:
                 wave(count, group)

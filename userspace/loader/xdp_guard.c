@@ -1,4 +1,5 @@
 #include "loader/xdp_guard.h"
+#include "loader/nl_dump.h"
 #include "loader/xdp_fail.h"
 #include <errno.h>
 #include <linux/rtnetlink.h>
@@ -7,8 +8,6 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#define DUMP_BYTES 32768 /* what the kernel fills at most per read of a dump */
 
 /* Does one of the next hops (RTA_MULTIPATH) leave through ifindex? */
 static bool hops_use(struct rtattr *attr, uint32_t ifindex)
@@ -49,7 +48,7 @@ static bool route_is_default_via(struct nlmsghdr *message, uint32_t ifindex)
 }
 
 /* 1: a default route of the family leaves through ifindex; 0: none does. */
-static int dump_search(int fd, uint8_t family, uint32_t ifindex)
+static int carries_default_route(uint8_t family, uint32_t ifindex)
 {
 	struct {
 		struct nlmsghdr header;
@@ -57,47 +56,11 @@ static int dump_search(int fd, uint8_t family, uint32_t ifindex)
 	} ask = {
 		.header = { .nlmsg_len = sizeof(ask),
 		            .nlmsg_type = RTM_GETROUTE,
-		            .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
-		            .nlmsg_seq = family },
+		            .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
 		.route = { .rtm_family = family },
 	};
-	char answer[DUMP_BYTES] __attribute__((aligned(NLMSG_ALIGNTO)));
-	int found = 0;
 
-	if (send(fd, &ask, sizeof(ask), 0) != (ssize_t)sizeof(ask))
-		return -errno;
-	for (;;) {
-		struct nlmsghdr *message = (struct nlmsghdr *)answer;
-		ssize_t got = recv(fd, answer, sizeof(answer), 0);
-		uint32_t left;
-
-		if (got < 0)
-			return -errno;
-		for (left = (uint32_t)got; NLMSG_OK(message, left);
-		     message = NLMSG_NEXT(message, left)) {
-			if (message->nlmsg_type == NLMSG_DONE)
-				return found;
-			if (message->nlmsg_type == NLMSG_ERROR)
-				return -EIO;
-			if (message->nlmsg_type == RTM_NEWROUTE &&
-			    route_is_default_via(message, ifindex))
-				found = 1; /* read on: the next dump uses this socket too */
-		}
-	}
-}
-
-static int carries_default_route(uint32_t ifindex)
-{
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-	int found;
-
-	if (fd < 0)
-		return -errno;
-	found = dump_search(fd, AF_INET, ifindex);
-	if (found == 0)
-		found = dump_search(fd, AF_INET6, ifindex);
-	close(fd);
-	return found;
+	return hz_nl_dump_find(&ask.header, RTM_NEWROUTE, route_is_default_via, ifindex);
 }
 
 /* IFF_ flags, or -errno. */
@@ -130,7 +93,9 @@ int hz_xdp_guard_check(const char *ifname, bool yes_this_nic, uint32_t *ifindex,
 		return hz_err_set(err, -EOPNOTSUPP, 1, "loopback", "hzd -o boot/io=socket",
 		                  "%s is loopback: it has no wire to take frames from", ifname);
 	if (!yes_this_nic) {
-		found = carries_default_route(index);
+		found = carries_default_route(AF_INET, index);
+		if (found == 0)
+			found = carries_default_route(AF_INET6, index);
 		if (found < 0)
 			return hz_xdp_fail(err, found, "routes", "cannot read the routes", NULL);
 		if (found > 0)

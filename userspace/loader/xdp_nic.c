@@ -1,4 +1,5 @@
 #include "loader/xdp_nic.h"
+#include "loader/nl_dump.h"
 #include <errno.h>
 #include <linux/ethtool.h>
 #include <linux/if_ether.h>
@@ -12,7 +13,6 @@
 #include <unistd.h>
 
 #define FEATURES_MAX 256
-#define DUMP_BYTES   32768 /* what the kernel fills at most per read of a dump */
 
 /* A frame lies in one page with the headroom that XDP may grow into before it and what the kernel keeps
  * about it behind: 4096 - 256 - 320, less Ethernet and two tags. */
@@ -133,8 +133,7 @@ static bool is_vlan_on(struct nlmsghdr *message, uint32_t ifindex)
 	return is_on_it && is_vlan;
 }
 
-/* 1: there is one; 0: none. */
-static int links_search(int fd, uint32_t ifindex)
+static int vlans_read(const char *ifname, struct hz_xdp_nic *out)
 {
 	struct {
 		struct nlmsghdr header;
@@ -144,38 +143,8 @@ static int links_search(int fd, uint32_t ifindex)
 		            .nlmsg_type = RTM_GETLINK,
 		            .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
 	};
-	char answer[DUMP_BYTES] __attribute__((aligned(NLMSG_ALIGNTO)));
-	int found = 0;
+	int found = hz_nl_dump_find(&ask.header, RTM_NEWLINK, is_vlan_on, if_nametoindex(ifname));
 
-	if (send(fd, &ask, sizeof(ask), 0) != (ssize_t)sizeof(ask))
-		return -errno;
-	for (;;) {
-		struct nlmsghdr *message = (struct nlmsghdr *)answer;
-		ssize_t got = recv(fd, answer, sizeof(answer), 0);
-		uint32_t left;
-
-		if (got < 0)
-			return -errno;
-		for (left = (uint32_t)got; NLMSG_OK(message, left);
-		     message = NLMSG_NEXT(message, left)) {
-			if (message->nlmsg_type == NLMSG_DONE)
-				return found;
-			if (message->nlmsg_type == NLMSG_ERROR)
-				return -EIO;
-			if (message->nlmsg_type == RTM_NEWLINK && is_vlan_on(message, ifindex))
-				found = 1;
-		}
-	}
-}
-
-static int vlans_read(const char *ifname, struct hz_xdp_nic *out)
-{
-	int found, fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-
-	if (fd < 0)
-		return -errno;
-	found = links_search(fd, if_nametoindex(ifname));
-	close(fd);
 	out->has_vlans = found > 0;
 	return HZ_MIN(found, 0);
 }

@@ -158,30 +158,37 @@ static bool is_pattern(struct hz_span body)
 	return true;
 }
 
+#define BODY_MAX 20000u
+
+/* Sends a body in pieces where BODY_MAX is the limit; it is answered 200, or 413 and the end of the connection. */
+static void body_judged(struct bench *b, const char *path, size_t body, bool chunked,
+                        struct http_answer *answer)
+{
+	size_t len;
+	char *bytes = post_make(path, body, chunked, &len);
+
+	bench_open(b, WINDOW_WIDE);
+	b->rig->limits.body_bytes = BODY_MAX;
+	for (size_t at = 0; at < len; at += 1000)
+		fake_stream_feed(&b->fs, bytes + at, HZ_MIN(len - at, 1000u));
+	free(bytes);
+	CU_ASSERT_FATAL(answer_nth(b, 0, answer));
+	CU_ASSERT_EQUAL(answer->status, body <= BODY_MAX ? 200 : 413);
+	CU_ASSERT_EQUAL(b->fs.is_shutdown, body > BODY_MAX);
+	CU_ASSERT_EQUAL(b->rig->worker.counters[HZ_COUNTER_http_too_large], body > BODY_MAX);
+}
+
 static void body_at_its_limit_is_taken_one_more_is_413(void)
 {
-	const size_t max = 20000;
-
 	for (unsigned chunked = 0; chunked <= 1; chunked++) {
-		for (size_t body = max - 1; body <= max + 1; body++) {
+		for (size_t body = BODY_MAX - 1; body <= BODY_MAX + 1; body++) {
 			struct http_answer answer;
 			struct bench b;
-			size_t len;
-			char *bytes = post_make("/echo", body, chunked != 0, &len);
 
-			bench_open(&b, WINDOW_WIDE);
-			b.rig->limits.body_bytes = max;
-			for (size_t at = 0; at < len; at += 1000)
-				fake_stream_feed(&b.fs, bytes + at, HZ_MIN(len - at, 1000u));
-			CU_ASSERT_FATAL(answer_nth(&b, 0, &answer));
-			CU_ASSERT_EQUAL(answer.status, body <= max ? 200 : 413);
-			CU_ASSERT_EQUAL(b.fs.is_shutdown, body > max);
-			CU_ASSERT_EQUAL(b.rig->worker.counters[HZ_COUNTER_http_too_large],
-			                body > max);
-			CU_ASSERT(body > max ||
+			body_judged(&b, "/echo", body, chunked != 0, &answer);
+			CU_ASSERT(body > BODY_MAX ||
 			          (answer.body.len == body && is_pattern(answer.body)));
 			bench_close(&b);
-			free(bytes);
 		}
 	}
 }
@@ -189,27 +196,16 @@ static void body_at_its_limit_is_taken_one_more_is_413(void)
 /* What nobody looks at must not take the blocks of those who do. */
 static void body_that_no_handler_takes_is_counted_and_dropped(void)
 {
-	const size_t max = 20000;
-
 	for (unsigned chunked = 0; chunked <= 1; chunked++) {
-		for (size_t body = max; body <= max + 1; body++) {
+		for (size_t body = BODY_MAX; body <= BODY_MAX + 1; body++) {
 			struct http_answer answer;
 			struct bench b;
-			size_t len;
-			char *bytes = post_make("/drop", body, chunked != 0, &len);
 
-			bench_open(&b, WINDOW_WIDE);
-			b.rig->limits.body_bytes = max;
-			for (size_t at = 0; at < len; at += 1000)
-				fake_stream_feed(&b.fs, bytes + at, HZ_MIN(len - at, 1000u));
-			CU_ASSERT_FATAL(answer_nth(&b, 0, &answer));
-			CU_ASSERT_EQUAL(answer.status, body <= max ? 200 : 413);
-			CU_ASSERT_EQUAL(b.fs.is_shutdown, body > max);
+			body_judged(&b, "/drop", body, chunked != 0, &answer);
 			CU_ASSERT_EQUAL(b.rig->http->blocks.touched, 0);
-			CU_ASSERT(body > max ||
+			CU_ASSERT(body > BODY_MAX ||
 			          memmem(answer.body.data, answer.body.len, "body 0 ", 7) != NULL);
 			bench_close(&b);
-			free(bytes);
 		}
 	}
 }
