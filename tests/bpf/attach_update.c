@@ -98,6 +98,31 @@ static const char *of_nothing_is_refused(void)
 	return world_program(WORLD_A) == 0 && world_pins_are(&none) ? NULL : "something is left";
 }
 
+/* A run that was killed before its swap left pins beside those in use. */
+static const char *leftovers_of_a_killed_one_are_swept(void)
+{
+	static const char *const left[] = { "prog_xdp_" WORLD_A "~", "hold_" WORLD_A "~" };
+	int fd = world_foreign(), status = 0;
+
+	if (fd < 0 || world_attach(WORLD_A, 0, NULL, NULL) != 0)
+		return "attach failed";
+	for (size_t i = 0; i < HZ_ARRAY_LEN(left); i++) {
+		char path[HZ_PIN_PATH_MAX];
+
+		snprintf(path, sizeof(path), "%s/%s", WORLD_PINS, left[i]);
+		status |= bpf_obj_pin(fd, path);
+	}
+	close(fd);
+	if (status != 0)
+		return "cannot pin";
+	if (world_attach(WORLD_A, WORLD_UPDATE | WORLD_KEEP_CLAIMS, NULL, NULL) != 0)
+		return "refused";
+	for (size_t i = 0; i < HZ_ARRAY_LEN(left); i++)
+		if (world_id(left[i]) != 0)
+			return left[i];
+	return world_program(WORLD_A) == world_id("prog_xdp_" WORLD_A) ? NULL : "another program";
+}
+
 static const char *dry_run_changes_nothing(void)
 {
 	struct world_pins before;
@@ -253,6 +278,7 @@ const struct world_test attach_update_tests[] = {
 	{ "update.of_the_same_is_done", of_the_same_is_done },
 	{ "update.of_generic_mode_stays_generic", of_generic_mode_stays_generic },
 	{ "update.of_nothing_is_refused", of_nothing_is_refused },
+	{ "update.leftovers_of_a_killed_one_are_swept", leftovers_of_a_killed_one_are_swept },
 	{ "update.dry_run_changes_nothing", dry_run_changes_nothing },
 	{ "update.other_layout_of_same_size_is_refused", other_layout_of_same_size_is_refused },
 	{ "update.served_claim_is_not_taken_away", served_claim_is_not_taken_away },
