@@ -300,6 +300,9 @@ class Figures:
         self.quiet_us, self.control_us, self.during_us, self.swarms = [], [], [], []
         self.before_kib, self.peak_kib, self.after_kib = place.memory_kib(), 0, []
         self.pressure, self.pressure_after = 0, 100
+        self.count_from_now(place)
+
+    def count_from_now(self, place):
         self.counted = {name: place.counter(name) for name in COUNTERS}
 
 
@@ -386,8 +389,9 @@ def tests(count, waves, judge_p99):
             places[place.name] = place, Figures(place)
         both = list(places.values())
         if waves > 1:
-            for place, _ in both:
+            for place, figures in both:
                 touch(place, count)
+                figures.count_from_now(place)
         for _ in range(waves):
             for group in [both] if is_room else [[one] for one in both]:
                 wave(count, group)

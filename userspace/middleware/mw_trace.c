@@ -92,10 +92,11 @@ static uint8_t *random_put(uint8_t *out, struct hz_rng *rng)
 static struct traced *traced_get(struct hz_arena *arena, size_t text_bytes)
 {
 	struct traced *traced = hz_arena_get(arena, sizeof(*traced) + text_bytes);
-	struct hz_mw_trace *trace = &traced->trace;
+	struct hz_mw_trace *trace;
 
 	if (traced == NULL)
 		return NULL;
+	trace = &traced->trace;
 	memcpy(traced->text, lines_own, sizeof(lines_own) - 1);
 	trace->trace_id = (struct hz_span){ traced->text + TRACE_ID_AT, HZ_TRACE_ID_BYTES };
 	trace->span_id = (struct hz_span){ traced->text + SPAN_ID_AT, HZ_SPAN_ID_BYTES };

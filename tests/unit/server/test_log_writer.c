@@ -65,7 +65,12 @@ static bool line_put(struct hz_log_sink *sink, uint32_t lane, const char *text)
 	record->format = HZ_LOG_COMBINED;
 	record->method = HZ_HTTP_OTHER;
 	record->status = 200;
+	record->minor = 1;
+	record->is_complete = true;
 	record->body_bytes = 0;
+	record->arrived_ns = record->answered_ns = record->now_ns = 0;
+	record->one_in = 1;
+	record->port = 0;
 	memset(record->addr, 0, sizeof(record->addr));
 	hz_log_record_end(&sink->lane[lane].ring, record);
 	return true;
