@@ -130,6 +130,11 @@ void hz_h1_refuse(struct hz_h1_turn *turn, struct hz_h1_flight *flight, uint16_t
 	refusal_send(turn, flight, status);
 }
 
+void hz_h1_refuse_late(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
+{
+	refusal_send(turn, flight, 503);
+}
+
 static void flight_begin(struct hz_h1_turn *turn, struct hz_h1_flight *flight, struct hz_span head,
                          bool is_keep)
 {
@@ -142,6 +147,7 @@ static void flight_begin(struct hz_h1_turn *turn, struct hz_h1_flight *flight, s
 	req->app = NULL;
 	req->handler = NULL;
 	req->is_held = false;
+	req->is_late = false;
 	req->wake_ns = 0;
 	req->answer_by_ns = timeout_ns != 0 ? turn->now_ns + timeout_ns : UINT64_MAX;
 	flight->resp = (struct hz_http_resp){ 0 };

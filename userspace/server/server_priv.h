@@ -103,7 +103,13 @@ int hz_server_devices_open(struct hz_server *server, const struct hz_site_listen
 
 /* reload.c: all or nothing, synchronous. *result is a new reference for the control socket. */
 int hz_server_reload(struct hz_server *server, json_t **result, struct hz_err *err);
-void hz_server_reclaim(struct hz_server *server); /* frees retired snapshots no request holds */
+
+/* retired.c: snapshots that were replaced, and who holds them. retire: workers see another one already. reclaim frees
+ * those that no request holds, and has those end that hold them for too long. room: whether there may be one more; 0,
+ * or -EBUSY with err naming who is in the way. */
+void hz_server_retire(struct hz_server *server, struct hz_snapshot *snapshot);
+void hz_server_reclaim(struct hz_server *server);
+int hz_server_retired_room(struct hz_server *server, struct hz_err *err);
 
 /* files_follow.c: looks at the files that are served, from housekeeping. */
 void hz_server_files_follow(struct hz_server *server, uint64_t now_ns);

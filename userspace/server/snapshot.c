@@ -334,12 +334,14 @@ int hz_snapshot_build(const struct hz_snapshot_conf *conf, struct hz_snapshot **
 	struct hz_site *site = conf->site;
 	struct hz_snapshot_route *routes = calloc(site->route_count + 1u, sizeof(*routes));
 	struct hz_topic **topic = calloc(site->topic_count, sizeof(struct hz_topic *));
+	uint32_t *late = calloc(site->route_count + 1u, sizeof(*late));
 	int status;
 
-	if (snapshot == NULL || routes == NULL || topic == NULL) {
+	if (snapshot == NULL || routes == NULL || topic == NULL || late == NULL) {
 		free(snapshot);
 		free(routes);
 		free(topic);
+		free(late);
 		return hz_err_set(err, -ENOMEM, 5, "memory", "",
 		                  "Cannot allocate memory for %u routes", site->route_count);
 	}
@@ -347,6 +349,7 @@ int hz_snapshot_build(const struct hz_snapshot_conf *conf, struct hz_snapshot **
 	snapshot->site = site;
 	snapshot->routes = routes;
 	snapshot->topic = topic;
+	snapshot->late = late;
 	snapshot->topic_count = site->topic_count;
 	snapshot->generation = conf->generation;
 	snapshot->limits = limits_build(site, conf->tune);
@@ -395,6 +398,7 @@ void hz_snapshot_free(struct hz_snapshot *snapshot)
 	for (uint32_t i = 0; i < snapshot->topic_count; i++)
 		hz_topic_put(snapshot->topic[i]);
 	free(snapshot->topic);
+	free(snapshot->late);
 	hz_chain_free(&snapshot->chain);
 	hz_route_table_free((struct hz_route_table *)(uintptr_t)snapshot->table);
 	hz_files_watch_close(&snapshot->watch);
