@@ -1,8 +1,9 @@
-/* hzctl conf check: the same parser as hzd's, on a file nobody serves yet. */
+/* hzctl conf check: the same parser as hzd's, on a file nobody serves yet, and hzd's word on what it names. */
 #include "commands.h"
 #include "config/site.h"
 #include "core/endpoint.h"
 #include "ctl_client.h"
+#include "hzd_check.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +28,7 @@ static json_t *route_json(const struct hz_site_route *route)
 	                 (int)route->line);
 }
 
-static json_t *site_json(const char *path, const struct hz_site *site)
+static json_t *site_json(const char *path, const struct hz_site *site, bool is_known)
 {
 	json_t *listens = json_array(), *healths = json_array(), *routes = json_array();
 	char text[HZ_ENDPOINT_TEXT_MAX];
@@ -43,8 +44,8 @@ static json_t *site_json(const char *path, const struct hz_site *site)
 		                                         "path", site->health[i].path));
 	for (uint32_t i = 0; i < site->route_count; i++)
 		json_array_append_new(routes, route_json(&site->route[i]));
-	return json_pack("{s:s, s:o, s:o, s:o}", "file", path, "listens", listens, "health",
-	                 healths, "routes", routes);
+	return json_pack("{s:s, s:b, s:o, s:o, s:o}", "file", path, "files_checked", is_known,
+	                 "listens", listens, "health", healths, "routes", routes);
 }
 
 static void list_text(FILE *to, const json_t *list)
@@ -124,6 +125,28 @@ static void errors_report(const struct hz_opts *opts, const char *path, struct h
 	fprintf(stderr, "%s\n", err->why);
 }
 
+/* What the text says is good; then whether hzd could begin with it. */
+static int site_tell(const struct hz_opts *opts, const char *path, const struct hz_site *site,
+                     struct hz_span text, struct hz_site_errors *errors, struct hz_err *err)
+{
+	int status = hz_hzd_check(path, errors, err);
+	bool is_known = status == 0;
+
+	if (status == -ENOENT) {
+		fputs("hzctl: no hzd beside it or in PATH: files, keys and modules that the site "
+		      "names were not looked at\n",
+		      stderr);
+		status = 0;
+	}
+	if (status != 0)
+		return status;
+	if (errors->count > 0) {
+		errors_report(opts, path, text, errors, err);
+		return 2;
+	}
+	return hz_out_result(&opts->out, site_json(path, site, is_known), site_text, err);
+}
+
 int hz_cmd_conf_check(const struct hz_opts *opts, struct hz_words *words, struct hz_err *err)
 {
 	struct hz_site_errors *errors = calloc(1, sizeof(*errors));
@@ -140,7 +163,7 @@ int hz_cmd_conf_check(const struct hz_opts *opts, struct hz_words *words, struct
 	if (status == 0) {
 		status = hz_site_load(path, &site, &text, errors);
 		if (status == 0) {
-			status = hz_out_result(&opts->out, site_json(path, site), site_text, err);
+			status = site_tell(opts, path, site, text, errors, err);
 		} else if (errors->count > 0) {
 			errors_report(opts, path, text, errors, err);
 			status = 2;

@@ -116,8 +116,11 @@ void hz_server_files_follow(struct hz_server *server, uint64_t now_ns);
 void hz_server_files_reclaim(struct hz_server *server); /* frees what no answer holds */
 
 /* server_handlers.c: what stands behind routes that are not of ours. bind: 0 or -errno with err filled; may_load: at
- * start only, later a module that is not loaded needs a restart. */
+ * start only, later a module that is not loaded needs a restart. modules_load: *out is made if it is NULL, and the
+ * caller's, also on failure; all as with hz_site_problem. */
 int hz_server_handlers_open(struct hz_server *server, struct hz_err *err);
+int hz_server_modules_load(struct hz_site *site, struct hz_site_errors *all,
+                           struct hz_api_modules **out, struct hz_err *err);
 int hz_server_handlers_bind(struct hz_server *server, struct hz_site *site, bool may_load,
                             struct hz_err *err);
 void hz_server_handlers_start(struct hz_server *server);

@@ -288,8 +288,15 @@ static int handlers_build(const struct hz_snapshot_conf *conf, struct hz_snapsho
 
 	if (hz_snapshot_has_files(snapshot))
 		(void)hz_files_watch_open(&snapshot->watch); /* without it: files_follow.c */
-	for (uint32_t i = 0; i < conf->site->route_count && status == 0; i++)
-		status = route_build(conf, i, snapshot, &routes[i], err);
+	for (uint32_t i = 0; i < conf->site->route_count && status == 0; i++) {
+		const struct hz_site_route *route = &conf->site->route[i];
+
+		if (route->handler == HZ_HANDLER_MODULE && route->own == NULL)
+			continue; /* one of the problems, and told */
+		status = hz_site_problem(conf->all,
+		                         route->files != NULL ? &route->files->at : &route->at,
+		                         route_build(conf, i, snapshot, &routes[i], err), err);
+	}
 	return status;
 }
 
@@ -358,7 +365,10 @@ int hz_snapshot_build(const struct hz_snapshot_conf *conf, struct hz_snapshot **
 	if (status == 0)
 		status = handlers_build(conf, snapshot, routes, err);
 	if (status == 0)
-		status = hz_jwt_keys_load(site, err);
+		status = hz_jwt_keys_load(site, conf->all, err);
+	if (status == 0 && conf->all != NULL && conf->all->count > 0)
+		status = hz_err_set(err, -EINVAL, 2, "bad_config", "", "%u problems",
+		                    conf->all->count);
 	if (status == 0)
 		status = chains_build(snapshot, routes, err);
 	if (status == 0)

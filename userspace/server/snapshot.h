@@ -69,7 +69,8 @@ struct hz_snapshot_conf {
 	uint64_t generation;
 	const struct hz_snapshot *before; /* to share what did not change with; NULL */
 	struct hz_files_pool *files;      /* as in struct hz_app_state */
-	struct hz_topics *topics; /* NULL: built to see whether it can be, never published */
+	struct hz_topics *topics;   /* NULL: built to see whether it can be, never published */
+	struct hz_site_errors *all; /* where all problems are put, not the first alone; NULL */
 };
 
 /* Reads the files that are served. Every route must find itself, or the build fails. 0 or -errno; -EINVAL with

@@ -272,8 +272,9 @@ HZ_API void hz_app_free(struct hz_app *app);
  *	{ name: map, match: GET /m/ *path, module: { file: /usr/lib/hz/modules/map.so, config: "tiles=/srv/map" } }
  * It defines `hz_module` and is built against this header alone (cc -shared -fPIC); hzd has the functions above. It is
  * loaded when hzd starts; open and close are called for each route that names it, at each start and reload, on the
- * housekeeping thread; hzd -t, which serves nothing, calls them too. close is called when no request is left. It waits
- * until every ticket was finished or dropped: then every release was called, and the object may be unloaded. */
+ * housekeeping thread; hzd -t and hzctl conf check, which serve nothing, call them too. close is called when no request
+ * is left. It waits until every ticket was finished or dropped: then every release was called, and the object may be
+ * unloaded. */
 struct hz_module {
 	size_t size;
 	uint32_t api_version; /* HZ_API_VERSION */
