@@ -78,7 +78,7 @@ def status_counts_what_was_served():
            f"percentiles out of order: {status['total']}")
     text = ctl("status").stdout
     for needle in (f"listening on 127.0.0.1:{PORT}", "degraded: boot/io=socket", "generation 1",
-                   "ready", "io socket"):
+                   "ready", "io socket", "limits   connections ", " of 131072, waiting requests 0 of "):
         expect(needle in text, f"no {needle!r} in {text}")
 
 
@@ -378,6 +378,20 @@ def files_that_a_site_names_are_checked_with_it():
     expect_equal((done.returncode, json.loads(done.stdout)["files_checked"]), (0, False),
                  f"without hzd the text alone: {done}")
     expect("were not looked at" in done.stderr, f"which is said: {done.stderr}")
+
+
+@test
+def limit_that_is_never_reached_is_a_warning():
+    """By what the hzd that runs has places for."""
+    running()
+    path = os.path.join(temporary_directory(), "site.yaml")
+    write_file(path, "topics: { t: {} }\nroutes:\n"
+                     "  - { match: GET /e, events: { topic: t, limit: 60000 } }\n")
+    done = ctl("conf", "check", path)
+    expect(f"{path}:3:" in done.stderr and "warning: " in done.stderr and "never reached" in done.stderr,
+           f"no warning: {done}")
+    expect("boot/connections_max" in ctl_json("conf", "check", path)["warnings"][0]["hint"], "in JSON")
+    expect_equal(run(BIN + "/hzctl", "-i", "none", "conf", "check", path).stderr, "", "of no machine")
 
 
 @test

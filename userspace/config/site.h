@@ -125,6 +125,7 @@ struct hz_site_route {
 	/* events, lines, publish */
 	uint32_t topic; /* index in the site's topics */
 	uint32_t readers_max;
+	struct hz_conf_place readers_at; /* line 0: the default */
 	bool closes_slow;
 	uint64_t heartbeat_ns, retry_ms;
 	struct hz_mw_set mw; /* defaults included */
@@ -160,6 +161,7 @@ struct hz_site_error {
 	uint32_t line, column, width; /* width: how many bytes the caret underlines */
 	char text[200];
 	char hint[80]; /* "did you mean 'servers'?" or empty */
+	bool is_warning;
 };
 #define HZ_SITE_ERRORS_MAX 20
 

@@ -153,7 +153,8 @@ static void error_print(FILE *to, const char *name, struct hz_span text,
 	uint32_t skip = before > BEFORE_MAX ? before - BEFORE_MAX : 0;
 	uint32_t shown, width;
 
-	fprintf(to, "%s:%u:%u: error: %s\n", name, error->line, error->column, error->text);
+	fprintf(to, "%s:%u:%u: %s: %s\n", name, error->line, error->column,
+	        error->is_warning ? "warning" : "error", error->text);
 	if (line.len == 0 && error->hint[0] == 0)
 		return;
 	fprintf(to, "%5u | ", error->line);

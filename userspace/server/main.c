@@ -140,10 +140,9 @@ static int netns_enter(const char *name, struct hz_err *err)
 	return 0;
 }
 
-/* {"file": ..., "routes": 3, "errors": [{"line": 1, "column": 2, "width": 3, "text": ..., "hint": ...}]} */
-static void errors_json(const char *path, uint32_t routes, const struct hz_site_errors *errors)
+static json_t *errors_list(const struct hz_site_errors *errors)
 {
-	json_t *list = json_array(), *answer;
+	json_t *list = json_array();
 
 	for (uint32_t i = 0; i < errors->count && i < HZ_SITE_ERRORS_MAX; i++)
 		json_array_append_new(list, json_pack("{s:i, s:i, s:i, s:s, s:s}", "line",
@@ -152,7 +151,16 @@ static void errors_json(const char *path, uint32_t routes, const struct hz_site_
 		                                      (int)errors->error[i].width, "text",
 		                                      errors->error[i].text, "hint",
 		                                      errors->error[i].hint));
-	answer = json_pack("{s:s, s:i, s:o}", "file", path, "routes", (int)routes, "errors", list);
+	return list;
+}
+
+/* {"file": ..., "errors": [{"line": 1, "column": 2, "width": 3, "text": ..., "hint": ...}], "warnings": []} */
+static void errors_json(const char *path, const struct hz_site_errors *errors,
+                        const struct hz_site_errors *warnings)
+{
+	json_t *answer = json_pack("{s:s, s:o, s:o}", "file", path, "errors", errors_list(errors),
+	                           "warnings", errors_list(warnings));
+
 	if (answer != NULL && json_dumpf(answer, stdout, JSON_COMPACT) == 0)
 		putchar('\n');
 	json_decref(answer);
@@ -161,10 +169,7 @@ static void errors_json(const char *path, uint32_t routes, const struct hz_site_
 static int errors_tell(const struct arguments *args, struct hz_span text,
                        const struct hz_site_errors *errors, struct hz_err *err)
 {
-	if (args->is_json)
-		errors_json(args->site_path, 0, errors);
-	else
-		hz_site_errors_print(stderr, args->site_path, text, errors);
+	hz_site_errors_print(stderr, args->site_path, text, errors);
 	return hz_err_set(err, -EINVAL, 2, "bad_config", "hzctl conf check FILE", "%s: %u error%s",
 	                  args->site_path, errors->count, errors->count == 1 ? "" : "s");
 }
@@ -172,15 +177,21 @@ static int errors_tell(const struct arguments *args, struct hz_span text,
 static int site_check(const struct arguments *args, struct hz_span text,
                       struct hz_site_errors *errors, struct hz_err *err)
 {
+	struct hz_site_errors *warnings = calloc(1, sizeof(*warnings));
 	struct hz_site *site = args->conf.site;
-	int status = hz_server_site_check(site, &args->conf.tune, errors, err);
+	int status;
 
+	if (warnings == NULL)
+		return hz_err_set(err, -ENOMEM, 5, "memory", "", "Cannot allocate memory");
+	status = hz_server_site_check(site, &args->conf.tune, errors, warnings, err);
+	if (args->is_json && (status == 0 || errors->count > 0))
+		errors_json(args->site_path, errors, warnings);
+	hz_site_errors_print(stderr, args->site_path, text, warnings);
 	if (errors->count > 0)
-		return errors_tell(args, text, errors, err);
-	if (status == 0 && args->is_json)
-		errors_json(args->site_path, site->route_count, errors);
-	else if (status == 0)
+		status = errors_tell(args, text, errors, err);
+	else if (status == 0 && !args->is_json)
 		printf("%s: ok, %u routes\n", args->site_path, site->route_count);
+	free(warnings);
 	return status;
 }
 

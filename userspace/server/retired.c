@@ -37,6 +37,14 @@ static struct hz_snapshot *oldest_of(const struct hz_server *server, uint32_t *c
 	return oldest;
 }
 
+uint32_t hz_server_retired_count(const struct hz_server *server)
+{
+	uint32_t count;
+
+	(void)oldest_of(server, &count);
+	return count;
+}
+
 void hz_server_reclaim(struct hz_server *server)
 {
 	struct hz_snapshot **link = &server->retired, *oldest;

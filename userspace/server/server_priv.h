@@ -109,6 +109,7 @@ int hz_server_reload(struct hz_server *server, json_t **result, struct hz_err *e
  * or -EBUSY with err naming who is in the way. */
 void hz_server_retire(struct hz_server *server, struct hz_snapshot *snapshot);
 void hz_server_reclaim(struct hz_server *server);
+uint32_t hz_server_retired_count(const struct hz_server *server);
 int hz_server_retired_room(struct hz_server *server, struct hz_err *err);
 
 /* files_follow.c: looks at the files that are served, from housekeeping. */

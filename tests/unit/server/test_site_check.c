@@ -8,25 +8,27 @@
 
 struct check {
 	struct server_rig *rig;
-	struct hz_site_errors *errors;
+	struct hz_site_errors *errors, *warnings;
 	struct hz_site *site;
 	struct hz_err err;
 	struct hz_span text;
 };
 
-static int check_run(struct check *c, const char *text)
+static int check_run(struct check *c, const char *text, uint32_t workers)
 {
 	struct hz_tune tune;
 	int status;
 
 	*c = (struct check){ .rig = server_rig_open(RIG_SITE),
-		             .errors = calloc(1, sizeof(*c->errors)) };
+		             .errors = calloc(1, sizeof(*c->errors)),
+		             .warnings = calloc(1, sizeof(*c->errors)) };
 	CU_ASSERT_PTR_NOT_NULL_FATAL(c->rig);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(c->errors);
+	CU_ASSERT_FATAL(c->errors != NULL && c->warnings != NULL);
 	hz_tune_defaults(&tune);
+	tune.boot_workers = workers;
 	CU_ASSERT_EQUAL_FATAL(server_rig_site_write(c->rig, text), 0);
 	CU_ASSERT_EQUAL_FATAL(hz_site_load(c->rig->site_path, &c->site, &c->text, c->errors), 0);
-	status = hz_server_site_check(c->site, &tune, c->errors, &c->err);
+	status = hz_server_site_check(c->site, &tune, c->errors, c->warnings, &c->err);
 	for (const struct hz_mw_jwt_conf *jwt = c->site->jwts; jwt != NULL; jwt = jwt->next)
 		CU_ASSERT_PTR_NULL(jwt->policy);
 	CU_ASSERT_EQUAL(c->site->refs, 1);
@@ -38,6 +40,7 @@ static void check_end(struct check *c)
 	hz_site_free(c->site);
 	free((void *)(uintptr_t)c->text.data);
 	free(c->errors);
+	free(c->warnings);
 	server_rig_close(c->rig);
 }
 
@@ -58,20 +61,21 @@ static bool error_is(const struct check *c, unsigned index, uint32_t line, uint3
 static void all_that_a_start_would_refuse_is_named_at_its_place(void)
 {
 	struct check c;
-	int status =
-		check_run(&c, "defaults:\n"
-	                      "  log: { to: /nonexistent/access.log }\n"
-	                      "routes:\n"
-	                      "  - { name: f, match: GET /f/*path, files: ./none }\n"
-	                      "  - name: g\n"
-	                      "    match: GET /g/*path\n"
-	                      "    files: { root: /nonexistent/either }\n"
-	                      "  - { name: m, match: GET /m, module: { file: /nonexistent.so } }\n"
-	                      "  - name: j\n"
-	                      "    match: GET /j\n"
-	                      "    jwt: { alg: HS256, key_file: /nonexistent/key,\n"
-	                      "           revoked_file: /nonexistent/revoked }\n"
-	                      "    respond: { body: x }\n");
+	int status = check_run(&c,
+	                       "defaults:\n"
+	                       "  log: { to: /nonexistent/access.log }\n"
+	                       "routes:\n"
+	                       "  - { name: f, match: GET /f/*path, files: ./none }\n"
+	                       "  - name: g\n"
+	                       "    match: GET /g/*path\n"
+	                       "    files: { root: /nonexistent/either }\n"
+	                       "  - { name: m, match: GET /m, module: { file: /nonexistent.so } }\n"
+	                       "  - name: j\n"
+	                       "    match: GET /j\n"
+	                       "    jwt: { alg: HS256, key_file: /nonexistent/key,\n"
+	                       "           revoked_file: /nonexistent/revoked }\n"
+	                       "    respond: { body: x }\n",
+	                       0);
 
 	CU_ASSERT_EQUAL(status, -EINVAL);
 	CU_ASSERT_EQUAL(c.errors->count, 6);
@@ -97,12 +101,37 @@ static void site_that_could_start_leaves_nothing(void)
 	snprintf(text, sizeof(text),
 	         "routes:\n  - { name: f, match: GET /f/*path, files: %s, log: { to: %s } }\n",
 	         rig->dir, log);
-	CU_ASSERT_EQUAL(check_run(&c, text), 0);
+	CU_ASSERT_EQUAL(check_run(&c, text, 0), 0);
 	CU_ASSERT_EQUAL(c.errors->count, 0);
 	CU_ASSERT_EQUAL(access(log, F_OK), -1);
 	check_end(&c);
 	server_rig_close(rig);
 }
 
-HZ_SUITE(site_check, CASE(all_that_a_start_would_refuse_is_named_at_its_place),
+/* 131072 connections; an eighth of a worker's may wait. */
+static void limit_beyond_what_can_wait_is_a_warning(void)
+{
+	static const char text[] =
+		"topics: { t: {} }\n"
+		"routes:\n"
+		"  - { name: few, match: GET /f, events: { topic: t, limit: 16384 } }\n"
+		"  - { name: many, match: GET /m, lines: { topic: t, limit: 16385 } }\n";
+	struct check c;
+
+	CU_ASSERT_EQUAL(check_run(&c, text, 2), 0);
+	CU_ASSERT_EQUAL(c.errors->count, 0);
+	CU_ASSERT_EQUAL(c.warnings->count, 1);
+	CU_ASSERT(c.warnings->error[0].is_warning);
+	CU_ASSERT_EQUAL(c.warnings->error[0].line, 4);
+	CU_ASSERT_EQUAL(c.warnings->error[0].column, 60);
+	CU_ASSERT_PTR_NOT_NULL(strstr(c.warnings->error[0].text,
+	                              "limit 16385 is never reached: on 2 workers 16384 requests"));
+	check_end(&c);
+	CU_ASSERT_EQUAL(check_run(&c, text, 0), 0); /* there may be more of them */
+	CU_ASSERT_EQUAL(c.warnings->count, 0);
+	check_end(&c);
+}
+
+HZ_SUITE(site_check, CASE(limit_beyond_what_can_wait_is_a_warning),
+         CASE(all_that_a_start_would_refuse_is_named_at_its_place),
          CASE(site_that_could_start_leaves_nothing));
