@@ -136,5 +136,51 @@ def stubborn_streams_hold_up_no_reload_for_long(modules, start):
     stop(hzd)
 
 
+# A handler that never returns.
+WEDGE = """static int handle(struct hz_request *req, void *ctx)
+{
+    struct hz_span path = hz_request_path(req);
+    while (path.len == 6) pause();
+    return hz_respond(req, 200, "text/plain", "well", 4);
+}"""
+BEAT_S = 0.5  # health/beat_timeout_ms
+
+
+def health_is(rig, status):
+    """Whoever answers the probe."""
+    return rig.health() == status
+
+
+@with_modules()
+def worker_that_is_wedged_ends_in_70_and_in_503(modules, start):
+    modules.build("wedge", WEDGE)
+    modules.write(modules.route("GET /:what", "wedge", ", name: pit"))
+    hzd = start()
+    expect_equal(modules.get("/well")[2], b"well", "before")
+    if modules.rig:
+        wait_until(lambda: health_is(modules.rig, 200), 3, "not healthy")
+    sock = modules.connect()
+    sock.sendall(b"GET /wedge HTTP/1.1\r\nHost: x\r\n\r\n")
+    if modules.rig:
+        # The last beat may be as old as a turn's sleep when the handler is entered.
+        wait_until(lambda: health_is(modules.rig, 503), 2 * BEAT_S, "healthy without a worker")
+    wait_until(lambda: "'pit' blocks it" in hzd.output(), 3, "nobody named")
+    hzd.signal(signal.SIGTERM)
+    wait_until(lambda: "draining" in hzd.output(), 3, "no drain")
+    hzd.signal(signal.SIGTERM)
+    expect_equal(hzd.wait(15), 70, f"exit: {hzd.output()[-400:]}")
+    expect("it is in 'pit'" in hzd.output(), f"named: {hzd.output()[-400:]}")
+    if modules.rig:
+        for _ in range(20):  # what is pinned outlives it, and knows
+            expect(health_is(modules.rig, 503), "healthy without a process")
+            time.sleep(0.02)
+    sock.close()
+    hzd = start()
+    expect_equal(modules.get("/well")[2], b"well", "the next one")
+    if modules.rig:
+        wait_until(lambda: health_is(modules.rig, 200), 3, "not healthy again")
+    stop(hzd)
+
+
 if __name__ == "__main__":
     main(each_ends_its_own=True)
