@@ -6,6 +6,7 @@
  *   GET /notes           how many there are    GET /later/:ms      answered so much later, by the same thread
  *   GET /block/:ms       holds up its worker, which the log then tells
  *   GET /worker          what is per worker    GET /nothing        a handler that forgets to answer
+ *   GET /watch           how many there are, a line for each change; ends when the server wants it to
  */
 #define _GNU_SOURCE /* pthread_cond_clockwait */
 #include "app_args.h"
@@ -35,10 +36,20 @@ struct note {
 	char *body; /* NULL: deleted, or never made */
 };
 
+/* A client of /watch. Its worker's, but for its place in the list. */
+struct watch {
+	struct watch *next;
+	struct notes *notes;
+	struct hz_ticket *ticket;
+	unsigned long told; /* what the client was told last */
+};
+
 struct notes {
 	pthread_mutex_t lock;
 	pthread_cond_t more;
 	struct order *first, **last, *waiting; /* waiting: answered when they are due */
+	struct watch *watches;
+	unsigned long shown; /* count, for them */
 	bool is_ending;
 	pthread_t thread;
 	struct note note[NOTES_MAX]; /* the thread's alone, without the lock */
@@ -177,6 +188,16 @@ static void orders_run(struct notes *notes, struct order *order)
 	}
 }
 
+static void watches_wake(struct notes *notes)
+{
+	pthread_mutex_lock(&notes->lock);
+	if (notes->shown != notes->count)
+		for (struct watch *watch = notes->watches; watch != NULL; watch = watch->next)
+			hz_ticket_wake(watch->ticket);
+	notes->shown = notes->count;
+	pthread_mutex_unlock(&notes->lock);
+}
+
 /* Looks at what waits every 5 ms; orders come at once. */
 static void *notes_thread(void *arg)
 {
@@ -204,6 +225,7 @@ static void *notes_thread(void *arg)
 		pthread_mutex_unlock(&notes->lock);
 		orders_run(notes, orders);
 		orders_run(notes, due);
+		watches_wake(notes);
 	}
 	return NULL;
 }
@@ -307,6 +329,63 @@ static int on_count(struct hz_request *req, void *ctx)
 static int on_later(struct hz_request *req, void *ctx)
 {
 	return order_give(req, ctx, LATER, number_of(req, "ms"));
+}
+
+/* Under the lock nobody wakes a ticket that is dropped. */
+static void watch_over(void *ctx)
+{
+	struct watch *watch = ctx, **link = &watch->notes->watches;
+	struct notes *notes = watch->notes;
+
+	pthread_mutex_lock(&notes->lock);
+	while (*link != watch)
+		link = &(*link)->next;
+	*link = watch->next;
+	hz_ticket_drop(watch->ticket);
+	pthread_mutex_unlock(&notes->lock);
+	free(watch);
+}
+
+/* Its client comes again, and misses nothing: the first line tells what is. */
+static int64_t watch_pull(void *ctx, void *out, size_t room)
+{
+	struct watch *watch = ctx;
+	unsigned long count;
+	char line[32];
+	int bytes;
+
+	(void)room;
+	pthread_mutex_lock(&watch->notes->lock);
+	count = watch->notes->shown;
+	pthread_mutex_unlock(&watch->notes->lock);
+	if (count == watch->told)
+		return hz_ticket_should_end(watch->ticket) ? HZ_END : 0;
+	bytes = snprintf(line, sizeof(line), "{\"count\":%lu}\n", count);
+	memcpy(out, line, (size_t)bytes); /* for which there is room at any time */
+	watch->told = count;
+	return bytes;
+}
+
+static int on_watch(struct hz_request *req, void *ctx)
+{
+	struct watch *watch = calloc(1, sizeof(*watch));
+	struct notes *notes = ctx;
+	struct hz_reply reply = HZ_INIT(hz_reply, .status = 200, .pull = watch_pull,
+	                                .content_type = "application/x-ndjson",
+	                                .body_bytes = HZ_LENGTH_UNKNOWN, .release = watch_over);
+
+	if (watch == NULL || (watch->ticket = hz_request_ticket(req)) == NULL) {
+		free(watch);
+		return hz_respond(req, 503, NULL, NULL, 0);
+	}
+	watch->notes = notes;
+	watch->told = NOTES_MAX + 1;
+	reply.ctx = watch;
+	pthread_mutex_lock(&notes->lock);
+	watch->next = notes->watches;
+	notes->watches = watch;
+	pthread_mutex_unlock(&notes->lock);
+	return hz_respond_with(req, &reply);
 }
 
 /* What no handler should do. */
@@ -413,6 +492,7 @@ static int serve(struct hz_app *app, struct notes *notes, struct hz_error *error
 	status |= hz_app_route(app, "GET /later/:ms", on_later, notes);
 	status |= hz_app_route(app, "GET /nothing", on_nothing, NULL);
 	status |= hz_app_route(app, "GET /worker", on_worker, NULL);
+	status |= hz_app_route(app, "GET /watch", on_watch, notes);
 	return status != 0 ? 70 : hz_app_run(app, error);
 }
 

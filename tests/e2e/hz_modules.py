@@ -1,7 +1,7 @@
-"""hzd over kernel sockets with handlers of modules, which are built here from what `make install` installed."""
+"""hzd with handlers of modules, which are built here from what `make install` installed."""
 import os
 
-from hz_e2e import BIN, OUT, Http, Process, run, tcp_connect, temporary_directory, write_file
+from hz_e2e import BIN, OUT, SERVER4, Http, Process, Rig, run, tcp_connect, temporary_directory, write_file
 
 INCLUDE = os.path.join(OUT, "stage/usr/local/include")
 PID = os.getpid()
@@ -22,14 +22,18 @@ const struct hz_module hz_module = { .size = sizeof(struct hz_module), .api_vers
 
 
 class Modules:
-    """A directory with a site, and modules in it."""
+    """A directory with a site, and modules in it; over AF_XDP in a rig of its own."""
 
-    def __init__(self, listens=True):
+    def __init__(self, transport="socket"):
         self.directory = temporary_directory()
         self.site = os.path.join(self.directory, "site.yaml")
         self.env = {**os.environ, "XDG_RUNTIME_DIR": self.directory}
-        self.listens = listens
-        self.name = f"e{PID}o"
+        self.rig = Rig("m") if transport == "af_xdp" else None
+        self.name = self.rig.name if self.rig else f"e{PID}o"
+        self.host, self.port = (SERVER4, 80) if self.rig else (ADDRESS, PORT)
+        self.netns = self.rig.client if self.rig else None
+        if self.rig:
+            self.rig.attach("ensure")
 
     def path(self, name):
         return os.path.join(self.directory, name)
@@ -46,10 +50,13 @@ class Modules:
         return f"  - {{ match: {match}, module: {{ file: {self.path(module + '.so')} }}{more} }}\n"
 
     def write(self, routes):
-        listen = f"listen: [ {{ interface: lo, address: {ADDRESS}, port: {PORT} }} ]\n"
-        write_file(self.site, (listen if self.listens else "") + "routes:\n" + routes)
+        listen = (f"listen: [ {{ interface: {'eth1' if self.rig else 'lo'}, address: {self.host}, "
+                  f"port: {self.port} }} ]\n")
+        write_file(self.site, listen + "routes:\n" + routes)
 
     def start(self, *options):
+        if self.rig:
+            return self.rig.serve(site=self.site, listens=[], options=options, env=self.env)
         words = [f"{BIN}/hzd", "-i", self.name, "-c", self.site]
         for option in ("boot/io=socket", "boot/workers=1", "timeouts/lame_duck_ms=0") + options:
             words += ["-o", option]
@@ -58,12 +65,12 @@ class Modules:
         return hzd
 
     def ctl(self, *words):
+        if self.rig:
+            return self.rig.ctl(*words, check=False)
         return run(f"{BIN}/hzctl", "-i", self.name, *words, check=False, env=self.env)
 
-    @staticmethod
-    def get(path, **more):
-        return Http(ADDRESS, PORT).get(path, **more)
+    def get(self, path, **more):
+        return Http(self.host, self.port, self.netns).get(path, **more)
 
-    @staticmethod
-    def connect(timeout=20.0):
-        return tcp_connect(None, ADDRESS, PORT, timeout)
+    def connect(self, timeout=20.0):
+        return tcp_connect(self.netns, self.host, self.port, timeout)

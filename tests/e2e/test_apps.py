@@ -232,6 +232,50 @@ def ticket_and_routes_of_the_program_outlive_a_reload(app):
     expect_equal(json.loads(app.get("/later/1")[2]), {"later": 1}, "as it was")
 
 
+def lines_of(sock, count, text=b""):
+    """What came, with so many lines of JSON in it."""
+    while text.count(b"\n{") + text.count(b"}\n") < 2 * count:
+        more = sock.recv(4096)
+        expect(more, f"the stream ended: {text}")
+        text += more
+    return text
+
+
+def is_ended(sock):
+    """Read to the last chunk; a reset is an error."""
+    text = b""
+    while not text.endswith(b"0\r\n\r\n"):
+        more = sock.recv(4096)
+        expect(more, f"closed without its last chunk: {text}")
+        text += more
+    return True
+
+
+@with_app("notes", site="limits: { connections_per_source: 0 }\n")
+def stream_of_the_program_ends_when_its_site_is_replaced(app):
+    def log_has(generation):
+        return f"generation {generation}:" in app.process.output()
+
+    for number in range(3):
+        socks = [app.connect() for _ in range(3)]
+        for sock in socks:
+            sock.sendall(b"GET /watch HTTP/1.1\r\nHost: x\r\n\r\n")
+            expect(b'{"count":%d}' % number in lines_of(sock, 1), "the first line")
+        app.get("/notes", "POST", "{}")
+        for sock in socks:
+            expect(b'{"count":%d}' % (number + 1) in lines_of(sock, 1), "a change")
+        app.process.signal(signal.SIGHUP)
+        wait_until(lambda: log_has(number + 2), 5, "no reload")
+        began = time.monotonic()
+        expect(all(is_ended(sock) for sock in socks), "ended")
+        expect(time.monotonic() - began < 4, f"{time.monotonic() - began:.1f} s to the end")
+    last = app.connect()
+    last.sendall(b"GET /watch HTTP/1.1\r\nHost: x\r\n\r\n")
+    lines_of(last, 1)
+    app.process.signal(signal.SIGTERM)
+    expect(is_ended(last), "a drain ends it, too")
+
+
 # --- streams --------------------------------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@
 codes and errors, in text and as JSON."""
 import json
 import os
+import shutil
 import signal
 import socket
 import threading
@@ -77,7 +78,7 @@ def status_counts_what_was_served():
            f"percentiles out of order: {status['total']}")
     text = ctl("status").stdout
     for needle in (f"listening on 127.0.0.1:{PORT}", "degraded: boot/io=socket", "generation 1",
-                   "ready", "io socket"):
+                   "ready", "io socket", "limits   connections ", " of 131072, waiting requests 0 of "):
         expect(needle in text, f"no {needle!r} in {text}")
 
 
@@ -343,6 +344,54 @@ def file_that_is_no_good_site_is_told_with_its_reason():
     write_file(path, good)
     ctl("reload")
     daemon.end()
+
+
+WANTING = """\
+listen: [ {{ interface: lo, address: 127.0.0.1, port: 18001 }} ]
+routes:
+  - {{ name: f, match: GET /f/*path, files: ./none }}
+  - {{ name: l, match: GET /l, log: {{ to: {d}/no/access.log }}, respond: {{ body: x }} }}
+  - {{ name: m, match: GET /m, module: {{ file: {d}/none.so }} }}
+  - {{ name: j, match: GET /j, jwt: {{ alg: HS256, key_file: {d}/key }}, respond: {{ body: x }} }}
+"""
+
+
+@test
+def files_that_a_site_names_are_checked_with_it():
+    """What a start would stumble over, one after the other, is told at once; hzctl has it from hzd."""
+    directory = temporary_directory()
+    path = os.path.join(directory, "site.yaml")
+    write_file(path, WANTING.format(d=directory))
+    checked = run(BIN + "/hzctl", "conf", "check", path, check=False)
+    told_by_hzd = run(BIN + "/hzd", "-t", "-c", path, check=False)
+    expect_equal((checked.returncode, told_by_hzd.returncode), (2, 2), "exit codes")
+    for line, text in ((3, "files of './none'"), (4, "no/access.log"), (5, "none.so"), (6, "key")):
+        for done in (checked, told_by_hzd):
+            expect(any(f"{path}:{line}:" in said and text in said for said in done.stderr.splitlines()),
+                   f"line {line}: {done.stderr}")
+    expect_equal(checked.stderr.count("^~"), 4, f"carets: {checked.stderr}")
+    error = json.loads(run(BIN + "/hzctl", "-j", "conf", "check", path, check=False).stdout)["error"]
+    expect_equal([detail["line"] for detail in error["details"]], [3, 4, 5, 6], "lines in JSON")
+    alone = os.path.join(directory, "hzctl")
+    shutil.copy(BIN + "/hzctl", alone)
+    done = run(alone, "-j", "conf", "check", path, check=False, env={"PATH": directory})
+    expect_equal((done.returncode, json.loads(done.stdout)["files_checked"]), (0, False),
+                 f"without hzd the text alone: {done}")
+    expect("were not looked at" in done.stderr, f"which is said: {done.stderr}")
+
+
+@test
+def limit_that_is_never_reached_is_a_warning():
+    """By what the hzd that runs has places for."""
+    running()
+    path = os.path.join(temporary_directory(), "site.yaml")
+    write_file(path, "topics: { t: {} }\nroutes:\n"
+                     "  - { match: GET /e, events: { topic: t, limit: 60000 } }\n")
+    done = ctl("conf", "check", path)
+    expect(f"{path}:3:" in done.stderr and "warning: " in done.stderr and "never reached" in done.stderr,
+           f"no warning: {done}")
+    expect("boot/connections_max" in ctl_json("conf", "check", path)["warnings"][0]["hint"], "in JSON")
+    expect_equal(run(BIN + "/hzctl", "-i", "none", "conf", "check", path).stderr, "", "of no machine")
 
 
 @test

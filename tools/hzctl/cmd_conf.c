@@ -1,8 +1,9 @@
-/* hzctl conf check: the same parser as hzd's, on a file nobody serves yet. */
+/* hzctl conf check: the same parser as hzd's, on a file nobody serves yet, and hzd's word on what it names. */
 #include "commands.h"
 #include "config/site.h"
 #include "core/endpoint.h"
 #include "ctl_client.h"
+#include "hzd_check.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +28,7 @@ static json_t *route_json(const struct hz_site_route *route)
 	                 (int)route->line);
 }
 
-static json_t *site_json(const char *path, const struct hz_site *site)
+static json_t *site_json(const char *path, const struct hz_site *site, bool is_known)
 {
 	json_t *listens = json_array(), *healths = json_array(), *routes = json_array();
 	char text[HZ_ENDPOINT_TEXT_MAX];
@@ -43,8 +44,8 @@ static json_t *site_json(const char *path, const struct hz_site *site)
 		                                         "path", site->health[i].path));
 	for (uint32_t i = 0; i < site->route_count; i++)
 		json_array_append_new(routes, route_json(&site->route[i]));
-	return json_pack("{s:s, s:o, s:o, s:o}", "file", path, "listens", listens, "health",
-	                 healths, "routes", routes);
+	return json_pack("{s:s, s:b, s:o, s:o, s:o}", "file", path, "files_checked", is_known,
+	                 "listens", listens, "health", healths, "routes", routes);
 }
 
 static void list_text(FILE *to, const json_t *list)
@@ -124,6 +125,72 @@ static void errors_report(const struct hz_opts *opts, const char *path, struct h
 	fprintf(stderr, "%s\n", err->why);
 }
 
+/* Of an hzd that runs: how much it has workers and places for, which a limit of the site may be beyond. */
+struct machine {
+	char text[2][64];
+	const char *settings[HZ_HZD_SETTINGS_MAX];
+};
+
+static void machine_ask(const struct hz_opts *opts, struct machine *machine)
+{
+	struct hz_err ignored = { 0 };
+	json_t *status = NULL;
+	const json_t *limit;
+	size_t i;
+
+	if (hz_ctl_client_call(opts->instance, "status", &status, &ignored) != 0)
+		return;
+	snprintf(machine->text[0], sizeof(machine->text[0]), "boot/workers=%zu",
+	         json_array_size(json_object_get(status, "workers")));
+	machine->settings[0] = machine->text[0];
+	json_array_foreach (json_object_get(status, "limits"), i, limit) {
+		if (strcmp(hz_out_string(limit, "name"), "connections") != 0)
+			continue;
+		snprintf(machine->text[1], sizeof(machine->text[1]), "boot/connections_max=%llu",
+		         (unsigned long long)hz_out_u64(limit, "limit"));
+		machine->settings[1] = machine->text[1];
+	}
+	json_decref(status);
+}
+
+static int warnings_report(const struct hz_opts *opts, const char *path, struct hz_span text,
+                           const struct hz_site_errors *warnings, json_t *result,
+                           struct hz_err *err)
+{
+	if (opts->out.is_json)
+		json_object_set_new(result, "warnings", errors_json(warnings));
+	else
+		hz_site_errors_print(stderr, path, text, warnings);
+	return hz_out_result(&opts->out, result, site_text, err);
+}
+
+/* What the text says is good; then whether hzd could begin with it. */
+static int site_tell(const struct hz_opts *opts, const char *path, const struct hz_site *site,
+                     struct hz_span text, struct hz_site_errors *errors, struct hz_err *err)
+{
+	struct hz_site_errors *warnings = calloc(1, sizeof(*warnings));
+	struct machine machine = { 0 };
+	int status;
+
+	if (warnings == NULL)
+		return hz_err_set(err, -ENOMEM, 1, "memory", "", "out of memory");
+	machine_ask(opts, &machine);
+	status = hz_hzd_check(path, machine.settings, errors, warnings, err);
+	if (status == -ENOENT)
+		fputs("hzctl: no hzd beside it or in PATH: files, keys and modules that the site "
+		      "names were not looked at\n",
+		      stderr);
+	if (errors->count > 0) {
+		errors_report(opts, path, text, errors, err);
+		status = 2;
+	} else if (status == 0 || status == -ENOENT) {
+		status = warnings_report(opts, path, text, warnings,
+		                         site_json(path, site, status == 0), err);
+	}
+	free(warnings);
+	return status;
+}
+
 int hz_cmd_conf_check(const struct hz_opts *opts, struct hz_words *words, struct hz_err *err)
 {
 	struct hz_site_errors *errors = calloc(1, sizeof(*errors));
@@ -140,7 +207,7 @@ int hz_cmd_conf_check(const struct hz_opts *opts, struct hz_words *words, struct
 	if (status == 0) {
 		status = hz_site_load(path, &site, &text, errors);
 		if (status == 0) {
-			status = hz_out_result(&opts->out, site_json(path, site), site_text, err);
+			status = site_tell(opts, path, site, text, errors, err);
 		} else if (errors->count > 0) {
 			errors_report(opts, path, text, errors, err);
 			status = 2;

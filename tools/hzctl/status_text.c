@@ -102,6 +102,20 @@ static void table_print(FILE *to, const json_t *result)
 	fputc('\n', to);
 }
 
+/* "limits   connections 3 of 131072, waiting requests 0 of 16384, ..." */
+static void limits_print(FILE *to, const json_t *limits)
+{
+	const json_t *limit;
+	size_t i;
+
+	json_array_foreach (limits, i, limit)
+		fprintf(to, "%s%s %llu of %llu", i == 0 ? "limits   " : ", ",
+		        hz_out_string(limit, "name"), (unsigned long long)hz_out_u64(limit, "used"),
+		        (unsigned long long)hz_out_u64(limit, "limit"));
+	if (json_array_size(limits) > 0)
+		fputc('\n', to);
+}
+
 void hz_status_text(FILE *to, const json_t *result)
 {
 	const json_t *interfaces = json_object_get(result, "interfaces"), *interface;
@@ -124,4 +138,5 @@ void hz_status_text(FILE *to, const json_t *result)
 		hz_figures_many(to, json_array_size(workers), "worker");
 		fputc('\n', to);
 	}
+	limits_print(to, json_object_get(result, "limits"));
 }

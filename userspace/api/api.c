@@ -126,6 +126,11 @@ void hz_api_end(struct hz_api *api, uint32_t worker)
 	}
 }
 
+uint32_t hz_api_tickets(const struct hz_api *api, uint32_t worker)
+{
+	return api != NULL ? hz_pool_in_use(&api->loop[worker].tickets) : 0;
+}
+
 int hz_api_failed(const struct hz_api *api, const char **whose)
 {
 	int failed = __atomic_load_n(&api->failed, __ATOMIC_ACQUIRE);

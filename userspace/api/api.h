@@ -50,6 +50,9 @@ void hz_api_end(struct hz_api *api, uint32_t worker);
 /* 0, or what `begin` returned on a worker, and then *whose: "" is the program. Any thread. */
 int hz_api_failed(const struct hz_api *api, const char **whose);
 
+/* Tickets of a worker that are out. Any thread; accepts NULL: none. */
+uint32_t hz_api_tickets(const struct hz_api *api, uint32_t worker);
+
 /* A worker that has been in one call of an owner's function for longer: *worker, and name of the route or timer.
  * Housekeeping; accepts NULL: none. */
 bool hz_api_running(const struct hz_api *api, uint64_t longer_ns, uint32_t *worker,

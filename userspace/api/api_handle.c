@@ -138,6 +138,33 @@ static enum hz_http_next api_body(const void *conf, struct hz_http_req *http,
 	return HZ_HTTP_WAIT;
 }
 
+/* The answer may have come since the request was told: then it is the answer's turn. */
+static void end_tell(const struct api_handler *to, struct hz_request *req)
+{
+	void (*should_end)(void *ctx) = req->answer.should_end;
+	uint64_t since_ns;
+
+	if (req->ticket != NULL)
+		__atomic_store_n(&req->ticket->should_end, true, __ATOMIC_RELEASE);
+	if (!req->should_end || should_end != NULL)
+		req->http->wake_ns = req->loop->env->now_ns; /* a pull that waits looks around */
+	req->should_end = true;
+	req->answer.should_end = NULL;
+	if (should_end == NULL)
+		return;
+	since_ns = hz_api_stall_enter(req->loop, to->route.owner, to->name);
+	should_end(req->answer.ctx);
+	hz_api_stall_leave(req->loop, to->name, since_ns);
+}
+
+static bool api_is_overdue(const void *conf, struct hz_http_req *http, bool is_over)
+{
+	struct hz_request *req = http->handler;
+
+	end_tell(conf, req);
+	return is_over && req->answer.is_set && req->answer.body_bytes == HZ_LENGTH_UNKNOWN;
+}
+
 static void api_finish(const void *conf, struct hz_http_req *http)
 {
 	const struct api_handler *to = conf;
@@ -178,6 +205,7 @@ int hz_api_handler_build(const struct hz_api_route *route, struct hz_handler *ou
 		.handle = api_handle,
 		.takes_body = true,
 		.body = route->body != NULL ? api_body : NULL,
+		.is_overdue = api_is_overdue,
 		.finish = api_finish,
 		.free = api_free,
 		.conf = to,

@@ -18,6 +18,7 @@ struct api_answer {
 	uint64_t body_bytes;
 	hz_pull_fn *pull;
 	void (*release)(void *ctx);
+	void (*should_end)(void *ctx); /* NULL: nobody wants to know, or it was told */
 	void *ctx;
 	void *memory; /* owned; NULL: it fits the arena */
 };
@@ -40,6 +41,7 @@ struct hz_request {
 		patience_ns; /* from now to answer_by_ns when it was first seen; UINT64_MAX: for ever */
 	bool has_state, had_ticket;
 	bool is_handled; /* the handler was called */
+	bool should_end; /* it was told */
 };
 
 enum {
@@ -58,6 +60,7 @@ struct hz_ticket {
 	struct api_answer answer; /* the worker's from ANSWER on */
 	uint32_t bits;            /* atomic */
 	bool is_gone;             /* atomic, written by the worker */
+	bool should_end;          /* the same */
 	bool is_answered;
 };
 

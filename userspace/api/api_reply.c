@@ -157,6 +157,7 @@ int hz_api_reply_build(const struct hz_reply *reply, struct hz_span more, struct
 	answer.body_bytes = own.body_bytes;
 	answer.pull = own.pull;
 	answer.release = own.release;
+	answer.should_end = own.should_end;
 	answer.ctx = own.ctx;
 	*out = answer;
 	return 0;

@@ -106,6 +106,11 @@ struct hz_loop *hz_request_loop(const struct hz_request *req)
 	return req->loop;
 }
 
+bool hz_request_should_end(const struct hz_request *req)
+{
+	return req->should_end || hz_http_is_draining(req->http);
+}
+
 /* --- answers --------------------------------------------------------------------------------------- */
 
 int hz_respond_with(struct hz_request *req, const struct hz_reply *reply)

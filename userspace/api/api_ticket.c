@@ -12,7 +12,9 @@ struct hz_ticket *hz_request_ticket(struct hz_request *req)
 	ticket = hz_pool_get(&req->loop->tickets);
 	if (ticket == NULL)
 		return NULL;
-	*ticket = (struct hz_ticket){ .loop = req->loop, .req = req };
+	*ticket = (struct hz_ticket){ .loop = req->loop,
+		                      .req = req,
+		                      .should_end = hz_request_should_end(req) };
 	req->ticket = ticket;
 	req->had_ticket = true;
 	return ticket;
@@ -35,6 +37,11 @@ static void ticket_send(struct hz_ticket *ticket, uint32_t bits)
 bool hz_ticket_is_gone(const struct hz_ticket *ticket)
 {
 	return __atomic_load_n(&ticket->is_gone, __ATOMIC_ACQUIRE);
+}
+
+bool hz_ticket_should_end(const struct hz_ticket *ticket)
+{
+	return __atomic_load_n(&ticket->should_end, __ATOMIC_ACQUIRE);
 }
 
 /* What the client gets when the holder's answer is none. */

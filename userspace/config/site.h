@@ -65,7 +65,8 @@ struct hz_site_file_type {
 
 /* A tree of files. */
 struct hz_site_files {
-	struct hz_span root; /* relative: to the directory of the site's file */
+	struct hz_span root;     /* relative: to the directory of the site's file */
+	struct hz_conf_place at; /* of it */
 	uint32_t index_count;
 	const struct hz_span *index; /* names of a directory's index file, the best first */
 	uint64_t cache_bytes;        /* of content in memory */
@@ -96,6 +97,7 @@ struct hz_site_paths {
 struct hz_site_route {
 	char name[HZ_SITE_NAME_MAX];
 	uint32_t line, column;
+	struct hz_conf_place at;    /* of its module's file, else of itself */
 	uint32_t methods;           /* mask by http/tokens.def order; GET implies HEAD */
 	struct hz_span pattern;     /* "/user/:id" */
 	uint32_t host_count;        /* 0: any host */
@@ -123,6 +125,7 @@ struct hz_site_route {
 	/* events, lines, publish */
 	uint32_t topic; /* index in the site's topics */
 	uint32_t readers_max;
+	struct hz_conf_place readers_at; /* line 0: the default */
 	bool closes_slow;
 	uint64_t heartbeat_ns, retry_ms;
 	struct hz_mw_set mw; /* defaults included */
@@ -158,6 +161,7 @@ struct hz_site_error {
 	uint32_t line, column, width; /* width: how many bytes the caret underlines */
 	char text[200];
 	char hint[80]; /* "did you mean 'servers'?" or empty */
+	bool is_warning;
 };
 #define HZ_SITE_ERRORS_MAX 20
 
@@ -183,6 +187,11 @@ int hz_site_load_explain(const char *path, int status, int exit_code, struct hz_
 /* "FILE:14:5: error: ..." with the source line and a caret, as UX of compilers. to may be a memstream. */
 void hz_site_errors_print(void *file_stream, const char *name, struct hz_span text,
                           const struct hz_site_errors *errors);
+
+/* What a start does with a site after reading it may fail in several places at once. status and err say what did; all
+ * collects it at its place in the file, and 0 says go on. With all NULL, and without memory, returns status. */
+int hz_site_problem(struct hz_site_errors *all, const struct hz_conf_place *at, int status,
+                    const struct hz_err *err);
 
 /* Name of the lowest method in a route's mask. */
 const char *hz_site_method_name(uint32_t mask);

@@ -1,6 +1,7 @@
 /* Errors of a site: collecting, sorting, printing with the source line and a caret. */
 #include "config/site_errors.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,24 @@
 
 #define SHOWN_MAX  140u /* characters of a source line that are printed */
 #define BEFORE_MAX 100u /* of them before the caret */
+
+/* The place that err begins with is told by all's own. */
+int hz_site_problem(struct hz_site_errors *all, const struct hz_conf_place *at, int status,
+                    const struct hz_err *err)
+{
+	const char *text = err->why, *colon;
+	struct hz_site_error *error;
+
+	if (status == 0 || status == -ENOMEM || all == NULL)
+		return status;
+	colon = strstr(text, ": ");
+	if (strncmp(text, "line ", 5) == 0 && colon != NULL)
+		text = colon + 2;
+	error = hz_site_errors_add(all, at->line, at->column, at->width, "%s", text);
+	if (error != NULL && strlen(err->hint) < sizeof(error->hint)) /* half a command is none */
+		memcpy(error->hint, err->hint, strlen(err->hint) + 1);
+	return 0;
+}
 
 /* Length of the character at `at`; 1, and a '?' on the screen, when it is not whole. */
 static size_t char_bytes(struct hz_span text, size_t at)
@@ -134,7 +153,8 @@ static void error_print(FILE *to, const char *name, struct hz_span text,
 	uint32_t skip = before > BEFORE_MAX ? before - BEFORE_MAX : 0;
 	uint32_t shown, width;
 
-	fprintf(to, "%s:%u:%u: error: %s\n", name, error->line, error->column, error->text);
+	fprintf(to, "%s:%u:%u: %s: %s\n", name, error->line, error->column,
+	        error->is_warning ? "warning" : "error", error->text);
 	if (line.len == 0 && error->hint[0] == 0)
 		return;
 	fprintf(to, "%5u | ", error->line);

@@ -15,6 +15,7 @@ static void root_read(struct hz_site_reader *r, const struct hz_yaml_node *key, 
 	struct hz_site_files *files = into;
 	struct hz_span text;
 
+	files->at = hz_site_read_place(key->value);
 	if (hz_site_read_word(r, key, 1, ROOT_BYTES_MAX, &text))
 		hz_site_read_copy(r, text, &files->root);
 }

@@ -24,6 +24,7 @@ static void file_read(struct hz_site_reader *r, const struct hz_yaml_node *key, 
 	struct hz_site_route_read *rr = into;
 	struct hz_span text;
 
+	rr->route->at = hz_site_read_place(key->value);
 	if (!hz_site_read_word(r, key, 1, PATH_MAX - 1, &text))
 		return;
 	if (text.data[0] != '/')

@@ -55,12 +55,18 @@ static void path_read(struct hz_site_reader *r, const struct hz_yaml_node *key, 
 
 static void key_file_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *into)
 {
-	path_read(r, key, &((struct hz_mw_jwt_conf *)into)->key_file);
+	struct hz_mw_jwt_conf *jwt = into;
+
+	jwt->key_at = hz_site_read_place(key->value);
+	path_read(r, key, &jwt->key_file);
 }
 
 static void revoked_file_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *into)
 {
-	path_read(r, key, &((struct hz_mw_jwt_conf *)into)->revoked_file);
+	struct hz_mw_jwt_conf *jwt = into;
+
+	jwt->revoked_at = hz_site_read_place(key->value);
+	path_read(r, key, &jwt->revoked_file);
 }
 
 static void issuer_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *into)

@@ -12,6 +12,7 @@ static void to_read(struct hz_site_reader *r, const struct hz_yaml_node *key, vo
 	struct hz_span text;
 	char *path;
 
+	log->at = hz_site_read_place(key->value);
 	if (!hz_site_read_word(r, key, 1, PATH_BYTES_MAX, &text))
 		return;
 	if (text.data[0] != '/' || text.data[text.len - 1] == '/') {

@@ -74,6 +74,11 @@ bool hz_site_read_prefix(struct hz_site_reader *r, const struct hz_yaml_node *it
 /* true or false. */
 bool hz_site_read_bool(struct hz_site_reader *r, const struct hz_yaml_node *key, bool *out);
 
+static inline struct hz_conf_place hz_site_read_place(const struct hz_yaml_node *at)
+{
+	return (struct hz_conf_place){ at->line, at->column, at->width };
+}
+
 /* Copies text into the site. */
 bool hz_site_read_copy(struct hz_site_reader *r, struct hz_span text, struct hz_span *out);
 /* Zeroed memory of the site; NULL: r->err is set. */

@@ -137,6 +137,7 @@ static void route_read(struct hz_site_reader *r, const struct hz_yaml_node *item
 
 	route->line = item->line;
 	route->column = item->column;
+	route->at = hz_site_read_place(item);
 	route->body_bytes_max = r->site->limits.body_bytes;
 	route->paths = r->site->paths;
 	snprintf(route->name, sizeof(route->name), "route-%u", index + 1);

@@ -80,6 +80,7 @@ static void limit_read(struct hz_site_reader *r, const struct hz_yaml_node *key,
 	struct hz_site_route_read *rr = into;
 	uint64_t limit;
 
+	rr->route->readers_at = hz_site_read_place(key->value);
 	if (hz_site_read_count(r, key, 1, HZ_LIMIT_stream_readers_max, &limit))
 		rr->route->readers_max = (uint32_t)limit;
 }

@@ -15,6 +15,11 @@ enum hz_mw_kind {
 	HZ_MW_COUNT,
 };
 
+/* Where something stands in the site's file, for who finds later that it cannot be used. */
+struct hz_conf_place {
+	uint32_t line, column, width; /* from 1; line 0: nowhere */
+};
+
 struct hz_mw_field {
 	struct hz_span name, value;
 };
@@ -83,7 +88,8 @@ struct hz_mw_jwt_conf {
 	const char *key_file, *revoked_file; /* as in the site; revoked_file NULL: none */
 	struct hz_span issuer, audience;     /* empty: not asked for */
 	uint32_t leeway_s;
-	uint32_t line;                /* in the site */
+	uint32_t line; /* in the site */
+	struct hz_conf_place key_at, revoked_at;
 	struct hz_mw_jwt_conf *next;  /* of the site */
 	struct hz_jwt_policy *policy; /* set by the server before the chain is built */
 };
@@ -99,6 +105,7 @@ struct hz_mw_log_conf {
 		error_one_in; /* of 4xx, and of requests without an answer, one in so many gets a line; */
 	uint32_t rest_one_in;        /* of all others but 5xx, which all get one */
 	uint32_t line;               /* in the site */
+	struct hz_conf_place at;     /* of `to` */
 	struct hz_mw_log_conf *next; /* of the site */
 	struct hz_log_sink
 		*sink; /* set by the server before workers see it; NULL: nothing is logged */

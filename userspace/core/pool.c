@@ -59,6 +59,11 @@ void hz_pool_close(struct hz_pool *pool)
 	*pool = (struct hz_pool){ 0 };
 }
 
+static void in_use_set(struct hz_pool *pool, uint32_t in_use)
+{
+	__atomic_store_n(&pool->in_use, in_use, __ATOMIC_RELAXED);
+}
+
 void *hz_pool_get(struct hz_pool *pool)
 {
 	void *object = pool->free;
@@ -73,7 +78,7 @@ void *hz_pool_get(struct hz_pool *pool)
 	} else {
 		return NULL;
 	}
-	pool->in_use++;
+	in_use_set(pool, pool->in_use + 1);
 	if (pool->in_use > pool->high_water)
 		pool->high_water = pool->in_use;
 	return object;
@@ -85,7 +90,7 @@ void hz_pool_put(struct hz_pool *pool, void *object)
 	assert(hz_pool_at(pool, hz_pool_index(pool, object)) == object);
 	*(void **)object = pool->free;
 	pool->free = object;
-	pool->in_use--;
+	in_use_set(pool, pool->in_use - 1);
 	POISON(object, pool->object_bytes);
 }
 

@@ -12,7 +12,7 @@ struct hz_pool {
 	size_t object_bytes;
 	size_t mapped_bytes;
 	uint32_t capacity;
-	uint32_t in_use;
+	uint32_t in_use; /* written by its thread alone, read by any */
 	uint32_t high_water;
 	uint32_t touched; /* objects ever handed out; the rest is untouched memory */
 };
@@ -31,6 +31,12 @@ void hz_pool_close(struct hz_pool *pool); /* accepts a zeroed pool */
  * touching it is reported. */
 void *hz_pool_get(struct hz_pool *pool);
 void hz_pool_put(struct hz_pool *pool, void *object);
+
+/* Of any thread: how many are out, about now. */
+static inline uint32_t hz_pool_in_use(const struct hz_pool *pool)
+{
+	return __atomic_load_n(&pool->in_use, __ATOMIC_RELAXED);
+}
 
 /* Index of an object, stable for its life, and back. */
 uint32_t hz_pool_index(const struct hz_pool *pool, const void *object);

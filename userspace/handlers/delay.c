@@ -61,6 +61,19 @@ static void delay_hold(const void *conf, struct hz_http_req *req)
 	req->handler = delayed;
 }
 
+static bool delay_is_overdue(const void *conf, struct hz_http_req *req, bool is_over)
+{
+	const struct delay *delay = conf;
+	struct delayed *delayed = req->handler;
+	bool is_overdue = false;
+
+	req->handler = delayed->inner;
+	if (req->handler != NULL && delay->inner.is_overdue != NULL)
+		is_overdue = delay->inner.is_overdue(delay->inner.conf, req, is_over);
+	req->handler = delayed;
+	return is_overdue;
+}
+
 static void delay_finish(const void *conf, struct hz_http_req *req)
 {
 	const struct delay *delay = conf;
@@ -96,6 +109,7 @@ int hz_delay_build(uint64_t delay_ns, struct hz_handler *handler)
 		.hold = delay_hold,
 		.takes_body = delay->inner.takes_body,
 		.has_no_validator = delay->inner.has_no_validator,
+		.is_overdue = delay_is_overdue,
 		.finish = delay_finish,
 		.free = delay_free,
 		.conf = delay,

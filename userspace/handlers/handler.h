@@ -19,6 +19,10 @@ struct hz_handler {
 	/* Its answers are 2xx and have neither ETag nor Last-Modified: conditions are judged before it is asked (RFC
 	 * 9110 13.1.1: a method whose If-Match is false must not be performed). Others judge them, or have none. */
 	bool has_no_validator;
+	/* The site that the request came to was replaced, or no new requests are taken: once a second at least from then on,
+	 * and only for those whose req->handler was set. is_over: long ago. True: it has no end of its own, and is to end
+	 * now. NULL: it ends by itself. */
+	bool (*is_overdue)(const void *conf, struct hz_http_req *req, bool is_over);
 	/* The request is over, however it ended; only for those whose req->handler was set. NULL: none is. */
 	void (*finish)(const void *conf, struct hz_http_req *req);
 	void (*free)(void *conf); /* accepts NULL */

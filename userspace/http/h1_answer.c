@@ -221,6 +221,8 @@ static enum hz_h1_push source_end(struct hz_h1_turn *turn, const struct hz_h1_fl
 	}
 	return HZ_H1_PUSH_DONE;
 }
+_Static_assert(SOURCE_ROOM >= 64 + CHUNK_HEAD_BYTES + CHUNK_TAIL_BYTES,
+               "what <hz/hz.h> promises a pull");
 _Static_assert(sizeof(last_chunk) <= SOURCE_ROOM,
                "where there is room to ask there is room to end");
 

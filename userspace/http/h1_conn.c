@@ -149,7 +149,7 @@ static void wait_check(struct hz_h1_turn *turn)
 
 	if (turn->now_ns >= flight->req.answer_by_ns) {
 		hz_h1_count(turn, HZ_COUNTER_http_answer_late);
-		hz_h1_refuse(turn, flight, 503);
+		hz_h1_refuse_late(turn, flight);
 	} else if (flight->req.wake_ns != 0 && turn->now_ns >= flight->req.wake_ns) {
 		hz_h1_step_again(turn, flight);
 	}
@@ -170,6 +170,23 @@ static void answer_check(struct hz_h1_turn *turn)
 	hz_h1_turn_abort(turn);
 }
 
+static bool is_overdue(const struct hz_h1_turn *turn)
+{
+	const struct hz_http_app_ops *ops = turn->http->conf.ops;
+	struct hz_h1_conn *conn = turn->conn;
+
+	return ops->is_overdue != NULL && ops->is_overdue(conn->snapshot, &conn->flight->req);
+}
+
+static void overdue_end(struct hz_h1_turn *turn)
+{
+	hz_h1_count(turn, HZ_COUNTER_http_overdue);
+	if (turn->conn->state == HZ_H1_ANSWER)
+		hz_h1_turn_abort(turn);
+	else
+		hz_h1_refuse_late(turn, turn->conn->flight);
+}
+
 static void on_timer(struct hz_stream *s)
 {
 	struct hz_h1_conn *conn = s->owner;
@@ -182,6 +199,8 @@ static void on_timer(struct hz_stream *s)
 	conn->resumes = false;
 	if (conn->state == HZ_H1_HEAD)
 		head_check(&turn);
+	else if (HZ_UNLIKELY(is_overdue(&turn)))
+		overdue_end(&turn);
 	else if (conn->state == HZ_H1_WAIT)
 		wait_check(&turn);
 	else if (conn->state == HZ_H1_ANSWER)

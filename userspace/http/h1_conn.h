@@ -26,6 +26,19 @@ void hz_http_worker_close(
  * check (within a second, and one more for every 65,536 connections). Called on the worker's thread or before it starts; one aligned store. */
 void hz_http_worker_drain(struct hz_http_worker *http);
 
+/* What a worker has only so much of. */
+struct hz_http_usage {
+	struct hz_http_share {
+		uint64_t used, limit;
+	} connections, waiting, /* requests that outlive a call */
+		large_heads,    /* of those, heads beyond 2 KiB */
+		body_blocks;
+};
+/* Adds what http uses at the moment, and may. Any thread. */
+void hz_http_worker_usage(const struct hz_http_worker *http, struct hz_http_usage *usage);
+/* How many requests may wait at once on a worker of so many connections. */
+uint32_t hz_http_waiting_max(uint32_t connections_max);
+
 /* For hz_worker_conf: proto = &hz_h1_proto_ops, proto_ctx = the struct hz_http_worker. */
 extern const struct hz_proto_ops hz_h1_proto_ops;
 

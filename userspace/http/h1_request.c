@@ -2,6 +2,7 @@
  * and output space allow, and returns. A request that begins and ends in one call never leaves the worker's
  * scratch flight and is read where the packet lies. */
 #include "http/h1_request.h"
+#include "http/http_wait.h"
 #include <string.h>
 
 /* --- answering --------------------------------------------------------------------------------------- */
@@ -85,8 +86,31 @@ void hz_h1_answer_run(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
 		hz_h1_turn_abort(turn);
 }
 
+/* A body of a client that reads goes out at once as far as this; what is longer, or comes from a source, may have to
+ * wait, and needs a place for that. Without one the client is told so instead of 200 and a reset. */
+#define PLACELESS_BYTES (HZ_LIMIT_tx_bytes_max / 4u)
+
+static bool has_place(const struct hz_h1_flight *flight)
+{
+	const struct hz_http_resp *resp = &flight->resp;
+
+	if (resp->body_kind != HZ_BODY_SOURCE &&
+	    hz_h1_body_bytes(resp, &flight->body) <= PLACELESS_BYTES)
+		return true;
+	return flight->req.method == HZ_HTTP_HEAD || hz_http_can_wait(&flight->req);
+}
+
+static void refusal_send(struct hz_h1_turn *turn, struct hz_h1_flight *flight, uint16_t status);
+
 static void answer(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
 {
+	if (HZ_UNLIKELY(!has_place(flight))) {
+		hz_h1_count(turn, HZ_COUNTER_http_no_memory);
+		if (flight->resp.source != NULL && flight->resp.source->release != NULL)
+			flight->resp.source->release(flight->resp.source_ctx);
+		refusal_send(turn, flight, 503); /* which has a place */
+		return;
+	}
 	flight->arrived_ns = turn->now_ns;
 	flight->handled_ns = hz_h1_mark(turn);
 	flight->owes_continue = false;
@@ -130,6 +154,11 @@ void hz_h1_refuse(struct hz_h1_turn *turn, struct hz_h1_flight *flight, uint16_t
 	refusal_send(turn, flight, status);
 }
 
+void hz_h1_refuse_late(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
+{
+	refusal_send(turn, flight, 503);
+}
+
 static void flight_begin(struct hz_h1_turn *turn, struct hz_h1_flight *flight, struct hz_span head,
                          bool is_keep)
 {
@@ -142,6 +171,7 @@ static void flight_begin(struct hz_h1_turn *turn, struct hz_h1_flight *flight, s
 	req->app = NULL;
 	req->handler = NULL;
 	req->is_held = false;
+	req->is_late = false;
 	req->wake_ns = 0;
 	req->answer_by_ns = timeout_ns != 0 ? turn->now_ns + timeout_ns : UINT64_MAX;
 	flight->resp = (struct hz_http_resp){ 0 };

@@ -24,6 +24,8 @@ void hz_h1_continue_push(struct hz_h1_turn *turn, struct hz_h1_flight *flight);
 /* Answers with an error of ours and closes: where this request ends is not known, or not worth reading on
  * for. refuse_head: of a head that did not parse. */
 void hz_h1_refuse(struct hz_h1_turn *turn, struct hz_h1_flight *flight, uint16_t status);
+void hz_h1_refuse_late(struct hz_h1_turn *turn,
+                       struct hz_h1_flight *flight); /* 503; the caller counts */
 void hz_h1_refuse_head(struct hz_h1_turn *turn, uint16_t status);
 
 #endif

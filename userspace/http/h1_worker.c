@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 /* Memory of those that never waited at once is never touched. */
-static uint32_t flights_max(uint32_t connections_max)
+uint32_t hz_http_waiting_max(uint32_t connections_max)
 {
 	uint32_t count = connections_max / HZ_LIMIT_waiting_part;
 
@@ -14,7 +14,7 @@ static uint32_t flights_max(uint32_t connections_max)
 
 static int pools_open(struct hz_http_worker *http)
 {
-	uint32_t flights = flights_max(http->conf.connections_max) + 1; /* and scratch */
+	uint32_t flights = hz_http_waiting_max(http->conf.connections_max) + 1; /* and scratch */
 	int err;
 
 	err = hz_pool_open(&http->conns, sizeof(struct hz_h1_conn), http->conf.connections_max,
@@ -75,4 +75,21 @@ void hz_http_worker_close(struct hz_http_worker *http)
 void hz_http_worker_drain(struct hz_http_worker *http)
 {
 	__atomic_store_n(&http->is_draining, true, __ATOMIC_RELAXED);
+}
+
+/* Of which the worker keeps so many for itself. */
+static void share_add(struct hz_http_share *share, const struct hz_pool *pool, uint32_t kept)
+{
+	uint32_t in_use = hz_pool_in_use(pool);
+
+	share->used += in_use > kept ? in_use - kept : 0;
+	share->limit += pool->capacity - kept;
+}
+
+void hz_http_worker_usage(const struct hz_http_worker *http, struct hz_http_usage *usage)
+{
+	share_add(&usage->connections, &http->conns, 0);
+	share_add(&usage->waiting, &http->flights, 1); /* scratch */
+	share_add(&usage->large_heads, &http->big_heads, 0);
+	share_add(&usage->body_blocks, &http->blocks, 0);
 }

@@ -53,6 +53,7 @@ struct hz_http_req {
 	void *app;                       /* the application's own, of this request; NULL at first */
 	void *handler;                   /* the handler's own, likewise; in the arena */
 	bool is_held;                    /* hold() was called: finish() lets go */
+	bool is_late;                    /* the application's own: false at first */
 	/* Without an answer then: 503; the application may lower it. Moves on while the request's body is waited
 	 * for. */
 	uint64_t answer_by_ns;
@@ -225,6 +226,9 @@ struct hz_http_app_ops {
 	/* http answers itself, with an error in resp, to which the application may add fields: instead of what its
 	 * steps said or would have said, if there were any (req->app tells). NULL: it adds none. */
 	void (*refuse)(const void *snapshot, struct hz_http_req *req, struct hz_http_resp *resp);
+	/* Of a request that outlives its call, once a second at least: whether it has to end now. True: 503, or where an
+	 * answer was begun a reset. May set wake_ns. NULL: none has to. */
+	bool (*is_overdue)(const void *snapshot, struct hz_http_req *req);
 	/* The last call for a request that route() saw, or for a head that was refused before (then req has
 	 * neither target nor route, and perhaps a method). Before the snapshot is unpinned. NULL: not of interest. */
 	void (*finish)(const void *snapshot, const struct hz_http_req *req,

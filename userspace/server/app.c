@@ -5,6 +5,7 @@
 #include "handlers/answer.h"
 #include "handlers/answer_redirect.h"
 #include "http/cond.h"
+#include "http/http_wait.h"
 #include "server/snapshot.h"
 
 /* The pin count has one writer, its worker; the release store lets housekeeping see a zero only after
@@ -257,6 +258,34 @@ static void app_hold(const void *pinned, struct hz_http_req *req)
 		handler->hold(handler->conf, req);
 }
 
+/* Of the requests that keep a replaced snapshot; here, because none of them costs anything before. */
+static uint32_t *late_of(const struct hz_snapshot *snapshot, const struct hz_http_req *req)
+{
+	return &snapshot->late[req->route_index >= 0 ? (uint32_t)req->route_index
+	                                             : snapshot->site->route_count];
+}
+
+static bool app_is_overdue(const void *pinned, struct hz_http_req *req)
+{
+	const struct hz_snapshot *snapshot = pinned;
+	const uint8_t age = __atomic_load_n(&snapshot->age, __ATOMIC_RELAXED);
+	const struct hz_handler *handler;
+	bool is_overdue = age == HZ_SNAPSHOT_LAST;
+
+	if (HZ_LIKELY(age == HZ_SNAPSHOT_SERVED && !hz_http_is_draining(req)))
+		return false;
+	if (age != HZ_SNAPSHOT_SERVED && !req->is_late) {
+		req->is_late = true;
+		__atomic_fetch_add(late_of(snapshot, req), 1, __ATOMIC_RELAXED);
+	}
+	if (req->handler == NULL)
+		return is_overdue;
+	handler = &snapshot->routes[req->route_index].handler;
+	if (handler->is_overdue != NULL)
+		is_overdue |= handler->is_overdue(handler->conf, req, age >= HZ_SNAPSHOT_OLD);
+	return is_overdue;
+}
+
 /* http answers itself: to who asked, that is an answer of the route as any other. */
 static void app_refuse(const void *pinned, struct hz_http_req *req, struct hz_http_resp *resp)
 {
@@ -305,6 +334,8 @@ static void app_finish(const void *pinned, const struct hz_http_req *req,
 	const struct hz_snapshot *snapshot = pinned;
 	const struct hz_handler *handler;
 
+	if (HZ_UNLIKELY(req->is_late))
+		__atomic_fetch_sub(late_of(snapshot, req), 1, __ATOMIC_RELAXED);
 	chain_finish(snapshot, req, resp, outcome);
 	if (HZ_LIKELY(req->handler == NULL))
 		return;
@@ -364,6 +395,7 @@ const struct hz_http_app_ops hz_snapshot_app_ops = {
 	.handle = app_handle,
 	.hold = app_hold,
 	.refuse = app_refuse,
+	.is_overdue = app_is_overdue,
 	.finish = app_finish,
 	.turn = app_turn,
 	.turn_due_ns = app_turn_due_ns,

@@ -129,6 +129,34 @@ static json_t *status_degraded(const struct hz_server *server)
 	return degraded;
 }
 
+static void limit_append(json_t *limits, const char *name, uint64_t used, uint64_t limit)
+{
+	json_array_append_new(limits, json_pack("{s:s, s:I, s:I}", "name", name, "used",
+	                                        (json_int_t)used, "limit", (json_int_t)limit));
+}
+
+/* What requests are refused for want of: sized at start, of all workers together. */
+static json_t *status_limits(const struct hz_server *server)
+{
+	struct hz_http_usage usage = { 0 };
+	json_t *limits = json_array();
+	uint64_t tickets = 0;
+
+	for (uint32_t i = 0; i < server->seats.count; i++) {
+		hz_http_worker_usage(server->seats.seat[i].http, &usage);
+		tickets += hz_api_tickets(server->api, i);
+	}
+	limit_append(limits, "connections", usage.connections.used, usage.connections.limit);
+	limit_append(limits, "waiting requests", usage.waiting.used, usage.waiting.limit);
+	limit_append(limits, "large heads", usage.large_heads.used, usage.large_heads.limit);
+	limit_append(limits, "body blocks", usage.body_blocks.used, usage.body_blocks.limit);
+	limit_append(limits, "tickets", tickets,
+	             (uint64_t)HZ_LIMIT_tickets_per_worker * server->seats.count);
+	limit_append(limits, "replaced sites", hz_server_retired_count(server),
+	             HZ_LIMIT_retired_snapshots_max);
+	return limits;
+}
+
 static json_t *cmd_status(struct hz_server *server)
 {
 	uint64_t now_ns = hz_clock_monotonic_ns();
@@ -149,7 +177,7 @@ static json_t *cmd_status(struct hz_server *server)
 		errors += load(&worker->responses_5xx) + load(&worker->bad_requests);
 	}
 	return json_pack(
-		"{s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:I}",
+		"{s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:o}",
 		"version", HZ_VERSION, "state", state, "problem", problem, "pid", (int)getpid(),
 		"uptime_s", (json_int_t)((now_ns - server->started_ns) / HZ_NS_PER_S), "generation",
 		(json_int_t)server->generation, "reloaded_s_ago",
@@ -157,7 +185,8 @@ static json_t *cmd_status(struct hz_server *server)
 		io_names[server->conf->tune.boot_io], "degraded", status_degraded(server),
 		"interfaces", status_interfaces(server), "listens", status_listens(server),
 		"workers", status_workers(server, now_ns), "requests", (json_int_t)requests,
-		"errors", (json_int_t)errors, "connections", (json_int_t)connections);
+		"errors", (json_int_t)errors, "connections", (json_int_t)connections, "limits",
+		status_limits(server));
 }
 
 static json_t *cmd_reload(struct hz_server *server)

@@ -105,8 +105,16 @@ static int file_explain(const struct source *source, int status, struct hz_err *
 	                  source->path, why);
 }
 
+/* *out as of file_read, with err filled. */
+static int source_read(const struct source *source, struct hz_span *out, struct hz_err *err)
+{
+	int status = file_read(source, out);
+
+	return status == 0 ? 0 : file_explain(source, status, err);
+}
+
 static int policy_build(struct hz_mw_jwt_conf *jwt, struct hz_span key, struct hz_span revoked,
-                        struct hz_err *err)
+                        struct hz_site_errors *all, struct hz_err *err)
 {
 	const struct hz_jwt_policy_conf conf = {
 		.alg = jwt->alg,
@@ -120,16 +128,16 @@ static int policy_build(struct hz_mw_jwt_conf *jwt, struct hz_span key, struct h
 	uint32_t line;
 	int status = hz_jwt_policy_build(&conf, &jwt->policy, &why, &line);
 
-	if (status == 0)
-		return 0;
-	if (line > 0)
-		return hz_err_set(err, status, 2, "jwt_key", "", "line %u: jwt: %s:%u: %s",
-		                  jwt->line, jwt->revoked_file, line, why);
-	return hz_err_set(err, status, 2, "jwt_key", "", "line %u: jwt: %s: %s", jwt->line,
-	                  jwt->key_file, why);
+	if (status != 0 && line > 0)
+		hz_err_set(err, status, 2, "jwt_key", "", "line %u: jwt: %s:%u: %s", jwt->line,
+		           jwt->revoked_file, line, why);
+	else if (status != 0)
+		hz_err_set(err, status, 2, "jwt_key", "", "line %u: jwt: %s: %s", jwt->line,
+		           jwt->key_file, why);
+	return hz_site_problem(all, line > 0 ? &jwt->revoked_at : &jwt->key_at, status, err);
 }
 
-static int jwt_load(struct hz_mw_jwt_conf *jwt, struct hz_err *err)
+static int jwt_load(struct hz_mw_jwt_conf *jwt, struct hz_site_errors *all, struct hz_err *err)
 {
 	const struct source key_source = {
 		.path = jwt->key_file,
@@ -144,28 +152,27 @@ static int jwt_load(struct hz_mw_jwt_conf *jwt, struct hz_err *err)
 		.line = jwt->line,
 	};
 	struct hz_span key = { NULL, 0 }, revoked = { NULL, 0 };
-	int status = file_read(&key_source, &key);
+	int key_status = source_read(&key_source, &key, err), revoked_status = 0;
+	int status = hz_site_problem(all, &jwt->key_at, key_status, err);
 
-	if (status != 0)
-		return file_explain(&key_source, status, err);
-	if (jwt->revoked_file != NULL)
-		status = file_read(&revoked_source, &revoked);
-	if (status != 0)
-		file_explain(&revoked_source, status, err);
-	else
-		status = policy_build(jwt, key, revoked, err);
+	if (status == 0 && jwt->revoked_file != NULL) {
+		revoked_status = source_read(&revoked_source, &revoked, err);
+		status = hz_site_problem(all, &jwt->revoked_at, revoked_status, err);
+	}
+	if (status == 0 && key_status == 0 && revoked_status == 0)
+		status = policy_build(jwt, key, revoked, all, err);
 	content_free(key);
 	content_free(revoked);
 	return status;
 }
 
-int hz_jwt_keys_load(struct hz_site *site, struct hz_err *err)
+int hz_jwt_keys_load(struct hz_site *site, struct hz_site_errors *all, struct hz_err *err)
 {
 	int status = 0;
 
 	for (struct hz_mw_jwt_conf *jwt = site->jwts; status == 0 && jwt != NULL; jwt = jwt->next) {
 		if (jwt->policy == NULL)
-			status = jwt_load(jwt, err);
+			status = jwt_load(jwt, all, err);
 	}
 	if (status != 0)
 		hz_jwt_keys_unload(site);

@@ -5,9 +5,9 @@
 #include "config/site.h"
 
 /* Reads what each `jwt` of the site names. A key file is a regular one, no symlink, of root or the caller; a secret is
- * readable, and all are writable, by its owner alone. All or none: 0, or -errno with err filled. A site that has its
- * policies already keeps them. Housekeeping's thread. */
-int hz_jwt_keys_load(struct hz_site *site, struct hz_err *err);
+ * readable, and all are writable, by its owner alone. All or none: 0, or -errno with err filled; all as with
+ * hz_site_problem. A site that has its policies already keeps them. Housekeeping's thread. */
+int hz_jwt_keys_load(struct hz_site *site, struct hz_site_errors *all, struct hz_err *err);
 
 /* When no request of the site runs any more. Accepts a site without. */
 void hz_jwt_keys_unload(struct hz_site *site);

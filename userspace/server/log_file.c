@@ -73,6 +73,42 @@ int hz_log_file_open(const char *path)
 	return status;
 }
 
+/* A file that is there, without touching it: the reader of a FIFO would notice. */
+static int existing_check(int directory, const char *name)
+{
+	int fd = openat(directory, name, O_PATH | O_CLOEXEC | O_NOFOLLOW);
+	struct stat st = { 0 };
+	int status;
+
+	if (fd == -1)
+		return -errno;
+	if (fstat(fd, &st) == 0 && S_ISLNK(st.st_mode))
+		status = -ELOOP;
+	else if (S_ISDIR(st.st_mode))
+		status = -EISDIR;
+	else
+		status = file_check(fd);
+	close(fd);
+	if (status == 0 && faccessat(directory, name, W_OK, AT_EACCESS) != 0)
+		status = -errno;
+	return status;
+}
+
+int hz_log_file_check(const char *path)
+{
+	const char *name = strrchr(path, '/') + 1;
+	int directory = directory_open(path, (size_t)(name - path) - 1);
+	int status;
+
+	if (directory < 0)
+		return directory;
+	status = existing_check(directory, name);
+	if (status == -ENOENT)
+		status = faccessat(directory, ".", W_OK | X_OK, AT_EACCESS) == 0 ? 0 : -errno;
+	close(directory);
+	return status;
+}
+
 int hz_log_file_explain(const char *path, uint32_t line, int status, struct hz_err *err)
 {
 	const char *why = strerror(-status);

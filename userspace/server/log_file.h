@@ -9,7 +9,11 @@
  * do not wait. The descriptor, or -errno. */
 int hz_log_file_open(const char *path);
 
-/* Why it returned status, in err: what is wrong, and what to type. line is that of the site, 0 for none. Returns status. */
+/* Whether open would succeed, without opening or making anything; a FIFO's reader is not looked for. 0 or -errno. */
+int hz_log_file_check(const char *path);
+
+/* Why either returned status, in err: what is wrong, and what to type. line is that of the site, 0 for none. Returns
+ * status. */
 int hz_log_file_explain(const char *path, uint32_t line, int status, struct hz_err *err);
 
 #endif

@@ -1,14 +1,13 @@
 /* hzd: arguments in, hz_server_run, exit code out. */
-#include "api/api_module.h"
 #include "core/log.h"
 #include "hz_fastpath.h"
 #include "loader/xdp_chatter.h"
 #include "server/server.h"
-#include "server/snapshot.h"
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <jansson.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -17,21 +16,22 @@
 
 static const char usage[] =
 	"Usage: hzd [-i INSTANCE] [-n NETNS] [-c SITE] [-l IF,ADDR:PORT]... [-o PATH=VALUE]... "
-	"[-t] [-V]\n"
+	"[-t [-j]] [-V]\n"
 	"  -i INSTANCE       own run directory and pins: /run/hz-INSTANCE, "
 	"/sys/fs/bpf/hz-INSTANCE\n"
 	"  -n NETNS          enter this network namespace first (never `ip netns exec hzd`)\n"
 	"  -c SITE           site.yaml (default /etc/hz[-INSTANCE]/site.yaml)\n"
 	"  -l IF,ADDR:PORT   listen here instead of where the site says; IPv6 as [ADDR]:PORT\n"
 	"  -o PATH=VALUE     a setting of this machine, e.g. boot/io=socket\n"
-	"  -t                check the site and exit; -V version and limits; -h this text\n"
+	"  -t                check the site and the files it names, and exit; with -j in JSON\n"
+	"  -V                version and limits; -h this text\n"
 	"settings, with bounds, default and unit:\n";
 
 struct arguments {
 	const char *instance;
 	const char *netns;
 	const char *site_path;
-	bool check_only;
+	bool check_only, is_json;
 	struct hz_server_conf conf;
 };
 
@@ -75,7 +75,7 @@ static int arguments_parse(int argc, char **argv, struct arguments *args, struct
 	int option, status = 0;
 
 	opterr = 0; /* messages are ours */
-	while (status == 0 && (option = getopt(argc, argv, "i:n:c:l:o:tVh")) != -1) {
+	while (status == 0 && (option = getopt(argc, argv, "i:n:c:l:o:tjVh")) != -1) {
 		switch (option) {
 		case 'i':
 			args->instance = optarg;
@@ -94,6 +94,9 @@ static int arguments_parse(int argc, char **argv, struct arguments *args, struct
 			break;
 		case 't':
 			args->check_only = true;
+			break;
+		case 'j':
+			args->is_json = true;
 			break;
 		case 'V':
 			version_print();
@@ -137,7 +140,62 @@ static int netns_enter(const char *name, struct hz_err *err)
 	return 0;
 }
 
-/* Prints what is wrong in the file itself, with line and column. */
+static json_t *errors_list(const struct hz_site_errors *errors)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < errors->count && i < HZ_SITE_ERRORS_MAX; i++)
+		json_array_append_new(list, json_pack("{s:i, s:i, s:i, s:s, s:s}", "line",
+		                                      (int)errors->error[i].line, "column",
+		                                      (int)errors->error[i].column, "width",
+		                                      (int)errors->error[i].width, "text",
+		                                      errors->error[i].text, "hint",
+		                                      errors->error[i].hint));
+	return list;
+}
+
+/* {"file": ..., "errors": [{"line": 1, "column": 2, "width": 3, "text": ..., "hint": ...}], "warnings": []} */
+static void errors_json(const char *path, const struct hz_site_errors *errors,
+                        const struct hz_site_errors *warnings)
+{
+	json_t *answer = json_pack("{s:s, s:o, s:o}", "file", path, "errors", errors_list(errors),
+	                           "warnings", errors_list(warnings));
+
+	if (answer != NULL && json_dumpf(answer, stdout, JSON_COMPACT) == 0)
+		putchar('\n');
+	json_decref(answer);
+}
+
+static int errors_tell(const struct arguments *args, struct hz_span text,
+                       const struct hz_site_errors *errors, struct hz_err *err)
+{
+	hz_site_errors_print(stderr, args->site_path, text, errors);
+	return hz_err_set(err, -EINVAL, 2, "bad_config", "hzctl conf check FILE", "%s: %u error%s",
+	                  args->site_path, errors->count, errors->count == 1 ? "" : "s");
+}
+
+static int site_check(const struct arguments *args, struct hz_span text,
+                      struct hz_site_errors *errors, struct hz_err *err)
+{
+	struct hz_site_errors *warnings = calloc(1, sizeof(*warnings));
+	struct hz_site *site = args->conf.site;
+	int status;
+
+	if (warnings == NULL)
+		return hz_err_set(err, -ENOMEM, 5, "memory", "", "Cannot allocate memory");
+	status = hz_server_site_check(site, &args->conf.tune, errors, warnings, err);
+	if (args->is_json && (status == 0 || errors->count > 0))
+		errors_json(args->site_path, errors, warnings);
+	hz_site_errors_print(stderr, args->site_path, text, warnings);
+	if (errors->count > 0)
+		status = errors_tell(args, text, errors, err);
+	else if (status == 0 && !args->is_json)
+		printf("%s: ok, %u routes\n", args->site_path, site->route_count);
+	free(warnings);
+	return status;
+}
+
+/* Prints what is wrong, with line and column: in the file itself, and with -t in what it names. */
 static int site_load(struct arguments *args, struct hz_err *err)
 {
 	struct hz_site_errors *errors = calloc(1, sizeof(*errors));
@@ -146,36 +204,17 @@ static int site_load(struct arguments *args, struct hz_err *err)
 
 	if (errors != NULL)
 		status = hz_site_load(args->site_path, &args->conf.site, &text, errors);
-	if (status != 0 && errors != NULL && errors->count > 0) {
-		hz_site_errors_print(stderr, args->site_path, text, errors);
-		hz_err_set(err, status, 2, "bad_config", "hzctl conf check FILE", "%s: %u error%s",
-		           args->site_path, errors->count, errors->count == 1 ? "" : "s");
-	} else if (status != 0) {
+	if (status != 0 && errors != NULL && errors->count > 0)
+		status = errors_tell(args, text, errors, err);
+	else if (status != 0)
 		(void)hz_site_load_explain(args->site_path, status, 2, err);
-	}
+	else if (args->check_only)
+		status = site_check(args, text, errors, err);
+	if (args->check_only)
+		hz_site_free(args->conf.site);
 	free(errors);
 	free((void *)(uintptr_t)text.data);
 	return status;
-}
-
-static int site_check(struct arguments *args, struct hz_err *err)
-{
-	const struct hz_snapshot_conf conf = { .site = args->conf.site,
-		                               .tune = &args->conf.tune,
-		                               .generation = 1 };
-	struct hz_api_modules *modules = NULL;
-	struct hz_snapshot *snapshot = NULL;
-	int status = hz_server_modules_load(args->conf.site, &modules, err);
-
-	if (status == 0)
-		status = hz_snapshot_build(&conf, &snapshot, err);
-	if (status == 0)
-		printf("%s: ok, %u routes\n", args->site_path, snapshot->site->route_count);
-	else
-		hz_site_free(args->conf.site);
-	hz_snapshot_free(snapshot);
-	hz_api_modules_close(modules);
-	return status == 0 ? 0 : fail(err);
 }
 
 int main(int argc, char **argv)
@@ -201,7 +240,7 @@ int main(int argc, char **argv)
 	if (site_load(&args, &err) != 0)
 		return fail(&err);
 	if (args.check_only)
-		return site_check(&args, &err);
+		return 0;
 	if (args.netns != NULL && netns_enter(args.netns, &err) != 0)
 		return fail(&err);
 	args.conf.instance = args.instance;

@@ -177,36 +177,6 @@ static json_t *site_diff(const struct hz_site *before, const struct hz_site *aft
 	return changes.list;
 }
 
-void hz_server_reclaim(struct hz_server *server)
-{
-	struct hz_snapshot **link = &server->retired;
-
-	while (*link != NULL) {
-		struct hz_snapshot *snapshot = *link;
-
-		if (hz_snapshot_is_pinned(snapshot)) {
-			link = &snapshot->retired_next;
-			continue;
-		}
-		*link = snapshot->retired_next;
-		hz_snapshot_free(snapshot);
-	}
-}
-
-/* Requests may hold old generations for as long as they run; their number has a limit. */
-static int retired_has_room(struct hz_server *server, struct hz_err *err)
-{
-	uint32_t count = 0;
-
-	hz_server_reclaim(server);
-	for (const struct hz_snapshot *s = server->retired; s != NULL; s = s->retired_next)
-		count++;
-	if (count < HZ_LIMIT_retired_snapshots_max)
-		return 0;
-	return hz_err_set(err, -EBUSY, 1, "busy", "try again when long requests have finished",
-	                  "requests still hold %u older generations", count);
-}
-
 /* A grace period would wait for a worker that does not turn, and we with it, deaf to signals. */
 static int workers_turn(const struct hz_server *server, struct hz_err *err)
 {
@@ -249,8 +219,7 @@ static void snapshot_switch(struct hz_server *server, struct hz_snapshot *fresh)
 	struct hz_snapshot *old = hz_app_publish(&server->app, fresh);
 
 	hz_rcu_synchronize();
-	old->retired_next = server->retired;
-	server->retired = old;
+	hz_server_retire(server, old);
 	server->generation++;
 	hz_topics_switch(server->app.topics, fresh->topic, fresh->topic_count,
 	                 generation_min(server));
@@ -275,7 +244,7 @@ int hz_server_reload(struct hz_server *server, json_t **result, struct hz_err *e
 	            (unsigned long long)server->generation);
 	status = workers_turn(server, err);
 	if (status == 0)
-		status = retired_has_room(server, err);
+		status = hz_server_retired_room(server, err);
 	if (status == 0)
 		status = site_read(server, &site, err);
 	if (status == 0)

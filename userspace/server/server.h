@@ -40,11 +40,12 @@ int hz_server_conf_listen(struct hz_server_conf *conf, const char *text, struct 
 int hz_server_conf_set(struct hz_server_conf *conf, const char *text, struct hz_err *err);
 bool hz_server_instance_is_valid(const char *name);
 
-struct hz_api_modules;
-
-/* The modules of a site that is only checked: *out is the caller's, also on failure (api/api_module.h). 0 or -errno with
- * err filled. */
-int hz_server_modules_load(struct hz_site *site, struct hz_api_modules **out, struct hz_err *err);
+/* site_check.c: whether a start would take the site: modules, files, keys, logs. What is wrong is in all, each at its
+ * place, and in warnings what would start but not do what it says. Nothing is served, opened for good or made. 0, or
+ * -errno with err filled. */
+int hz_server_site_check(struct hz_site *site, const struct hz_tune *tune,
+                         struct hz_site_errors *all, struct hz_site_errors *warnings,
+                         struct hz_err *err);
 
 /* Serves until SIGTERM, SIGINT or a fatal condition. Returns hzd's exit code; err is filled unless 0. With
  * conf->is_stuck it is 70, and err names the handler that a worker is in. */

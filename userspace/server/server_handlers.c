@@ -30,7 +30,8 @@ static int module_resolve(struct hz_api_modules *modules, struct hz_site_route *
 	return status;
 }
 
-int hz_server_modules_load(struct hz_site *site, struct hz_api_modules **out, struct hz_err *err)
+int hz_server_modules_load(struct hz_site *site, struct hz_site_errors *all,
+                           struct hz_api_modules **out, struct hz_err *err)
 {
 	int status = 0;
 
@@ -40,7 +41,9 @@ int hz_server_modules_load(struct hz_site *site, struct hz_api_modules **out, st
 		return hz_err_set(err, -ENOMEM, 5, "memory", "", "Cannot allocate memory");
 	for (uint32_t i = 0; i < site->route_count && status == 0; i++)
 		if (site->route[i].handler == HZ_HANDLER_MODULE)
-			status = module_resolve(*out, &routes_of(site)[i], err);
+			status = hz_site_problem(all, &site->route[i].at,
+			                         module_resolve(*out, &routes_of(site)[i], err),
+			                         err);
 	return status;
 }
 
@@ -82,7 +85,7 @@ int hz_server_handlers_bind(struct hz_server *server, struct hz_site *site, bool
 	if (status != 0)
 		return status;
 	if (may_load)
-		return hz_server_modules_load(site, &server->modules, err);
+		return hz_server_modules_load(site, NULL, &server->modules, err);
 	for (uint32_t i = 0; i < site->route_count; i++) {
 		struct hz_site_route *route = &routes_of(site)[i];
 

@@ -103,15 +103,25 @@ int hz_server_devices_open(struct hz_server *server, const struct hz_site_listen
 
 /* reload.c: all or nothing, synchronous. *result is a new reference for the control socket. */
 int hz_server_reload(struct hz_server *server, json_t **result, struct hz_err *err);
-void hz_server_reclaim(struct hz_server *server); /* frees retired snapshots no request holds */
+
+/* retired.c: snapshots that were replaced, and who holds them. retire: workers see another one already. reclaim frees
+ * those that no request holds, and has those end that hold them for too long. room: whether there may be one more; 0,
+ * or -EBUSY with err naming who is in the way. */
+void hz_server_retire(struct hz_server *server, struct hz_snapshot *snapshot);
+void hz_server_reclaim(struct hz_server *server);
+uint32_t hz_server_retired_count(const struct hz_server *server);
+int hz_server_retired_room(struct hz_server *server, struct hz_err *err);
 
 /* files_follow.c: looks at the files that are served, from housekeeping. */
 void hz_server_files_follow(struct hz_server *server, uint64_t now_ns);
 void hz_server_files_reclaim(struct hz_server *server); /* frees what no answer holds */
 
 /* server_handlers.c: what stands behind routes that are not of ours. bind: 0 or -errno with err filled; may_load: at
- * start only, later a module that is not loaded needs a restart. */
+ * start only, later a module that is not loaded needs a restart. modules_load: *out is made if it is NULL, and the
+ * caller's, also on failure; all as with hz_site_problem. */
 int hz_server_handlers_open(struct hz_server *server, struct hz_err *err);
+int hz_server_modules_load(struct hz_site *site, struct hz_site_errors *all,
+                           struct hz_api_modules **out, struct hz_err *err);
 int hz_server_handlers_bind(struct hz_server *server, struct hz_site *site, bool may_load,
                             struct hz_err *err);
 void hz_server_handlers_start(struct hz_server *server);

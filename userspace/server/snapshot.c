@@ -288,8 +288,15 @@ static int handlers_build(const struct hz_snapshot_conf *conf, struct hz_snapsho
 
 	if (hz_snapshot_has_files(snapshot))
 		(void)hz_files_watch_open(&snapshot->watch); /* without it: files_follow.c */
-	for (uint32_t i = 0; i < conf->site->route_count && status == 0; i++)
-		status = route_build(conf, i, snapshot, &routes[i], err);
+	for (uint32_t i = 0; i < conf->site->route_count && status == 0; i++) {
+		const struct hz_site_route *route = &conf->site->route[i];
+
+		if (route->handler == HZ_HANDLER_MODULE && route->own == NULL)
+			continue; /* one of the problems, and told */
+		status = hz_site_problem(conf->all,
+		                         route->files != NULL ? &route->files->at : &route->at,
+		                         route_build(conf, i, snapshot, &routes[i], err), err);
+	}
 	return status;
 }
 
@@ -334,12 +341,14 @@ int hz_snapshot_build(const struct hz_snapshot_conf *conf, struct hz_snapshot **
 	struct hz_site *site = conf->site;
 	struct hz_snapshot_route *routes = calloc(site->route_count + 1u, sizeof(*routes));
 	struct hz_topic **topic = calloc(site->topic_count, sizeof(struct hz_topic *));
+	uint32_t *late = calloc(site->route_count + 1u, sizeof(*late));
 	int status;
 
-	if (snapshot == NULL || routes == NULL || topic == NULL) {
+	if (snapshot == NULL || routes == NULL || topic == NULL || late == NULL) {
 		free(snapshot);
 		free(routes);
 		free(topic);
+		free(late);
 		return hz_err_set(err, -ENOMEM, 5, "memory", "",
 		                  "Cannot allocate memory for %u routes", site->route_count);
 	}
@@ -347,6 +356,7 @@ int hz_snapshot_build(const struct hz_snapshot_conf *conf, struct hz_snapshot **
 	snapshot->site = site;
 	snapshot->routes = routes;
 	snapshot->topic = topic;
+	snapshot->late = late;
 	snapshot->topic_count = site->topic_count;
 	snapshot->generation = conf->generation;
 	snapshot->limits = limits_build(site, conf->tune);
@@ -355,7 +365,10 @@ int hz_snapshot_build(const struct hz_snapshot_conf *conf, struct hz_snapshot **
 	if (status == 0)
 		status = handlers_build(conf, snapshot, routes, err);
 	if (status == 0)
-		status = hz_jwt_keys_load(site, err);
+		status = hz_jwt_keys_load(site, conf->all, err);
+	if (status == 0 && conf->all != NULL && conf->all->count > 0)
+		status = hz_err_set(err, -EINVAL, 2, "bad_config", "", "%u problems",
+		                    conf->all->count);
 	if (status == 0)
 		status = chains_build(snapshot, routes, err);
 	if (status == 0)
@@ -395,6 +408,7 @@ void hz_snapshot_free(struct hz_snapshot *snapshot)
 	for (uint32_t i = 0; i < snapshot->topic_count; i++)
 		hz_topic_put(snapshot->topic[i]);
 	free(snapshot->topic);
+	free(snapshot->late);
 	hz_chain_free(&snapshot->chain);
 	hz_route_table_free((struct hz_route_table *)(uintptr_t)snapshot->table);
 	hz_files_watch_close(&snapshot->watch);

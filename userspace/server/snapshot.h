@@ -25,6 +25,14 @@ struct hz_snapshot_pins {
 	uint64_t count;
 } HZ_LINE_ALIGNED;
 
+/* What requests that hold a snapshot have to know of it. */
+enum hz_snapshot_age {
+	HZ_SNAPSHOT_SERVED,
+	HZ_SNAPSHOT_REPLACED, /* streams are told to come to an end */
+	HZ_SNAPSHOT_OLD,  /* for timeouts/replaced_ms: streams of modules and programs are reset, */
+	HZ_SNAPSHOT_LAST, /* and this is the oldest of as many as may be held: so is everybody */
+};
+
 struct hz_snapshot {
 	struct hz_snapshot_pins pins[HZ_WORKERS_MAX];
 	const struct hz_route_table *table;     /* owned */
@@ -39,6 +47,10 @@ struct hz_snapshot {
 	struct hz_files_watch
 		watch; /* owned: on the trees of all routes; only housekeeping looks */
 	struct hz_snapshot *retired_next;
+	uint64_t replaced_ns;
+	uint8_t age; /* atomic: enum hz_snapshot_age, written by housekeeping */
+	/* owned, by route, and one more for requests without: how many have noticed that it was replaced; atomic */
+	uint32_t *late;
 };
 
 /* What the application keeps beside its snapshot; owned by the server. */
@@ -57,7 +69,8 @@ struct hz_snapshot_conf {
 	uint64_t generation;
 	const struct hz_snapshot *before; /* to share what did not change with; NULL */
 	struct hz_files_pool *files;      /* as in struct hz_app_state */
-	struct hz_topics *topics; /* NULL: built to see whether it can be, never published */
+	struct hz_topics *topics;   /* NULL: built to see whether it can be, never published */
+	struct hz_site_errors *all; /* where all problems are put, not the first alone; NULL */
 };
 
 /* Reads the files that are served. Every route must find itself, or the build fails. 0 or -errno; -EINVAL with

@@ -62,6 +62,14 @@ static enum hz_http_next rig_handle(const void *snapshot, struct hz_http_req *re
 	return next;
 }
 
+static bool rig_is_overdue(const void *snapshot, struct hz_http_req *req)
+{
+	const struct api_rig *rig = snapshot;
+
+	return rig->is_replaced && req->handler != NULL &&
+	       rig->handler.is_overdue(rig->handler.conf, req, rig->is_over);
+}
+
 static void rig_finish(const void *snapshot, const struct hz_http_req *req,
                        const struct hz_http_resp *resp, const struct hz_http_outcome *outcome)
 {
@@ -81,6 +89,7 @@ static const struct hz_http_app_ops rig_ops = {
 	.route = rig_route,
 	.body = rig_body,
 	.handle = rig_handle,
+	.is_overdue = rig_is_overdue,
 	.finish = rig_finish,
 };
 
@@ -185,4 +194,20 @@ void api_rig_release(void *ctx)
 	struct api_rig *rig = ctx;
 
 	__atomic_fetch_add(&rig->releases, 1, __ATOMIC_RELAXED);
+}
+
+void api_rig_should_end(void *ctx)
+{
+	struct api_rig *rig = ctx;
+
+	CU_ASSERT_EQUAL(rig->releases, 0);
+	rig->tells++;
+}
+
+void api_rig_wait(struct api_rig *rig, unsigned seconds)
+{
+	for (unsigned s = 0; s < seconds; s++) {
+		(void)fake_stream_advance(&rig->fs, HZ_NS_PER_S);
+		api_rig_turn(rig);
+	}
 }

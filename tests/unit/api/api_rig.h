@@ -26,7 +26,9 @@ struct api_rig {
 	uint64_t bytes;
 	const struct hz_reply *reply;
 	int result;
-	struct hz_span fields; /* what stands for middleware adds to each answer */
+	bool is_replaced, is_over; /* what became of the site */
+	unsigned tells;            /* calls of api_rig_should_end */
+	struct hz_span fields;     /* what stands for middleware adds to each answer */
 };
 
 /* The rig is the ctx of handler and body. Aborts when it cannot. */
@@ -43,6 +45,9 @@ bool api_rig_said(const struct api_rig *rig, const char *text);
 
 /* For replies: counts in the rig, which is their ctx. */
 void api_rig_release(void *ctx);
+void api_rig_should_end(void *ctx);
+/* So many seconds, a turn each. */
+void api_rig_wait(struct api_rig *rig, unsigned seconds);
 
 #define GET_X "GET /x/7 HTTP/1.1\r\nHost: h\r\n\r\n"
 

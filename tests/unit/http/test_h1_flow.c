@@ -374,6 +374,40 @@ static void body_without_blocks_left_is_503(void)
 	bench_close(&b);
 }
 
+/* Told before its head says 200: what might have to wait has no place to. Short answers need none. */
+static void answer_without_a_place_to_wait_in_is_503(void)
+{
+	static const char *const waits[] = { "GET /source/20 HTTP/1.1\r\n" H END,
+		                             "GET /exact/20 HTTP/1.1\r\n" H END,
+		                             "GET /bytes/100000 HTTP/1.1\r\n" H END };
+	struct hz_pool *pool;
+	void *flights[64];
+	struct bench b;
+	unsigned taken;
+
+	for (size_t i = 0; i < HZ_ARRAY_LEN(waits); i++) {
+		bench_open(&b, WINDOW_WIDE);
+		pool = &b.rig->http->flights;
+		CU_ASSERT_FATAL(pool->capacity <= HZ_ARRAY_LEN(flights));
+		for (taken = 0; (flights[taken] = hz_pool_get(pool)) != NULL; taken++)
+			;
+		feed(&b, "GET /bytes/3000 HTTP/1.1\r\n" H END);
+		feed(&b, "HEAD /bytes/100000 HTTP/1.1\r\n" H END);
+		feed(&b, waits[i]);
+		CU_ASSERT_EQUAL(http_rig_status(&b.fs, 0), 200);
+		CU_ASSERT_PTR_NOT_NULL(memmem(b.fs.out, b.fs.out_len, "HTTP/1.1 503 ", 13));
+		CU_ASSERT(b.fs.is_shutdown);
+		CU_ASSERT(!b.fs.is_aborted);
+		CU_ASSERT_EQUAL(b.rig->releases, i < 2);
+		CU_ASSERT_EQUAL(b.rig->finishes, 3);
+		CU_ASSERT_EQUAL(b.rig->outcome.status, 503);
+		CU_ASSERT_EQUAL(b.rig->worker.counters[HZ_COUNTER_http_no_memory], 1);
+		while (taken > 0)
+			hz_pool_put(pool, flights[--taken]);
+		bench_close(&b);
+	}
+}
+
 /* Content of a body byte by byte; the blocks that are taken when so many have come. */
 static uint32_t blocks_after(struct bench *b, unsigned bytes)
 {
@@ -612,8 +646,8 @@ HZ_SUITE(h1_flow, CASE(request_in_one_piece_is_not_copied),
          CASE(body_that_comes_with_its_head_is_not_copied), CASE(echo_through_any_window_is_exact),
          CASE(generated_body_through_any_window_is_exact),
          CASE(big_head_waits_for_its_body_in_a_buffer_of_its_own),
-         CASE(body_without_blocks_left_is_503), CASE(body_that_drips_takes_no_block),
-         CASE(body_over_two_kinds_of_blocks_is_exact),
+         CASE(body_without_blocks_left_is_503), CASE(answer_without_a_place_to_wait_in_is_503),
+         CASE(body_that_drips_takes_no_block), CASE(body_over_two_kinds_of_blocks_is_exact),
          CASE(requests_that_wait_are_as_many_as_connections_ask_for),
          CASE(request_without_flights_left_is_refused),
          CASE(expectation_is_met_once_before_the_body),

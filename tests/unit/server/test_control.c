@@ -1,4 +1,5 @@
 /* The control socket: what a client may send, how much, how long, how many at once. */
+#include "http/h1_worker.h"
 #include "hz_test.h"
 #include "server_rig.h"
 #include <errno.h>
@@ -115,6 +116,18 @@ static bool pings(struct world *world, int fd)
 	return strcmp(ask_code(world, fd, ping, sizeof(ping) - 1, code), "ok") == 0;
 }
 
+static bool limit_is(const json_t *result, const char *name, json_int_t used, json_int_t most)
+{
+	const json_t *limit;
+	size_t i;
+
+	json_array_foreach (json_object_get(result, "limits"), i, limit)
+		if (strcmp(json_string_value(json_object_get(limit, "name")), name) == 0)
+			return json_integer_value(json_object_get(limit, "used")) == used &&
+			       json_integer_value(json_object_get(limit, "limit")) == most;
+	return false;
+}
+
 static void control_status_names_what_runs(void)
 {
 	static const char *const keys[] = { "version",  "state",          "pid",     "uptime_s",
@@ -125,6 +138,7 @@ static void control_status_names_what_runs(void)
 	const json_t *result, *worker;
 	struct world world;
 	json_t *answer;
+	void *flight;
 	int fd;
 
 	CU_ASSERT_TRUE_FATAL(world_open(&world));
@@ -132,10 +146,18 @@ static void control_status_names_what_runs(void)
 	world.rig->server.seats.seat[0].slot.worker->requests = 5;
 	world.rig->server.seats.seat[1].slot.worker->requests = 7;
 	world.rig->server.seats.seat[1].slot.worker->bad_requests = 2;
+	flight = hz_pool_get(&world.rig->server.seats.seat[1].http->flights);
 	fd = client_open(&world);
 	answer = ask(&world, fd, line, sizeof(line) - 1);
+	hz_pool_put(&world.rig->server.seats.seat[1].http->flights, flight);
 	CU_ASSERT_TRUE(json_is_true(json_object_get(answer, "ok")));
 	result = json_object_get(answer, "result");
+	CU_ASSERT(limit_is(result, "connections", 0, 1024));
+	CU_ASSERT(limit_is(result, "waiting requests", 1, 1024));
+	CU_ASSERT(limit_is(result, "large heads", 0, 2 * (513 / HZ_LIMIT_waiting_big_part)));
+	CU_ASSERT(limit_is(result, "body blocks", 0, 2 * HZ_LIMIT_body_blocks));
+	CU_ASSERT(limit_is(result, "tickets", 0, 2 * HZ_LIMIT_tickets_per_worker));
+	CU_ASSERT(limit_is(result, "replaced sites", 0, HZ_LIMIT_retired_snapshots_max));
 	for (size_t i = 0; i < HZ_ARRAY_LEN(keys); i++)
 		CU_ASSERT_PTR_NOT_NULL(json_object_get(result, keys[i]));
 	CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(result, "io")), "socket");

@@ -55,7 +55,7 @@ static int load(struct rig *rig)
 
 	rig->err = (struct hz_err){ 0 };
 	hz_jwt_keys_unload(&rig->site);
-	status = hz_jwt_keys_load(&rig->site, &rig->err);
+	status = hz_jwt_keys_load(&rig->site, NULL, &rig->err);
 	CU_ASSERT_EQUAL(status == 0, rig->conf[0].policy != NULL);
 	return status;
 }
@@ -149,7 +149,8 @@ static void site_has_all_keys_or_none_and_keeps_them(void)
 	CU_ASSERT_EQUAL(load(&rig), 0);
 	policy = rig.conf[1].policy;
 	unlink(rig.key);
-	CU_ASSERT_EQUAL(hz_jwt_keys_load(&rig.site, &rig.err), 0); /* a rebuild of the same site */
+	CU_ASSERT_EQUAL(hz_jwt_keys_load(&rig.site, NULL, &rig.err),
+	                0); /* a rebuild of the same site */
 	CU_ASSERT_PTR_EQUAL(rig.conf[1].policy, policy);
 	rig_close(&rig);
 }

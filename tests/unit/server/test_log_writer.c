@@ -241,10 +241,16 @@ static void reopen_that_fails_keeps_the_old_file_and_is_said(void)
 	rig_close(&rig);
 }
 
+/* A check says the same before, but for who reads a FIFO, and makes nothing. */
 static int open_is(const char *path)
 {
+	bool was_there = access(path, F_OK) == 0;
+	int checked = hz_log_file_check(path);
+	bool is_there = access(path, F_OK) == 0;
 	int fd = hz_log_file_open(path);
 
+	CU_ASSERT_EQUAL(is_there, was_there);
+	CU_ASSERT_EQUAL(checked, fd >= 0 || fd == -ENXIO ? 0 : fd);
 	if (fd >= 0)
 		close(fd);
 	return fd < 0 ? fd : 0;

@@ -1,5 +1,6 @@
 /* Reload: all or nothing, named errors, generations, and what becomes of the replaced snapshot. */
 #include "core/rcu.h"
+#include "http/h1_worker.h"
 #include "hz_test.h"
 #include "server_rig.h"
 #include <errno.h>
@@ -283,6 +284,7 @@ static void reload_is_refused_while_eight_generations_are_held(void)
 	CU_ASSERT_EQUAL(retired_count(rig), HZ_LIMIT_retired_snapshots_max);
 	CU_ASSERT_EQUAL(hz_server_reload(&rig->server, &result, &err), -EBUSY);
 	CU_ASSERT_STRING_EQUAL(err.code, "busy");
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.why, ": 8 whose routes are not known yet"));
 	CU_ASSERT_EQUAL(rig->server.generation, HZ_LIMIT_retired_snapshots_max + 1);
 	/* The one in the middle of the list goes, the others stay. */
 	hz_snapshot_app_ops.unpin(&rig->server.app.snapshot, 0, pinned[3]);
@@ -293,6 +295,64 @@ static void reload_is_refused_while_eight_generations_are_held(void)
 			hz_snapshot_app_ops.unpin(&rig->server.app.snapshot, 0, pinned[i]);
 	hz_server_reclaim(&rig->server);
 	CU_ASSERT_EQUAL(retired_count(rig), 0);
+	server_rig_close(rig);
+}
+
+static bool hold_look(struct server_rig *rig, const void *pinned, struct hz_http_req *req)
+{
+	hz_server_reclaim(&rig->server);
+	return hz_snapshot_app_ops.is_overdue(pinned, req);
+}
+
+/* A request for each generation, in the flight where http looks whether it drains. */
+static struct hz_h1_flight *flights_open(struct hz_http_worker *http)
+{
+	struct hz_h1_flight *flight = calloc(HZ_LIMIT_retired_snapshots_max, sizeof(*flight));
+
+	for (size_t i = 0; flight != NULL && i < HZ_LIMIT_retired_snapshots_max; i++) {
+		flight[i].http = http;
+		flight[i].req.route_index = i < 5 ? 1 : i < 7 ? 0 : -1;
+	}
+	return flight;
+}
+
+/* All of them are named by route; when their time has come the oldest has to go, whatever it does. */
+static void reload_that_is_refused_names_the_holders_and_ends_the_oldest(void)
+{
+	struct server_rig *rig =
+		server_rig_open(LISTEN ROUTE("root", "/", "hi") ROUTE("ticks", "/ticks", "hi"));
+	const void *pinned[HZ_LIMIT_retired_snapshots_max];
+	struct hz_http_worker http = { 0 };
+	struct hz_h1_flight *flight = flights_open(&http);
+	struct hz_err err = { 0 };
+	json_t *result = NULL;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(rig);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(flight);
+	for (size_t i = 0; i < HZ_ARRAY_LEN(pinned); i++) {
+		pinned[i] = hz_snapshot_app_ops.pin(&rig->server.app.snapshot, 0);
+		CU_ASSERT(!hold_look(rig, pinned[i], &flight[i].req));
+		CU_ASSERT_EQUAL(reload(rig), 0);
+		CU_ASSERT(!hold_look(rig, pinned[i], &flight[i].req));
+		CU_ASSERT(!hold_look(rig, pinned[i], &flight[i].req)); /* counted once */
+	}
+	CU_ASSERT_EQUAL(hz_server_reload(&rig->server, &result, &err), -EBUSY);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.why, "older generations: "));
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.why, "5 of route 'ticks'"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.why, "2 of route 'root'"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.why, ", 1 others"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.hint, "timeouts/replaced_ms"));
+	rig->conf.tune.timeout_replaced_ms = 0;
+	CU_ASSERT(hold_look(rig, pinned[0], &flight[0].req));
+	CU_ASSERT(!hold_look(rig, pinned[1], &flight[1].req));
+	hz_snapshot_app_ops.unpin(&rig->server.app.snapshot, 0, pinned[0]);
+	CU_ASSERT_EQUAL(reload(rig), 0);
+	CU_ASSERT(!hold_look(rig, pinned[1], &flight[1].req)); /* there is room */
+	for (size_t i = 1; i < HZ_ARRAY_LEN(pinned); i++)
+		hz_snapshot_app_ops.unpin(&rig->server.app.snapshot, 0, pinned[i]);
+	hz_server_reclaim(&rig->server);
+	CU_ASSERT_EQUAL(retired_count(rig), 0);
+	free(flight);
 	server_rig_close(rig);
 }
 
@@ -378,5 +438,6 @@ HZ_SUITE(reload, CASE(reload_good_site_counts_generation_and_lists_changes),
          CASE(reload_changed_listen_is_refused_unless_given_as_option),
          CASE(reload_keeps_a_pinned_snapshot_until_its_request_ends),
          CASE(reload_is_refused_while_eight_generations_are_held),
+         CASE(reload_that_is_refused_names_the_holders_and_ends_the_oldest),
          CASE(reload_frees_nothing_before_every_worker_was_quiescent),
          CASE(reload_of_thousands_of_routes_fits_one_answer));

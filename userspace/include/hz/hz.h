@@ -87,7 +87,8 @@ typedef int hz_handler_fn(struct hz_request *req, void *ctx);
 typedef int hz_body_fn(struct hz_request *req, void *ctx, const void *data, size_t bytes);
 #define HZ_WAIT 1
 
-/* A response's body, as there is room for it: fills some of out and returns how much. 0: nothing yet, call again after
+/* A response's body, as there is room for it (64 bytes or more, but never beyond body_bytes): fills some of out and
+ * returns how much. 0: nothing yet, call again after
  * hz_ticket_wake. HZ_END: that was all. Any other negative: it broke, the connection is reset. */
 typedef int64_t hz_pull_fn(void *ctx, void *out, size_t room);
 #define HZ_END INT64_MIN
@@ -124,6 +125,13 @@ HZ_API void *hz_request_state(const struct hz_request *req); /* NULL: nothing at
 
 HZ_API struct hz_loop *hz_request_loop(const struct hz_request *req);
 
+/* Whether the server would like to be rid of it: a reload has replaced the site that it came to, or the server drains.
+ * What has no end of its own, as a stream of events, is to come to one now, best where its client can go on when it
+ * comes again. An answer of HZ_LENGTH_UNKNOWN bytes that is still sent timeouts/replaced_ms after the reload is reset;
+ * a drain resets all that is left after timeouts/drain_ms. Other requests go on as ever, unless they hold the oldest
+ * of HZ_LIMIT_retired_snapshots_max replaced sites by then. */
+HZ_API bool hz_request_should_end(const struct hz_request *req);
+
 /* --- answers --------------------------------------------------------------------------------------------------------- */
 
 struct hz_header {
@@ -139,7 +147,9 @@ struct hz_header {
  * 1024; beyond: -ENOSPC.
  * With pull the body comes from there: body_bytes long, or HZ_LENGTH_UNKNOWN. Else it is body, which is copied,
  * unless release is set: then it, or what pull needs, stays as it is until release(ctx), which is called exactly
- * once, on any thread, whatever becomes of the answer. */
+ * once, on any thread, whatever becomes of the answer.
+ * should_end is called when hz_request_should_end becomes true, and pull once more after it: on the worker's thread,
+ * once, within about a second; not after release. */
 struct hz_reply {
 	size_t size;
 	int status;                      /* 200..599 */
@@ -151,6 +161,7 @@ struct hz_reply {
 	hz_pull_fn *pull;
 	void (*release)(void *ctx);
 	void *ctx;
+	void (*should_end)(void *ctx);
 };
 
 /* Inside a call about the request, once: -EALREADY. What is not valid (-EINVAL), too long (-ENOSPC) or finds no memory
@@ -180,6 +191,9 @@ HZ_API void hz_ticket_wake(struct hz_ticket *ticket);
 
 /* Whether the client, or its patience, has gone: what is being made for it is in vain. */
 HZ_API bool hz_ticket_is_gone(const struct hz_ticket *ticket);
+
+/* As hz_request_should_end, for whoever makes the answer elsewhere. */
+HZ_API bool hz_ticket_should_end(const struct hz_ticket *ticket);
 
 /* Gives the ticket back. A request without any answer gets 500. */
 HZ_API void hz_ticket_drop(struct hz_ticket *ticket);
@@ -258,8 +272,9 @@ HZ_API void hz_app_free(struct hz_app *app);
  *	{ name: map, match: GET /m/ *path, module: { file: /usr/lib/hz/modules/map.so, config: "tiles=/srv/map" } }
  * It defines `hz_module` and is built against this header alone (cc -shared -fPIC); hzd has the functions above. It is
  * loaded when hzd starts; open and close are called for each route that names it, at each start and reload, on the
- * housekeeping thread; hzd -t, which serves nothing, calls them too. close is called when no request is left. It waits
- * until every ticket was finished or dropped: then every release was called, and the object may be unloaded. */
+ * housekeeping thread; hzd -t and hzctl conf check, which serve nothing, call them too. close is called when no request
+ * is left. It waits until every ticket was finished or dropped: then every release was called, and the object may be
+ * unloaded. */
 struct hz_module {
 	size_t size;
 	uint32_t api_version; /* HZ_API_VERSION */
