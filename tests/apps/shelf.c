@@ -1,7 +1,7 @@
 /* Example: files put and fetched as streams. One thread of ours does the reading and writing; between it and a worker
  * lies a ring of 256 KiB per transfer. A body that finds it full waits (the client is not read from), a download that
  * finds it empty has nothing yet (the client waits), and the thread wakes either. So memory is 256 KiB per transfer,
- * whoever is slow.
+ * whoever is slow. A file that is put has a name of its own until it is whole: readers get the old one or the new one.
  *
  *   PUT /files/:name     201 with the number of bytes         GET /files/:name     the file; ?chunked without length
  */
@@ -25,6 +25,8 @@ struct transfer {
 	struct hz_ticket *ticket;
 	int fd;
 	bool is_upload;
+	char name[64];
+	char part[48]; /* what it is called while it is put; "" when it is no longer */
 	/* under the shelf's lock */
 	size_t at, used; /* of ring */
 	bool is_complete; /* upload: the client has sent all; download: the file is read to its end */
@@ -42,6 +44,7 @@ struct shelf {
 	bool is_stirred, is_ending;
 	pthread_t thread;
 	int dir_fd;
+	unsigned long puts; /* under the lock */
 };
 
 /* --- the ring: under the lock ---------------------------------------------------------------------- */
@@ -87,6 +90,15 @@ static void stir(struct shelf *shelf)
 
 /* --- the thread ------------------------------------------------------------------------------------ */
 
+/* The file is whole: it takes the place of the one before. */
+static void upload_end(struct transfer *t)
+{
+	if (t->err == 0 && renameat(t->shelf->dir_fd, t->part, t->shelf->dir_fd, t->name) != 0)
+		t->err = errno;
+	if (t->err == 0)
+		t->part[0] = '\0';
+}
+
 static void upload_answer(struct transfer *t)
 {
 	char text[64];
@@ -129,8 +141,10 @@ static bool upload_step(struct shelf *shelf, struct transfer *t, char *buffer)
 	t->bytes += bytes;
 	if (wakes)
 		hz_ticket_wake(t->ticket);
-	if (ends)
+	if (ends) {
+		upload_end(t);
 		upload_answer(t);
+	}
 	pthread_mutex_lock(&shelf->lock);
 	return bytes > 0;
 }
@@ -163,6 +177,8 @@ static void transfer_free(struct transfer *t)
 	if (t->ticket != NULL)
 		hz_ticket_drop(t->ticket);
 	close(t->fd);
+	if (t->part[0] != '\0')
+		unlinkat(t->shelf->dir_fd, t->part, 0);
 	free(t);
 }
 
@@ -214,18 +230,29 @@ static void *shelf_thread(void *arg)
 
 /* --- handlers: on workers -------------------------------------------------------------------------- */
 
-/* Names of one segment, without a dot in front. */
-static int file_open(struct shelf *shelf, struct hz_request *req, int flags)
+/* Names of one segment, without a dot in front: those are ours, for what is being put. */
+static int name_read(struct hz_request *req, char out[64])
 {
 	struct hz_span name = hz_request_param(req, "name");
-	char path[64];
 
-	if (name.len == 0 || name.len >= sizeof(path) || name.data[0] == '.' ||
+	if (name.len == 0 || name.len >= 64 || name.data[0] == '.' ||
 	    memchr(name.data, '/', name.len) != NULL || memchr(name.data, 0, name.len) != NULL)
 		return -EINVAL;
-	memcpy(path, name.data, name.len);
-	path[name.len] = '\0';
-	return openat(shelf->dir_fd, path, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
+	memcpy(out, name.data, name.len);
+	out[name.len] = '\0';
+	return 0;
+}
+
+static int file_open(struct transfer *t)
+{
+	struct shelf *shelf = t->shelf;
+
+	if (!t->is_upload)
+		return openat(shelf->dir_fd, t->name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	pthread_mutex_lock(&shelf->lock);
+	snprintf(t->part, sizeof(t->part), ".put-%ld-%lu", (long)getpid(), shelf->puts++);
+	pthread_mutex_unlock(&shelf->lock);
+	return openat(shelf->dir_fd, t->part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 }
 
 /* The request is over. */
@@ -243,19 +270,25 @@ static void transfer_over(void *state)
 /* NULL: answered. */
 static struct transfer *transfer_begin(struct shelf *shelf, struct hz_request *req, bool is_upload)
 {
-	int fd = file_open(shelf, req, is_upload ? O_WRONLY | O_CREAT | O_TRUNC : O_RDONLY);
-	struct transfer *t = fd >= 0 ? calloc(1, sizeof(*t)) : NULL;
+	struct transfer *t = calloc(1, sizeof(*t));
 
-	if (t == NULL || (t->ticket = hz_request_ticket(req)) == NULL) {
-		hz_respond(req, fd >= 0 ? 503 : 404, NULL, NULL, 0);
-		if (fd >= 0)
-			close(fd);
-		free(t);
+	if (t == NULL) {
+		hz_respond(req, 503, NULL, NULL, 0);
 		return NULL;
 	}
 	t->shelf = shelf;
-	t->fd = fd;
 	t->is_upload = is_upload;
+	if (name_read(req, t->name) != 0 || (t->fd = file_open(t)) < 0) {
+		hz_respond(req, 404, NULL, NULL, 0);
+		free(t);
+		return NULL;
+	}
+	t->ticket = hz_request_ticket(req);
+	if (t->ticket == NULL) {
+		hz_respond(req, 503, NULL, NULL, 0);
+		transfer_free(t);
+		return NULL;
+	}
 	hz_request_attach(req, t, transfer_over);
 	pthread_mutex_lock(&shelf->lock);
 	t->next = shelf->fresh;

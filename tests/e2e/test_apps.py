@@ -363,6 +363,27 @@ def slow_peers_are_waited_for_in_bounded_memory(app):
 
 
 @with_app("shelf")
+def file_is_the_old_one_until_the_new_one_is_whole(app):
+    expect_equal(app.get("/files/it", "PUT", b"old")[0], 201, "the first")
+    new = b"n" * MIB
+    for whole in (False, True):
+        sock = app.connect()
+        sock.sendall(b"PUT /files/it HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % MIB)
+        sock.sendall(new[:MIB // 2])
+        wait_until(lambda: any(name.startswith(".put") for name in os.listdir(app.directory)), 5,
+                   "it is not being put")
+        expect_equal(app.get("/files/it")[2], b"old", "while it is put")
+        expect_equal(app.get("/files/.put-1")[0], 404, "names of what is being put")
+        if whole:
+            sock.sendall(new[MIB // 2:])
+            expect(sock.recv(100).startswith(b"HTTP/1.1 201 "), "the second")
+        sock.close()
+        wait_until(lambda: not any(name.startswith(".put") for name in os.listdir(app.directory)), 5,
+                   "its own name")
+        expect_equal(app.get("/files/it")[2], new if whole else b"old", "afterwards")
+
+
+@with_app("shelf")
 def client_that_leaves_a_stream_leaves_nothing_behind(app):
     sent = big_file(app)
     app.curl("-T", sent, path="/files/big")
@@ -379,6 +400,9 @@ def client_that_leaves_a_stream_leaves_nothing_behind(app):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         sock.close()
     wait_until(lambda: len(os.listdir(fds)) <= before, 5, "descriptors of transfers are left")
+    wait_until(lambda: not any(name.startswith(".put") for name in os.listdir(app.directory)), 5,
+               "halves of files are left")
+    expect_equal(app.get("/files/half")[0], 404, "a file that never was whole")
     expect_equal(app.get("/files/none")[0], 404, "afterwards")
 
 

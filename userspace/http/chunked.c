@@ -39,6 +39,8 @@ static bool is_blank(uint8_t byte)
 	return byte == ' ' || byte == '\t';
 }
 
+_Static_assert(HZ_LIMIT_chunk_extensions_bytes_max <= UINT16_MAX, "each has two bytes");
+
 void hz_chunked_init(struct hz_chunked *chunked, uint64_t body_max)
 {
 	*chunked = (struct hz_chunked){ .body_max = body_max, .state = SIZE };
@@ -96,8 +98,10 @@ static uint16_t ext_name_step(struct hz_chunked *c, uint8_t byte)
 			c->state = EXT_NAME_FIRST;
 		return byte == ';' || is_blank(byte) ? 0 : 400;
 	case EXT_NAME_FIRST:
-		if (is_class(byte, HZ_H1_TCHAR))
+		if (is_class(byte, HZ_H1_TCHAR)) {
 			c->state = EXT_NAME;
+			c->extensions++; /* fewer than bytes of them may be */
+		}
 		return c->state == EXT_NAME || is_blank(byte) ? 0 : 400;
 	case EXT_NAME:
 		if (is_class(byte, HZ_H1_TCHAR))

@@ -12,7 +12,8 @@ struct hz_chunked {
 	uint32_t ext_bytes;  /* extension of this chunk */
 	uint32_t ext_total;
 	uint32_t trailer_bytes;
-	uint16_t status; /* when BAD: 400, 413 or 431 */
+	uint16_t extensions; /* that came; whoever counts them sets it back */
+	uint16_t status;     /* when BAD: 400, 413 or 431 */
 	uint8_t state;
 	uint8_t digits;
 };

@@ -445,6 +445,11 @@ bool hz_h1_parse_is_empty_line(struct hz_h1_parser *parser, struct hz_span bytes
 	return true;
 }
 
+bool hz_h1_parse_had_empty_line(const struct hz_h1_parser *parser, struct hz_span bytes)
+{
+	return (parser->seen & SEEN_EMPTY) != 0 || (bytes.len > 0 && bytes.data[0] == '\r');
+}
+
 enum hz_parse hz_h1_parse(struct hz_h1_parser *parser, const struct hz_http_limits *limits,
                           struct hz_span bytes, struct hz_http_req *req, size_t *head_bytes,
                           struct hz_h1_parse_error *error)

@@ -37,4 +37,7 @@ enum hz_parse hz_h1_parse(struct hz_h1_parser *parser, const struct hz_http_limi
  * has done with its two bytes, and the parser takes no other. */
 bool hz_h1_parse_is_empty_line(struct hz_h1_parser *parser, struct hz_span bytes);
 
+/* After DONE of bytes: whether such a line stood before the request. */
+bool hz_h1_parse_had_empty_line(const struct hz_h1_parser *parser, struct hz_span bytes);
+
 #endif

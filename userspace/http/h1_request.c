@@ -2,6 +2,7 @@
  * and output space allow, and returns. A request that begins and ends in one call never leaves the worker's
  * scratch flight and is read where the packet lies. */
 #include "http/h1_request.h"
+#include "http/h1_glitch.h"
 #include "http/http_wait.h"
 #include <string.h>
 
@@ -344,6 +345,13 @@ size_t hz_h1_body_step(struct hz_h1_turn *turn, struct hz_h1_flight *flight, str
 	size_t consumed = 0;
 
 	parse = hz_h1_body_feed(flight, turn->conn->snapshot, bytes, &consumed, &status, &next);
+	if (flight->req.is_chunked && HZ_UNLIKELY(flight->chunked.extensions != 0)) {
+		if (hz_h1_glitch_add(turn, flight->chunked.extensions) && parse != HZ_PARSE_BAD) {
+			parse = HZ_PARSE_BAD;
+			status = 400;
+		}
+		flight->chunked.extensions = 0;
+	}
 	if (parse == HZ_PARSE_BAD) {
 		body_refuse(turn, flight, status);
 		return bytes.len;
@@ -435,10 +443,12 @@ static size_t request_begin(struct hz_h1_turn *turn, struct hz_h1_flight *flight
 	struct hz_http_req *req = &flight->req;
 	bool is_last = limits->requests_per_connection != 0 &&
 	               conn->requests + 1 >= limits->requests_per_connection;
+	bool had_empty_line = hz_h1_parse_had_empty_line(&conn->parser, bytes);
 
 	conn->parser = (struct hz_h1_parser){ 0 };
 	conn->in_head = false;
 	conn->requests++;
+	is_last |= hz_h1_glitch_add(turn, hz_h1_glitch_head(req, had_empty_line));
 	flight_begin(turn, flight, (struct hz_span){ bytes.data, head_bytes },
 	             req->is_keep_alive && !is_last);
 	if (req->method == HZ_HTTP_CONNECT) { /* a tunnel: what follows would not be HTTP */

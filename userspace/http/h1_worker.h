@@ -91,11 +91,12 @@ struct hz_h1_conn {
 	uint64_t deadline_ns; /* of the head or the idle time */
 	uint64_t armed_ns;    /* when the stream's timer fires; never later than deadline_ns */
 	uint32_t requests;
-	uint8_t state;   /* enum hz_h1_state */
-	bool in_head;    /* a request's first byte was seen */
-	bool is_eof;     /* the peer sends no more */
-	bool has_unread; /* the last on_data left bytes with the transport */
-	bool resumes;    /* stopped at the pipeline depth: the timer is armed for now */
+	uint8_t state;    /* enum hz_h1_state */
+	bool in_head;     /* a request's first byte was seen */
+	bool is_eof;      /* the peer sends no more */
+	bool has_unread;  /* the last on_data left bytes with the transport */
+	bool resumes;     /* stopped at the pipeline depth: the timer is armed for now */
+	uint8_t glitches; /* h1_glitch.h; as far as it can count */
 	uint32_t
 		expires_s; /* in seconds of now_ns: the answer after that is the last; UINT32_MAX: never */
 };
