@@ -1,4 +1,5 @@
 """hzd with handlers of modules, which are built here from what `make install` installed."""
+import itertools
 import os
 
 from hz_e2e import BIN, OUT, SERVER4, Http, Process, Rig, run, tcp_connect, temporary_directory, write_file
@@ -7,6 +8,7 @@ INCLUDE = os.path.join(OUT, "stage/usr/local/include")
 PID = os.getpid()
 ADDRESS = f"127.{64 + (PID >> 16 & 63)}.{PID >> 8 & 255}.{PID & 255}"  # of this run alone
 PORT = 18480
+numbers = itertools.count()
 
 MODULE = """#include <errno.h>
 #include <hz/hz.h>
@@ -28,7 +30,7 @@ class Modules:
         self.directory = temporary_directory()
         self.site = os.path.join(self.directory, "site.yaml")
         self.env = {**os.environ, "XDG_RUNTIME_DIR": self.directory}
-        self.rig = Rig("m") if transport == "af_xdp" else None
+        self.rig = Rig(f"m{next(numbers)}") if transport == "af_xdp" else None
         self.name = self.rig.name if self.rig else f"e{PID}o"
         self.host, self.port = (SERVER4, 80) if self.rig else (ADDRESS, PORT)
         self.netns = self.rig.client if self.rig else None
