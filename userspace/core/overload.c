@@ -146,13 +146,17 @@ static void ladder_climb(struct hz_overload *o, const struct hz_overload_conf *c
 	                                       hz_shed_field(o->word, HZ_SHED_CANNED));
 }
 
-static void ladder_leave(struct hz_overload *o)
+/* Off the ladder: nothing is shed but what the settings say. */
+static void ladder_leave(struct hz_overload *o, const struct hz_overload_conf *conf)
 {
+	uint32_t bulk = conf->mode == HZ_OVERLOAD_FIXED ? conf->fixed_permille : 0;
+
 	o->admitted = 1.0;
 	o->pressure_percent = HZ_MAX(o->room, o->ring);
-	o->level_permille = o->idle_permille = o->close_permille = o->refuse_permille = 0;
+	o->idle_permille = o->close_permille = o->refuse_permille = 0;
 	o->evicts = false;
-	o->word = 0;
+	o->level_permille = bulk;
+	o->word = hz_shed_word(conf->is_mixed ? bulk / HZ_SHED_BULK_GOLD : bulk, bulk, 0, 0);
 }
 
 static uint64_t steps_due(const struct hz_overload *o, uint64_t now_ns)
@@ -171,13 +175,14 @@ void hz_overload_step(struct hz_overload *o, const struct hz_overload_sample *sa
 	if (o->conf != NULL) {
 		conf.mode = conf_word(&o->conf->mode);
 		conf.start_percent = conf_word(&o->conf->start_percent);
+		conf.fixed_permille = conf_word(&o->conf->fixed_permille);
 		conf.max_permille = conf_word(&o->conf->max_permille);
 		conf.is_mixed = conf_word(&o->conf->is_mixed);
 	}
 	o->room = backlash(o->room, sample->room_percent);
 	o->ring = backlash(o->ring, sample->ring_percent);
 	if (conf.mode != HZ_OVERLOAD_ADAPTIVE) {
-		ladder_leave(o);
+		ladder_leave(o, &conf);
 	} else {
 		stages = stages_of(&conf);
 		if (o->admitted == 0.0)
@@ -190,9 +195,4 @@ void hz_overload_step(struct hz_overload *o, const struct hz_overload_sample *sa
 	o->stepped_ns = sample->now_ns;
 	busy = HZ_MIN(sample->busy_percent, 100u) * (conf.start_percent - 1) / 100;
 	o->pressure_percent = HZ_MAX(o->pressure_percent, busy);
-}
-
-uint64_t hz_overload_fixed(uint32_t permille, bool is_mixed)
-{
-	return hz_shed_word(is_mixed ? permille / HZ_SHED_BULK_GOLD : permille, permille, 0, 0);
 }

@@ -35,10 +35,11 @@ enum hz_overload_mode { HZ_OVERLOAD_OFF, HZ_OVERLOAD_ADAPTIVE, HZ_OVERLOAD_FIXED
 
 /* Settings, one for all workers. Housekeeping stores words at any time, workers load them. */
 struct hz_overload_conf {
-	uint32_t mode;          /* enum hz_overload_mode: only adaptive climbs the ladder */
-	uint32_t start_percent; /* 50..99 */
-	uint32_t max_permille;  /* 0..1000 */
-	uint32_t is_mixed;      /* there are classes of both weights; else all are refused alike */
+	uint32_t mode;           /* enum hz_overload_mode: only adaptive climbs the ladder */
+	uint32_t start_percent;  /* 50..99 */
+	uint32_t fixed_permille; /* 0..1000: what fixed refuses */
+	uint32_t max_permille;   /* 0..1000: what adaptive refuses at most */
+	uint32_t is_mixed;       /* there are classes of both weights; else all are refused alike */
 };
 
 /* What a worker measured since the last step. */
@@ -71,8 +72,5 @@ struct hz_overload {
 /* A step with what was measured; steps that were missed meanwhile, as the worker slept, are taken as well, with
  * nothing waiting. */
 void hz_overload_step(struct hz_overload *o, const struct hz_overload_sample *sample);
-
-/* The word that refuses permille of all flows, for shed/mode=fixed. */
-uint64_t hz_overload_fixed(uint32_t permille, bool is_mixed);
 
 #endif

@@ -206,16 +206,19 @@ static void max_permille_zero_refuses_no_flow_by_share(void)
 	CU_ASSERT_EQUAL(at_room(&ladder, 98)->level_permille, 1000);
 }
 
-static void fixed_word_refuses_by_class(void)
+static void fixed_refuses_what_is_set_by_class(void)
 {
-	uint64_t alike = hz_overload_fixed(600, false), mixed = hz_overload_fixed(600, true);
+	struct ladder ladder;
+	uint64_t word;
 
-	CU_ASSERT_EQUAL(hz_shed_field(alike, HZ_SHED_BULK), 600);
-	CU_ASSERT_EQUAL(hz_shed_field(alike, HZ_SHED_GOLD), 600);
-	CU_ASSERT_EQUAL(hz_shed_field(mixed, HZ_SHED_BULK), 600);
-	CU_ASSERT_EQUAL(hz_shed_field(mixed, HZ_SHED_GOLD), 200);
-	CU_ASSERT_EQUAL(hz_shed_field(mixed, HZ_SHED_CANNED) + hz_shed_field(mixed, HZ_SHED_SHUT),
-	                0);
+	ladder_open(&ladder);
+	ladder.conf.mode = HZ_OVERLOAD_FIXED;
+	ladder.conf.fixed_permille = 600;
+	word = at_room(&ladder, 100)->word;
+	CU_ASSERT_EQUAL(word, hz_shed_word(600, 600, 0, 0));
+	CU_ASSERT_EQUAL(ladder.overload.level_permille, 600);
+	ladder.conf.is_mixed = 1;
+	CU_ASSERT_EQUAL(at_room(&ladder, 0)->word, hz_shed_word(200, 600, 0, 0));
 }
 
 static void no_settings_shed_nothing(void)
@@ -232,5 +235,5 @@ HZ_SUITE(overload, CASE(room_climbs_rung_by_rung), CASE(room_steps_are_shares_no
          CASE(rung_is_left_five_points_below), CASE(full_ring_refuses_but_closes_nothing),
          CASE(start_percent_moves_the_first_refusal), CASE(gold_is_refused_a_third_as_often),
          CASE(gold_follows_when_bulk_is_spent), CASE(off_and_fixed_climb_no_ladder),
-         CASE(max_permille_zero_refuses_no_flow_by_share), CASE(fixed_word_refuses_by_class),
+         CASE(max_permille_zero_refuses_no_flow_by_share), CASE(fixed_refuses_what_is_set_by_class),
          CASE(no_settings_shed_nothing));
