@@ -22,19 +22,12 @@
 #ifndef HZ_HEALTH_TCP_H
 #define HZ_HEALTH_TCP_H
 
-#include "abi/cookie_siphash.h"
 #include "beats.h"
+#include "flow_key.h"
 #include "health_http.h"
 #include "health_keep.h"
 #include "stats.h"
 #include "tcp_reply.h"
-
-/* The client's initial number is known from its SYN; later it is somewhere in the last
- * HZ_ISN_REACH bytes, as a prober sends one request of at most a segment. So the cookie takes in only
- * its upper bits, and two of their values are tried. */
-#define HZ_ISN_SHIFT   12
-#define HZ_ISN_REACH   2048 /* more than HZ_TCP_HEALTH_MSS, SYN and FIN */
-#define HZ_BIND_SHARED 0x80000000u
 
 /* One TCP segment of a prober. */
 struct hz_probe {
@@ -46,24 +39,9 @@ struct hz_probe {
 	enum hz_health health;
 };
 
-/* bind: 0 on a port of our own; else HZ_BIND_SHARED and bits of the client's initial number. */
-static __always_inline __u32 health_cookie(const struct hz_pkt *pkt, __u32 bind)
-{
-	__u32 zero = 0;
-	const struct hz_cookie_key *secret = bpf_map_lookup_elem(&key, &zero);
-	__u64 word[5];
-
-	if (secret == NULL)
-		return 0;
-	__builtin_memcpy(&word[0], &pkt->source, sizeof(pkt->source));
-	__builtin_memcpy(&word[2], &pkt->key.addr, sizeof(pkt->key.addr));
-	word[4] = (__u64)bind << 32 | (__u64)pkt->source_port << 16 | pkt->key.port;
-	return (__u32)hz_siphash(secret->k0, secret->k1, word, 5);
-}
-
 static __always_inline __u32 health_bind(const struct hz_probe *probe, __u32 isn)
 {
-	return probe->is_shared ? HZ_BIND_SHARED | isn >> HZ_ISN_SHIFT : 0;
+	return probe->is_shared ? HZ_BIND_SHARED | isn >> HZ_ISN_SHIFT : HZ_BIND_HEALTH;
 }
 
 /* Fills progress. false: d is beyond what we ever sent. */
@@ -73,10 +51,9 @@ static __always_inline bool health_progress(const struct hz_pkt *pkt, struct hz_
 	__u32 acked = bpf_ntohl(probe->tcp.ack) - 1;
 	__u32 isn = bpf_ntohl(probe->tcp.seq) - 1;
 
-	probe->progress = acked - health_cookie(pkt, health_bind(probe, isn));
+	probe->progress = acked - hz_flow_key(pkt, health_bind(probe, isn));
 	if (probe->progress > last && probe->is_shared)
-		probe->progress =
-			acked - health_cookie(pkt, health_bind(probe, isn - HZ_ISN_REACH));
+		probe->progress = acked - hz_flow_key(pkt, health_bind(probe, isn - HZ_ISN_REACH));
 	return probe->progress <= last;
 }
 
@@ -178,7 +155,7 @@ static __always_inline enum hz_reason health_segment(struct xdp_md *ctx, const s
 	if ((probe->tcp.flags & (HZ_TCP_SYN | HZ_TCP_FIN)) != HZ_TCP_SYN)
 		return bad;
 	reply.answer = HZ_TCP_NO_ANSWER;
-	reply.seq = health_cookie(pkt, health_bind(probe, bpf_ntohl(probe->tcp.seq)));
+	reply.seq = hz_flow_key(pkt, health_bind(probe, bpf_ntohl(probe->tcp.seq)));
 	reply.ack = bpf_ntohl(probe->tcp.seq) + 1; /* data in a SYN is not taken: it comes again */
 	return health_send(ctx, pkt, &reply, HZ_TCP_SYN | HZ_TCP_ACK, HZ_REASON_health_syn_ack);
 }

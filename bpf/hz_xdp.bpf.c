@@ -5,6 +5,7 @@
  *                                                           health: answered here (TX)
  *                                                           echo:   answered here (TX)
  *                                                           site:   a named prober's answered here,
+ *                                                                   a new flow refused when overloaded,
  *                                                                   else AF_XDP socket of the queue
  *
  * Whatever is not ours passes, always: to the program that was here before us when one is chained, else
@@ -15,6 +16,7 @@
 #include "icmp_echo.h"
 #include "maps.h"
 #include "pkt.h"
+#include "shed.h"
 #include "stats.h"
 #include "steer.h"
 
@@ -31,6 +33,8 @@ static __always_inline enum hz_reason site(struct xdp_md *ctx, const struct hz_p
 
 	if (prober != NULL)
 		reason = hz_health_tcp(ctx, pkt, prober, true);
+	if (reason == HZ_GO_ON)
+		reason = hz_shed(ctx, pkt, claim);
 	return reason == HZ_GO_ON ? hz_steer(ctx) : reason;
 }
 

@@ -126,6 +126,14 @@ struct {
 	__type(value, __u64);
 } echo_due SEC(".maps");
 
+/* When a flow was refused in words last, shed.h. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} shed_told SEC(".maps");
+
 /* Read by user space only. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -37,14 +37,14 @@ static __always_inline int stats_action(enum hz_reason reason)
 	return XDP_PASS;
 }
 
-/* Counts the frame and turns its reason into what the driver shall do. A bare ACK to a health port is
- * no loss: every probe ends with one. */
+/* Counts the frame and turns its reason into what the driver shall do. A bare ACK to a health port, or of
+ * a flow that got its 503, is no loss: every such connection has some. */
 static __always_inline int hz_stats_verdict(struct xdp_md *ctx, enum hz_reason reason)
 {
 	int action = stats_action(reason);
 
 	hz_stats_count(reason);
-	if (action == XDP_DROP && reason != HZ_REASON_health_idle)
+	if (action == XDP_DROP && reason != HZ_REASON_health_idle && reason != HZ_REASON_shed_idle)
 		hz_sample_frame(ctx, reason);
 	return action;
 }

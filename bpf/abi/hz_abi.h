@@ -7,13 +7,13 @@
 
 #include <linux/types.h>
 
-#define HZ_ABI_MAJOR     3
-#define HZ_ABI_MINOR     1
+#define HZ_ABI_MAJOR     4
+#define HZ_ABI_MINOR     0
 
 #define HZ_WORKERS_MAX   64
 #define HZ_QUEUES_MAX    64
 #define HZ_CLAIMS_MAX    256
-#define HZ_RESPONSES_MAX 384 /* canned answers, HZ_RESPONSE_KINDS for each health port */
+#define HZ_RESPONSES_MAX 385 /* HZ_RESPONSE_KINDS for each health port, and HZ_RESPONSE_SHED */
 #define HZ_PROBERS_MAX   1024
 #define HZ_COUNTERS_MAX  192 /* named counters of a worker, telemetry/counters.def */
 #define HZ_REASONS_MAX   96  /* verdicts of the XDP program, reasons.def */
@@ -95,7 +95,8 @@ struct hz_beat {
 	__u32 ifindex; /* of its port; 0 when it has none */
 	__u32 pid;
 	__u64 turns;
-	__u64 reserved[4];
+	__u64 shed; /* which new flows XDP refuses for this worker, shed_word.h; dies with the beat */
+	__u64 reserved[3];
 };
 
 /* Map `workers`: mmapable ARRAY, index = worker; counters only grow, gauges say so. */
@@ -141,6 +142,11 @@ struct hz_connections {
 
 /* --- what XDP decides from ------------------------------------------------------------------------ */
 
+enum hz_shed_verdict { HZ_SHED_DROP, HZ_SHED_RESET, HZ_SHED_ANSWER503 };
+
+/* Of a site's port. Zero is the default; gold is refused a third as often, control never. */
+enum hz_shed_class { HZ_CLASS_BULK, HZ_CLASS_GOLD, HZ_CLASS_CONTROL };
+
 enum hz_on_dead { HZ_ON_DEAD_ANSWER503, HZ_ON_DEAD_PASS, HZ_ON_DEAD_DROP };
 
 /* Map `cfg`: ARRAY of one. Written by hzd (state, workers) and hzctl. */
@@ -158,7 +164,7 @@ struct hz_cfg {
 	__u32 health_off;
 	/* health/maintenance, kept over restarts: a server in maintenance says so in state. */
 	__u32 maintenance;
-	__u32 reserved_word;
+	__u32 shed_verdict; /* enum hz_shed_verdict, of refused SYNs */
 	__u64 reserved[2];
 };
 
@@ -189,7 +195,8 @@ struct hz_claim {
 	__u8 path_bytes;     /* health: length of path, 1..64; 0 with UDP */
 	char path[64];       /* not terminated */
 	__u8 has_probers;    /* site: some sources are in probers_IF */
-	__u8 pad[2];
+	__u8 shed_class;     /* site: enum hz_shed_class */
+	__u8 pad[1];
 };
 
 /* Map `probers_IF`: LPM_TRIE, frozen like vips_IF. Sources whose connections to a site's port are health
@@ -221,6 +228,8 @@ enum hz_response_kind {
 	HZ_RESPONSE_KINDS = 2 * HZ_RESPONSE_KEEP,
 	/* A UDP claim has one answer: the body, as many bytes as it has, zeros behind; no csum. */
 	HZ_RESPONSE_UDP_KINDS = 1,
+	/* One answer for all sites: 503 with Retry-After, to flows that are refused in words. */
+	HZ_RESPONSE_SHED = HZ_RESPONSES_MAX - 1,
 };
 
 /* Answers of one connection with health/keep_alive; the last one closes it. An acknowledgement number is

@@ -104,6 +104,7 @@ int rig_open_bare(struct rig *rig, const char *object_path)
 		                                  .resp_fd = map_fd(rig, "resp") };
 	rig->key_fd = map_fd(rig, "key");
 	rig->echo_fd = map_fd(rig, "echo_due");
+	rig->told_fd = map_fd(rig, "shed_told");
 	if (bpf_map_update_elem(rig->key_fd, &zero, &key, BPF_ANY) != 0)
 		return -errno;
 	rig->socket_fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
@@ -157,6 +158,13 @@ int rig_echo_due(const struct rig *rig, uint64_t due_ns)
 		status = -errno;
 	free(each);
 	return status;
+}
+
+int rig_shed_told(const struct rig *rig, uint64_t told_ns)
+{
+	uint32_t zero = 0;
+
+	return bpf_map_update_elem(rig->told_fd, &zero, &told_ns, BPF_ANY) == 0 ? 0 : -errno;
 }
 
 int rig_socket(struct rig *rig, bool is_plugged)

@@ -20,7 +20,7 @@ struct hz_xdp_claims;
 struct rig {
 	struct bpf_object *object;
 	int prog_fd;
-	int cfg_fd, beat_fd, latency_fd, verdicts_fd, xsks_fd, key_fd, echo_fd;
+	int cfg_fd, beat_fd, latency_fd, verdicts_fd, xsks_fd, key_fd, echo_fd, told_fd;
 	struct hz_xdp_claim_maps claims;
 	int socket_fd; /* AF_XDP, for xsks_map; -1 where the kernel has none */
 	int cpus;
@@ -54,6 +54,9 @@ int rig_socket(struct rig *rig, bool is_plugged);
 /* When each CPU may answer a ping again. 0 or -errno. */
 int rig_echo_due(const struct rig *rig, uint64_t due_ns);
 
+/* When a flow was refused in words last. 0 or -errno. */
+int rig_shed_told(const struct rig *rig, uint64_t told_ns);
+
 /* Runs the program over the frame. false: the kernel refused the run. */
 bool rig_run(struct rig *rig, const uint8_t *frame, size_t len, struct run *out);
 /* Without looking at the counters: for many frames. */
@@ -69,6 +72,7 @@ uint64_t rig_now_ns(void);
 void table_tests(struct tap *tap, struct rig *rig);
 void health_tests(struct tap *tap, struct rig *rig);
 void prober_tests(struct tap *tap, struct rig *rig);
+void shed_tests(struct tap *tap, struct rig *rig);
 void fuzz_tests(struct tap *tap, struct rig *rig);
 void model_tests(struct tap *tap, const char *object_path);
 void sample_tests(struct tap *tap, const char *object_path);

@@ -156,7 +156,7 @@ static const struct hz_claim *claim_of(const struct model_world *world,
 	return NULL;
 }
 
-static bool beat_is_old(const struct model_world *world, const struct hz_beat *beat)
+bool model_beat_is_old(const struct model_world *world, const struct hz_beat *beat)
 {
 	return beat->beat_ns < world->now_ns &&
 	       world->now_ns - beat->beat_ns > world->cfg.beat_timeout_ns;
@@ -168,7 +168,7 @@ enum model_health model_health_of(const struct model_world *world)
 	bool is_ready = workers > 0 && world->cfg.state == HZ_STATE_READY;
 
 	for (uint32_t i = 0; i < workers; i++) {
-		if (beat_is_old(world, &world->beat[i]))
+		if (model_beat_is_old(world, &world->beat[i]))
 			return MODEL_DEAD;
 		is_ready = is_ready && world->beat[i].state == HZ_STATE_READY;
 	}
@@ -211,7 +211,7 @@ static enum hz_reason steer(const struct model_world *world)
 
 		if (beat->ifindex != world->ifindex || beat->queue != world->queue)
 			continue;
-		if (!beat_is_old(world, beat))
+		if (!model_beat_is_old(world, beat))
 			break;
 		return world->cfg.on_dead == HZ_ON_DEAD_DROP ? HZ_REASON_drop_on_dead
 		                                             : HZ_REASON_pass_on_dead;
@@ -227,6 +227,8 @@ static enum hz_reason site(const struct model_world *world, const struct model_p
 
 	if (prober != NULL)
 		reason = model_health(world, packet, prober, true, out);
+	if (reason == HZ_REASON_COUNT)
+		reason = model_shed(world, packet, claim, out);
 	return reason == HZ_REASON_COUNT ? steer(world) : reason;
 }
 

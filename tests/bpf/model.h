@@ -23,6 +23,7 @@ struct model_world {
 	struct hz_claim prober[MODEL_PROBERS_MAX];
 	uint32_t prober_count;
 	uint64_t echo_due_ns;    /* of every CPU */
+	uint64_t shed_told_ns;   /* when a flow was refused in words last */
 	uint32_t ifindex, queue; /* where the frame comes in */
 	bool has_socket;         /* on that queue */
 	uint64_t now_ns;
@@ -52,8 +53,13 @@ void model_run(const struct model_world *world, const uint8_t *frame, size_t len
 
 /* HZ_REASON_COUNT: *out is filled, ask the claims. Else the reason it passes for. */
 enum hz_reason model_parse(const uint8_t *frame, size_t len, struct model_packet *out);
+/* The keyed hash of a flow that bind tells apart by purpose. */
+uint32_t model_flow(const struct model_world *world, const struct model_packet *packet,
+                    uint32_t bind);
 /* Our sequence number in a health connection with the sender of this packet. isn: the client's, which
- * counts on a site's port. */
+ * counts on a site's port; and in one that is refused with a 503. */
+uint32_t model_shed_cookie(const struct model_world *world, const struct model_packet *packet,
+                           uint32_t isn);
 uint32_t model_cookie(const struct model_world *world, const struct model_packet *packet,
                       bool is_shared, uint32_t isn);
 
@@ -63,9 +69,13 @@ enum model_health { MODEL_READY, MODEL_NOT_READY, MODEL_DEAD };
 
 /* What a probe shall learn of the whole server, and whether one worker's beat is too old. */
 enum model_health model_health_of(const struct model_world *world);
+bool model_beat_is_old(const struct model_world *world, const struct hz_beat *beat);
 /* A packet to a health port, or of a prober to a site's: then HZ_REASON_COUNT is the worker's. */
 enum hz_reason model_health(const struct model_world *world, const struct model_packet *packet,
                             const struct hz_claim *claim, bool is_shared, struct wire *out);
+/* A packet to a site's port; HZ_REASON_COUNT is the worker's. */
+enum hz_reason model_shed(const struct model_world *world, const struct model_packet *packet,
+                          const struct hz_claim *claim, struct wire *out);
 /* Does a connection go on after this request? */
 bool model_keeps(const uint8_t *text, size_t len);
 enum hz_reason model_udp(const struct model_world *world, const struct model_packet *packet,

@@ -46,11 +46,10 @@ static uint64_t siphash_2_4(const struct hz_cookie_key *key, const uint8_t *data
 	return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
-uint32_t model_cookie(const struct model_world *world, const struct model_packet *packet,
-                      bool is_shared, uint32_t isn)
+uint32_t model_flow(const struct model_world *world, const struct model_packet *packet,
+                    uint32_t bind)
 {
 	uint8_t flow[40] = { 0 };
-	uint32_t bind = is_shared ? 1u << 31 | isn / 4096 : 0;
 
 	memcpy(flow, packet->from, 16);
 	memcpy(flow + 16, packet->to, 16);
@@ -58,6 +57,18 @@ uint32_t model_cookie(const struct model_world *world, const struct model_packet
 	put16(flow + 34, packet->source_port);
 	memcpy(flow + 36, &bind, sizeof(bind));
 	return (uint32_t)siphash_2_4(&world->key, flow, sizeof(flow));
+}
+
+uint32_t model_cookie(const struct model_world *world, const struct model_packet *packet,
+                      bool is_shared, uint32_t isn)
+{
+	return model_flow(world, packet, is_shared ? 1u << 31 | isn / 4096 : 0);
+}
+
+uint32_t model_shed_cookie(const struct model_world *world, const struct model_packet *packet,
+                           uint32_t isn)
+{
+	return model_flow(world, packet, 1u << 30 | isn / 4096);
 }
 
 static size_t method_bytes(const uint8_t *text, size_t len)

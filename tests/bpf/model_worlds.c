@@ -63,8 +63,29 @@ static int claims_put(struct model_world *world)
 	return 0;
 }
 
+/* What the workers want refused, and when a flow was told last. */
+static void shed_draw(struct draw *draw, struct model_world *world)
+{
+	static const uint32_t shares[] = { 0, 0, 0, 1, 300, 500, 900, 999, 1000 };
+	const uint64_t told_ns[] = { 0, world->now_ns - FRESH_NS, world->now_ns - FRESH_NS,
+		                     world->now_ns - STALE_NS };
+	const uint32_t count = HZ_ARRAY_LEN(shares);
+
+	world->shed_told_ns = told_ns[draw_below(draw, HZ_ARRAY_LEN(told_ns))];
+	world->cfg.shed_verdict = draw_below(draw, HZ_SHED_ANSWER503 + 1);
+	for (uint32_t i = 0; i < HZ_WORKERS_MAX; i++)
+		for (unsigned field = 0; field < 4 && draw_one_in(draw, 2); field++)
+			world->beat[i].shed |= (uint64_t)shares[draw_below(draw, count)]
+			                       << 16 * field;
+	for (uint32_t i = 0; i < world->claim_count; i++)
+		if (world->claim[i].kind == HZ_CLAIM_SITE)
+			world->claim[i].shed_class =
+				(uint8_t)draw_below(draw, HZ_CLASS_CONTROL + 1);
+}
+
 int worlds_sane(struct draw *draw, struct model_world *out)
 {
+	int status;
 	static const uint32_t workers[] = { 1, 1, 1, 1, 2, 4, HZ_WORKERS_MAX, 0 };
 	struct model_world *world = out;
 
@@ -99,7 +120,9 @@ int worlds_sane(struct draw *draw, struct model_world *out)
 		if (draw_one_in(draw, 5 + 2 * world->cfg.workers))
 			beat->state = draw_below(draw, HZ_STATE_DOWN + 1);
 	}
-	return claims_put(world);
+	status = claims_put(world);
+	shed_draw(draw, world);
+	return status;
 }
 
 static uint32_t any32(struct draw *draw, uint32_t sane)
@@ -153,6 +176,7 @@ static void claim_spoil(struct draw *draw, struct hz_claim *claim)
 	if (draw_one_in(draw, 4))
 		bytes_random(draw, claim->path, sizeof(claim->path));
 	claim->has_probers = (uint8_t)any32(draw, claim->has_probers);
+	claim->shed_class = (uint8_t)any32(draw, claim->shed_class);
 }
 
 /* Claims of any kind for flows of any protocol: ICMP with a port, UDP, an address for TCP. */
@@ -199,6 +223,9 @@ int worlds_hostile(struct draw *draw, struct model_world *out)
 		cfg->icmp_echo = any32(draw, cfg->icmp_echo);
 		cfg->keep_alive = any32(draw, cfg->keep_alive);
 		cfg->health_off = draw_one_in(draw, 4) ? any32(draw, cfg->health_off) : 0;
+		cfg->shed_verdict = any32(draw, cfg->shed_verdict);
+		if (draw_one_in(draw, 4))
+			world->shed_told_ns = any64(draw, world->shed_told_ns);
 		world->echo_due_ns = any64(draw, world->echo_due_ns);
 	}
 	for (uint32_t i = 0; i < HZ_WORKERS_MAX; i++) {
@@ -208,6 +235,7 @@ int worlds_hostile(struct draw *draw, struct model_world *out)
 			continue;
 		beat->beat_ns = any64(draw, beat->beat_ns);
 		beat->state = any32(draw, beat->state);
+		beat->shed = any64(draw, beat->shed);
 		beat->queue = any32(draw, beat->queue);
 		beat->ifindex = any32(draw, beat->ifindex);
 	}
@@ -225,7 +253,7 @@ static int array_write(int map_fd, const void *values, uint32_t count)
 #define FOUR(at)    (at), (at) + 1, (at) + 2, (at) + 3
 #define SIXTEEN(at) FOUR(at), FOUR((at) + 4), FOUR((at) + 8), FOUR((at) + 12)
 #define MANY(at)    SIXTEEN(at), SIXTEEN((at) + 16), SIXTEEN((at) + 32), SIXTEEN((at) + 48)
-		MANY(0), MANY(64), MANY(128), MANY(192), MANY(256), MANY(320)
+		MANY(0), MANY(64), MANY(128), MANY(192), MANY(256), MANY(320), FOUR(384)
 	};
 	uint32_t done = count;
 
@@ -269,6 +297,8 @@ int worlds_apply(struct rig *rig, const struct model_world *world)
 		status = claims_apply(rig, world);
 	if (status == 0)
 		status = rig_echo_due(rig, world->echo_due_ns);
+	if (status == 0)
+		status = rig_shed_told(rig, world->shed_told_ns);
 	return status == 0 ? rig_socket(rig, world->has_socket) : status;
 }
 

@@ -120,6 +120,8 @@ static void prober_request(struct draw *draw, struct wire_spec *spec)
 		{ RIG_HEALTH_PORT, "OPTIONS /healthz HTTP/1.0\r\n\r\n" },
 		{ RIG_PROBED_PORT, "GET /healthz" HOST },
 		{ RIG_PROBED_PORT, "HEAD /healthz" HOST },
+		{ RIG_SITE_PORT, "DELETE /healthz" HOST },
+		{ RIG_SITE_PORT, "" },
 		{ FRAMES_LONG_PORT, "GET " FRAMES_LONG_PATH HOST },
 		{ FRAMES_LONG_PORT, "OPTIONS " FRAMES_LONG_PATH "? " },
 		{ FRAMES_ROOT_PORT, "GET / HTTP/1.0\r\n\r\n" },
@@ -190,9 +192,12 @@ static void aim(struct draw *draw, const struct model_world *world, const struct
 	struct model_packet packet;
 
 	(void)model_parse(frame->byte, frame->len, &packet);
-	spec->ack = model_cookie(world, &packet, spec->port == RIG_PROBED_PORT, isn) + 1 +
-	            (draw_one_in(draw, 8) ? draw_below(draw, HZ_RESPONSE_BYTES + 3)
-	                                  : progress[draw_below(draw, HZ_ARRAY_LEN(progress))]);
+	if (spec->port == RIG_SITE_PORT || (spec->port == RIG_PROBED_PORT && draw_one_in(draw, 3)))
+		spec->ack = model_shed_cookie(world, &packet, isn) + 1;
+	else
+		spec->ack = model_cookie(world, &packet, spec->port == RIG_PROBED_PORT, isn) + 1;
+	spec->ack += (draw_one_in(draw, 8) ? draw_below(draw, HZ_RESPONSE_BYTES + 3)
+	                                   : progress[draw_below(draw, HZ_ARRAY_LEN(progress))]);
 }
 
 /* One to three headers between IPv6's and the transport's, some of no known kind. */

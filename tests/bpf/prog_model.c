@@ -108,6 +108,8 @@ bool prog_model_frame(struct rig *rig, const struct model_world *world, const st
 	}
 	if (reason >= 0)
 		tally->reason[reason]++;
+	if (reason == HZ_REASON_shed_syn_ack) /* the world stays as it is */
+		(void)rig_shed_told(rig, world->shed_told_ns);
 	if (has_bad_sum(in, action, reason, &out, tally->is_hostile))
 		tally->bad_sums++;
 	if (action != XDP_PASS && !is_claimed_address(world, in))

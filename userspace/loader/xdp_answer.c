@@ -66,6 +66,20 @@ int hz_xdp_answer_render(struct hz_response out[HZ_RESPONSE_KINDS], const char *
 	return 0;
 }
 
+/* In one second: a client that waits longer would leave a short overload unserved. The same to every method. */
+void hz_xdp_answer_shed(struct hz_response *out)
+{
+	static const char text[] = "HTTP/1.1 503 Service Unavailable\r\n"
+				   "Retry-After: 1\r\n"
+				   "Connection: close\r\n"
+				   "Content-Length:       0\r\n\r\n";
+
+	_Static_assert(sizeof(text) - 1 == HZ_RESPONSE_BYTES, "every answer has one length");
+	memcpy(out->data, text, sizeof(out->data));
+	out->bytes = HZ_RESPONSE_BYTES;
+	out->csum = sum16(out->data, sizeof(out->data));
+}
+
 int hz_xdp_answer_udp(struct hz_response out[HZ_RESPONSE_UDP_KINDS], const char *body)
 {
 	if (!is_body(body))

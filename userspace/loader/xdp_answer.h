@@ -11,4 +11,7 @@ int hz_xdp_answer_render(struct hz_response out[HZ_RESPONSE_KINDS], const char *
 /* The same for UDP: the body alone. */
 int hz_xdp_answer_udp(struct hz_response out[HZ_RESPONSE_UDP_KINDS], const char *body);
 
+/* What a flow gets that is refused in words: 503 with Retry-After. */
+void hz_xdp_answer_shed(struct hz_response *out);
+
 #endif

@@ -35,9 +35,13 @@ void hz_xdp_claim_maps_close(const struct hz_xdp_claim_maps *maps)
 int hz_xdp_claim_maps_write(const struct hz_xdp_claim_maps *maps,
                             const struct hz_xdp_claims *claims)
 {
+	const uint32_t shed = HZ_RESPONSE_SHED;
+
 	for (uint32_t i = 0; i < claims->response_count; i++)
 		if (bpf_map_update_elem(maps->resp_fd, &i, &claims->response[i], BPF_ANY) != 0)
 			return -errno;
+	if (bpf_map_update_elem(maps->resp_fd, &shed, &claims->response[shed], BPF_ANY) != 0)
+		return -errno;
 	for (uint32_t i = 0; i < claims->prober_count; i++)
 		if (bpf_map_update_elem(maps->probers_fd, &claims->prober[i],
 		                        &claims->prober_claim[i], BPF_NOEXIST) != 0)

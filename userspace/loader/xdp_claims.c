@@ -98,7 +98,7 @@ static int health_render(struct hz_xdp_claims *claims, const struct hz_xdp_healt
 
 	if (len == 0 || len > sizeof(claim.path) || path[0] != '/' || strpbrk(path, " ?#") != NULL)
 		return -EDOM;
-	if (claims->response_count + kinds > HZ_RESPONSES_MAX)
+	if (claims->response_count + kinds > HZ_RESPONSE_SHED)
 		return -ENOSPC;
 	if (!health->is_udp) {
 		claim.path_bytes = (uint8_t)len;
@@ -229,6 +229,7 @@ int hz_xdp_claims_build(const struct hz_xdp_attach_opts *opts, struct hz_xdp_cla
 	claims = calloc(1, sizeof(*claims));
 	if (claims == NULL)
 		return hz_err_set(err, -ENOMEM, 1, "memory", "", "out of memory");
+	hz_xdp_answer_shed(&claims->response[HZ_RESPONSE_SHED]);
 	for (uint32_t i = 0; i < opts->claim_count && status == 0; i++) {
 		status = flow_add(claims, &opts->claims[i], false, &site);
 		if (status != 0)
