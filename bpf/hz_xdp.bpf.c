@@ -5,7 +5,9 @@
  *                                                           health: answered here (TX)
  *                                                           echo:   answered here (TX)
  *                                                           site:   a named prober's answered here,
- *                                                                   else AF_XDP socket of the queue
+ *                                                                   else AF_XDP socket of the queue;
+ *                                                                   in a flood of SYNs those are
+ *                                                                   answered here (TX)
  *
  * Whatever is not ours passes, always: to the program that was here before us when one is chained, else
  * to the kernel. Each frame bumps one counter of `verdicts`. */
@@ -17,6 +19,7 @@
 #include "pkt.h"
 #include "stats.h"
 #include "steer.h"
+#include "syn_cookie.h"
 
 /* libxdp takes an attached program of this name, with this version in its BTF and a map xsks_map, for
  * one its sockets may use. The line must stand bare: wrapped in a struct it is not recognised. */
@@ -31,7 +34,9 @@ static __always_inline enum hz_reason site(struct xdp_md *ctx, const struct hz_p
 
 	if (prober != NULL)
 		reason = hz_health_tcp(ctx, pkt, prober, true);
-	return reason == HZ_GO_ON ? hz_steer(ctx) : reason;
+	if (reason == HZ_GO_ON)
+		reason = hz_steer(ctx);
+	return reason == HZ_REASON_steer ? hz_syn_cookie(ctx, pkt) : reason;
 }
 
 static __always_inline enum hz_reason claimed(struct xdp_md *ctx, const struct hz_pkt *pkt,

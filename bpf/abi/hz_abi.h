@@ -8,7 +8,7 @@
 #include <linux/types.h>
 
 #define HZ_ABI_MAJOR     3
-#define HZ_ABI_MINOR     1
+#define HZ_ABI_MINOR     2
 
 #define HZ_WORKERS_MAX   64
 #define HZ_QUEUES_MAX    64

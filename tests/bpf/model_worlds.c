@@ -63,6 +63,23 @@ static int claims_put(struct model_world *world)
 	return 0;
 }
 
+/* Both keys and all orders that workers may have left: to answer, to look at what comes back, neither. */
+static void cookies_put(struct draw *draw, struct model_world *world)
+{
+	static const uint64_t ends_ns[] = { 0, 1, UINT64_MAX };
+	uint64_t far_ns = world->now_ns + STALE_NS;
+	uint32_t order = draw_below(draw, 5);
+
+	for (int i = 0; i < 2; i++)
+		world->cookies.key[i] = (struct hz_cookie_key){ draw_bits(draw), draw_bits(draw) };
+	world->cookies.flow = (struct hz_cookie_key){ draw_bits(draw), draw_bits(draw) };
+	world->cookies.token = draw_bits(draw);
+	world->cookies.mss4 = (uint16_t)(draw_one_in(draw, 4) ? draw_bits(draw) : 1460);
+	world->cookies.mss6 = (uint16_t)(draw_one_in(draw, 4) ? draw_bits(draw) : 1440);
+	world->cookies.verify_until_ns = order < 4 ? far_ns : ends_ns[draw_below(draw, 2)];
+	world->cookies.answer_until_ns = order < 3 ? far_ns : ends_ns[draw_below(draw, 3)];
+}
+
 int worlds_sane(struct draw *draw, struct model_world *out)
 {
 	static const uint32_t workers[] = { 1, 1, 1, 1, 2, 4, HZ_WORKERS_MAX, 0 };
@@ -85,6 +102,7 @@ int worlds_sane(struct draw *draw, struct model_world *out)
 		.health_off = draw_one_in(draw, 12),
 	};
 	world->echo_due_ns = draw_one_in(draw, 4) ? world->now_ns + STALE_NS : 0;
+	cookies_put(draw, world);
 	for (uint32_t i = 0; i < HZ_WORKERS_MAX; i++) {
 		struct hz_beat *beat = &world->beat[i];
 
@@ -201,6 +219,8 @@ int worlds_hostile(struct draw *draw, struct model_world *out)
 		cfg->health_off = draw_one_in(draw, 4) ? any32(draw, cfg->health_off) : 0;
 		world->echo_due_ns = any64(draw, world->echo_due_ns);
 	}
+	if (draw_one_in(draw, 2))
+		bytes_random(draw, &world->cookies, sizeof(world->cookies));
 	for (uint32_t i = 0; i < HZ_WORKERS_MAX; i++) {
 		struct hz_beat *beat = &world->beat[i];
 
@@ -260,7 +280,8 @@ int worlds_apply(struct rig *rig, const struct model_world *world)
 	int status;
 
 	if (bpf_map_update_elem(rig->cfg_fd, &zero, &world->cfg, BPF_ANY) != 0 ||
-	    bpf_map_update_elem(rig->key_fd, &zero, &world->key, BPF_ANY) != 0)
+	    bpf_map_update_elem(rig->key_fd, &zero, &world->key, BPF_ANY) != 0 ||
+	    bpf_map_update_elem(rig->cookies_fd, &zero, &world->cookies, BPF_ANY) != 0)
 		return -errno;
 	status = array_write(rig->beat_fd, world->beat, HZ_WORKERS_MAX);
 	if (status == 0)
