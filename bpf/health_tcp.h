@@ -140,7 +140,7 @@ static __always_inline enum hz_reason health_segment(struct xdp_md *ctx, const s
                                                      struct hz_probe *probe)
 {
 	enum hz_reason bad = probe->is_shared ? HZ_GO_ON : HZ_REASON_health_bad;
-	struct hz_tcp_reply reply;
+	struct hz_tcp_reply reply = { .answer = HZ_TCP_NO_ANSWER };
 
 	if (bpf_xdp_load_bytes(ctx, pkt->l4, &probe->tcp, sizeof(probe->tcp)) != 0)
 		return HZ_REASON_health_bad;
@@ -155,6 +155,7 @@ static __always_inline enum hz_reason health_segment(struct xdp_md *ctx, const s
 	if ((probe->tcp.flags & (HZ_TCP_SYN | HZ_TCP_FIN)) != HZ_TCP_SYN)
 		return bad;
 	reply.answer = HZ_TCP_NO_ANSWER;
+	hz_tcp_reply_mss(&reply, HZ_TCP_HEALTH_MSS);
 	reply.seq = hz_flow_key(pkt, health_bind(probe, bpf_ntohl(probe->tcp.seq)));
 	reply.ack = bpf_ntohl(probe->tcp.seq) + 1; /* data in a SYN is not taken: it comes again */
 	return health_send(ctx, pkt, &reply, HZ_TCP_SYN | HZ_TCP_ACK, HZ_REASON_health_syn_ack);

@@ -6,7 +6,9 @@
  *                                                           echo:   answered here (TX)
  *                                                           site:   a named prober's answered here,
  *                                                                   a new flow refused when overloaded,
- *                                                                   else AF_XDP socket of the queue
+ *                                                                   else AF_XDP socket of the queue;
+ *                                                                   in a flood of SYNs those are
+ *                                                                   answered here (TX)
  *
  * Whatever is not ours passes, always: to the program that was here before us when one is chained, else
  * to the kernel. Each frame bumps one counter of `verdicts`. */
@@ -19,6 +21,7 @@
 #include "shed.h"
 #include "stats.h"
 #include "steer.h"
+#include "syn_cookie.h"
 
 /* libxdp takes an attached program of this name, with this version in its BTF and a map xsks_map, for
  * one its sockets may use. The line must stand bare: wrapped in a struct it is not recognised. */
@@ -35,7 +38,9 @@ static __always_inline enum hz_reason site(struct xdp_md *ctx, const struct hz_p
 		reason = hz_health_tcp(ctx, pkt, prober, true);
 	if (reason == HZ_GO_ON)
 		reason = hz_shed(ctx, pkt, claim);
-	return reason == HZ_GO_ON ? hz_steer(ctx) : reason;
+	if (reason == HZ_GO_ON)
+		reason = hz_steer(ctx);
+	return reason == HZ_REASON_steer ? hz_syn_cookie(ctx, pkt) : reason;
 }
 
 static __always_inline enum hz_reason claimed(struct xdp_md *ctx, const struct hz_pkt *pkt,

@@ -4,6 +4,7 @@
 #ifndef HZ_MAPS_H
 #define HZ_MAPS_H
 
+#include "abi/cookie_syn.h"
 #include "abi/hz_abi.h"
 #include <linux/bpf.h>
 
@@ -50,6 +51,15 @@ struct hz_map_key {
 	__type(value, struct hz_cookie_key);
 };
 
+/* Programs only read it; but what is BPF_F_RDONLY_PROG cannot be mapped to be written. */
+struct hz_map_cookies {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct hz_cookies);
+};
+
 struct hz_map_events {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, HZ_RING_BYTES);
@@ -68,6 +78,7 @@ struct hz_map_cfg cfg SEC(".maps");
 struct hz_map_beat beat SEC(".maps");
 struct hz_map_verdicts verdicts SEC(".maps");
 struct hz_map_key key SEC(".maps");
+struct hz_map_cookies cookies SEC(".maps");
 struct hz_map_events events SEC(".maps");
 struct hz_map_drops drops SEC(".maps");
 
@@ -151,6 +162,7 @@ struct hz_map_cfg cfg SEC(".maps");
 struct hz_map_beat beat SEC(".maps");
 struct hz_map_verdicts verdicts SEC(".maps");
 struct hz_map_key key SEC(".maps");
+struct hz_map_cookies cookies SEC(".maps");
 struct hz_map_events events SEC(".maps");
 struct hz_map_drops drops SEC(".maps");
 

@@ -94,6 +94,7 @@ static __always_inline enum hz_reason shed_verdict(struct xdp_md *ctx, const str
 	reply.seq = hz_flow_key(pkt, HZ_BIND_SHED | isn >> HZ_ISN_SHIFT);
 	reply.ack = isn + 1;
 	reply.flags = HZ_TCP_SYN | HZ_TCP_ACK;
+	hz_tcp_reply_mss(&reply, HZ_TCP_HEALTH_MSS);
 	return shed_send(ctx, pkt, &reply, HZ_REASON_shed_syn_ack);
 }
 

@@ -31,41 +31,45 @@ struct hz_tcp {
 	__be16 urgent;
 };
 
-struct hz_tcp_mss {
-	__u8 kind;
-	__u8 bytes;
-	__be16 mss;
-};
-
-#define HZ_TCP_NO_ANSWER (~0u)
+#define HZ_TCP_NO_ANSWER     (~0u)
+#define HZ_TCP_REPLY_OPTIONS 5 /* words */
 
 struct hz_tcp_reply {
 	__u32 seq;    /* host order */
 	__u32 ack;    /* host order */
 	__u32 answer; /* index into resp, or HZ_TCP_NO_ANSWER: no payload */
 	__u32 flags;
+	__u32 option_bytes; /* 0, 4 or 20 */
+	__be32 option[HZ_TCP_REPLY_OPTIONS];
 };
 
-/* With the option in place the header always has the same size here; its length field leaves the
- * option out where it does not belong. */
+/* With the options in place the header always has the same size here; its length field leaves out those
+ * that do not belong there. */
 struct reply_ip4 {
 	struct iphdr ip;
 	struct hz_tcp tcp;
-	struct hz_tcp_mss mss;
+	__be32 option[HZ_TCP_REPLY_OPTIONS];
 };
 struct reply_ip6 {
 	struct ipv6hdr ip;
 	struct hz_tcp tcp;
-	struct hz_tcp_mss mss;
+	__be32 option[HZ_TCP_REPLY_OPTIONS];
 };
 
 static __always_inline __u32 reply_tcp_bytes(const struct hz_tcp_reply *reply)
 {
-	return sizeof(struct hz_tcp) + (reply->flags & HZ_TCP_SYN ? sizeof(struct hz_tcp_mss) : 0);
+	return sizeof(struct hz_tcp) + reply->option_bytes;
 }
 
-/* Header and option, checksum included; pseudo is the sum of both addresses. */
-static __always_inline void reply_fill_tcp(struct hz_tcp *tcp, struct hz_tcp_mss *mss,
+/* Of a SYN-ACK that says nothing else. */
+static __always_inline void hz_tcp_reply_mss(struct hz_tcp_reply *reply, __u32 mss)
+{
+	reply->option[0] = bpf_htonl(0x02040000 | mss);
+	reply->option_bytes = 4;
+}
+
+/* Header and options, checksum included; pseudo is the sum of both addresses. */
+static __always_inline void reply_fill_tcp(struct hz_tcp *tcp, __be32 *option,
                                            const struct hz_pkt *pkt,
                                            const struct hz_tcp_reply *reply,
                                            const struct hz_response *answer, __u64 pseudo)
@@ -83,17 +87,30 @@ static __always_inline void reply_fill_tcp(struct hz_tcp *tcp, struct hz_tcp_mss
 	tcp->window = reply->flags & HZ_TCP_RST ? 0 : bpf_htons(HZ_TCP_WINDOW);
 	tcp->csum = 0;
 	tcp->urgent = 0;
-	mss->kind = 2;
-	mss->bytes = sizeof(*mss);
-	mss->mss = bpf_htons(HZ_TCP_HEALTH_MSS);
+	__builtin_memcpy(option, reply->option, sizeof(reply->option));
 	sum += bpf_htons(IPPROTO_TCP);
 	sum += bpf_htons((__u16)(bytes + answer_bytes));
 	sum = hz_csum_add(sum, tcp, sizeof(*tcp));
-	if (reply->flags & HZ_TCP_SYN)
-		sum = hz_csum_add(sum, mss, sizeof(*mss));
+	if (reply->option_bytes == 4)
+		sum = hz_csum_add(sum, option, 4);
+	else if (reply->option_bytes != 0)
+		sum = hz_csum_add(sum, option, sizeof(reply->option));
 	if (answer != NULL)
 		sum += answer->csum;
 	tcp->csum = hz_csum_fold(sum);
+}
+
+/* bytes of out, less the options that are not sent. */
+static __always_inline long reply_store(struct xdp_md *ctx, __u32 offset, void *out, __u32 bytes,
+                                        __u32 option_bytes)
+{
+	const __u32 room = HZ_TCP_REPLY_OPTIONS * sizeof(__be32);
+
+	if (option_bytes == 0)
+		return bpf_xdp_store_bytes(ctx, offset, out, bytes - room);
+	if (option_bytes == 4)
+		return bpf_xdp_store_bytes(ctx, offset, out, bytes - room + 4);
+	return bpf_xdp_store_bytes(ctx, offset, out, bytes);
 }
 
 static __always_inline long reply_store_ip4(struct xdp_md *ctx, const struct hz_pkt *pkt,
@@ -114,10 +131,8 @@ static __always_inline long reply_store_ip4(struct xdp_md *ctx, const struct hz_
 	__builtin_memcpy(&out.ip.saddr, &pkt->key.addr.byte[12], 4);
 	__builtin_memcpy(&out.ip.daddr, &pkt->source.byte[12], 4);
 	out.ip.check = hz_csum_fold(hz_csum_add(0, &out.ip, sizeof(out.ip)));
-	reply_fill_tcp(&out.tcp, &out.mss, pkt, reply, answer, hz_csum_add(0, &out.ip.saddr, 8));
-	if (bytes == sizeof(out))
-		return bpf_xdp_store_bytes(ctx, pkt->l3, &out, sizeof(out));
-	return bpf_xdp_store_bytes(ctx, pkt->l3, &out, sizeof(out) - sizeof(out.mss));
+	reply_fill_tcp(&out.tcp, out.option, pkt, reply, answer, hz_csum_add(0, &out.ip.saddr, 8));
+	return reply_store(ctx, pkt->l3, &out, sizeof(out), reply->option_bytes);
 }
 
 static __always_inline long reply_store_ip6(struct xdp_md *ctx, const struct hz_pkt *pkt,
@@ -134,10 +149,8 @@ static __always_inline long reply_store_ip6(struct xdp_md *ctx, const struct hz_
 	out.ip.hop_limit = HZ_REPLY_TTL;
 	__builtin_memcpy(&out.ip.saddr, &pkt->key.addr, 16);
 	__builtin_memcpy(&out.ip.daddr, &pkt->source, 16);
-	reply_fill_tcp(&out.tcp, &out.mss, pkt, reply, answer, hz_csum_add(0, &out.ip.saddr, 32));
-	if (bytes == sizeof(out.tcp) + sizeof(out.mss))
-		return bpf_xdp_store_bytes(ctx, pkt->l3, &out, sizeof(out));
-	return bpf_xdp_store_bytes(ctx, pkt->l3, &out, sizeof(out) - sizeof(out.mss));
+	reply_fill_tcp(&out.tcp, out.option, pkt, reply, answer, hz_csum_add(0, &out.ip.saddr, 32));
+	return reply_store(ctx, pkt->l3, &out, sizeof(out), reply->option_bytes);
 }
 
 /* Ethernet header and tags with the addresses swapped, at the frame's new start, once the frame has
@@ -169,7 +182,7 @@ __noinline int hz_tcp_reply(struct xdp_md *ctx, const struct hz_pkt *pkt,
 	__u32 headers;
 	long err;
 
-	if (pkt == NULL || reply == NULL)
+	if (pkt == NULL || reply == NULL || reply->option_bytes > sizeof(reply->option))
 		return -1;
 	if (reply->answer != HZ_TCP_NO_ANSWER) {
 		__u32 index = reply->answer;

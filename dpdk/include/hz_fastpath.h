@@ -13,7 +13,10 @@
 /* MEMIF and EAL ports have no kernel interface: they answer for their own addresses. */
 enum hz_io { HZ_IO_AF_XDP, HZ_IO_RING, HZ_IO_SOCKET, HZ_IO_MEMIF, HZ_IO_EAL };
 enum hz_congestion { HZ_CONGESTION_CUBIC, HZ_CONGESTION_NEWRENO };
+enum hz_syn_cookies { HZ_SYN_COOKIES_AUTO, HZ_SYN_COOKIES_OFF, HZ_SYN_COOKIES_ALWAYS };
 enum hz_hugepages { HZ_HUGEPAGES_AUTO, HZ_HUGEPAGES_ON, HZ_HUGEPAGES_OFF };
+
+struct hz_cookies;
 
 struct hz_fastpath_port {
 	char ifname[16];
@@ -31,6 +34,8 @@ struct hz_fastpath_tcp {
 	uint32_t keepalive_idle_s, keepalive_interval_s, keepalive_count;
 	uint8_t hop_limit, dscp;
 	uint16_t lport_first, lport_last;
+	uint32_t half_open_max; /* per worker */
+	enum hz_syn_cookies cookie_mode;
 };
 
 struct hz_fastpath_conf {
@@ -52,6 +57,8 @@ struct hz_fastpath_conf {
 	const struct hz_fastpath_port *ports;
 	uint32_t listen_count;
 	const struct hz_endpoint *listens;
+	struct hz_cookies
+		*cookies; /* abi/cookie_syn.h, of all workers and XDP; NULL: of each worker */
 };
 
 struct hz_fastpath; /* owned by the caller of open */

@@ -49,6 +49,27 @@ static int pools_open(struct hz_tcp *tcp)
 	return err;
 }
 
+/* With keys of our own no other core knows them, and no XDP: no notes either. */
+static void cookies_open(struct hz_tcp *tcp)
+{
+	struct hz_cookies *own = &tcp->own_cookies;
+
+	tcp->cookies = tcp->conf.cookies != NULL ? tcp->conf.cookies : own;
+	if (tcp->cookies == own) {
+		memcpy(&own->flow, tcp->conf.secret, sizeof(own->flow));
+		own->key[0] = own->key[1] = own->flow;
+	} else {
+		memcpy(tcp->conf.secret, &tcp->cookies->flow, sizeof(tcp->conf.secret));
+	}
+}
+
+static uint32_t half_open_max(const struct hz_tcp_conf *conf)
+{
+	uint32_t most = (conf->connections_max + 1) / 2;
+
+	return HZ_MIN(most, conf->half_open_max != 0 ? conf->half_open_max : HZ_TCP_HALF_OPEN_MAX);
+}
+
 int hz_tcp_open(const struct hz_tcp_conf *conf, struct hz_tcp **out)
 {
 	struct hz_tcp_keepalive keepalive = conf->keepalive;
@@ -75,7 +96,8 @@ int hz_tcp_open(const struct hz_tcp_conf *conf, struct hz_tcp **out)
 	tcp->conf.keepalive = keepalive;
 	tcp->conf.hop_limit = conf->hop_limit != 0 ? conf->hop_limit : HZ_TCP_HOP_LIMIT;
 	tcp->conf.time_wait_max = HZ_MAX(conf->time_wait_max, 1u);
-	tcp->half_open_max = HZ_MIN((conf->connections_max + 1) / 2, HZ_TCP_HALF_OPEN_MAX);
+	tcp->half_open_max = half_open_max(conf);
+	cookies_open(tcp);
 	tcp->cc = conf->cc == HZ_TCP_CC_NEWRENO ? &hz_cc_newreno_ops : &hz_cc_cubic_ops;
 	tcp->protos[0] = conf->proto;
 	tcp->ip_id = (uint16_t)hz_rng_next(&conf->env->rng);
@@ -165,6 +187,7 @@ uint64_t hz_tcp_next_timer_ns(const struct hz_tcp *tcp)
 void hz_tcp_drain(struct hz_tcp *tcp)
 {
 	tcp->is_draining = true;
+	__atomic_store_n(&tcp->cookies->answer_until_ns, 0, __ATOMIC_RELAXED);
 }
 
 uint32_t hz_tcp_connection_count(const struct hz_tcp *tcp)

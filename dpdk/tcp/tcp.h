@@ -8,7 +8,8 @@
 #include "net/packet.h"
 #include "telemetry/slot.h"
 
-struct hz_tcp; /* owned by the caller of open */
+struct hz_cookies; /* abi/cookie_syn.h */
+struct hz_tcp;     /* owned by the caller of open */
 
 /* When a connection that asked for it is probed, RFC 9293 3.8.4; 0: 7200 s, 75 s, 9. Each silence, and all
  * probes together, at most a day; at least two probes. is_on: every connection asks at first. */
@@ -18,6 +19,10 @@ struct hz_tcp_keepalive {
 };
 
 enum hz_tcp_cc { HZ_TCP_CC_CUBIC, HZ_TCP_CC_NEWRENO };
+
+/* When a SYN is answered with a cookie and nothing is kept of it: AUTO beyond half_open_max half-open
+ * connections, or when few places are left. OFF: SYNs beyond half_open_max are dropped. */
+enum hz_tcp_cookie_mode { HZ_TCP_COOKIE_AUTO, HZ_TCP_COOKIE_OFF, HZ_TCP_COOKIE_ALWAYS };
 
 struct hz_tcp_conf {
 	struct hz_env *env; /* the worker's; now_ns is current at every call */
@@ -39,6 +44,11 @@ struct hz_tcp_conf {
 	uint8_t hop_limit; /* of what is sent, RFC 9293 3.9.2: TTL of IPv4; 0: 64 */
 	uint8_t dscp;      /* 0..63, RFC 2474 */
 	enum hz_tcp_cc cc;
+	enum hz_tcp_cookie_mode cookie_mode;
+	uint32_t half_open_max; /* 0: 4096, or half of the connections, which are the most */
+	/* Keys and orders shared with XDP and with other workers: its flow key takes secret's place. Outlives
+	 * the stack. NULL: keys made of secret. */
+	struct hz_cookies *cookies;
 	uint16_t lport_first, lport_last; /* local ports to choose from; both 0: 49152..65535 */
 };
 

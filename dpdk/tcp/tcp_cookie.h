@@ -1,31 +1,40 @@
-/* SYN cookies, RFC 4987 3.6: when the half-open table is full, what a SYN said travels in our initial
- * sequence number, so that a flood costs no memory and a good client still gets in.
- *
- *   31..8 keyed hash of connection, peer's initial number, period and MSS
- *    7..3 period of 68.7 s                     2..0 MSS, rounded down to the table
- *
- * A peer with timestamps echoes the rest: window scale and SACK-permitted, in the low bits of the
- * timestamp of the SYN-ACK. */
+/* The worker's half of SYN cookies, abi/cookie_syn.h. A cookie may be XDP's or our own; the key is the same,
+ * and so is what becomes of its echo. */
 #ifndef HZ_TCP_COOKIE_H
 #define HZ_TCP_COOKIE_H
 
-#include "tcp/tcp_opts.h"
-#include "tcp/tcp_pcb.h"
+#include "tcp/tcp_in.h"
 
-/* The time in which a cookie sent now may still be answered. */
-#define HZ_TCP_COOKIE_LIFE_NS (2ull << 36)
+struct hz_cookies;
 
-uint32_t hz_tcp_cookie_make(const uint8_t secret[16], const struct hz_tcp_key *key, uint32_t irs,
-                            uint32_t mss, uint64_t now_ns);
+/* What stands for the SYN once its cookie came back. */
+struct hz_tcp_cookie {
+	struct hz_tcp_opts syn; /* what it offered, as far as the cookie carried it */
+	uint32_t ts_offset;
+};
 
-/* The MSS in a cookie of this or the last period, 0: not a cookie of ours. */
-uint16_t hz_tcp_cookie_check(const uint8_t secret[16], const struct hz_tcp_key *key, uint32_t irs,
-                             uint32_t cookie, uint64_t now_ns);
+/* Our initial number and the timestamp of the SYN-ACK, for a SYN of which nothing is kept; ts_val is never
+ * ahead of our clock. */
+struct hz_tcp_cookie_answer {
+	uint32_t iss, ts_val;
+};
+struct hz_tcp_cookie_answer hz_tcp_cookie_make(const struct hz_tcp *tcp,
+                                               const struct hz_tcp_segment *seg);
 
-/* The timestamp of a SYN-ACK that carries options of the SYN; never ahead of clock, which the
- * timestamps that follow are taken from (RFC 7323 5). */
-uint32_t hz_tcp_cookie_ts_make(uint32_t clock, const struct hz_tcp_opts *syn);
-/* And back, from its echo. */
-void hz_tcp_cookie_ts_read(uint32_t echo, struct hz_tcp_opts *syn);
+/* The third segment of a handshake, or data, when it was lost: is its ACK the echo of a cookie that lives? XDP's
+ * note of it is taken for the answer when there is one, else the hash is computed. false: *out is not
+ * written. */
+bool hz_tcp_cookie_read(const struct hz_tcp *tcp, const struct hz_tcp_segment *seg,
+                        struct hz_tcp_cookie *out);
+
+/* May one of XDP's or ours come back? Without it nobody's ACKs are worth a hash. */
+bool hz_tcp_cookie_is_awaited(const struct hz_tcp *tcp);
+
+/* From now on XDP, where there is one, answers SYNs, for HZ_COOKIE_HOLD_NS. */
+void hz_tcp_cookie_arm(struct hz_tcp *tcp);
+/* With every beat: the same, if SYNs always get a cookie. */
+void hz_tcp_cookie_keep(struct hz_tcp *tcp);
+/* XDP offers no more than port can receive. Before any worker runs, by one thread for all. */
+void hz_tcp_cookie_offer(struct hz_tcp *tcp, const struct hz_port *port);
 
 #endif

@@ -295,6 +295,16 @@ static void pcb_in(struct hz_tcp_pcb *pcb, struct hz_tcp_segment *seg)
 	text_in(pcb, seg);
 }
 
+/* XDP answered a SYN that we had answered, too: the peer came by that, and what it offered holds. To have echoed a
+ * cookie proves more than we know of who is half open. */
+static bool is_superseded(const struct hz_tcp_pcb *pcb, const struct hz_tcp_segment *seg)
+{
+	struct hz_tcp_cookie cookie;
+
+	return (pcb->flags & HZ_TCP_F_HALF_OPEN) && seg->ack != pcb->snd_una + 1 &&
+	       hz_tcp_listen_has_cookie(hz_tcp_of(pcb), seg, &cookie);
+}
+
 uint32_t hz_tcp_lookup(const struct hz_tcp *tcp, const struct hz_packet *packet)
 {
 	uint32_t at = packet->flow_hash, ref;
@@ -329,6 +339,11 @@ void hz_tcp_in(struct hz_tcp *tcp, struct hz_packet *packet)
 			pcb = hz_pool_at(&tcp->pcbs, ref - 1);
 		else if (hz_tcp_tw_in(tcp, ref, &seg, &iss_min))
 			pcb = hz_tcp_listen_in(tcp, &seg, &iss_min);
+		if (pcb != NULL && HZ_UNLIKELY(pcb->state == HZ_TCP_SYN_RCVD) &&
+		    is_superseded(pcb, &seg)) {
+			hz_tcp_pcb_close(pcb, HZ_CLOSE_ABORT);
+			pcb = hz_tcp_listen_in(tcp, &seg, NULL);
+		}
 		if (pcb != NULL)
 			pcb_in(pcb, &seg);
 	}

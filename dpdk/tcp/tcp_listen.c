@@ -1,6 +1,5 @@
 #include "tcp/tcp_listen.h"
 
-#include "tcp/tcp_cookie.h"
 #include "tcp/tcp_ecn.h"
 #include "tcp/tcp_isn.h"
 #include "tcp/tcp_out.h"
@@ -53,16 +52,10 @@ static void pcb_fill(struct hz_tcp_pcb *pcb, const struct hz_packet *packet,
 static void cookie_send(struct hz_tcp *tcp, const struct hz_tcp_segment *seg,
                         const uint32_t *iss_min)
 {
+	struct hz_tcp_cookie_answer answer = hz_tcp_cookie_make(tcp, seg);
 	struct hz_tcp_pcb pcb = { 0 };
-	struct hz_tcp_key key;
-	struct hz_tcp_isn isn;
 
-	hz_tcp_key_of(seg->packet, &key);
-	isn = hz_tcp_isn_make(tcp->conf.secret, &key, hz_tcp_now(tcp));
-	isn.iss = hz_tcp_cookie_make(tcp->conf.secret, &key, seg->seq,
-	                             hz_tcp_syn_mss_theirs(seg->packet->is_v6 != 0, &seg->opts),
-	                             hz_tcp_now(tcp));
-	if (iss_min != NULL && hz_seq_leq(isn.iss, *iss_min)) {
+	if (iss_min != NULL && hz_seq_leq(answer.iss, *iss_min)) {
 		hz_tcp_count_drop(tcp, HZ_COUNTER_drop_syn_full);
 		return;
 	}
@@ -71,11 +64,9 @@ static void cookie_send(struct hz_tcp *tcp, const struct hz_tcp_segment *seg,
 		pcb.flags = 0;
 		pcb.rcv_wscale = 0;
 	}
-	if (hz_tcp_out_reply_cookie(
-		    tcp, seg, &pcb, isn.iss,
-		    hz_tcp_cookie_ts_make(hz_tcp_ts_clock(tcp) + isn.ts_offset, &seg->opts))) {
+	if (hz_tcp_out_reply_cookie(tcp, seg, &pcb, answer.iss, answer.ts_val)) {
 		hz_tcp_count(tcp, HZ_COUNTER_syn_cookie_sent);
-		tcp->cookies_until_ns = hz_tcp_now(tcp) + HZ_TCP_COOKIE_LIFE_NS;
+		hz_tcp_cookie_arm(tcp);
 	}
 }
 
@@ -92,30 +83,36 @@ static struct hz_tcp_pcb *passive_open(struct hz_tcp *tcp, const struct hz_tcp_s
 	return pcb;
 }
 
-/* The third segment of a handshake of which nothing was kept; or data, when it was lost. False: no cookie
- * of ours. *out is NULL where there is no room; the cookie stays good for another try. */
-static bool cookie_in(struct hz_tcp *tcp, const struct hz_tcp_segment *seg, struct hz_tcp_pcb **out)
+/* A handshake of which nothing was kept has ended. NULL: there is no room; the cookie stays good for another
+ * try. */
+static struct hz_tcp_pcb *cookie_open(struct hz_tcp *tcp, const struct hz_tcp_segment *seg,
+                                      const struct hz_tcp_cookie *cookie)
 {
-	struct hz_tcp_opts syn = { .has_ts = seg->opts.has_ts, .ts_val = seg->opts.ts_val };
-	struct hz_tcp_key key;
-	struct hz_tcp_pcb *pcb;
+	struct hz_tcp_pcb *pcb = passive_open(tcp, seg);
 
-	hz_tcp_key_of(seg->packet, &key);
-	syn.mss = hz_tcp_cookie_check(tcp->conf.secret, &key, seg->seq - 1, seg->ack - 1,
-	                              hz_tcp_now(tcp));
-	if (syn.mss == 0)
-		return false;
-	if (syn.has_ts)
-		hz_tcp_cookie_ts_read(seg->opts.ts_ecr, &syn);
-	*out = pcb = passive_open(tcp, seg);
 	if (pcb == NULL)
-		return true;
-	pcb->ts_offset = hz_tcp_isn_make(tcp->conf.secret, &key, hz_tcp_now(tcp)).ts_offset;
-	pcb_fill(pcb, seg->packet, &syn, seg->seq - 1, seg->ack - 1);
+		return NULL;
+	pcb->ts_offset = cookie->ts_offset;
+	pcb_fill(pcb, seg->packet, &cookie->syn, seg->seq - 1, seg->ack - 1);
 	pcb->snd_max = pcb->snd_una + 1;
 	pcb->rcv_adv = pcb->rcv_nxt + HZ_TCP_SYN_WINDOW; /* what the SYN-ACK offered */
 	hz_tcp_count(tcp, HZ_COUNTER_syn_cookie_accepted);
-	return true;
+	return pcb;
+}
+
+bool hz_tcp_listen_has_cookie(const struct hz_tcp *tcp, const struct hz_tcp_segment *seg,
+                              struct hz_tcp_cookie *out)
+{
+	return (seg->flags & (HZ_TCP_SYN | HZ_TCP_ACK | HZ_TCP_RST)) == HZ_TCP_ACK &&
+	       !tcp->is_draining && hz_tcp_cookie_is_awaited(tcp) &&
+	       is_listening(tcp, seg->packet) && hz_tcp_cookie_read(tcp, seg, out);
+}
+
+/* Above the level, or for the last slots of the table, which are for peers that have proved their address. */
+static bool is_flooded(const struct hz_tcp *tcp)
+{
+	return tcp->half_open_count >= tcp->half_open_max ||
+	       (hz_tcp_pressure_is_scarce(tcp) && tcp->pcbs.in_use < tcp->pcbs.capacity);
 }
 
 static void syn_in(struct hz_tcp *tcp, const struct hz_tcp_segment *seg, const uint32_t *iss_min)
@@ -124,9 +121,13 @@ static void syn_in(struct hz_tcp *tcp, const struct hz_tcp_segment *seg, const u
 	struct hz_tcp_key key;
 	struct hz_tcp_isn isn;
 
-	if (tcp->half_open_count >= tcp->half_open_max ||
-	    (hz_tcp_pressure_is_scarce(tcp) && tcp->pcbs.in_use < tcp->pcbs.capacity)) {
+	if (tcp->conf.cookie_mode == HZ_TCP_COOKIE_ALWAYS ||
+	    (tcp->conf.cookie_mode == HZ_TCP_COOKIE_AUTO && is_flooded(tcp))) {
 		cookie_send(tcp, seg, iss_min);
+		return;
+	}
+	if (tcp->half_open_count >= tcp->half_open_max) { /* and no cookies */
+		hz_tcp_count_drop(tcp, HZ_COUNTER_drop_syn_full);
 		return;
 	}
 	pcb = passive_open(tcp, seg);
@@ -148,15 +149,16 @@ struct hz_tcp_pcb *hz_tcp_listen_in(struct hz_tcp *tcp, const struct hz_tcp_segm
                                     const uint32_t *iss_min)
 {
 	uint8_t kind = seg->flags & (HZ_TCP_SYN | HZ_TCP_ACK | HZ_TCP_RST);
-	struct hz_tcp_pcb *pcb;
+	struct hz_tcp_cookie cookie;
 
 	if (kind == HZ_TCP_SYN && !tcp->is_draining && is_listening(tcp, seg->packet)) {
 		syn_in(tcp, seg, iss_min);
 		return NULL;
 	}
-	if (kind == HZ_TCP_ACK && !tcp->is_draining && hz_tcp_now(tcp) < tcp->cookies_until_ns &&
-	    is_listening(tcp, seg->packet) && cookie_in(tcp, seg, &pcb))
-		return pcb;
+	if (hz_tcp_listen_has_cookie(tcp, seg, &cookie))
+		return cookie_open(tcp, seg, &cookie);
+	if (kind == HZ_TCP_ACK && hz_tcp_cookie_is_awaited(tcp))
+		hz_tcp_count(tcp, HZ_COUNTER_syn_cookie_refused);
 	hz_tcp_count_drop(tcp, HZ_COUNTER_drop_not_ours);
 	hz_tcp_out_reply_reset(tcp, seg);
 	return NULL;

@@ -2,6 +2,7 @@
 #ifndef HZ_TCP_STACK_H
 #define HZ_TCP_STACK_H
 
+#include "core/cookie_keys.h"
 #include "core/pool.h"
 #include "tcp/cc.h"
 #include "tcp/tcp.h"
@@ -63,10 +64,10 @@ struct hz_tcp {
 	uint32_t evict_at;      /* slot of the flow table where the next search begins */
 	uint64_t evict_next_ns; /* no search for a reader before */
 	uint32_t mbufs;         /* in the packet pool of the port that opened a connection last */
-	uint64_t
-		cookies_until_ns; /* some that we sent may come back until then, 0: never sent one */
-	uint32_t reasm_total;     /* packet buffers in all out-of-order queues */
-	uint32_t tx_total;        /* and in all output queues */
+	struct hz_cookies *cookies; /* conf's, shared with XDP and other workers, or the next */
+	struct hz_cookies own_cookies;
+	uint32_t reasm_total; /* packet buffers in all out-of-order queues */
+	uint32_t tx_total;    /* and in all output queues */
 	uint32_t challenges_left;
 	uint64_t challenges_until_ns;
 	uint32_t lport_next; /* of RFC 6056 3.3.3 */

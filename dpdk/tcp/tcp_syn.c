@@ -1,10 +1,7 @@
 #include "tcp/tcp_syn.h"
 
+#include "core/cookie_keys.h"
 #include "net/ip_hdr.h"
-
-#define MSS_DEFAULT_V4 536u /* RFC 9293 3.7.1: of a SYN without the option */
-#define MSS_DEFAULT_V6 1220u
-#define MSS_MIN        536u /* a smaller one only multiplies our packets */
 
 uint16_t hz_tcp_syn_mss_ours(const struct hz_port *port, bool is_v6)
 {
@@ -17,11 +14,7 @@ uint16_t hz_tcp_syn_mss_ours(const struct hz_port *port, bool is_v6)
 
 uint32_t hz_tcp_syn_mss_theirs(bool is_v6, const struct hz_tcp_opts *syn)
 {
-	uint32_t given = syn->mss;
-
-	if (given == 0)
-		given = is_v6 ? MSS_DEFAULT_V6 : MSS_DEFAULT_V4;
-	return HZ_MAX(given, MSS_MIN);
+	return hz_cookie_mss_theirs(syn->mss, is_v6);
 }
 
 /* RFC 9293 3.7.1, RFC 6691: MSS options exclude TCP options, segments sent must count them. */

@@ -1,5 +1,6 @@
 #include "tcp/tcp_time_wait.h"
 
+#include "tcp/tcp_listen.h"
 #include "tcp/tcp_out.h"
 #include "tcp/tcp_stack.h"
 #include <errno.h>
@@ -95,14 +96,23 @@ void hz_tcp_tw_enter(struct hz_tcp *tcp, const struct hz_tcp_pcb *pcb)
 	tcp->conf.slot->conns->time_wait++;
 }
 
-/* RFC 6191 and RFC 1122 4.2.2.13: a SYN that cannot be an old duplicate. */
-static bool is_fresh_syn(const struct hz_tcp_tw *tw, const struct hz_tcp_segment *seg)
+/* RFC 6191 and RFC 1122 4.2.2.13: a SYN of that number cannot be an old duplicate. */
+static bool is_fresh(const struct hz_tcp_tw *tw, const struct hz_tcp_segment *seg, uint32_t irs)
 {
-	if ((seg->flags & (HZ_TCP_SYN | HZ_TCP_ACK)) != HZ_TCP_SYN)
-		return false;
 	if ((tw->flags & HZ_TCP_F_TS) && seg->opts.has_ts && seg->opts.ts_val != tw->ts_recent)
 		return hz_seq_gt(seg->opts.ts_val, tw->ts_recent);
-	return hz_seq_gt(seg->seq, tw->rcv_nxt);
+	return hz_seq_gt(irs, tw->rcv_nxt);
+}
+
+/* The SYN itself, or what ends its handshake when XDP answered it, which knows of no TIME_WAIT. */
+static bool opens_anew(const struct hz_tcp *tcp, const struct hz_tcp_tw *tw,
+                       const struct hz_tcp_segment *seg)
+{
+	struct hz_tcp_cookie cookie;
+
+	if ((seg->flags & (HZ_TCP_SYN | HZ_TCP_ACK)) == HZ_TCP_SYN)
+		return !tcp->is_draining && is_fresh(tw, seg, seg->seq);
+	return is_fresh(tw, seg, seg->seq - 1) && hz_tcp_listen_has_cookie(tcp, seg, &cookie);
 }
 
 bool hz_tcp_tw_in(struct hz_tcp *tcp, uint32_t ref, const struct hz_tcp_segment *seg,
@@ -114,7 +124,7 @@ bool hz_tcp_tw_in(struct hz_tcp *tcp, uint32_t ref, const struct hz_tcp_segment 
 
 	if (seg->flags & HZ_TCP_RST) /* must not end TIME_WAIT early, RFC 1337 */
 		return false;
-	if (!tcp->is_draining && is_fresh_syn(tw, seg)) {
+	if (opens_anew(tcp, tw, seg)) {
 		*iss_min = tw->snd_nxt + ISS_GAP;
 		hz_tcp_count(tcp, HZ_COUNTER_time_wait_reused);
 		drop(tcp, at);

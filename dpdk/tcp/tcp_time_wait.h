@@ -36,8 +36,8 @@ void hz_tcp_tw_close(struct hz_tcp_tw_queue *queue);                  /* accepts
 /* Takes over what must be remembered of pcb, which has left the table. When full the oldest goes. */
 void hz_tcp_tw_enter(struct hz_tcp *tcp, const struct hz_tcp_pcb *pcb);
 
-/* A segment for a record. True: the record is gone and the segment, a SYN, may open a new connection
- * whose initial sequence number must be beyond *iss_min. */
+/* A segment for a record. True: the record is gone and the segment, a SYN or the echo of a cookie, may open
+ * a new connection; a SYN's initial sequence number must be beyond *iss_min. */
 bool hz_tcp_tw_in(struct hz_tcp *tcp, uint32_t ref, const struct hz_tcp_segment *seg,
                   uint32_t *iss_min);
 

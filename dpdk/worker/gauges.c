@@ -1,5 +1,6 @@
 /* Time, beat and gauges of a worker. */
 #include "worker/gauges.h"
+#include "tcp/tcp_cookie.h"
 #include <time.h>
 #include <unistd.h>
 
@@ -114,6 +115,8 @@ void hz_gauges_beat(struct hz_worker_loop *w)
 	struct hz_beat *beat = w->slot->beat;
 
 	gauges_write(w);
+	if (w->tcp != NULL)
+		hz_tcp_cookie_keep(w->tcp);
 	beat->state = w->state;
 	beat->queue = w->port[0].port->queue;
 	beat->ifindex = w->port[0].port->ifindex;

@@ -4,6 +4,7 @@
 #include "core/rcu.h"
 #include "net/host.h"
 #include "net/neigh_kernel.h"
+#include "tcp/tcp_cookie.h"
 #include "tcp/tcp_info.h"
 #include "worker/frame_trace.h"
 #include "worker/gauges.h"
@@ -270,6 +271,9 @@ static int tcp_open(struct hz_worker_loop *w, const struct hz_worker_open_conf *
 		.dscp = conf->dscp,
 		.lport_first = conf->lport_first,
 		.lport_last = conf->lport_last,
+		.cookie_mode = conf->cookie_mode,
+		.half_open_max = conf->half_open_max,
+		.cookies = conf->cookies,
 		.proto = conf->worker->proto,
 		.proto_ctx = conf->worker->proto_ctx,
 		.listen_count = conf->listen_count,
@@ -278,9 +282,13 @@ static int tcp_open(struct hz_worker_loop *w, const struct hz_worker_open_conf *
 		.is_ours = is_ours,
 		.is_ours_ctx = w,
 	};
+	int err;
 
 	memcpy(tcp.secret, conf->tcp_secret, sizeof(tcp.secret));
-	return hz_tcp_open(&tcp, &w->tcp);
+	err = hz_tcp_open(&tcp, &w->tcp);
+	for (uint32_t i = 0; i < w->port_count && err == 0; i++)
+		hz_tcp_cookie_offer(w->tcp, w->port[i].port);
+	return err;
 }
 
 int hz_worker_open(struct hz_worker_loop *w, const struct hz_worker_open_conf *conf)

@@ -77,6 +77,9 @@ struct hz_worker_open_conf {
 	uint16_t lport_first, lport_last;
 	uint64_t net_key[2];
 	uint8_t tcp_secret[16];
+	enum hz_tcp_cookie_mode cookie_mode; /* this and the next two as in struct hz_tcp_conf */
+	uint32_t half_open_max;
+	struct hz_cookies *cookies;
 	uint32_t listen_count;
 	const struct hz_endpoint *listens;
 	uint32_t port_count;

@@ -19,6 +19,7 @@ static const struct {
 	{ "/private", S_IFDIR | 0700 },
 	{ "/show", S_IFDIR | 0755 },
 	{ "/private/key", S_IFREG | 0600 },
+	{ "/private/cookies", S_IFREG | 0600 },
 	{ "/show/latency", S_IFREG | 0444 },
 	{ "/show/verdicts", S_IFREG | 0444 },
 	{ "/drops", S_IFREG | 0640 },

@@ -103,6 +103,7 @@ int rig_open_bare(struct rig *rig, const char *object_path)
 		                                  .probers_fd = map_fd(rig, "probers"),
 		                                  .resp_fd = map_fd(rig, "resp") };
 	rig->key_fd = map_fd(rig, "key");
+	rig->cookies_fd = map_fd(rig, "cookies");
 	rig->echo_fd = map_fd(rig, "echo_due");
 	rig->told_fd = map_fd(rig, "shed_told");
 	if (bpf_map_update_elem(rig->key_fd, &zero, &key, BPF_ANY) != 0)

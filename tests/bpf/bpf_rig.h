@@ -20,7 +20,7 @@ struct hz_xdp_claims;
 struct rig {
 	struct bpf_object *object;
 	int prog_fd;
-	int cfg_fd, beat_fd, latency_fd, verdicts_fd, xsks_fd, key_fd, echo_fd, told_fd;
+	int cfg_fd, beat_fd, latency_fd, verdicts_fd, xsks_fd, key_fd, cookies_fd, echo_fd, told_fd;
 	struct hz_xdp_claim_maps claims;
 	int socket_fd; /* AF_XDP, for xsks_map; -1 where the kernel has none */
 	int cpus;

@@ -220,7 +220,7 @@ static enum hz_reason steer(const struct model_world *world)
 }
 
 static enum hz_reason site(const struct model_world *world, const struct model_packet *packet,
-                           const struct hz_claim *claim, struct wire *out)
+                           const struct hz_claim *claim, uint64_t clock_ns, struct wire *out)
 {
 	const struct hz_claim *prober = claim->has_probers ? prober_of(world, packet) : NULL;
 	enum hz_reason reason = HZ_REASON_COUNT;
@@ -229,10 +229,12 @@ static enum hz_reason site(const struct model_world *world, const struct model_p
 		reason = model_health(world, packet, prober, true, out);
 	if (reason == HZ_REASON_COUNT)
 		reason = model_shed(world, packet, claim, out);
-	return reason == HZ_REASON_COUNT ? steer(world) : reason;
+	if (reason == HZ_REASON_COUNT)
+		reason = steer(world);
+	return reason == HZ_REASON_steer ? model_syn(world, packet, clock_ns, out) : reason;
 }
 
-void model_run(const struct model_world *world, const uint8_t *frame, size_t len,
+void model_run(const struct model_world *world, uint64_t clock_ns, const uint8_t *frame, size_t len,
                struct model_verdict *out)
 {
 	struct model_packet packet;
@@ -252,7 +254,7 @@ void model_run(const struct model_world *world, const uint8_t *frame, size_t len
 	else if (packet.is_first_fragment)
 		out->reason = HZ_REASON_drop_fragment;
 	else if (claim->kind == HZ_CLAIM_SITE)
-		out->reason = site(world, &packet, claim, &out->out);
+		out->reason = site(world, &packet, claim, clock_ns, &out->out);
 	else if (claim->kind == HZ_CLAIM_HEALTH && packet.protocol == TCP)
 		out->reason = model_health(world, &packet, claim, false, &out->out);
 	else if (claim->kind == HZ_CLAIM_HEALTH && packet.protocol == UDP)

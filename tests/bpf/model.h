@@ -4,6 +4,7 @@
 #ifndef HZ_MODEL_H
 #define HZ_MODEL_H
 
+#include "abi/cookie_syn.h"
 #include "abi/hz_abi.h"
 #include "wire.h"
 
@@ -15,6 +16,7 @@ struct model_world {
 	struct hz_cfg cfg;
 	struct hz_beat beat[HZ_WORKERS_MAX];
 	struct hz_cookie_key key;
+	struct hz_cookies cookies;
 	struct hz_response resp[HZ_RESPONSES_MAX];
 	struct hz_claim_key claim_key[MODEL_CLAIMS_MAX];
 	struct hz_claim claim[MODEL_CLAIMS_MAX];
@@ -48,7 +50,8 @@ struct model_packet {
 	bool is_first_fragment; /* with more to come */
 };
 
-void model_run(const struct model_world *world, const uint8_t *frame, size_t len,
+/* clock_ns: when the program ran, which an answer to a SYN shows; beats are looked at as of world->now_ns. */
+void model_run(const struct model_world *world, uint64_t clock_ns, const uint8_t *frame, size_t len,
                struct model_verdict *out);
 
 /* HZ_REASON_COUNT: *out is filled, ask the claims. Else the reason it passes for. */
@@ -62,6 +65,11 @@ uint32_t model_shed_cookie(const struct model_world *world, const struct model_p
                            uint32_t isn);
 uint32_t model_cookie(const struct model_world *world, const struct model_packet *packet,
                       bool is_shared, uint32_t isn);
+
+/* Our initial number for a SYN numbered irs, of a peer whose MSS is the size_index'th of the table (0..7), in this
+ * period of 2^36 ns. */
+uint32_t model_syn_cookie(const struct model_world *world, const struct model_packet *packet,
+                          uint32_t irs, uint32_t size_index, uint64_t period);
 
 /* --- the model's parts -------------------------------------------------------------------------- */
 
@@ -78,6 +86,10 @@ enum hz_reason model_shed(const struct model_world *world, const struct model_pa
                           const struct hz_claim *claim, struct wire *out);
 /* Does a connection go on after this request? */
 bool model_keeps(const uint8_t *text, size_t len);
+/* A packet that would go to a site's worker. */
+enum hz_reason model_syn(const struct model_world *world, const struct model_packet *packet,
+                         uint64_t clock_ns, struct wire *out);
+uint64_t model_siphash(const struct hz_cookie_key *key, const uint8_t *data, size_t len);
 enum hz_reason model_udp(const struct model_world *world, const struct model_packet *packet,
                          const struct hz_claim *claim, struct wire *out);
 /* An ICMP or ICMPv6 packet to a claimed address. */
@@ -89,6 +101,8 @@ struct model_segment {
 	uint32_t seq, ack;
 	uint8_t flags;
 	const struct hz_response *answer; /* NULL: no payload */
+	const uint8_t *options;
+	size_t option_bytes; /* 0: with SYN an MSS of 1220, else none */
 };
 void model_answer_segment(const struct model_packet *packet, const struct model_segment *segment,
                           struct wire *out);

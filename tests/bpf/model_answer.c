@@ -51,7 +51,10 @@ static uint32_t payload_sum(const struct hz_response *answer)
 void model_answer_segment(const struct model_packet *packet, const struct model_segment *segment,
                           struct wire *out)
 {
-	size_t header = segment->flags & SYN ? 24 : 20;
+	static const uint8_t mss[4] = { 2, 4, 1220 >> 8, 1220 & 0xff };
+	bool is_plain_syn = (segment->flags & SYN) != 0 && segment->option_bytes == 0;
+	const uint8_t *options = is_plain_syn ? mss : segment->options;
+	size_t header = 20 + (is_plain_syn ? sizeof(mss) : segment->option_bytes);
 	size_t bytes = header + (segment->answer != NULL ? HZ_RESPONSE_BYTES : 0);
 	struct wire reply = { .len = 0 };
 	uint8_t *ip = reply.byte + packet->l3, *tcp;
@@ -68,8 +71,8 @@ void model_answer_segment(const struct model_packet *packet, const struct model_
 	tcp[12] = (uint8_t)(header / 4 << 4);
 	tcp[13] = segment->flags;
 	put16(tcp + 14, segment->flags & RST ? 0 : 65535);
-	if (segment->flags & SYN)
-		put32(tcp + 20, 0x02040000 | 1220); /* MSS */
+	if (header > 20)
+		memcpy(tcp + 20, options, header - 20);
 	/* RFC 9293 3.1: addresses, protocol, length, then the segment */
 	sum = packet->version == 4 ? sum_words(0, ip + 12, 8) : sum_words(0, ip + 8, 32);
 	sum = sum_words(sum_fold(sum + 6 + (uint32_t)bytes), tcp, header);

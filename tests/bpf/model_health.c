@@ -25,7 +25,7 @@ static void sip_round(uint64_t v[4])
 	v[2] = rotate(v[2], 32);
 }
 
-static uint64_t siphash_2_4(const struct hz_cookie_key *key, const uint8_t *data, size_t len)
+uint64_t model_siphash(const struct hz_cookie_key *key, const uint8_t *data, size_t len)
 {
 	uint64_t v[4] = { key->k0 ^ 0x736f6d6570736575, key->k1 ^ 0x646f72616e646f6d,
 		          key->k0 ^ 0x6c7967656e657261, key->k1 ^ 0x7465646279746573 };
@@ -56,7 +56,7 @@ uint32_t model_flow(const struct model_world *world, const struct model_packet *
 	put16(flow + 32, packet->port);
 	put16(flow + 34, packet->source_port);
 	memcpy(flow + 36, &bind, sizeof(bind));
-	return (uint32_t)siphash_2_4(&world->key, flow, sizeof(flow));
+	return (uint32_t)model_siphash(&world->key, flow, sizeof(flow));
 }
 
 uint32_t model_cookie(const struct model_world *world, const struct model_packet *packet,

@@ -83,6 +83,23 @@ static void shed_draw(struct draw *draw, struct model_world *world)
 				(uint8_t)draw_below(draw, HZ_CLASS_CONTROL + 1);
 }
 
+/* Both keys and all orders that workers may have left: to answer, to look at what comes back, neither. */
+static void cookies_put(struct draw *draw, struct model_world *world)
+{
+	static const uint64_t ends_ns[] = { 0, 1, UINT64_MAX };
+	uint64_t far_ns = world->now_ns + STALE_NS;
+	uint32_t order = draw_below(draw, 5);
+
+	for (int i = 0; i < 2; i++)
+		world->cookies.key[i] = (struct hz_cookie_key){ draw_bits(draw), draw_bits(draw) };
+	world->cookies.flow = (struct hz_cookie_key){ draw_bits(draw), draw_bits(draw) };
+	world->cookies.token = draw_bits(draw);
+	world->cookies.mss4 = (uint16_t)(draw_one_in(draw, 4) ? draw_bits(draw) : 1460);
+	world->cookies.mss6 = (uint16_t)(draw_one_in(draw, 4) ? draw_bits(draw) : 1440);
+	world->cookies.verify_until_ns = order < 4 ? far_ns : ends_ns[draw_below(draw, 2)];
+	world->cookies.answer_until_ns = order < 3 ? far_ns : ends_ns[draw_below(draw, 3)];
+}
+
 int worlds_sane(struct draw *draw, struct model_world *out)
 {
 	int status;
@@ -106,6 +123,7 @@ int worlds_sane(struct draw *draw, struct model_world *out)
 		.health_off = draw_one_in(draw, 12),
 	};
 	world->echo_due_ns = draw_one_in(draw, 4) ? world->now_ns + STALE_NS : 0;
+	cookies_put(draw, world);
 	for (uint32_t i = 0; i < HZ_WORKERS_MAX; i++) {
 		struct hz_beat *beat = &world->beat[i];
 
@@ -228,6 +246,8 @@ int worlds_hostile(struct draw *draw, struct model_world *out)
 			world->shed_told_ns = any64(draw, world->shed_told_ns);
 		world->echo_due_ns = any64(draw, world->echo_due_ns);
 	}
+	if (draw_one_in(draw, 2))
+		bytes_random(draw, &world->cookies, sizeof(world->cookies));
 	for (uint32_t i = 0; i < HZ_WORKERS_MAX; i++) {
 		struct hz_beat *beat = &world->beat[i];
 
@@ -288,7 +308,8 @@ int worlds_apply(struct rig *rig, const struct model_world *world)
 	int status;
 
 	if (bpf_map_update_elem(rig->cfg_fd, &zero, &world->cfg, BPF_ANY) != 0 ||
-	    bpf_map_update_elem(rig->key_fd, &zero, &world->key, BPF_ANY) != 0)
+	    bpf_map_update_elem(rig->key_fd, &zero, &world->key, BPF_ANY) != 0 ||
+	    bpf_map_update_elem(rig->cookies_fd, &zero, &world->cookies, BPF_ANY) != 0)
 		return -errno;
 	status = array_write(rig->beat_fd, world->beat, HZ_WORKERS_MAX);
 	if (status == 0)

@@ -168,6 +168,19 @@ static void random_transport(struct draw *draw, struct wire_spec *spec)
 	}
 }
 
+/* Of what a SYN-ACK of ours in this period, the last or the one before that said; then not with every bit. */
+static void aim_at_syn(struct draw *draw, const struct model_world *world,
+                       const struct model_packet *packet, struct wire_spec *spec)
+{
+	uint64_t period = (rig_now_ns() >> 36) - draw_below(draw, 3);
+
+	spec->ack = model_syn_cookie(world, packet, spec->seq - 1, draw_below(draw, 8), period) + 1;
+	if (draw_one_in(draw, 4))
+		spec->ack ^= 1u << draw_below(draw, 32);
+	if (draw_one_in(draw, 8))
+		spec->seq += draw_below(draw, 3) - 1;
+}
+
 /* An acknowledgement of what the cookie of this flow says was sent, or just beside it. */
 static void aim(struct draw *draw, const struct model_world *world, const struct wire *frame,
                 struct wire_spec *spec)
@@ -192,10 +205,16 @@ static void aim(struct draw *draw, const struct model_world *world, const struct
 	struct model_packet packet;
 
 	(void)model_parse(frame->byte, frame->len, &packet);
-	if (spec->port == RIG_SITE_PORT || (spec->port == RIG_PROBED_PORT && draw_one_in(draw, 3)))
+	if (spec->port == RIG_SITE_PORT ||
+	    (spec->port == RIG_PROBED_PORT && draw_one_in(draw, 3))) {
+		if (draw_one_in(draw, 2)) {
+			aim_at_syn(draw, world, &packet, spec);
+			return;
+		}
 		spec->ack = model_shed_cookie(world, &packet, isn) + 1;
-	else
+	} else {
 		spec->ack = model_cookie(world, &packet, spec->port == RIG_PROBED_PORT, isn) + 1;
+	}
 	spec->ack += (draw_one_in(draw, 8) ? draw_below(draw, HZ_RESPONSE_BYTES + 3)
 	                                   : progress[draw_below(draw, HZ_ARRAY_LEN(progress))]);
 }
@@ -226,6 +245,44 @@ static void put_extensions(struct draw *draw, struct wire *frame, size_t l3)
 		frame->len += bytes;
 		put16(ip + 4, get16(ip + 4) + (uint32_t)bytes);
 	}
+}
+
+/* TCP options as stacks send them, in any order, and with lengths that lie. */
+static void put_options(struct draw *draw, struct wire *frame, const struct wire_spec *spec)
+{
+	static const char *const kinds[] = {
+		"\1\1",       "\2\4\5\264",         "\2\4\4\304",     "\4\2",    "\1\3\3\7",
+		"\1\3\3\377", "\1\1\10\12abcdABCD", "\10\12ABCDabcd", "\36\4xy", "\5\12abcdefgh"
+	};
+	static const char usual[] = "\2\4\5\264\4\2\10\12abcdABCD\1\3\3\7";
+	uint8_t *tcp = frame->byte + wire_l4(spec), *ip = frame->byte + wire_l3(spec);
+	uint8_t option[40] = { 0 };
+	size_t used = 0, bytes;
+
+	if (draw_one_in(draw, 2)) {
+		used = sizeof(usual) - 1;
+		memcpy(option, usual, used);
+		put16(option + 2, (uint32_t)draw_bits(draw) & 0xffff);
+	}
+	for (uint32_t left = draw_below(draw, 7); left > 0; left--) {
+		const char *one = kinds[draw_below(draw, HZ_ARRAY_LEN(kinds))];
+
+		if (used + strlen(one) > sizeof(option))
+			break;
+		memcpy(option + used, one, strlen(one));
+		used += strlen(one);
+	}
+	bytes = (used + 3) / 4 * 4;
+	if (used > 0 && draw_one_in(draw, 6))
+		option[draw_below(draw, (uint32_t)used)] = (uint8_t)draw_below(draw, 12);
+	memmove(tcp + 20 + bytes, tcp + 20, frame->len - wire_l4(spec) - 20);
+	memcpy(tcp + 20, option, bytes);
+	tcp[12] = (uint8_t)((5 + bytes / 4) << 4);
+	frame->len += bytes;
+	if (spec->version == 4)
+		put16(ip + 2, get16(ip + 2) + (uint32_t)bytes);
+	else
+		put16(ip + 4, get16(ip + 4) + (uint32_t)bytes);
 }
 
 /* Sources at the borders of what nobody may be: 0/8, 127/8, 224/4; ::/96, ff00::/8. */
@@ -286,6 +343,9 @@ void frames_random(struct draw *draw, const struct model_world *world, struct wi
 		aim(draw, world, out, &spec);
 		wire_build(out, &spec);
 	}
+	if (spec.protocol == 6 && spec.doff == 0 && (spec.flags & WIRE_SYN) != 0 &&
+	    spec.fragment_offset == 0 && !spec.atomic_fragment && draw_below(draw, 4) != 0)
+		put_options(draw, out, &spec);
 	if (draw_one_in(draw, 16))
 		put_source(draw, out, &spec);
 	if (spec.version == 6 && spec.ip_option_bytes == 0 && draw_one_in(draw, 10))

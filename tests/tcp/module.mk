@@ -3,7 +3,7 @@ UNIT_net_EXTRA := tests/support/fake_port.c tests/unit/port/veth_wire.c
 UNIT_tcp_EXTRA := tests/support/fake_port.c
 UNIT_tcp_CFLAGS := -Itests/support
 
-TCP_TEST_COMMON := $(patsubst %,$(O)/obj/tests/%.o,tcp/tcp_world tcp/seg_parse tcp/seg_direct tcp/world_open support/fake_port)
+TCP_TEST_COMMON := $(patsubst %,$(O)/obj/tests/%.o,tcp/tcp_world tcp/seg_parse tcp/seg_direct tcp/world_open tcp/world_xdp support/fake_port)
 TCP_TEST_LIBS := $(patsubst %,$(O)/lib/lib%.a,tcp net telemetry core)
 
 $(O)/obj/tests/tcp/%.o: PKG_CFLAGS = $(call pkg_cflags,libdpdk liburcu-qsbr) -Itests/support -Itests/tcp

@@ -1,4 +1,6 @@
 #include "seg_direct.h"
+#include "core/base.h"
+#include "seg_parse.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -17,6 +19,14 @@ bool seg_direct_conf(struct world *world, const char *text)
 	} else if (sscanf(text, "hops %u dscp %u", &a, &b) == 2) {
 		world->hop_limit = (uint8_t)a;
 		world->dscp = (uint8_t)b;
+	} else if (strcmp(text, "xdp") == 0) {
+		world->has_xdp = true;
+	} else if (strcmp(text, "cookies always") == 0) {
+		world->cookie_mode = HZ_TCP_COOKIE_ALWAYS;
+	} else if (strcmp(text, "cookies off") == 0) {
+		world->cookie_mode = HZ_TCP_COOKIE_OFF;
+	} else if (sscanf(text, "half_open %u", &a) == 1) {
+		world->half_open_max = a;
 	} else if (strcmp(text, "newreno") == 0) {
 		world->cc = HZ_TCP_CC_NEWRENO;
 	} else if (strcmp(text, "kernel") == 0) {
@@ -155,10 +165,63 @@ static bool direct_icmp(struct world *world, const char *text, char *why, size_t
 	return is_taken == is_wanted;
 }
 
+/* xdp SYN ...; xdp forgets its keys; xdp answers [not]: what the workers want of it */
+static bool direct_xdp(struct world *world, const char *text, char *why, size_t room)
+{
+	bool is_wanted = world->env.now_ns < world->cookies.answer_until_ns;
+	char copy[256];
+	struct seg syn;
+	unsigned has;
+	const char *wrong;
+
+	if (strcmp(text, "forgets its keys") == 0) {
+		world_xdp_forget(world);
+		return true;
+	}
+	if (strcmp(text, "answers") == 0 || strcmp(text, "answers not") == 0) {
+		snprintf(why, room, "XDP is %sto answer", is_wanted ? "" : "not ");
+		return is_wanted == (strcmp(text, "answers") == 0);
+	}
+	snprintf(copy, sizeof(copy), "%s", text);
+	wrong = seg_parse(copy, &syn, &has);
+	if (wrong == NULL && syn.flags != HZ_TCP_SYN)
+		wrong = "XDP answers SYNs";
+	snprintf(why, room, "%s", wrong != NULL ? wrong : "");
+	if (wrong == NULL)
+		world_xdp_syn(world, &syn);
+	return wrong == NULL;
+}
+
+static bool direct_note(struct world *world, const char *text, char *why, size_t room)
+{
+	static const char *const kinds[] = {
+		"none",
+		"right",
+		"forged",
+		"of another seq",
+		"of another ack",
+		"of another port",
+		"of another source",
+	};
+
+	for (uint32_t i = 0; i < HZ_ARRAY_LEN(kinds); i++) {
+		if (strcmp(text, kinds[i]) == 0) {
+			world->note = (enum world_note)i;
+			return true;
+		}
+	}
+	snprintf(why, room, "unknown words after note");
+	return false;
+}
+
 bool seg_direct(struct world *world, const char *line, char *why, size_t room)
 {
 	if (strncmp(line, "peers ", 6) == 0)
 		return direct_peers(world, line + 6, why, room);
+	if (strncmp(line, "xdp ", 4) == 0)
+		return direct_xdp(world, line + 4, why, room);
+	if (strncmp(line, "note ", 5) == 0)
+		return direct_note(world, line + 5, why, room);
 	if (strncmp(line, "bulk ", 5) == 0)
 		return direct_bulk(world, line + 5, why, room);
 	if (strncmp(line, "icmp ", 5) == 0)

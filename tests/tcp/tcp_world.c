@@ -210,8 +210,12 @@ int world_start(struct world *world)
 		.cc = world->cc,
 		.lport_first = world->lport_first,
 		.lport_last = world->lport_last,
+		.cookie_mode = world->cookie_mode,
+		.half_open_max = world->half_open_max,
+		.cookies = world->has_xdp ? &world->cookies : NULL,
 	};
 
+	world_xdp_open(world);
 	world_address(world, 2, &listen.addr);
 	world->start_ns = 5 * HZ_NS_PER_S + 12345;
 	world->env.now_ns = world->start_ns;
@@ -373,6 +377,8 @@ void world_inject_frame(struct world *world, const uint8_t *frame, size_t bytes)
 
 	if (hz_net_in(&world->net, &world->fake.port, mbuf, &packet) != HZ_NET_TCP)
 		return;
+	if (world->has_xdp)
+		world_xdp_note(world, &packet);
 	if (is_ours(world, &world->fake.port, packet.flow_hash))
 		hz_tcp_in(world->tcp, &packet);
 	else

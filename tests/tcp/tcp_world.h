@@ -4,7 +4,9 @@
 #ifndef HZ_TCP_WORLD_H
 #define HZ_TCP_WORLD_H
 
+#include "core/cookie_keys.h"
 #include "fake_port.h"
+#include "net/packet.h"
 #include "tcp/tcp.h"
 #include "tcp/tcp_hdr.h"
 
@@ -72,6 +74,17 @@ struct app {
 	uint32_t event_first, event_count;
 };
 
+/* What lies before the frames that the peer sends. */
+enum world_note {
+	WORLD_NOTE_NONE,
+	WORLD_NOTE_RIGHT, /* says MSS 1300, whatever the cookie says */
+	WORLD_NOTE_FORGED,
+	WORLD_NOTE_OF_OTHER_SEQ,
+	WORLD_NOTE_OF_OTHER_ACK,
+	WORLD_NOTE_OF_OTHER_PORT,
+	WORLD_NOTE_OF_OTHER_SOURCE,
+};
+
 struct world {
 	struct fake_port fake;
 	struct hz_env env;
@@ -94,6 +107,11 @@ struct world {
 	uint8_t hop_limit, dscp;          /* struct hz_tcp_conf; checked in every frame */
 	struct hz_tcp_keepalive keepalive;
 	uint32_t worker_index, worker_count; /* we are one of several; 0: the only one */
+	struct hz_cookies cookies;           /* shared with XDP, if has_xdp */
+	bool has_xdp;
+	enum world_note note;
+	enum hz_tcp_cookie_mode cookie_mode;
+	uint32_t half_open_max;
 };
 
 /* Fill in is_v6, tags, connections_max and port fields before start. 0 or -errno. */
@@ -122,6 +140,13 @@ void world_advance(struct world *world, uint64_t ns);
 extern const struct hz_proto_ops world_app_ops;
 void world_address(const struct world *world, uint8_t last, struct hz_addr *addr);
 uint8_t *world_link(const struct world *world, uint8_t *at);
+
+/* world_xdp.c: keys; a SYN that XDP answered, of which the stack sees nothing; keys lost; the note about a frame,
+ * written before it. */
+void world_xdp_open(struct world *world);
+void world_xdp_syn(struct world *world, const struct seg *syn);
+void world_xdp_forget(struct world *world);
+void world_xdp_note(const struct world *world, const struct hz_packet *packet);
 
 /* True once for each of our own opens: when it is told how it went. */
 bool world_opening_end(struct app *app, const struct hz_stream *s);

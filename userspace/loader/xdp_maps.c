@@ -79,6 +79,9 @@ static int fds_open(const char *instance, bool writable, struct hz_xdp_maps *map
 	}
 	if (!writable)
 		return 0;
+	maps->cookies_fd = hz_xdp_shared_map(instance, "private/cookies", false);
+	if (maps->cookies_fd < 0)
+		return maps->cookies_fd;
 	maps->flush_prog_fd = hz_xdp_pins_open(instance, "prog_flush", NULL, false);
 	return HZ_MIN(maps->flush_prog_fd, 0);
 }
@@ -97,6 +100,8 @@ static int memory_map(struct hz_xdp_maps *maps)
 	if (status == 0)
 		status = map_memory(&maps->conns, maps->conns_fd,
 		                    sizeof(*maps->conns) * HZ_WORKERS_MAX);
+	if (status == 0)
+		status = map_memory(&maps->cookies, maps->cookies_fd, sizeof(*maps->cookies));
 	return status;
 }
 
@@ -105,6 +110,7 @@ static const struct hz_xdp_maps maps_none = { .latency_fd = -1,
 	                                      .beat_fd = -1,
 	                                      .worker_fd = -1,
 	                                      .conns_fd = -1,
+	                                      .cookies_fd = -1,
 	                                      .latency_pct_fd = -1,
 	                                      .cfg_fd = -1,
 	                                      .verdicts_fd = -1,
@@ -143,12 +149,14 @@ void hz_xdp_maps_close(struct hz_xdp_maps *maps)
 {
 	int *fd[] = { &maps->latency_fd,  &maps->beat_fd,         &maps->worker_fd,
 		      &maps->conns_fd,    &maps->latency_pct_fd,  &maps->cfg_fd,
-		      &maps->verdicts_fd, &maps->stream_stats_fd, &maps->flush_prog_fd };
+		      &maps->verdicts_fd, &maps->stream_stats_fd, &maps->flush_prog_fd,
+		      &maps->cookies_fd };
 
 	memory_unmap(maps->latency, sizeof(*maps->latency) * (size_t)HZ_HIST_ENTRIES);
 	memory_unmap(maps->beat, sizeof(*maps->beat) * HZ_WORKERS_MAX);
 	memory_unmap(maps->worker, sizeof(*maps->worker) * HZ_WORKERS_MAX);
 	memory_unmap(maps->conns, sizeof(*maps->conns) * HZ_WORKERS_MAX);
+	memory_unmap(maps->cookies, sizeof(*maps->cookies));
 	for (size_t i = 0; i < HZ_ARRAY_LEN(fd); i++)
 		if (*fd[i] > 0) /* 0 in a zeroed one: never ours, stdin is open */
 			close(*fd[i]);

@@ -2,18 +2,21 @@
 #ifndef HZ_XDP_MAPS_H
 #define HZ_XDP_MAPS_H
 
+#include "abi/cookie_syn.h"
 #include "core/common.h"
 #include "core/err.h"
 #include "telemetry/slot.h"
 
-/* hzd writes the four arrays through memory. A reader's descriptors are read-only, and those cannot be
+/* hzd writes the five arrays through memory. A reader's descriptors are read-only, and those cannot be
  * mapped shared (the kernel drops VM_SHARED, BPF then refuses): it reads by hz_xdp_..._read. */
 struct hz_xdp_maps {              /* owned by the caller; close with hz_xdp_maps_close */
-	struct hz_hist *latency;  /* mapped, HZ_HIST_ENTRIES; NULL for readers, as the next three */
+	struct hz_hist *latency;  /* mapped, HZ_HIST_ENTRIES; NULL for readers, as the next four */
 	struct hz_beat *beat;     /* mapped, HZ_WORKERS_MAX */
 	struct hz_worker *worker; /* mapped, HZ_WORKERS_MAX */
 	struct hz_connections *conns; /* mapped, HZ_WORKERS_MAX */
+	struct hz_cookies *cookies;   /* mapped */
 	int latency_fd, beat_fd, worker_fd, conns_fd;
+	int cookies_fd; /* -1 for readers: its keys are nobody else's */
 	int latency_pct_fd, cfg_fd, verdicts_fd, stream_stats_fd;
 	int flush_prog_fd; /* prog_flush; -1 for readers */
 };

@@ -21,6 +21,7 @@ static int maps_share(const struct hz_xdp *skel, const struct hz_xdp_shared *sha
 		{ skel->maps.beat, shared->beat_fd },
 		{ skel->maps.verdicts, shared->verdicts_fd },
 		{ skel->maps.key, shared->key_fd },
+		{ skel->maps.cookies, shared->cookies_fd },
 		{ skel->maps.drops, shared->drops_fd },
 		{ skel->maps.events, shared->events_fd },
 		{ skel->maps.xsks_map, heirloom->xsks_fd },

@@ -1,4 +1,5 @@
 #include "loader/xdp_shared.h"
+#include "abi/cookie_syn.h"
 #include "core/hint.h"
 #include "loader/xdp_fail.h"
 #include "loader/xdp_skel.h"
@@ -219,10 +220,11 @@ static int shared_open_pinned(const char *instance, struct hz_xdp_shared *out)
 	int status = hz_xdp_pin_path(folder, instance, NULL, NULL);
 	struct hz_cfg cfg;
 	uint32_t zero = 0;
-	int *fd[] = { &shared.latency_fd,  &shared.cfg_fd, &shared.beat_fd,
-		      &shared.verdicts_fd, &shared.key_fd, &shared.drops_fd };
+	int *fd[] = { &shared.latency_fd, &shared.cfg_fd,     &shared.beat_fd, &shared.verdicts_fd,
+		      &shared.key_fd,     &shared.cookies_fd, &shared.drops_fd };
 	static const char *const name[] = { "latency",  "cfg",         "beat",
-		                            "verdicts", "private/key", "drops" };
+		                            "verdicts", "private/key", "private/cookies",
+		                            "drops" };
 
 	if (status != 0)
 		return status;
@@ -283,6 +285,7 @@ void hz_xdp_shared_close(struct hz_xdp_shared *shared)
 	fd_close(shared->beat_fd);
 	fd_close(shared->verdicts_fd);
 	fd_close(shared->key_fd);
+	fd_close(shared->cookies_fd);
 	fd_close(shared->drops_fd);
 	fd_close(shared->events_fd);
 	*shared = (struct hz_xdp_shared)HZ_XDP_SHARED_NONE;

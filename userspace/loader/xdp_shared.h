@@ -11,13 +11,14 @@ struct hz_xdp_shared { /* what the XDP program uses of it; owned by the caller *
 	int beat_fd;
 	int verdicts_fd;
 	int key_fd;
+	int cookies_fd;
 	int drops_fd;
 	int events_fd;
 	bool is_new; /* this call made it */
 };
 #define HZ_XDP_SHARED_NONE                                                                         \
 	{                                                                                          \
-		-1, -1, -1, -1, -1, -1, -1, false                                                  \
+		-1, -1, -1, -1, -1, -1, -1, -1, false                                              \
 	}
 
 /* Opens what is pinned, or makes and pins it. Pins of another ABI or other sizes are refused with the

@@ -1,4 +1,5 @@
 #include "server/server.h"
+#include "core/cookie_keys.h"
 #include "core/hint.h"
 #include "core/log.h"
 #include "loader/xdp_chatter.h"
@@ -126,10 +127,23 @@ static int topics_open(struct hz_server *server, struct hz_err *err)
 	return 0;
 }
 
+/* XDP's too, where there is XDP. */
+static struct hz_cookies *cookies_of(struct hz_server *server)
+{
+	return server->maps.cookies != NULL ? server->maps.cookies : &server->cookies;
+}
+
+static void cookies_turn(struct hz_server *server, uint64_t now_ns)
+{
+	if (server->fp != NULL && hz_cookie_keys_turn(cookies_of(server), now_ns) != 0)
+		hz_log(HZ_LOG_WARN, "no random numbers: the key of SYN cookies grows old");
+}
+
 static int fastpath_open(struct hz_server *server, struct hz_err *err)
 {
 	const struct hz_tune *tune = &server->conf->tune;
 	const char *instance = server->conf->instance;
+	uint32_t half_open_max = tune->shed_half_open_max / server->seats.count;
 	char prefix[64];
 	struct hz_fastpath_conf conf = {
 		.file_prefix = prefix,
@@ -149,16 +163,23 @@ static int fastpath_open(struct hz_server *server, struct hz_err *err)
 		         .hop_limit = (uint8_t)tune->tcp_hop_limit,
 		         .dscp = (uint8_t)tune->tcp_dscp,
 		         .lport_first = (uint16_t)(tune->tcp_local_ports >> 16),
-		         .lport_last = (uint16_t)tune->tcp_local_ports },
+		         .lport_last = (uint16_t)tune->tcp_local_ports,
+		         .half_open_max = HZ_MAX(half_open_max, 1u),
+		         .cookie_mode = (enum hz_syn_cookies)tune->shed_syn_cookies },
 		.worker_count = server->seats.count,
 		.workers = server->seats.conf,
 		.port_count = server->port_count,
 		.ports = server->port,
 		.listen_count = server->listen_count,
 		.listens = server->listen,
+		.cookies = cookies_of(server),
 	};
 	struct hz_xdp_chatter chatter = { 0 };
-	int status;
+	int status = hz_cookie_keys_open(conf.cookies, hz_clock_monotonic_ns());
+
+	if (status != 0)
+		return hz_err_set(err, status, 70, "getrandom", "", "no random numbers: %s",
+		                  strerror(-status));
 
 	snprintf(prefix, sizeof(prefix), "hz%s%s", instance ? "-" : "", instance ? instance : "");
 	hz_xdp_chatter_listen(&chatter); /* libxdp makes the sockets inside DPDK's driver */
@@ -419,6 +440,7 @@ static int housekeep(struct hz_server *server, int signal_fd, struct hz_err *err
 		hz_api_watch(server->api, now_ns);
 		hz_control_turn(server->control, now_ns);
 		hz_publish_turn(server->publish, server, now_ns);
+		cookies_turn(server, now_ns);
 		hz_server_ports_watch(server, now_ns);
 		hz_server_reclaim(server);
 		hz_server_files_reclaim(server);

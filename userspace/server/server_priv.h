@@ -2,6 +2,7 @@
 #ifndef HZ_SERVER_PRIV_H
 #define HZ_SERVER_PRIV_H
 
+#include "core/cookie_keys.h"
 #include "hz_fastpath.h"
 #include "io_sock/sock.h"
 #include "loader/xdp_maps.h"
@@ -66,6 +67,7 @@ struct hz_server {
 	struct hz_rundir rundir;
 	struct hz_rundir_shared shared; /* boot/io=socket */
 	struct hz_xdp_maps maps;        /* boot/io=af_xdp */
+	struct hz_cookies cookies;      /* without maps */
 	struct hz_seats seats;
 	struct hz_fastpath *fp;
 	struct hz_sock *sock;
