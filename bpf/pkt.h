@@ -20,6 +20,7 @@
 #include <bpf/bpf_helpers.h>
 
 #define HZ_VLAN_TAGS_MAX 2
+#define HZ_TCP_FLAGS_AT  13 /* in the TCP header */
 #define HZ_L2_BYTES_MAX  (sizeof(struct ethhdr) + HZ_VLAN_TAGS_MAX * sizeof(struct hz_vlan_tag))
 
 /* Parsing found no reason to decide yet. */
@@ -53,8 +54,9 @@ struct hz_pkt {
 	struct hz_addr source;   /* v4-mapped, like key.addr */
 	struct hz_claim_key key; /* destination address, port and protocol */
 	__be16 source_port;
-	__u8 version; /* 4 or 6 */
-	__u8 shape;   /* enum hz_shape */
+	__u8 version;   /* 4 or 6 */
+	__u8 shape;     /* enum hz_shape */
+	__u8 tcp_flags; /* of a plain TCP segment, else 0 */
 	__u32 l3;
 	__u32 l4;
 	__u32 end;
@@ -94,6 +96,7 @@ static __always_inline enum hz_reason pkt_parse_ports(struct hz_pkt *pkt, const 
                                                       const void *frame_end, __u8 protocol)
 {
 	const struct hz_ports *ports = p;
+	const __u8 *flags = (const __u8 *)p + HZ_TCP_FLAGS_AT;
 	__u32 need = sizeof(*ports);
 
 	if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP) {
@@ -106,6 +109,8 @@ static __always_inline enum hz_reason pkt_parse_ports(struct hz_pkt *pkt, const 
 		need = protocol == IPPROTO_TCP ? 20 : 8;
 	if ((const void *)(ports + 1) > frame_end || pkt->l4 + need > pkt->end)
 		return HZ_REASON_pass_short;
+	if (need == 20 && flags + 1 <= (const __u8 *)frame_end)
+		pkt->tcp_flags = *flags;
 	pkt->source_port = ports->source;
 	pkt->key.port = ports->dest;
 	pkt->key.protocol = protocol;
