@@ -2,10 +2,12 @@
 /* Every frame of an interface, before the kernel sees it:
  *
  *   parse -> is this address, port and protocol claimed? -> no: PASS
+ *                                                           denied: DROP
  *                                                           health: answered here (TX)
  *                                                           echo:   answered here (TX)
  *                                                           site:   a named prober's answered here,
  *                                                                   a new flow refused when overloaded,
+ *                                                                   a flow too many of its source: DROP,
  *                                                                   else AF_XDP socket of the queue;
  *                                                                   in a flood of SYNs those are
  *                                                                   answered here (TX)
@@ -13,12 +15,14 @@
  * Whatever is not ours passes, always: to the program that was here before us when one is chained, else
  * to the kernel. Each frame bumps one counter of `verdicts`. */
 #define HZ_MAPS_XDP
+#include "acl.h"
 #include "health_tcp.h"
 #include "health_udp.h"
 #include "icmp_echo.h"
 #include "maps.h"
 #include "pkt.h"
 #include "shed.h"
+#include "src_rate.h"
 #include "stats.h"
 #include "steer.h"
 #include "syn_cookie.h"
@@ -27,9 +31,9 @@
  * one its sockets may use. The line must stand bare: wrapped in a struct it is not recognised. */
 __uint(xsk_prog_version, 1) SEC("xdp_metadata");
 
-/* A site's flow; some of its sources may be probers. */
+/* A site's flow; some of its sources may be probers. list: enum hz_source_list. */
 static __always_inline enum hz_reason site(struct xdp_md *ctx, const struct hz_pkt *pkt,
-                                           const struct hz_claim *claim)
+                                           const struct hz_claim *claim, __u32 list)
 {
 	const struct hz_claim *prober = claim->has_probers ? hz_health_prober(pkt) : NULL;
 	enum hz_reason reason = HZ_GO_ON;
@@ -39,6 +43,8 @@ static __always_inline enum hz_reason site(struct xdp_md *ctx, const struct hz_p
 	if (reason == HZ_GO_ON)
 		reason = hz_shed(ctx, pkt, claim);
 	if (reason == HZ_GO_ON)
+		reason = hz_src_rate(pkt, list);
+	if (reason == HZ_GO_ON)
 		reason = hz_steer(ctx);
 	return reason == HZ_REASON_steer ? hz_syn_cookie(ctx, pkt) : reason;
 }
@@ -46,12 +52,17 @@ static __always_inline enum hz_reason site(struct xdp_md *ctx, const struct hz_p
 static __always_inline enum hz_reason claimed(struct xdp_md *ctx, const struct hz_pkt *pkt,
                                               const struct hz_claim *claim)
 {
+	__u32 list;
+
 	if (pkt->shape == HZ_SHAPE_OPTIONS)
 		return HZ_REASON_pass_options;
 	if (pkt->shape == HZ_SHAPE_FIRST_FRAGMENT)
 		return HZ_REASON_drop_fragment;
+	list = hz_acl_list(pkt);
+	if (list == HZ_SOURCE_DENY)
+		return hz_acl_denied(claim);
 	if (claim->kind == HZ_CLAIM_SITE)
-		return site(ctx, pkt, claim);
+		return site(ctx, pkt, claim, list);
 	if (claim->kind == HZ_CLAIM_HEALTH && pkt->key.protocol == IPPROTO_TCP)
 		return hz_health_tcp(ctx, pkt, claim, false);
 	if (claim->kind == HZ_CLAIM_HEALTH && pkt->key.protocol == IPPROTO_UDP)

@@ -72,6 +72,74 @@ struct hz_map_drops {
 	__type(value, struct hz_sample);
 };
 
+struct hz_map_acl {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_RDONLY_PROG);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct hz_acl);
+};
+
+struct hz_map_acl4_slot {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, HZ_PREFIXES_MAX);
+	__type(key, struct hz_acl_key4);
+	__type(value, struct hz_acl_entry);
+};
+
+struct hz_map_acl6_slot {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, HZ_PREFIXES_MAX);
+	__type(key, struct hz_acl_key6);
+	__type(value, struct hz_acl_entry);
+};
+
+/* Types of an inner map are lost on the way to its BTF: sizes. */
+struct hz_map_acl4 {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, HZ_ACL_SLOTS);
+	__type(key, __u32);
+	__array(
+		values, struct {
+			__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+			__uint(map_flags, BPF_F_NO_PREALLOC);
+			__uint(max_entries, HZ_PREFIXES_MAX);
+			__uint(key_size, sizeof(struct hz_acl_key4));
+			__uint(value_size, sizeof(struct hz_acl_entry));
+		});
+};
+
+struct hz_map_acl6 {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, HZ_ACL_SLOTS);
+	__type(key, __u32);
+	__array(
+		values, struct {
+			__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+			__uint(map_flags, BPF_F_NO_PREALLOC);
+			__uint(max_entries, HZ_PREFIXES_MAX);
+			__uint(key_size, sizeof(struct hz_acl_key6));
+			__uint(value_size, sizeof(struct hz_acl_entry));
+		});
+};
+
+struct hz_map_src_rate {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_RDONLY_PROG);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct hz_source_rate);
+};
+
+struct hz_map_src {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, HZ_SOURCES_MAX);
+	__type(key, struct hz_addr);
+	__type(value, struct hz_src);
+};
+
 #ifdef HZ_MAPS_XDP
 struct hz_map_latency latency SEC(".maps");
 struct hz_map_cfg cfg SEC(".maps");
@@ -81,6 +149,11 @@ struct hz_map_key key SEC(".maps");
 struct hz_map_cookies cookies SEC(".maps");
 struct hz_map_events events SEC(".maps");
 struct hz_map_drops drops SEC(".maps");
+struct hz_map_acl acl SEC(".maps");
+struct hz_map_acl4 acl4 SEC(".maps"); /* the loader has those of the instance, which are filled */
+struct hz_map_acl6 acl6 SEC(".maps");
+struct hz_map_src_rate src_rate SEC(".maps");
+struct hz_map_src src SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -165,6 +238,15 @@ struct hz_map_key key SEC(".maps");
 struct hz_map_cookies cookies SEC(".maps");
 struct hz_map_events events SEC(".maps");
 struct hz_map_drops drops SEC(".maps");
+struct hz_map_acl acl SEC(".maps");
+struct hz_map_acl4_slot acl4_a SEC(".maps");
+struct hz_map_acl4_slot acl4_b SEC(".maps");
+struct hz_map_acl6_slot acl6_a SEC(".maps");
+struct hz_map_acl6_slot acl6_b SEC(".maps");
+struct hz_map_acl4 acl4 SEC(".maps") = { .values = { (void *)&acl4_a, (void *)&acl4_b } };
+struct hz_map_acl6 acl6 SEC(".maps") = { .values = { (void *)&acl6_a, (void *)&acl6_b } };
+struct hz_map_src_rate src_rate SEC(".maps");
+struct hz_map_src src SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -40,3 +40,21 @@ $(O)/perf/pace: $(O)/obj/perf/scenarios/pace.o
 	$(Q)$(CC) $(HZ_LDFLAGS) -o $@ $<
 
 TESTS += $(O)/perf/pace
+
+# Verdicts of the XDP program, with the rig of its tests.
+BENCH_XDP_OBJS := $(patsubst %,$(O)/obj/%.o,perf/micro/bench_xdp tests/bpf/bpf_rig tests/bpf/wire)
+BENCH_XDP_LIBS := $(patsubst %,$(O)/lib/lib%.a,loader telemetry core)
+
+$(O)/tests-bpf/xdp_again.bpf.o: perf/micro/xdp_again.bpf.c perf/micro/xdp_again.h
+	$(call say,BPF,$<)
+	@mkdir -p $(@D)
+	$(Q)$(BPF_CC) $(BPF_CFLAGS) -c -o $@ $<
+
+$(O)/obj/perf/micro/bench_xdp.o: PKG_CFLAGS = $(call pkg_cflags,libbpf) -Itests/bpf -Iperf/micro
+$(O)/perf/bench_xdp: $(BENCH_XDP_OBJS) $(BENCH_XDP_LIBS) | $(O)/tests-bpf/xdp_again.bpf.o
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(HZ_LDFLAGS) -o $@ $(BENCH_XDP_OBJS) -Wl,--start-group $(BENCH_XDP_LIBS) -Wl,--end-group \
+		$(call pkg_libs,libbpf libxdp)
+
+TESTS += $(O)/perf/bench_xdp

@@ -15,8 +15,10 @@
 #define HZ_CLAIMS_MAX    256
 #define HZ_RESPONSES_MAX 385 /* HZ_RESPONSE_KINDS for each health port, and HZ_RESPONSE_SHED */
 #define HZ_PROBERS_MAX   1024
-#define HZ_COUNTERS_MAX  192 /* named counters of a worker, telemetry/counters.def */
-#define HZ_REASONS_MAX   96  /* verdicts of the XDP program, reasons.def */
+#define HZ_PREFIXES_MAX  131072 /* of one family, in all lists of sources */
+#define HZ_SOURCES_MAX   65536  /* that the limit per source remembers */
+#define HZ_COUNTERS_MAX  192    /* named counters of a worker, telemetry/counters.def */
+#define HZ_REASONS_MAX   96     /* verdicts of the XDP program, reasons.def */
 #define HZ_CACHE_LINE    64
 
 /* --- latency: histograms ------------------------------------------------------------------------ */
@@ -237,6 +239,62 @@ enum hz_response_kind {
  * one easier. */
 #define HZ_HEALTH_ANSWERS_MAX 1000
 
+/* --- sources: who may come, and how often --------------------------------------------------------- */
+
+/* A source is on the list of the longest prefix that holds it. DENY: nothing of ours answers, and nothing
+ * reaches a worker. ALLOW: an exception from a shorter DENY, and no limit per source. PROBE: the same, for
+ * those that watch the server: they are not shed under overload either. */
+enum hz_source_list {
+	HZ_SOURCE_NONE,
+	HZ_SOURCE_DENY,
+	HZ_SOURCE_ALLOW,
+	HZ_SOURCE_PROBE,
+	HZ_SOURCE_LISTS
+};
+#define HZ_SOURCE_LIST_NAMES                                                                       \
+	{                                                                                          \
+		"none", "deny", "allow", "probe"                                                   \
+	}
+
+/* Maps `acl4_a`, `acl4_b`, `acl6_a` and `acl6_b`: LPM_TRIE. One letter of both families is looked at, the
+ * other one is empty or being filled. */
+struct hz_acl_key4 {
+	__u32 prefixlen;
+	__be32 addr;
+};
+struct hz_acl_key6 {
+	__u32 prefixlen;
+	struct hz_addr addr;
+};
+struct hz_acl_entry {
+	__u32 list;      /* enum hz_source_list */
+	__u32 prefixlen; /* of its key: a lookup does not tell */
+};
+
+/* Maps `acl4` and `acl6`: ARRAY_OF_MAPS of two, a and b, which never change. */
+#define HZ_ACL_SLOTS 2
+
+/* Map `acl`: ARRAY of one. live alone decides, so that one store exchanges the lists of both families. */
+struct hz_acl {
+	__u32 live; /* index in acl4 and acl6: 0 or 1 */
+	__u32 reserved;
+	__u64 loaded_unix;
+	__u32 prefixes[2][HZ_SOURCE_LISTS]; /* IPv4, IPv6 */
+};
+
+/* Map `src_rate`: ARRAY of one. New flows of one source, by the generic cell rate algorithm. */
+struct hz_source_rate {
+	__u64 each_ns;  /* 0: no limit */
+	__u64 ahead_ns; /* so far a source may be ahead of its rate: burst - 1 times each_ns */
+};
+
+/* Map `src`: LRU_HASH by struct hz_addr, of IPv6 the first 64 bits and zeroes. */
+struct hz_src {
+	__u64 due_ns; /* CLOCK_MONOTONIC: when the flows so far would have come at the rate */
+	__u64 refused;
+	__u64 refused_ns; /* the last one */
+};
+
 /* Map `private/key`: ARRAY of one; 128 bits from getrandom(2) at attach. */
 struct hz_cookie_key {
 	__u64 k0;
@@ -347,6 +405,11 @@ _Static_assert(sizeof(struct hz_beat) == HZ_CACHE_LINE, "one line per worker: no
 _Static_assert(sizeof(struct hz_claim_key) == 20, "claim key has no padding");
 _Static_assert(sizeof(struct hz_claim) == 76, "claim layout");
 _Static_assert(sizeof(struct hz_prober_key) == 24, "prober key has no padding");
+_Static_assert(sizeof(struct hz_acl_key4) == 8 && sizeof(struct hz_acl_key6) == 20,
+               "keys of tries have no padding");
+_Static_assert(sizeof(struct hz_acl_entry) == 8 && sizeof(struct hz_acl) == 48, "lists of sources");
+_Static_assert(sizeof(struct hz_src) == 24 && sizeof(struct hz_source_rate) == 16,
+               "limit per source");
 _Static_assert(sizeof(struct hz_cfg) == 72, "settings grow into the reserved words");
 _Static_assert(sizeof(struct hz_response) == 104, "response layout");
 _Static_assert(sizeof(struct hz_sample) == 112, "sample layout");

@@ -10,7 +10,7 @@
 #define WORLD_PINS     "/sys/fs/bpf/hz-" WORLD_INSTANCE
 #define WORLD_A        "vha" /* their other ends: vhap, vhbp; all are down */
 #define WORLD_B        "vhb"
-#define WORLD_SEEN_MAX 64
+#define WORLD_SEEN_MAX 128
 
 /* One test: NULL, or why it failed. The world is fresh before it. */
 struct world_test {
@@ -68,6 +68,7 @@ uint32_t world_foreign_attach(const char *ifname, bool by_link, int *link_fd);
 
 extern const struct world_test attach_life_tests[], attach_refuse_tests[], attach_fault_tests[],
 	attach_maps_tests[], attach_lock_tests[], attach_chain_tests[], attach_update_tests[],
-	attach_gc_tests[], attach_nic_tests[], attach_kill_tests[], attach_kill_long_tests[];
+	attach_gc_tests[], attach_nic_tests[], attach_lists_tests[], attach_kill_tests[],
+	attach_kill_long_tests[];
 
 #endif

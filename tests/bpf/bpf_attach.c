@@ -22,11 +22,11 @@ static void tests_run(struct tap *tap, const struct world_test *test, const char
 
 int main(int argc, char **argv)
 {
-	const struct world_test *const groups[] = { attach_life_tests,  attach_refuse_tests,
-		                                    attach_fault_tests, attach_kill_tests,
-		                                    attach_maps_tests,  attach_lock_tests,
-		                                    attach_chain_tests, attach_update_tests,
-		                                    attach_gc_tests,    attach_nic_tests };
+	const struct world_test *const groups[] = {
+		attach_life_tests, attach_refuse_tests, attach_fault_tests, attach_kill_tests,
+		attach_maps_tests, attach_lock_tests,   attach_chain_tests, attach_update_tests,
+		attach_gc_tests,   attach_nic_tests,    attach_lists_tests
+	};
 	const char *filter = argc > 1 ? argv[1] : NULL, *suffix = strrchr(argv[0], '_');
 	struct tap tap = { 0 };
 	int status;

@@ -73,6 +73,30 @@ int rig_open(struct rig *rig, const char *object_path)
 	return status;
 }
 
+/* The tries that the loader has from the instance. */
+static int tries_make(struct rig *rig)
+{
+	static const struct {
+		const char *name;
+		uint32_t key_bytes;
+	} family[2] = { { "acl4", sizeof(struct hz_acl_key4) },
+		        { "acl6", sizeof(struct hz_acl_key6) } };
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_NO_PREALLOC);
+
+	for (uint32_t i = 0; i < 2 * HZ_ACL_SLOTS; i++) {
+		uint32_t slot = i % HZ_ACL_SLOTS;
+		int *fd = &rig->trie_fd[i / HZ_ACL_SLOTS][slot];
+
+		*fd = bpf_map_create(BPF_MAP_TYPE_LPM_TRIE, "acl_slot",
+		                     family[i / HZ_ACL_SLOTS].key_bytes,
+		                     sizeof(struct hz_acl_entry), HZ_PREFIXES_MAX, &opts);
+		if (*fd < 0 || bpf_map_update_elem(map_fd(rig, family[i / HZ_ACL_SLOTS].name),
+		                                   &slot, fd, BPF_ANY) != 0)
+			return -errno;
+	}
+	return 0;
+}
+
 int rig_open_bare(struct rig *rig, const char *object_path)
 {
 	const struct hz_cookie_key key = { 0x0706050403020100, 0x0f0e0d0c0b0a0908 };
@@ -106,6 +130,11 @@ int rig_open_bare(struct rig *rig, const char *object_path)
 	rig->cookies_fd = map_fd(rig, "cookies");
 	rig->echo_fd = map_fd(rig, "echo_due");
 	rig->told_fd = map_fd(rig, "shed_told");
+	rig->acl_fd = map_fd(rig, "acl");
+	rig->src_fd = map_fd(rig, "src");
+	rig->src_rate_fd = map_fd(rig, "src_rate");
+	if (tries_make(rig) != 0)
+		return -errno;
 	if (bpf_map_update_elem(rig->key_fd, &zero, &key, BPF_ANY) != 0)
 		return -errno;
 	rig->socket_fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
@@ -118,6 +147,9 @@ void rig_close(struct rig *rig)
 {
 	if (rig->socket_fd >= 0)
 		close(rig->socket_fd);
+	for (int i = 0; i < 2 * HZ_ACL_SLOTS; i++)
+		if (rig->trie_fd[i / HZ_ACL_SLOTS][i % HZ_ACL_SLOTS] > 0)
+			close(rig->trie_fd[i / HZ_ACL_SLOTS][i % HZ_ACL_SLOTS]);
 	bpf_object__close(rig->object);
 	free(rig->each_cpu);
 }
@@ -166,6 +198,64 @@ int rig_shed_told(const struct rig *rig, uint64_t told_ns)
 	uint32_t zero = 0;
 
 	return bpf_map_update_elem(rig->told_fd, &zero, &told_ns, BPF_ANY) == 0 ? 0 : -errno;
+}
+
+/* Fills one of the two, by the family of addr, and returns it. NULL: no address. */
+static const void *list_key(const char *addr, uint8_t bits, struct hz_acl_key4 *key4,
+                            struct hz_acl_key6 *key6)
+{
+	key4->prefixlen = bits;
+	key6->prefixlen = bits;
+	if (hz_addr_parse(addr, &key6->addr) != 0)
+		return NULL;
+	if (!hz_addr_is_v4(&key6->addr))
+		return key6;
+	memcpy(&key4->addr, key6->addr.byte + 12, sizeof(key4->addr));
+	return key4;
+}
+
+int rig_list(const struct rig *rig, uint32_t slot, const char *addr, uint8_t bits, uint32_t list)
+{
+	const struct hz_acl_entry entry = { .list = list, .prefixlen = bits };
+	struct hz_acl_key4 key4;
+	struct hz_acl_key6 key6;
+	const void *key = list_key(addr, bits, &key4, &key6);
+
+	if (key == NULL)
+		return -EINVAL;
+	return bpf_map_update_elem(rig->trie_fd[key == &key6][slot], key, &entry, BPF_ANY) == 0
+	               ? 0
+	               : -errno;
+}
+
+int rig_unlist(const struct rig *rig, uint32_t slot, const char *addr, uint8_t bits)
+{
+	struct hz_acl_key4 key4;
+	struct hz_acl_key6 key6;
+	const void *key = list_key(addr, bits, &key4, &key6);
+
+	if (key == NULL)
+		return -EINVAL;
+	return bpf_map_delete_elem(rig->trie_fd[key == &key6][slot], key) == 0 ? 0 : -errno;
+}
+
+void rig_lists_live(const struct rig *rig, uint32_t slot)
+{
+	const struct hz_acl acl = { .live = slot };
+	uint32_t zero = 0;
+
+	bpf_map_update_elem(rig->acl_fd, &zero, &acl, BPF_ANY);
+}
+
+void rig_source_rate(const struct rig *rig, uint64_t each_ns, uint64_t ahead_ns)
+{
+	const struct hz_source_rate rate = { each_ns, ahead_ns };
+	struct hz_addr who;
+	uint32_t zero = 0;
+
+	bpf_map_update_elem(rig->src_rate_fd, &zero, &rate, BPF_ANY);
+	while (bpf_map_get_next_key(rig->src_fd, NULL, &who) == 0)
+		bpf_map_delete_elem(rig->src_fd, &who);
 }
 
 int rig_socket(struct rig *rig, bool is_plugged)
@@ -225,6 +315,17 @@ bool rig_run(struct rig *rig, const uint8_t *frame, size_t len, struct run *out)
 	}
 	out->action = (uint32_t)action;
 	return action >= 0;
+}
+
+const char *rig_reason_is(struct rig *rig, const struct wire *frame, int reason)
+{
+	struct run run;
+
+	if (!rig_run(rig, frame->byte, frame->len, &run))
+		return "the kernel refused to run it";
+	if (run.reason != reason)
+		return rig_reason_name(run.reason);
+	return run.action == rig_reason_action(reason) ? NULL : "another action";
 }
 
 const char *rig_reason_name(int reason)

@@ -22,7 +22,9 @@ struct rig {
 	int prog_fd;
 	int cfg_fd, beat_fd, latency_fd, verdicts_fd, xsks_fd, key_fd, cookies_fd, echo_fd, told_fd;
 	struct hz_xdp_claim_maps claims;
-	int socket_fd; /* AF_XDP, for xsks_map; -1 where the kernel has none */
+	int acl_fd, src_fd, src_rate_fd;
+	int trie_fd[2][HZ_ACL_SLOTS]; /* of IPv4 and IPv6, in acl4 and acl6 */
+	int socket_fd;                /* AF_XDP, for xsks_map; -1 where the kernel has none */
 	int cpus;
 	uint64_t *each_cpu; /* room for the counters of all CPUs */
 	struct hz_cfg cfg;  /* as rig_state made it */
@@ -48,6 +50,13 @@ int rig_claims(struct hz_xdp_claims **out);
 void rig_state_reset(struct rig *rig);
 /* Writes rig->cfg and rig->beat into the maps. */
 void rig_state_apply(struct rig *rig);
+/* Puts a prefix into the lists of a slot, or takes it out. 0 or -errno. */
+int rig_list(const struct rig *rig, uint32_t slot, const char *addr, uint8_t bits, uint32_t list);
+int rig_unlist(const struct rig *rig, uint32_t slot, const char *addr, uint8_t bits);
+/* Which slot counts. */
+void rig_lists_live(const struct rig *rig, uint32_t slot);
+/* The limit per source, 0: none; and nobody is known any more. */
+void rig_source_rate(const struct rig *rig, uint64_t each_ns, uint64_t ahead_ns);
 /* Puts the AF_XDP socket into xsks_map, or takes it out. */
 int rig_socket(struct rig *rig, bool is_plugged);
 
@@ -59,6 +68,8 @@ int rig_shed_told(const struct rig *rig, uint64_t told_ns);
 
 /* Runs the program over the frame. false: the kernel refused the run. */
 bool rig_run(struct rig *rig, const uint8_t *frame, size_t len, struct run *out);
+/* NULL, or what came instead of that reason and its action. */
+const char *rig_reason_is(struct rig *rig, const struct wire *frame, int reason);
 /* Without looking at the counters: for many frames. */
 int rig_run_bare(const struct rig *rig, const uint8_t *frame, size_t len, uint8_t out[WIRE_MAX],
                  size_t *out_len);
@@ -74,6 +85,8 @@ void health_tests(struct tap *tap, struct rig *rig);
 void prober_tests(struct tap *tap, struct rig *rig);
 void shed_tests(struct tap *tap, struct rig *rig);
 void fuzz_tests(struct tap *tap, struct rig *rig);
+void source_tests(struct tap *tap, const char *object_path);
+void source_rate_tests(struct tap *tap, struct rig *rig);
 void model_tests(struct tap *tap, const char *object_path);
 void sample_tests(struct tap *tap, const char *object_path);
 void load_tests(struct tap *tap, const char *object_path);

@@ -220,7 +220,8 @@ static enum hz_reason steer(const struct model_world *world)
 }
 
 static enum hz_reason site(const struct model_world *world, const struct model_packet *packet,
-                           const struct hz_claim *claim, uint64_t clock_ns, struct wire *out)
+                           const struct hz_claim *claim, uint32_t list, uint64_t clock_ns,
+                           struct wire *out)
 {
 	const struct hz_claim *prober = claim->has_probers ? prober_of(world, packet) : NULL;
 	enum hz_reason reason = HZ_REASON_COUNT;
@@ -229,6 +230,8 @@ static enum hz_reason site(const struct model_world *world, const struct model_p
 		reason = model_health(world, packet, prober, true, out);
 	if (reason == HZ_REASON_COUNT)
 		reason = model_shed(world, packet, claim, out);
+	if (reason == HZ_REASON_COUNT && model_is_over_rate(world, packet, list))
+		reason = HZ_REASON_drop_source_rate;
 	if (reason == HZ_REASON_COUNT)
 		reason = steer(world);
 	return reason == HZ_REASON_steer ? model_syn(world, packet, clock_ns, out) : reason;
@@ -239,6 +242,7 @@ void model_run(const struct model_world *world, uint64_t clock_ns, const uint8_t
 {
 	struct model_packet packet;
 	const struct hz_claim *claim;
+	uint32_t list;
 
 	memcpy(out->out.byte, frame, len);
 	out->out.len = len;
@@ -246,6 +250,7 @@ void model_run(const struct model_world *world, uint64_t clock_ns, const uint8_t
 	if (out->reason != HZ_REASON_COUNT)
 		return;
 	claim = packet.to_group ? NULL : claim_of(world, &packet);
+	list = model_list_of(world, &packet);
 	if (claim == NULL)
 		out->reason = packet.is_first_fragment ? HZ_REASON_pass_fragment
 		                                       : HZ_REASON_pass_not_ours;
@@ -253,8 +258,12 @@ void model_run(const struct model_world *world, uint64_t clock_ns, const uint8_t
 		out->reason = HZ_REASON_pass_options;
 	else if (packet.is_first_fragment)
 		out->reason = HZ_REASON_drop_fragment;
+	else if (list == HZ_SOURCE_DENY) /* closed is what is served; ICMP is left to the kernel */
+		out->reason = claim->kind == HZ_CLAIM_SITE || claim->kind == HZ_CLAIM_HEALTH
+		                      ? HZ_REASON_drop_deny
+		                      : HZ_REASON_pass_not_ours;
 	else if (claim->kind == HZ_CLAIM_SITE)
-		out->reason = site(world, &packet, claim, clock_ns, &out->out);
+		out->reason = site(world, &packet, claim, list, clock_ns, &out->out);
 	else if (claim->kind == HZ_CLAIM_HEALTH && packet.protocol == TCP)
 		out->reason = model_health(world, &packet, claim, false, &out->out);
 	else if (claim->kind == HZ_CLAIM_HEALTH && packet.protocol == UDP)

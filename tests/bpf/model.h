@@ -10,6 +10,16 @@
 
 #define MODEL_CLAIMS_MAX  24
 #define MODEL_PROBERS_MAX 8
+#define MODEL_RULES_MAX   16
+
+/* A prefix in a list of sources; bits are those of the family. */
+struct model_rule {
+	uint8_t addr[16]; /* IPv4 as ::ffff:a.b.c.d */
+	bool is_v4;
+	uint32_t bits;
+	uint32_t slot; /* of two */
+	uint32_t list; /* enum hz_source_list */
+};
 
 /* All that a verdict depends on beside the frame. */
 struct model_world {
@@ -24,10 +34,15 @@ struct model_world {
 	struct hz_prober_key prober_key[MODEL_PROBERS_MAX];
 	struct hz_claim prober[MODEL_PROBERS_MAX];
 	uint32_t prober_count;
-	uint64_t echo_due_ns;    /* of every CPU */
-	uint64_t shed_told_ns;   /* when a flow was refused in words last */
-	uint32_t ifindex, queue; /* where the frame comes in */
-	bool has_socket;         /* on that queue */
+	struct model_rule rule[MODEL_RULES_MAX]; /* no prefix twice in a slot */
+	uint32_t rule_count;
+	uint32_t live; /* the slot that counts */
+	struct hz_source_rate rate;
+	uint64_t client_due_ns[2]; /* the rig's clients of IPv4 and IPv6; 0: unknown */
+	uint64_t echo_due_ns;      /* of every CPU */
+	uint64_t shed_told_ns;     /* when a flow was refused in words last */
+	uint32_t ifindex, queue;   /* where the frame comes in */
+	bool has_socket;           /* on that queue */
 	uint64_t now_ns;
 };
 
@@ -72,6 +87,12 @@ uint32_t model_syn_cookie(const struct model_world *world, const struct model_pa
                           uint32_t irs, uint32_t size_index, uint64_t period);
 
 /* --- the model's parts -------------------------------------------------------------------------- */
+
+/* On which list the sender is: that of the longest prefix. */
+uint32_t model_list_of(const struct model_world *world, const struct model_packet *packet);
+/* Is this the opening of a flow too many? */
+bool model_is_over_rate(const struct model_world *world, const struct model_packet *packet,
+                        uint32_t list);
 
 enum model_health { MODEL_READY, MODEL_NOT_READY, MODEL_DEAD };
 

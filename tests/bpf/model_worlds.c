@@ -10,6 +10,7 @@
 #define TIMEOUT_NS (10 * HZ_NS_PER_S)
 #define FRESH_NS   (1 * HZ_NS_PER_S)
 #define STALE_NS   (60 * HZ_NS_PER_S)
+#define HOUR_NS    (3600 * HZ_NS_PER_S)
 
 static void claim_add(struct model_world *world, const struct hz_claim_key *key,
                       const struct hz_claim *claim)
@@ -40,6 +41,52 @@ static void health_copy(struct model_world *world, uint16_t port, const char *pa
 		memcpy(claim.path, path, claim.path_bytes);
 		claim_add(world, &key, &claim);
 	}
+}
+
+/* Around the rig's clients, 10.7.0.1 and fd07::1: prefixes that hold them and such that just do not. */
+static const struct prefix {
+	const char *addr;
+	uint8_t bits;
+} prefixes[] = {
+	{ "10.7.0.0", 24 }, { "10.7.0.1", 32 }, { "10.7.0.2", 31 }, { "0.0.0.0", 0 },
+	{ "128.0.0.0", 1 }, { "10.7.0.0", 31 }, { "fd07::", 64 },   { "fd07::1", 128 },
+	{ "fd07::2", 127 }, { "::", 0 },        { "8000::", 1 },    { "fd07::", 127 },
+};
+
+/* No prefix twice in a slot: each is drawn at most once. */
+static int rules_draw(struct draw *draw, struct model_world *world)
+{
+	uint32_t one_in = 1 + draw_below(draw, 6);
+
+	world->live = draw_below(draw, HZ_ACL_SLOTS);
+	world->rule_count = 0;
+	if (draw_one_in(draw, 2))
+		return 0;
+	for (size_t i = 0; i < HZ_ARRAY_LEN(prefixes); i++) {
+		struct model_rule *rule = &world->rule[world->rule_count];
+		struct hz_addr addr;
+
+		if (!draw_one_in(draw, one_in))
+			continue;
+		if (hz_addr_parse(prefixes[i].addr, &addr) != 0)
+			return -EINVAL;
+		memcpy(rule->addr, addr.byte, sizeof(rule->addr));
+		rule->is_v4 = hz_addr_is_v4(&addr);
+		rule->bits = prefixes[i].bits;
+		rule->slot = draw_one_in(draw, 4) ? !world->live : world->live;
+		rule->list = 1 + draw_below(draw, HZ_SOURCE_LISTS - 1);
+		world->rule_count++;
+	}
+	return 0;
+}
+
+/* No flow is near its limit: 1 ns is soon gone, an hour is not. */
+static void rate_draw(struct draw *draw, struct model_world *world)
+{
+	world->rate = (struct hz_source_rate){ .each_ns = draw_one_in(draw, 2) };
+	world->rate.ahead_ns = HOUR_NS;
+	for (int i = 0; i < 2; i++)
+		world->client_due_ns[i] = draw_one_in(draw, 2) ? 0 : world->now_ns + 2 * HOUR_NS;
 }
 
 static int claims_put(struct model_world *world)
@@ -138,6 +185,9 @@ int worlds_sane(struct draw *draw, struct model_world *out)
 		if (draw_one_in(draw, 5 + 2 * world->cfg.workers))
 			beat->state = draw_below(draw, HZ_STATE_DOWN + 1);
 	}
+	rate_draw(draw, world);
+	if (rules_draw(draw, world) != 0)
+		return -EINVAL;
 	status = claims_put(world);
 	shed_draw(draw, world);
 	return status;
@@ -261,6 +311,14 @@ int worlds_hostile(struct draw *draw, struct model_world *out)
 	}
 	if (draw_one_in(draw, 2))
 		claims_spoil(draw, world);
+	for (uint32_t i = 0; i < world->rule_count; i++)
+		if (draw_one_in(draw, 4))
+			world->rule[i].list = any32(draw, world->rule[i].list);
+	if (draw_one_in(draw, 8))
+		world->live = any32(draw, world->live);
+	world->rate.ahead_ns = any64(draw, world->rate.ahead_ns);
+	for (int i = 0; i < 2; i++)
+		world->client_due_ns[i] = any64(draw, world->client_due_ns[i]);
 	for (uint32_t i = 0; i < HZ_RESPONSES_MAX; i++)
 		if (draw_one_in(draw, 4))
 			bytes_random(draw, &world->resp[i], sizeof(world->resp[i]));
@@ -302,6 +360,49 @@ static int claims_apply(const struct rig *rig, const struct model_world *world)
 	return 0;
 }
 
+static int rules_apply(const struct rig *rig, const struct model_world *world)
+{
+	for (size_t i = 0; i < HZ_ARRAY_LEN(prefixes) * HZ_ACL_SLOTS; i++) {
+		const struct prefix *one = &prefixes[i / HZ_ACL_SLOTS];
+		int status = rig_unlist(rig, i % HZ_ACL_SLOTS, one->addr, one->bits);
+
+		if (status != 0 && status != -ENOENT)
+			return status;
+	}
+	for (uint32_t i = 0; i < world->rule_count; i++) {
+		const struct model_rule *rule = &world->rule[i];
+		char text[HZ_ENDPOINT_TEXT_MAX];
+		struct hz_addr addr;
+		int status;
+
+		memcpy(addr.byte, rule->addr, sizeof(addr.byte));
+		hz_addr_print(&addr, text);
+		status = rig_list(rig, rule->slot, text, (uint8_t)rule->bits, rule->list);
+		if (status != 0)
+			return status;
+	}
+	rig_lists_live(rig, world->live);
+	return 0;
+}
+
+static int rate_apply(const struct rig *rig, const struct model_world *world)
+{
+	static const char *const clients[] = { "10.7.0.1", "fd07::" };
+
+	rig_source_rate(rig, world->rate.each_ns, world->rate.ahead_ns);
+	for (int i = 0; i < 2; i++) {
+		const struct hz_src known = { .due_ns = world->client_due_ns[i] };
+		struct hz_addr addr;
+
+		if (known.due_ns == 0)
+			continue;
+		if (hz_addr_parse(clients[i], &addr) != 0 ||
+		    bpf_map_update_elem(rig->src_fd, &addr, &known, BPF_ANY) != 0)
+			return -EINVAL;
+	}
+	return 0;
+}
+
 int worlds_apply(struct rig *rig, const struct model_world *world)
 {
 	uint32_t zero = 0;
@@ -316,6 +417,10 @@ int worlds_apply(struct rig *rig, const struct model_world *world)
 		status = array_write(rig->claims.resp_fd, world->resp, HZ_RESPONSES_MAX);
 	if (status == 0)
 		status = claims_apply(rig, world);
+	if (status == 0)
+		status = rules_apply(rig, world);
+	if (status == 0)
+		status = rate_apply(rig, world);
 	if (status == 0)
 		status = rig_echo_due(rig, world->echo_due_ns);
 	if (status == 0)

@@ -1,11 +1,11 @@
 # BPF objects run by BPF_PROG_TEST_RUN, those of a second compiler as well, and attachment on veth.
 BPF_TEST_LIBS := $(patsubst %,$(O)/lib/lib%.a,loader telemetry core)
-BPF_ATTACH_SRCS := tests/bpf/bpf_attach.c $(sort $(wildcard tests/bpf/attach_*.c)) tests/bpf/tap.c
+BPF_ATTACH_SRCS := tests/bpf/bpf_attach.c $(sort $(wildcard tests/bpf/attach_*.c)) tests/bpf/tap.c tests/bpf/wire.c
 BPF_ATTACH_OBJS := $(patsubst %.c,$(O)/obj/%.o,$(BPF_ATTACH_SRCS))
 BPF_LONG_MAIN := tests/bpf/model_long.c
 BPF_MODEL_OBJS := $(patsubst %.c,$(O)/obj/%.o,$(sort $(wildcard tests/bpf/model*.c) $(addprefix tests/bpf/, \
 	bpf_rig.c prog_frames.c prog_model.c tap.c wire.c)))
-BPF_RUN_OBJS := $(patsubst %.c,$(O)/obj/%.o,tests/bpf/tap.c $(filter-out $(BPF_ATTACH_SRCS) $(BPF_LONG_MAIN), \
+BPF_RUN_OBJS := $(patsubst %.c,$(O)/obj/%.o,tests/bpf/tap.c tests/bpf/wire.c $(filter-out $(BPF_ATTACH_SRCS) $(BPF_LONG_MAIN), \
 	$(wildcard tests/bpf/*.c)))
 comma := ,
 BPF_ALT_CC := $(shell command -v clang-19 2>/dev/null)

@@ -51,7 +51,8 @@ static void btf_check(struct tap *tap, const char *file, struct bpf_object *obje
 		char name[128];
 
 		if (bpf_map__type(map) == BPF_MAP_TYPE_RINGBUF ||
-		    bpf_map__type(map) == BPF_MAP_TYPE_XSKMAP || bpf_map__is_internal(map))
+		    bpf_map__type(map) == BPF_MAP_TYPE_XSKMAP ||
+		    bpf_map__type(map) == BPF_MAP_TYPE_ARRAY_OF_MAPS || bpf_map__is_internal(map))
 			continue; /* these have no values to print */
 		snprintf(name, sizeof(name), "load.%s.%s_has_btf", file, bpf_map__name(map));
 		if (bpf_obj_get_info_by_fd(bpf_map__fd(map), &info, &bytes) == 0 &&

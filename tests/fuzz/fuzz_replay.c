@@ -14,11 +14,21 @@ struct target {
 };
 
 static const struct target targets[] = {
-	{ "h1", fuzz_h1_run },         { "chunked", fuzz_chunked_run },   { "site", fuzz_site_run },
-	{ "frame", fuzz_frame_run },   { "tcp_opts", fuzz_tcp_opts_run }, { "host", fuzz_host_run },
-	{ "uri", fuzz_uri_run },       { "range", fuzz_range_run },       { "cond", fuzz_cond_run },
-	{ "mw", fuzz_mw_run },         { "log", fuzz_log_run },           { "jwt", fuzz_jwt_run },
-	{ "accept", fuzz_accept_run }, { "pcap", fuzz_pcap_run },
+	{ "h1", fuzz_h1_run },
+	{ "chunked", fuzz_chunked_run },
+	{ "site", fuzz_site_run },
+	{ "frame", fuzz_frame_run },
+	{ "tcp_opts", fuzz_tcp_opts_run },
+	{ "host", fuzz_host_run },
+	{ "uri", fuzz_uri_run },
+	{ "range", fuzz_range_run },
+	{ "cond", fuzz_cond_run },
+	{ "mw", fuzz_mw_run },
+	{ "log", fuzz_log_run },
+	{ "jwt", fuzz_jwt_run },
+	{ "accept", fuzz_accept_run },
+	{ "pcap", fuzz_pcap_run },
+	{ "sources", fuzz_sources_run },
 };
 
 /* An exact-size copy, so that a sanitizer sees over-reads. 0 or -1. */

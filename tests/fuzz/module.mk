@@ -4,7 +4,7 @@ UNIT_http_EXTRA := tests/fuzz/h1_oracle.c tests/support/fake_stream.c
 # The public request collections that unit_http reads are JSON.
 $(O)/tests/unit_http: HZ_LDFLAGS += -Wl,--push-state,--no-as-needed -ljansson -Wl,--pop-state
 
-FUZZ_TARGETS := h1 chunked site frame tcp_opts host uri range cond accept mw log jwt pcap
+FUZZ_TARGETS := h1 chunked site frame tcp_opts host uri range cond accept mw log jwt pcap sources
 FUZZ_SECONDS ?= 60
 FUZZ_CC ?= clang-14
 FUZZ_RIG := tests/fuzz/h1_oracle.c tests/support/fake_stream.c tests/unit/http/http_rig.c
@@ -12,7 +12,7 @@ FUZZ_REPLAY_OBJS = $(patsubst %.c,$(O)/obj/%.o,tests/fuzz/fuzz_replay.c tests/fu
 	$(foreach t,$(FUZZ_TARGETS),tests/fuzz/fuzz_$(t).c) $(FUZZ_RIG) $(FUZZ_TCP_RIG) $(FUZZ_MW_RIG) $(FUZZ_SRCS_pcap))
 FUZZ_MODULES := tcp net middleware http config router telemetry core
 FUZZ_INCLUDES = -Itests/support -Itests/tcp $(call pkg_cflags,cunit libdpdk)
-FUZZ_TCP_RIG := tests/tcp/tcp_world.c tests/tcp/world_open.c tests/tcp/frame_bend.c tests/support/fake_port.c
+FUZZ_TCP_RIG := tests/tcp/tcp_world.c tests/tcp/world_open.c tests/tcp/world_xdp.c tests/tcp/frame_bend.c tests/support/fake_port.c
 FUZZ_MW_RIG := tests/unit/middleware/mw_rig.c
 # What each target is built from, beside its own file.
 FUZZ_SRCS_h1 = $(FUZZ_RIG) $(wildcard userspace/http/*.c) \
@@ -33,6 +33,8 @@ FUZZ_SRCS_log = $(addprefix userspace/middleware/,log_line.c log_record.c log_te
 	$(addprefix userspace/http/,http_date.c token.c) userspace/core/byte_ring.c
 FUZZ_SRCS_site = $(wildcard userspace/config/*.c userspace/router/*.c) userspace/core/endpoint.c userspace/core/err.c
 FUZZ_LIBS_site = $(call pkg_libs,yaml-0.1)
+FUZZ_SRCS_sources = $(FUZZ_SRCS_site)
+FUZZ_LIBS_sources = $(FUZZ_LIBS_site)
 FUZZ_SRCS_frame = $(FUZZ_TCP_RIG) $(wildcard dpdk/tcp/*.c dpdk/net/*.c userspace/telemetry/*.c userspace/core/*.c)
 FUZZ_LIBS_frame = $(call pkg_libs,libdpdk liburcu-qsbr)
 FUZZ_SRCS_tcp_opts = dpdk/tcp/tcp_opts.c

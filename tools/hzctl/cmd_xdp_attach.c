@@ -123,9 +123,10 @@ static int site_claims(struct attach_args *args, struct hz_err *err)
 	if (status == 0)
 		status = hz_claims_from_site(&args->claims, site, args->opts.ifname, err);
 	else if (errors->count > 0)
-		(void)hz_err_set(err, status, 2, "bad_config", hint, "%s:%u:%u: %s",
-		                 args->site_path, errors->error[0].line, errors->error[0].column,
-		                 errors->error[0].text);
+		(void)hz_err_set(
+			err, status, 2, "bad_config", hint, "%s:%u:%u: %s",
+			errors->error[0].file[0] != '\0' ? errors->error[0].file : args->site_path,
+			errors->error[0].line, errors->error[0].column, errors->error[0].text);
 	else
 		site_missing(args, status, err);
 	free((void *)(uintptr_t)text.data);
@@ -213,6 +214,11 @@ static int attach(const struct hz_opts *opts, struct attach_args *args, struct h
 	args->opts.claims = args->claims.claim;
 	args->opts.health_count = args->claims.health_count;
 	args->opts.healths = args->claims.health;
+	if (args->claims.site != NULL) {
+		args->opts.has_sources = true;
+		args->opts.source_count = args->claims.site->sources.rule_count;
+		args->opts.source = args->claims.site->sources.rule;
+	}
 	if (status == 0)
 		status = hz_xdp_attach(&args->opts, &info, err);
 	if (status == 0)

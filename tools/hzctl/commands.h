@@ -26,6 +26,7 @@ hz_command_fn hz_cmd_xdp_show, hz_cmd_xdp_attach, hz_cmd_xdp_update, hz_cmd_xdp_
 	hz_cmd_xdp_gc;
 hz_command_fn hz_cmd_worker_show, hz_cmd_latency_show;
 hz_command_fn hz_cmd_health_show, hz_cmd_health_maintenance;
+hz_command_fn hz_cmd_shed_show, hz_cmd_shed_sources;
 hz_command_fn hz_cmd_conn_show;
 hz_command_fn hz_cmd_trace_show, hz_cmd_trace_start, hz_cmd_trace_stop, hz_cmd_trace_pcap;
 hz_command_fn hz_cmd_trace_follow, hz_cmd_xdp_explain;

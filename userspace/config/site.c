@@ -8,10 +8,10 @@
 /* In the order in which they are read, whatever the order in the file: health answers look at what is
  * listened on, routes at limits and paths. */
 static const struct hz_site_key sections[] = {
-	{ "listen", hz_site_listen_read, false },     { "health", hz_site_health_read, false },
-	{ "limits", hz_site_limits_read, false },     { "paths", hz_site_paths_section, false },
-	{ "defaults", hz_site_defaults_read, false }, { "topics", hz_site_topics_read, false },
-	{ "routes", hz_site_routes_read, false },
+	{ "listen", hz_site_listen_read, false },   { "health", hz_site_health_read, false },
+	{ "sources", hz_site_sources_read, false }, { "limits", hz_site_limits_read, false },
+	{ "paths", hz_site_paths_section, false },  { "defaults", hz_site_defaults_read, false },
+	{ "topics", hz_site_topics_read, false },   { "routes", hz_site_routes_read, false },
 };
 
 static void section_known(struct hz_site_reader *r, const struct hz_yaml_node *key, void *into)

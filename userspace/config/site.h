@@ -7,6 +7,7 @@
 #include "core/err.h"
 #include "core/limits.h"
 #include "core/mw_conf.h"
+#include "core/source_rule.h"
 
 #define HZ_SITE_NAME_MAX    32
 #define HZ_SITE_LISTENS_MAX 64
@@ -33,6 +34,22 @@ struct hz_site_health {
 	uint8_t body_bytes;
 	char body[HZ_HEALTH_BODY_MAX + 1];
 	uint32_t line;
+};
+
+/* A list of sources in a file of its own, one prefix per line. */
+struct hz_site_source_file {
+	struct hz_span path; /* relative: to the directory of the site's file */
+	enum hz_source_list list;
+	uint32_t line, column, width; /* of its name in the site's file */
+};
+
+/* Who may come to what the site listens on. */
+struct hz_site_sources {
+	uint32_t line; /* 0: there is no such section */
+	uint32_t rule_count;
+	const struct hz_source_rule *rule; /* by family, address and bits; no prefix twice */
+	uint32_t file_count;
+	struct hz_site_source_file file[HZ_SOURCE_LISTS];
 };
 
 enum hz_site_handler {
@@ -136,6 +153,7 @@ struct hz_site {
 	struct hz_site_listen listen[HZ_SITE_LISTENS_MAX];
 	uint32_t health_count;
 	struct hz_site_health health[HZ_SITE_HEALTH_MAX];
+	struct hz_site_sources sources;
 	struct {
 		uint32_t header_bytes, header_count, uri_bytes;
 		uint64_t body_bytes;
@@ -160,7 +178,9 @@ struct hz_site {
 struct hz_site_error {
 	uint32_t line, column, width; /* width: how many bytes the caret underlines */
 	char text[200];
-	char hint[80]; /* "did you mean 'servers'?" or empty */
+	char hint[80];   /* "did you mean 'servers'?" or empty */
+	char file[128];  /* whose line it is, when it is not the site's; else empty */
+	char quote[140]; /* then: the line */
 	bool is_warning;
 };
 #define HZ_SITE_ERRORS_MAX 20
@@ -179,6 +199,10 @@ int hz_site_parse(struct hz_span text, struct hz_site **out, struct hz_site_erro
  * caller (free), also on failure; empty when there was none. */
 int hz_site_load(const char *path, struct hz_site **out, struct hz_span *text,
                  struct hz_site_errors *errors);
+
+/* For a site that was parsed from text: reads the files that its `sources` name and adds their prefixes;
+ * hz_site_load has done so. 0, -EINVAL with errors, or -ENOMEM. */
+int hz_site_sources_load(struct hz_site *site, struct hz_site_errors *errors);
 
 /* Why hz_site_load returned status for the file itself (errors->count == 0), in err: what is wrong with
  * the file, and what to type. Returns status. */

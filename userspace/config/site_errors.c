@@ -144,17 +144,22 @@ static uint32_t line_print(FILE *to, struct hz_span line, uint32_t skip)
 	return index > skip ? index - skip : 0;
 }
 
+static struct hz_span quote_of(const struct hz_site_error *error)
+{
+	return (struct hz_span){ (const uint8_t *)error->quote, strlen(error->quote) };
+}
+
 static void error_print(FILE *to, const char *name, struct hz_span text,
                         const struct hz_site_error *error)
 {
-	struct hz_span line = line_find(text, error->line);
+	struct hz_span line = error->file[0] != 0 ? quote_of(error) : line_find(text, error->line);
 	uint32_t before = error->column > 0 ? error->column - 1 : 0;
 	/* Of a long line the part around the error is shown. */
 	uint32_t skip = before > BEFORE_MAX ? before - BEFORE_MAX : 0;
 	uint32_t shown, width;
 
-	fprintf(to, "%s:%u:%u: %s: %s\n", name, error->line, error->column,
-	        error->is_warning ? "warning" : "error", error->text);
+	fprintf(to, "%s:%u:%u: %s: %s\n", error->file[0] != 0 ? error->file : name, error->line,
+	        error->column, error->is_warning ? "warning" : "error", error->text);
 	if (line.len == 0 && error->hint[0] == 0)
 		return;
 	fprintf(to, "%5u | ", error->line);

@@ -2,6 +2,7 @@
 #include "config/site.h"
 
 #include "config/site_memory.h"
+#include "config/site_read.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -10,7 +11,7 @@
 #include <unistd.h>
 
 /* Checked on the open descriptor, so that the file cannot be exchanged in between. */
-static int file_check(int fd, size_t *bytes)
+static int file_check(int fd, size_t bytes_max, size_t *bytes)
 {
 	struct stat st;
 
@@ -22,7 +23,7 @@ static int file_check(int fd, size_t *bytes)
 		return -EINVAL;
 	if ((st.st_uid != 0 && st.st_uid != geteuid()) || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
 		return -EPERM;
-	if (st.st_size > HZ_LIMIT_site_bytes_max)
+	if (st.st_size < 0 || (size_t)st.st_size > bytes_max)
 		return -EFBIG;
 	*bytes = (size_t)st.st_size;
 	return 0;
@@ -48,7 +49,7 @@ static int file_read(int fd, uint8_t *text, size_t room, size_t *out)
 	return 0;
 }
 
-static int text_load(const char *path, struct hz_span *out)
+int hz_site_load_text(const char *path, size_t bytes_max, struct hz_span *out)
 {
 	/* O_NONBLOCK: opening a FIFO must not wait for its writer. */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -58,7 +59,7 @@ static int text_load(const char *path, struct hz_span *out)
 
 	if (fd == -1)
 		return -errno;
-	err = file_check(fd, &room);
+	err = file_check(fd, bytes_max, &room);
 	if (err == 0) {
 		text = malloc(room + 1);
 		err = text == NULL ? -ENOMEM : file_read(fd, text, room, &bytes);
@@ -99,11 +100,13 @@ int hz_site_load(const char *path, struct hz_site **out, struct hz_span *text,
 
 	errors->count = 0;
 	*text = (struct hz_span){ NULL, 0 };
-	err = text_load(path, text);
+	err = hz_site_load_text(path, HZ_LIMIT_site_bytes_max, text);
 	if (err == 0)
 		err = hz_site_parse(*text, &site, errors);
 	if (err == 0)
 		err = directory_note(site, path);
+	if (err == 0)
+		err = hz_site_sources_load(site, errors);
 	if (err != 0) {
 		hz_site_free(site);
 		return err;

@@ -17,13 +17,13 @@ static bool is_whole(const struct hz_addr *addr, uint32_t bits)
 	return true;
 }
 
-static bool prefix_parse(struct hz_span text, struct hz_mw_prefix *out)
+bool hz_site_prefix_parse(struct hz_span text, struct hz_mw_prefix *out)
 {
 	size_t slash = hz_span_find(text, '/');
 	char addr[PREFIX_TEXT_MAX + 1];
 	uint64_t bits, most;
 
-	if (text.len > PREFIX_TEXT_MAX)
+	if (text.len == 0 || text.len > PREFIX_TEXT_MAX || memchr(text.data, 0, text.len) != NULL)
 		return false;
 	memcpy(addr, text.data, slash);
 	addr[slash] = 0;
@@ -44,7 +44,7 @@ bool hz_site_read_prefix(struct hz_site_reader *r, const struct hz_yaml_node *it
 {
 	if (item->is_broken)
 		return false;
-	if (item->kind == HZ_YAML_SCALAR && item->text.len > 0 && prefix_parse(item->text, out))
+	if (item->kind == HZ_YAML_SCALAR && hz_site_prefix_parse(item->text, out))
 		return true;
 	hz_site_read_fail(r, item,
 	                  "'%.*s' is no prefix, as 10.0.0.0/8 or 2001:db8::/32, "

@@ -67,7 +67,9 @@ bool hz_site_read_percent(struct hz_site_reader *r, const struct hz_yaml_node *k
 bool hz_site_read_rate(struct hz_site_reader *r, const struct hz_yaml_node *key,
                        uint64_t most_per_hour, uint64_t *out_per_hour);
 
-/* A prefix, at an item of a list; out->is_allowed is the caller's. */
+/* A prefix, at an item of a list; out->is_allowed is the caller's. The same of any text, without a word
+ * about what is wrong. */
+bool hz_site_prefix_parse(struct hz_span text, struct hz_mw_prefix *out);
 bool hz_site_read_prefix(struct hz_site_reader *r, const struct hz_yaml_node *item,
                          struct hz_mw_prefix *out);
 
@@ -84,9 +86,14 @@ bool hz_site_read_copy(struct hz_site_reader *r, struct hz_span text, struct hz_
 /* Zeroed memory of the site; NULL: r->err is set. */
 void *hz_site_read_get(struct hz_site_reader *r, size_t bytes);
 
+/* site_load.c: a regular file of root or the caller, no symlink, not writable by others, at most so many
+ * bytes. *out is the caller's to free. 0 or -errno as of hz_site_load. */
+int hz_site_load_text(const char *path, size_t bytes_max, struct hz_span *out);
+
 /* The sections: key->value is theirs. */
 void hz_site_listen_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *into);
 void hz_site_health_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *into);
+void hz_site_sources_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *into);
 void hz_site_limits_default(struct hz_site *site);
 void hz_site_limits_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *into);
 void hz_site_paths_section(struct hz_site_reader *r, const struct hz_yaml_node *key, void *into);

@@ -303,6 +303,8 @@ static int site_read(const struct hz_app *app, struct hz_server_conf *conf, stru
 		status = hz_site_load(name, &conf->site, &text, errors);
 	else
 		status = hz_site_parse(text, &conf->site, errors);
+	if (status == 0 && app->options.site_file == NULL)
+		status = hz_site_sources_load(conf->site, errors);
 	if (status != 0 && errors->count > 0) {
 		hz_site_errors_print(stderr, name, text, errors);
 		hz_err_set(err, status, 2, "bad_config", "", "%s: %u errors, the first: %s", name,

@@ -137,6 +137,33 @@ static int attach_fresh(struct hz_xdp_job *job)
 	return status;
 }
 
+/* What can fail of the lists fails before anything is attached. */
+static int sources_fill(struct hz_xdp_job *job)
+{
+	const struct hz_xdp_attach_opts *opts = job->opts;
+	int status;
+
+	if (!opts->has_sources || opts->dry_run)
+		return 0;
+	status = hz_xdp_lists_open(opts->instance, &job->lists);
+	if (status != 0)
+		return hz_xdp_fail(job->err, status, "xdp_pins", "cannot open the lists of sources",
+		                   NULL);
+	return hz_xdp_lists_fill(&job->lists, opts->source, opts->source_count, job->err);
+}
+
+static int attach_or_replace(struct hz_xdp_job *job)
+{
+	const struct hz_xdp_attach_opts *opts = job->opts;
+	int status = hz_xdp_link_open(opts->instance, opts->ifname, &job->link);
+	if (status != 0 && status != -ENOENT)
+		return hz_xdp_fail(job->err, status, "xdp_pins", "cannot open the pinned link",
+		                   NULL);
+	if (status == 0 && job->link.ifindex != 0)
+		return hz_xdp_replace(job);
+	return attach_fresh(job);
+}
+
 /* With the lock held. */
 static int attach_locked(struct hz_xdp_job *job)
 {
@@ -145,16 +172,19 @@ static int attach_locked(struct hz_xdp_job *job)
 
 	if (status != 0)
 		return status;
-	status = hz_xdp_link_open(opts->instance, opts->ifname, &job->link);
-	if (status != 0 && status != -ENOENT)
-		return hz_xdp_fail(job->err, status, "xdp_pins", "cannot open the pinned link",
-		                   NULL);
-	if (status == 0 && job->link.ifindex != 0)
-		status = hz_xdp_replace(job);
-	else
-		status = attach_fresh(job);
+	status = sources_fill(job);
+	if (status == 0)
+		status = attach_or_replace(job);
+	if (status != 0)
+		hz_xdp_lists_drop(&job->lists);
+	else if (hz_xdp_lists_flip(&job->lists) != 0)
+		status = hz_xdp_fail(job->err, -EIO, "lists",
+		                     "it is attached, the lists of sources are as before: ensure "
+		                     "again",
+		                     NULL);
 	if ((status != 0 || opts->dry_run) && job->shared.is_new) {
 		hz_xdp_program_close(&job->program); /* removing needs descriptors too */
+		hz_xdp_lists_close(&job->lists);
 		hz_xdp_shared_close(&job->shared);
 		(void)hz_xdp_shared_remove(opts->instance);
 	}
@@ -166,6 +196,7 @@ static void attach_close(struct hz_xdp_job *job)
 	hz_xdp_program_close(&job->program);
 	hz_xdp_program_heirloom_close(&job->heirloom);
 	hz_xdp_chain_close(&job->foreign);
+	hz_xdp_lists_close(&job->lists);
 	hz_xdp_shared_close(&job->shared);
 	hz_xdp_link_close(&job->link);
 	free(job->claims);
@@ -236,6 +267,7 @@ int hz_xdp_attach(const struct hz_xdp_attach_opts *asked, struct hz_xdp_info *ou
 		                  .shared = HZ_XDP_SHARED_NONE,
 		                  .heirloom = HZ_XDP_HEIRLOOM_NONE,
 		                  .foreign = HZ_XDP_FOREIGN_NONE,
+		                  .lists = HZ_XDP_LISTS_NONE,
 		                  .link = { .fd = -1 } };
 	uint32_t degraded = 0;
 	int lock_fd, status;

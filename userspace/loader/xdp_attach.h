@@ -6,6 +6,7 @@
 #include "core/common.h"
 #include "core/err.h"
 #include "core/mw_conf.h"
+#include "core/source_rule.h"
 
 #define HZ_PIN_PATH_MAX 128
 
@@ -43,6 +44,9 @@ struct hz_xdp_attach_opts {
 	const struct hz_endpoint *claims;
 	uint32_t health_count;
 	const struct hz_xdp_health *healths;
+	bool has_sources; /* the lists of sources become these; else they stay */
+	uint32_t source_count;
+	const struct hz_source_rule *source;
 };
 
 struct hz_xdp_info {

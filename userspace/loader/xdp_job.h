@@ -3,6 +3,7 @@
 #define HZ_XDP_JOB_H
 
 #include "loader/xdp_chain.h"
+#include "loader/xdp_lists.h"
 #include "loader/xdp_program.h"
 
 struct hz_xdp_job { /* lives in hz_xdp_attach, which closes what is in it */
@@ -13,6 +14,7 @@ struct hz_xdp_job { /* lives in hz_xdp_attach, which closes what is in it */
 	struct hz_xdp_link link; /* fd -1: nothing is pinned */
 	struct hz_xdp_heirloom heirloom;
 	struct hz_xdp_foreign foreign;
+	struct hz_xdp_lists lists;
 	struct hz_xdp_program program;
 	struct hz_meta meta; /* of what we attach, or found attached */
 	uint32_t ifindex;

@@ -88,8 +88,8 @@ static int btf_agrees(const struct bpf_object *object, const struct bpf_map *map
 	bool is_same;
 
 	if (info->type == BPF_MAP_TYPE_XSKMAP || info->type == BPF_MAP_TYPE_PROG_ARRAY ||
-	    info->type == BPF_MAP_TYPE_RINGBUF)
-		return 0; /* descriptors or records: the kernel keeps no BTF of them */
+	    info->type == BPF_MAP_TYPE_RINGBUF || info->type == BPF_MAP_TYPE_ARRAY_OF_MAPS)
+		return 0; /* descriptors, maps or records: the kernel keeps no BTF of them */
 	if (info->btf_id == 0)
 		return -EPROTO;
 	theirs = btf__load_from_kernel_by_id(info->btf_id);

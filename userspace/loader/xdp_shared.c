@@ -14,13 +14,14 @@ struct shared_pin {
 	const char *name;
 	size_t map_offset; /* of the map's pointer in struct hz_latency */
 	mode_t mode;
+	uint32_t key_bytes;
 	uint32_t value_bytes;
 	uint32_t entries;
 };
 
 static const struct shared_pin shared_pins[] = {
-#define HZ_PIN(name, map, mode, value, entries)                                                    \
-	{ name, offsetof(struct hz_latency, maps.map), mode, sizeof(value), entries },
+#define HZ_PIN(name, map, mode, key, value, entries)                                               \
+	{ name, offsetof(struct hz_latency, maps.map), mode, sizeof(key), sizeof(value), entries },
 #include "loader/xdp_pins.def"
 #undef HZ_PIN
 };
@@ -62,8 +63,9 @@ int hz_xdp_shared_map(const char *instance, const char *name, bool is_reader)
 	fd = hz_xdp_pins_open(instance, name, NULL, is_reader);
 	if (fd < 0)
 		return fd;
-	if (bpf_obj_get_info_by_fd(fd, &info, &info_bytes) == 0 && info.key_size == 4 &&
-	    info.value_size == pin->value_bytes && info.max_entries == pin->entries)
+	if (bpf_obj_get_info_by_fd(fd, &info, &info_bytes) == 0 &&
+	    info.key_size == pin->key_bytes && info.value_size == pin->value_bytes &&
+	    info.max_entries == pin->entries)
 		return fd;
 	close(fd);
 	return -EPROTO;
@@ -220,11 +222,14 @@ static int shared_open_pinned(const char *instance, struct hz_xdp_shared *out)
 	int status = hz_xdp_pin_path(folder, instance, NULL, NULL);
 	struct hz_cfg cfg;
 	uint32_t zero = 0;
-	int *fd[] = { &shared.latency_fd, &shared.cfg_fd,     &shared.beat_fd, &shared.verdicts_fd,
-		      &shared.key_fd,     &shared.cookies_fd, &shared.drops_fd };
+	int *fd[] = { &shared.latency_fd,  &shared.cfg_fd,      &shared.beat_fd,
+		      &shared.verdicts_fd, &shared.key_fd,      &shared.cookies_fd,
+		      &shared.drops_fd,    &shared.acl_fd,      &shared.acl4_fd,
+		      &shared.acl6_fd,     &shared.src_rate_fd, &shared.src_fd };
 	static const char *const name[] = { "latency",  "cfg",         "beat",
 		                            "verdicts", "private/key", "private/cookies",
-		                            "drops" };
+		                            "drops",    "acl",         "acl4",
+		                            "acl6",     "src_rate",    "src" };
 
 	if (status != 0)
 		return status;
@@ -287,6 +292,11 @@ void hz_xdp_shared_close(struct hz_xdp_shared *shared)
 	fd_close(shared->key_fd);
 	fd_close(shared->cookies_fd);
 	fd_close(shared->drops_fd);
+	fd_close(shared->acl_fd);
+	fd_close(shared->acl4_fd);
+	fd_close(shared->acl6_fd);
+	fd_close(shared->src_rate_fd);
+	fd_close(shared->src_fd);
 	fd_close(shared->events_fd);
 	*shared = (struct hz_xdp_shared)HZ_XDP_SHARED_NONE;
 }

@@ -254,12 +254,15 @@ int hz_server_reload(struct hz_server *server, json_t **result, struct hz_err *e
 	if (status == 0)
 		status = hz_server_handlers_bind(server, site, false, err);
 	if (status == 0)
+		status = hz_server_sources_fill(server, site, err);
+	if (status == 0)
 		status = snapshot_next(server, site, &fresh, err);
 	if (status == 0) {
 		site = NULL; /* the snapshot's now */
 		status = hz_log_writer_bind(server->log_writer, fresh->site, err);
 	}
 	if (status != 0) {
+		hz_server_sources_drop(server);
 		hz_snapshot_free(fresh);
 		hz_site_free(site);
 		return status;
@@ -268,6 +271,7 @@ int hz_server_reload(struct hz_server *server, json_t **result, struct hz_err *e
 	assert(fresh != NULL);
 	changes = site_diff(snapshot_of(server)->site, fresh->site);
 	snapshot_switch(server, fresh);
+	hz_server_sources_flip(server);
 	hz_log_writer_reopen(server->log_writer);
 	*result = json_pack("{s:I, s:i, s:f, s:f, s:o}", "generation",
 	                    (json_int_t)server->generation, "routes", (int)fresh->site->route_count,

@@ -298,6 +298,8 @@ static int server_open(struct hz_server *server, struct hz_err *err)
 	if (status == 0)
 		status = hz_server_health_open(server, err);
 	if (status == 0)
+		status = hz_server_sources_open(server, err);
+	if (status == 0)
 		status = transport_open(server, err);
 	if (status == 0)
 		hz_server_handlers_start(server);

@@ -245,6 +245,7 @@ void hz_server_ports_watch(struct hz_server *server, uint64_t now_ns)
 
 void hz_server_ports_close(struct hz_server *server)
 {
+	hz_server_sources_close(server);
 	hz_xdp_maps_close(&server->maps);
 	for (uint32_t i = 0; i < server->port_count && !hz_server_has_devices(server); i++)
 		hz_rundir_unlock_interface(hz_netdev_namespace(), server->port[i].ifindex,

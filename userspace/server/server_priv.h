@@ -5,6 +5,7 @@
 #include "core/cookie_keys.h"
 #include "hz_fastpath.h"
 #include "io_sock/sock.h"
+#include "loader/xdp_lists.h"
 #include "loader/xdp_maps.h"
 #include "loader/xdp_served.h"
 #include "server/rundir.h"
@@ -68,6 +69,7 @@ struct hz_server {
 	struct hz_rundir_shared shared; /* boot/io=socket */
 	struct hz_xdp_maps maps;        /* boot/io=af_xdp */
 	struct hz_cookies cookies;      /* without maps */
+	struct hz_xdp_lists lists;      /* the same: of sources */
 	struct hz_seats seats;
 	struct hz_fastpath *fp;
 	struct hz_sock *sock;
@@ -141,6 +143,16 @@ int hz_server_health_open(struct hz_server *server, struct hz_err *err);
 void hz_server_state_set(struct hz_server *server, enum hz_state state);
 int hz_server_maintenance(struct hz_server *server, bool is_on, struct hz_err *err);
 void hz_server_health_watch(struct hz_server *server); /* once per second */
+
+/* source_lists.c: the site's lists of sources and the limit per source, which XDP looks at. open: those of
+ * the first snapshot count, without XDP that is told as degraded. A reload fills those of the next site,
+ * then flips to them or drops them. 0 or -errno with err filled. */
+int hz_server_sources_open(struct hz_server *server, struct hz_err *err);
+int hz_server_sources_fill(struct hz_server *server, const struct hz_site *site,
+                           struct hz_err *err);
+void hz_server_sources_flip(struct hz_server *server);
+void hz_server_sources_drop(struct hz_server *server);
+void hz_server_sources_close(struct hz_server *server);
 
 /* control.c: the control socket. */
 int hz_control_open(struct hz_server *server, struct hz_control **out, struct hz_err *err);

@@ -1,0 +1,257 @@
+#!/usr/bin/env python3
+"""Lists of sources and the limit per source: refused in the kernel, exchanged by a reload, and nothing of the
+kernel's own traffic is touched."""
+import json
+import os
+import socket
+import tempfile
+import time
+
+from hz_bystander import Bystander
+from hz_e2e import (CLIENT4, CLIENT6, PORT, SERVER4, SERVER6, Rig, expect, expect_equal, inside, main,
+                    note, run, tcp_connect, test, wait_until)
+
+OTHER4, OTHER6 = "10.7.0.9", "fd07::9"  # the client's second addresses
+CLOSED_S = 0.6  # no answer for so long is none: a SYN is sent again after 1 s
+rigs = {}
+
+
+def site_write(sources):
+    with open(rigs["site"], "w", encoding="ascii") as file:
+        file.write(f"""listen:
+  - {{ interface: eth1, address: {SERVER4}, port: {PORT} }}
+  - {{ interface: eth1, address: "{SERVER6}", port: {PORT} }}
+health: [ {{ port: 8081 }} ]
+{sources}
+routes: [ {{ match: GET /, respond: {{ body: "Hello, World!" }} }} ]
+""")
+
+
+def list_write(name, text):
+    with open(os.path.join(os.path.dirname(rigs["site"]), name), "w", encoding="ascii") as file:
+        file.write(text)
+
+
+def rig():
+    if "rig" not in rigs:
+        here = rigs["rig"] = Rig()
+        folder = rigs["folder"] = tempfile.TemporaryDirectory()
+        rigs["site"] = os.path.join(folder.name, "site.yaml")
+        for address in (OTHER4 + "/24", OTHER6 + "/64"):
+            run("ip", "-n", here.client, "address", "add", address, "dev", "eth0",
+                *(["nodad"] if ":" in address else []))
+        run("nsenter", f"--net=/run/netns/{here.client}", "ping", "-c", "1", "-W", "2", SERVER6)
+    return rigs["rig"]
+
+
+def serving(sources="", options=()):
+    """hzd with these lists, attached by its site."""
+    here = rig()
+    if "hzd" in rigs:
+        rigs.pop("hzd").end()
+    site_write(sources)
+    here.ctl("xdp", "attach", "dev", "eth1", "site", rigs["site"], "ensure")
+    rigs["hzd"] = here.serve(site=rigs["site"], listens=[], options=options)
+    return here
+
+
+def connect(source, timeout=CLOSED_S):
+    family = socket.AF_INET6 if ":" in source else socket.AF_INET
+    with inside(rigs["rig"].client):
+        sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.settimeout(timeout)
+    sock.bind((source, 0))
+    try:
+        sock.connect((SERVER6 if ":" in source else SERVER4, PORT))
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def is_served(source):
+    try:
+        sock = connect(source)
+    except TimeoutError:
+        return False
+    with sock:
+        return answers(sock)
+
+
+def answers(sock, wait=3):
+    sock.settimeout(wait)
+    try:
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        return b"Hello, World!" in sock.recv(4096)
+    except TimeoutError:
+        return False
+
+
+def served():
+    """Which of the client's addresses are."""
+    return [source for source in (CLIENT4, OTHER4, CLIENT6, OTHER6) if is_served(source)]
+
+
+def gained(before, name):
+    return rigs["rig"].verdicts()[name] - before[name]
+
+
+@test
+def denied_sources_get_nothing_and_others_are_served():
+    here = serving(f'sources: {{ deny: [{OTHER4}, "{OTHER6}/128"] }}')
+    before = here.verdicts()
+    expect_equal(served(), [CLIENT4, CLIENT6], "served")
+    expect(gained(before, "drop_deny") >= 2, "drops are not counted")
+    shown = here.ctl_json("shed", "show")
+    expect_equal(shown["lists"]["ipv4"], {"deny": 1, "allow": 0, "probe": 0}, "IPv4 lists")
+    expect_equal(shown["lists"]["ipv6"], {"deny": 1, "allow": 0, "probe": 0}, "IPv6 lists")
+    expect_equal(shown["refused"]["denied"], here.verdicts()["drop_deny"], "refused")
+    text = here.ctl("shed", "show").stdout
+    expect("IPv4      deny 1  allow 0  probe 0" in text, f"text: {text!r}")
+
+
+@test
+def longest_prefix_wins_and_a_reload_exchanges_both_families():
+    here = serving('sources: { deny: [10.7.0.0/24, "fd07::/64"], '
+                   f'allow: [{OTHER4}, "{OTHER6}"] }}')
+    expect_equal(served(), [OTHER4, OTHER6], "with exceptions")
+    site_write(f'sources: {{ deny: [{OTHER4}, "{OTHER6}"] }}')
+    here.ctl("reload")
+    expect_equal(served(), [CLIENT4, CLIENT6], "after a reload")
+    site_write("")
+    here.ctl("reload")
+    expect_equal(served(), [CLIENT4, OTHER4, CLIENT6, OTHER6], "after a reload without lists")
+
+
+@test
+def list_file_is_read_at_reload_and_a_wrong_one_changes_nothing():
+    list_name = "deny.txt"
+    rig()
+    list_write(list_name, f"# feed\n{OTHER4}/32 # one\n\n{OTHER6}\n")
+    here = serving(f"sources: {{ deny_file: {list_name} }}")
+    expect_equal(served(), [CLIENT4, CLIENT6], "served")
+    list_write(list_name, f"{CLIENT4}\n10.7.0.1/24\n")
+    done = here.ctl("reload", check=False)
+    expect_equal(done.returncode, 2, f"exit of a reload with a wrong list: {done.stderr!r}")
+    for wanted in (f"{list_name}:2:1: error: '10.7.0.1/24' is no prefix", "2 | 10.7.0.1/24",
+                   "| ^~~~~~~~~~~"):
+        expect(wanted in done.stderr, f"{wanted!r} is not in {done.stderr!r}")
+    expect_equal(served(), [CLIENT4, CLIENT6], "after a reload that failed")
+    list_write(list_name, f"{CLIENT4}\n{CLIENT6}\n")
+    here.ctl("reload")
+    expect_equal(served(), [OTHER4, OTHER6], "after a reload of the file")
+
+
+@test
+def deny_cuts_an_open_connection_and_its_end_brings_it_back():
+    here = serving()
+    with connect(OTHER4) as open_one, connect(CLIENT4) as other:
+        expect(answers(open_one) and answers(other), "not served")
+        site_write(f"sources: {{ deny: [{OTHER4}] }}")
+        here.ctl("reload")
+        before = sum(int(w["rx_packets"]) for w in here.workers())
+        expect(not answers(open_one, 0.5), "a denied source's open connection is served")
+        time.sleep(0.1)
+        expect_equal(sum(int(w["rx_packets"]) for w in here.workers()) - before, 0,
+                     "frames that reached the worker")
+        expect(answers(other), "another one's is not")
+        site_write("")
+        here.ctl("reload")
+        open_one.settimeout(5)
+        expect(b"Hello, World!" in open_one.recv(4096), "the retransmission was not answered")
+
+
+@test
+def lists_hold_while_no_server_runs():
+    here = serving(f'sources: {{ deny: [{OTHER4}] }}')
+    rigs.pop("hzd").kill()
+    before = here.verdicts()
+    expect(not is_served(OTHER4), "a denied source is let in")
+    expect(gained(before, "drop_deny") >= 1, "not dropped")
+    shown = json.loads(here.ctl("-j", "shed", "show").stdout)
+    expect_equal(shown["lists"]["ipv4"]["deny"], 1, "shown without a server")
+
+
+def burst(source, count):
+    """So many connections at once; how many of them were let in within CLOSED_S."""
+    family = socket.AF_INET6 if ":" in source else socket.AF_INET
+    socks = []
+    for _ in range(count):
+        with inside(rigs["rig"].client):
+            sock = socket.socket(family, socket.SOCK_STREAM)
+        sock.setblocking(False)
+        sock.bind((source, 0))
+        sock.connect_ex((SERVER6 if ":" in source else SERVER4, PORT))
+        socks.append(sock)
+    time.sleep(CLOSED_S)
+    let_in = 0
+    for sock in socks:
+        try:
+            sock.getpeername()
+            let_in += 1
+        except OSError:
+            pass
+        sock.close()
+    return let_in
+
+
+@test
+def source_beyond_its_burst_is_refused_and_others_are_not():
+    here = serving("sources: { allow: [%s], probe: [\"%s\"] }" % (CLIENT4, CLIENT6),
+                   options=["shed/source_rate=1", "shed/source_burst=10"])
+    before = here.verdicts()
+    with connect(OTHER4) as open_one:
+        let_in = 1 + burst(OTHER4, 40)
+        note(f"{let_in} of 41 connections came in with a burst of 10 and 1/s")
+        expect(10 <= let_in <= 12, f"{let_in} came in")
+        expect(answers(open_one), "an open connection of the same source is not served")
+        expect_equal(burst(CLIENT4, 40), 40, "connections of an allowed source")
+        expect_equal(burst(CLIENT6, 40), 40, "connections of a source that probes")
+    refused = gained(before, "drop_source_rate")
+    expect(refused >= 28, f"{refused} refused")
+    shown = here.ctl_json("shed", "sources", "top", "3")
+    expect_equal([s["addr"] for s in shown["sources"]], [OTHER4], "worst sources")
+    expect(shown["sources"][0]["refused"] == refused and shown["sources"][0]["bits"] == 32,
+           f"{shown['sources'][0]} of {refused}")
+    shown = here.ctl_json("shed", "show")
+    expect_equal((shown["source"]["rate_per_s"], shown["source"]["burst"]), (1, 10), "limit shown")
+    text = here.ctl("shed", "sources").stdout
+    expect(f"{OTHER4}/32" in text and "ago" in text, f"text: {text!r}")
+
+
+@test
+def kernels_traffic_is_untouched_by_lists_and_limits():
+    here = serving('sources: { deny: [0.0.0.0/0, "::/0"] }',
+                   options=["shed/source_rate=1", "shed/source_burst=1"])
+    before = here.verdicts()
+    with Bystander(here) as other:
+        for source in (CLIENT4, CLIENT6):
+            expect(not is_served(source), f"{source} is served")
+        for _ in range(3):
+            here.ctl("reload")
+        other.wait()
+    expect(gained(before, "drop_deny") >= 2, "nothing was denied")
+
+
+@test
+def hundred_thousand_prefixes_are_reloaded():
+    rig()
+    list_write("many.txt", "".join(f"100.{i >> 16}.{i >> 8 & 255}.{i & 255}\n"
+                                   f"2001:db8:{i >> 8:x}:{i & 255:x}::/64\n"
+                                   for i in range(100000)) + f"{OTHER4}\n{OTHER6}\n")
+    here = serving()
+    site_write("sources: { deny_file: many.txt }")
+    with connect(CLIENT4) as open_one:
+        expect(answers(open_one), "not served")
+        started = time.monotonic()
+        here.ctl("reload")
+        note(f"a reload with 2 x 100,000 prefixes took {time.monotonic() - started:.2f} s")
+        expect(answers(open_one), "an open connection was lost")
+    expect_equal(served(), [CLIENT4, CLIENT6], "served")
+    shown = here.ctl_json("shed", "show")
+    expect_equal([shown["lists"][family]["deny"] for family in ("ipv4", "ipv6")], [100001, 100001],
+                 "prefixes")
+
+
+if __name__ == "__main__":
+    main()
