@@ -77,6 +77,7 @@ bool hz_tcp_cookie_read(const struct hz_tcp *tcp, const struct hz_tcp_segment *s
 	if (note_read(tcp, seg, &note)) {
 		cookie.syn.mss = note.mss;
 		cookie.ts_offset = note.ts_offset;
+		cookie.is_noted = true;
 	} else {
 		uint64_t hash = flow_hash(tcp, seg->packet);
 

@@ -11,6 +11,7 @@ struct hz_cookies;
 struct hz_tcp_cookie {
 	struct hz_tcp_opts syn; /* what it offered, as far as the cookie carried it */
 	uint32_t ts_offset;
+	bool is_noted; /* XDP had verified it */
 };
 
 /* Our initial number and the timestamp of the SYN-ACK, for a SYN of which nothing is kept; ts_val is never

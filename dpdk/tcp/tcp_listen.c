@@ -97,6 +97,8 @@ static struct hz_tcp_pcb *cookie_open(struct hz_tcp *tcp, const struct hz_tcp_se
 	pcb->snd_max = pcb->snd_una + 1;
 	pcb->rcv_adv = pcb->rcv_nxt + HZ_TCP_SYN_WINDOW; /* what the SYN-ACK offered */
 	hz_tcp_count(tcp, HZ_COUNTER_syn_cookie_accepted);
+	if (cookie->is_noted)
+		hz_tcp_count(tcp, HZ_COUNTER_syn_cookie_noted);
 	return pcb;
 }
 

@@ -82,6 +82,7 @@ uint64_t rig_now_ns(void);
 /* The parts of the program. */
 void table_tests(struct tap *tap, struct rig *rig);
 void health_tests(struct tap *tap, struct rig *rig);
+void cookie_tests(struct tap *tap, struct rig *rig);
 void prober_tests(struct tap *tap, struct rig *rig);
 void shed_tests(struct tap *tap, struct rig *rig);
 void fuzz_tests(struct tap *tap, struct rig *rig);

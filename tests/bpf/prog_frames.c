@@ -255,7 +255,6 @@ static void put_options(struct draw *draw, struct wire *frame, const struct wire
 		"\1\3\3\377", "\1\1\10\12abcdABCD", "\10\12ABCDabcd", "\36\4xy", "\5\12abcdefgh"
 	};
 	static const char usual[] = "\2\4\5\264\4\2\10\12abcdABCD\1\3\3\7";
-	uint8_t *tcp = frame->byte + wire_l4(spec), *ip = frame->byte + wire_l3(spec);
 	uint8_t option[40] = { 0 };
 	size_t used = 0, bytes;
 
@@ -275,14 +274,7 @@ static void put_options(struct draw *draw, struct wire *frame, const struct wire
 	bytes = (used + 3) / 4 * 4;
 	if (used > 0 && draw_one_in(draw, 6))
 		option[draw_below(draw, (uint32_t)used)] = (uint8_t)draw_below(draw, 12);
-	memmove(tcp + 20 + bytes, tcp + 20, frame->len - wire_l4(spec) - 20);
-	memcpy(tcp + 20, option, bytes);
-	tcp[12] = (uint8_t)((5 + bytes / 4) << 4);
-	frame->len += bytes;
-	if (spec->version == 4)
-		put16(ip + 2, get16(ip + 2) + (uint32_t)bytes);
-	else
-		put16(ip + 4, get16(ip + 4) + (uint32_t)bytes);
+	wire_put_options(frame, spec, option, bytes);
 }
 
 /* Sources at the borders of what nobody may be: 0/8, 127/8, 224/4; ::/96, ff00::/8. */

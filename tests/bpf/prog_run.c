@@ -36,6 +36,7 @@ static void build_test(struct tap *tap, const char *folder)
 	health_tests(tap, &rig);
 	prober_tests(tap, &rig);
 	shed_tests(tap, &rig);
+	cookie_tests(tap, &rig);
 	fuzz_tests(tap, &rig);
 	rig_close(&rig);
 }

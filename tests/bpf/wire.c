@@ -199,6 +199,20 @@ void wire_build(struct wire *out, const struct wire_spec *spec)
 	out->len = l4 + l4_bytes + spec->padding;
 }
 
+void wire_put_options(struct wire *wire, const struct wire_spec *spec, const uint8_t *option,
+                      size_t bytes)
+{
+	size_t l4 = wire_l4(spec);
+	uint8_t *ip = wire->byte + wire_l3(spec), *tcp = wire->byte + l4;
+	uint8_t *length = ip + (spec->version == 4 ? 2 : 4);
+
+	memmove(tcp + 20 + bytes, tcp + 20, wire->len - l4 - 20);
+	memcpy(tcp + 20, option, bytes);
+	tcp[12] = (uint8_t)((5 + bytes / 4) << 4);
+	wire->len += bytes;
+	put16(length, (uint32_t)(length[0] << 8 | length[1]) + (uint32_t)bytes);
+}
+
 /* Addresses and tags; returns the offset of the IP header. */
 static size_t take_l2(const uint8_t *frame, size_t len, struct wire_tcp *out, uint16_t *proto)
 {
@@ -230,10 +244,13 @@ static const char *take_tcp(const uint8_t *tcp, size_t len, struct wire_tcp *out
 	out->seq = get32(tcp + 4);
 	out->ack = get32(tcp + 8);
 	out->flags = tcp[13];
-	if (header == 24 && tcp[20] == 2 && tcp[21] == 4)
-		out->mss = get16(tcp + 22);
-	else if (header != 20)
+	/* the MSS alone, or with timestamps at their usual place and what stands around them */
+	if (header != 20 && (tcp[20] != 2 || tcp[21] != 4))
 		return "TCP options";
+	if (header != 20 && header != 24 && (header != 40 || tcp[26] != 8 || tcp[27] != 10))
+		return "TCP options";
+	if (header != 20)
+		out->mss = get16(tcp + 22);
 	out->payload = tcp + header;
 	out->payload_bytes = len - header;
 	return NULL;

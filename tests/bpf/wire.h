@@ -41,6 +41,11 @@ struct wire_spec {
 
 void wire_build(struct wire *out, const struct wire_spec *spec);
 
+/* Puts options, a multiple of 4 bytes, behind the TCP header of a frame of this spec, which has none. The checksum
+ * of TCP is wrong then. */
+void wire_put_options(struct wire *wire, const struct wire_spec *spec, const uint8_t *option,
+                      size_t bytes);
+
 /* A TCP segment as received; payload points into the frame. */
 struct wire_tcp {
 	int version;
