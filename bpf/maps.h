@@ -157,6 +157,13 @@ struct hz_map_src src SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1u << HZ_ACL_KNOWN_BITS);
+	__type(key, __u32);
+	__type(value, struct hz_acl_known);
+} acl_known SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, HZ_REASON_COUNT);
 	__type(key, __u32);
 	__type(value, struct hz_sample_gate);

@@ -274,12 +274,22 @@ struct hz_acl_entry {
 /* Maps `acl4` and `acl6`: ARRAY_OF_MAPS of two, a and b, which never change. */
 #define HZ_ACL_SLOTS 2
 
-/* Map `acl`: ARRAY of one. live alone decides, so that one store exchanges the lists of both families. */
+/* Map `acl`: ARRAY of one. The generation alone decides, so that one store exchanges the lists of both
+ * families: its lowest bit is the index in acl4 and acl6. */
 struct hz_acl {
-	__u32 live; /* index in acl4 and acl6: 0 or 1 */
+	__u32 generation;
 	__u32 reserved;
 	__u64 loaded_unix;
 	__u32 prefixes[2][HZ_SOURCE_LISTS]; /* IPv4, IPv6 */
+};
+
+/* Map `acl_known`: PERCPU_ARRAY, what was found of sources seen lately. */
+#define HZ_ACL_KNOWN_BITS 8
+struct hz_acl_known {
+	struct hz_addr addr;
+	__u64 tag; /* IP version << 32 | generation; 0: empty */
+	__u32 list;
+	__u32 reserved;
 };
 
 /* Map `src_rate`: ARRAY of one. New flows of one source, by the generic cell rate algorithm. */
@@ -407,7 +417,9 @@ _Static_assert(sizeof(struct hz_claim) == 76, "claim layout");
 _Static_assert(sizeof(struct hz_prober_key) == 24, "prober key has no padding");
 _Static_assert(sizeof(struct hz_acl_key4) == 8 && sizeof(struct hz_acl_key6) == 20,
                "keys of tries have no padding");
-_Static_assert(sizeof(struct hz_acl_entry) == 8 && sizeof(struct hz_acl) == 48, "lists of sources");
+_Static_assert(sizeof(struct hz_acl_entry) == 8 && sizeof(struct hz_acl) == 48 &&
+                       sizeof(struct hz_acl_known) == 32,
+               "lists of sources");
 _Static_assert(sizeof(struct hz_src) == 24 && sizeof(struct hz_source_rate) == 16,
                "limit per source");
 _Static_assert(sizeof(struct hz_cfg) == 72, "settings grow into the reserved words");

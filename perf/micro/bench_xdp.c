@@ -52,6 +52,11 @@ static const struct row {
 	  .reason = HZ_REASON_drop_deny,
 	  .goal = 3,
 	  .is_listed = true },
+	{ "deny, always another one",
+	  { .port = 80, .flags = WIRE_SYN },
+	  .reason = HZ_REASON_drop_deny,
+	  .how = FROM_ANYBODY,
+	  .is_listed = true },
 	{ "steer", { .port = 80, .flags = WIRE_ACK }, .reason = HZ_REASON_steer, .goal = 3 },
 	{ "steer, no list", { .port = 80, .flags = WIRE_ACK }, .reason = HZ_REASON_steer },
 	{ "SYN, source known",
@@ -145,8 +150,8 @@ static int lists_fill(const struct rig *rig)
 			entry[k] = (struct hz_acl_entry){ .list = HZ_SOURCE_DENY };
 			key4[k] = (struct hz_acl_key4){ .prefixlen = 32, .addr = spread };
 			key6[k] = (struct hz_acl_key6){ .prefixlen = 64,
-				                        .addr.byte = { 0x20, 0x01, 0x0d } };
-			memcpy(key6[k].addr.byte + 3, &spread, sizeof(spread));
+				                        .addr.byte = { 0xfd, 0x07 } };
+			memcpy(key6[k].addr.byte + 4, &spread, sizeof(spread));
 		}
 		if (bpf_map_update_batch(rig->trie_fd[0][1], key4, entry, &count4, NULL) != 0 ||
 		    bpf_map_update_batch(rig->trie_fd[1][1], key6, entry, &count6, NULL) != 0)
@@ -243,8 +248,9 @@ static void frame_make(struct rig *rig, const struct row *row, int version, int 
 /* Lists and limit as the row wants them. */
 static void world_set(struct bench *bench, const struct row *row)
 {
-	const struct rig *rig = &bench->rig;
-	static const char *const clients[] = { "10.7.0.1", "fd07::1" };
+	struct rig *rig = &bench->rig;
+	static const char *const clients[] = { "10.7.0.1", "fd07::1" }, *const any[] = { "0.0.0.0",
+		                                                                         "::" };
 	static const uint8_t bits[] = { 32, 128 };
 	uint64_t far_ns = 1000000 * HZ_NS_PER_S;
 	bool has_lists = strcmp(row->name, "steer, no list") != 0;
@@ -254,11 +260,14 @@ static void world_set(struct bench *bench, const struct row *row)
 	rig_state_apply(&bench->rig);
 	(void)rig_echo_due(rig, 0);
 	rig_lists_live(rig, has_lists ? 1 : 0);
-	for (int i = 0; i < 2; i++)
-		if (row->is_listed)
+	for (int i = 0; i < 2; i++) {
+		(void)rig_unlist(rig, 1, clients[i], bits[i]);
+		(void)rig_unlist(rig, 1, any[i], 0);
+		if (row->is_listed && row->how == FROM_ANYBODY)
+			(void)rig_list(rig, 1, any[i], 0, HZ_SOURCE_DENY);
+		else if (row->is_listed)
 			(void)rig_list(rig, 1, clients[i], bits[i], HZ_SOURCE_DENY);
-		else
-			(void)rig_unlist(rig, 1, clients[i], bits[i]);
+	}
 	if (row->how == REFUSED_SOURCE)
 		rig_source_rate(rig, far_ns, 0);
 	else

@@ -253,15 +253,16 @@ static uint32_t elements(int fd)
 static const char *counts_check(const struct hz_xdp_lists *lists)
 {
 	struct hz_acl acl = { 0 };
-	uint32_t zero = 0;
+	uint32_t zero = 0, slot;
 
-	if (bpf_map_lookup_elem(lists->acl_fd, &zero, &acl) != 0 || acl.live >= HZ_ACL_SLOTS)
+	if (bpf_map_lookup_elem(lists->acl_fd, &zero, &acl) != 0)
 		return "acl";
+	slot = acl.generation % HZ_ACL_SLOTS;
 	if (acl.prefixes[0][DENY] != MANY || acl.prefixes[1][DENY] != MANY)
 		return "the numbers that are told";
 	for (int family = 0; family < HZ_XDP_LISTS_FAMILIES; family++)
-		if (elements(lists->trie_fd[family][acl.live]) != MANY ||
-		    elements(lists->trie_fd[family][!acl.live]) != 0)
+		if (elements(lists->trie_fd[family][slot]) != MANY ||
+		    elements(lists->trie_fd[family][!slot]) != 0)
 			return "prefixes in the tries";
 	return NULL;
 }

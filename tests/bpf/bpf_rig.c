@@ -200,6 +200,16 @@ int rig_shed_told(const struct rig *rig, uint64_t told_ns)
 	return bpf_map_update_elem(rig->told_fd, &zero, &told_ns, BPF_ANY) == 0 ? 0 : -errno;
 }
 
+void rig_lists_live(struct rig *rig, uint32_t slot)
+{
+	struct hz_acl acl;
+	uint32_t zero = 0;
+
+	rig->generation += 1 + (rig->generation + 1 + slot) % HZ_ACL_SLOTS;
+	acl = (struct hz_acl){ .generation = rig->generation };
+	bpf_map_update_elem(rig->acl_fd, &zero, &acl, BPF_ANY);
+}
+
 /* Fills one of the two, by the family of addr, and returns it. NULL: no address. */
 static const void *list_key(const char *addr, uint8_t bits, struct hz_acl_key4 *key4,
                             struct hz_acl_key6 *key6)
@@ -214,7 +224,7 @@ static const void *list_key(const char *addr, uint8_t bits, struct hz_acl_key4 *
 	return key4;
 }
 
-int rig_list(const struct rig *rig, uint32_t slot, const char *addr, uint8_t bits, uint32_t list)
+int rig_list(struct rig *rig, uint32_t slot, const char *addr, uint8_t bits, uint32_t list)
 {
 	const struct hz_acl_entry entry = { .list = list, .prefixlen = bits };
 	struct hz_acl_key4 key4;
@@ -223,12 +233,13 @@ int rig_list(const struct rig *rig, uint32_t slot, const char *addr, uint8_t bit
 
 	if (key == NULL)
 		return -EINVAL;
+	rig_lists_live(rig, rig->generation % HZ_ACL_SLOTS);
 	return bpf_map_update_elem(rig->trie_fd[key == &key6][slot], key, &entry, BPF_ANY) == 0
 	               ? 0
 	               : -errno;
 }
 
-int rig_unlist(const struct rig *rig, uint32_t slot, const char *addr, uint8_t bits)
+int rig_unlist(struct rig *rig, uint32_t slot, const char *addr, uint8_t bits)
 {
 	struct hz_acl_key4 key4;
 	struct hz_acl_key6 key6;
@@ -236,15 +247,8 @@ int rig_unlist(const struct rig *rig, uint32_t slot, const char *addr, uint8_t b
 
 	if (key == NULL)
 		return -EINVAL;
+	rig_lists_live(rig, rig->generation % HZ_ACL_SLOTS);
 	return bpf_map_delete_elem(rig->trie_fd[key == &key6][slot], key) == 0 ? 0 : -errno;
-}
-
-void rig_lists_live(const struct rig *rig, uint32_t slot)
-{
-	const struct hz_acl acl = { .live = slot };
-	uint32_t zero = 0;
-
-	bpf_map_update_elem(rig->acl_fd, &zero, &acl, BPF_ANY);
 }
 
 void rig_source_rate(const struct rig *rig, uint64_t each_ns, uint64_t ahead_ns)

@@ -24,6 +24,7 @@ struct rig {
 	struct hz_xdp_claim_maps claims;
 	int acl_fd, src_fd, src_rate_fd;
 	int trie_fd[2][HZ_ACL_SLOTS]; /* of IPv4 and IPv6, in acl4 and acl6 */
+	uint32_t generation;          /* of the lists, each change of which is another one */
 	int socket_fd;                /* AF_XDP, for xsks_map; -1 where the kernel has none */
 	int cpus;
 	uint64_t *each_cpu; /* room for the counters of all CPUs */
@@ -51,10 +52,10 @@ void rig_state_reset(struct rig *rig);
 /* Writes rig->cfg and rig->beat into the maps. */
 void rig_state_apply(struct rig *rig);
 /* Puts a prefix into the lists of a slot, or takes it out. 0 or -errno. */
-int rig_list(const struct rig *rig, uint32_t slot, const char *addr, uint8_t bits, uint32_t list);
-int rig_unlist(const struct rig *rig, uint32_t slot, const char *addr, uint8_t bits);
+int rig_list(struct rig *rig, uint32_t slot, const char *addr, uint8_t bits, uint32_t list);
+int rig_unlist(struct rig *rig, uint32_t slot, const char *addr, uint8_t bits);
 /* Which slot counts. */
-void rig_lists_live(const struct rig *rig, uint32_t slot);
+void rig_lists_live(struct rig *rig, uint32_t slot);
 /* The limit per source, 0: none; and nobody is known any more. */
 void rig_source_rate(const struct rig *rig, uint64_t each_ns, uint64_t ahead_ns);
 /* Puts the AF_XDP socket into xsks_map, or takes it out. */

@@ -36,7 +36,7 @@ struct model_world {
 	uint32_t prober_count;
 	struct model_rule rule[MODEL_RULES_MAX]; /* no prefix twice in a slot */
 	uint32_t rule_count;
-	uint32_t live; /* the slot that counts */
+	uint32_t live; /* its lowest bit is the slot that counts */
 	struct hz_source_rate rate;
 	uint64_t client_due_ns[2]; /* the rig's clients of IPv4 and IPv6; 0: unknown */
 	uint64_t echo_due_ns;      /* of every CPU */

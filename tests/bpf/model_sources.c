@@ -21,7 +21,7 @@ uint32_t model_list_of(const struct model_world *world, const struct model_packe
 	for (uint32_t i = 0; i < world->rule_count; i++) {
 		const struct model_rule *rule = &world->rule[i];
 
-		if (rule->slot == world->live && rule->is_v4 == (packet->version == 4) &&
+		if (rule->slot == world->live % 2 && rule->is_v4 == (packet->version == 4) &&
 		    is_within(packet->from + skip, rule->addr + skip, rule->bits) &&
 		    (longest == NULL || rule->bits > longest->bits))
 			longest = rule;

@@ -360,7 +360,7 @@ static int claims_apply(const struct rig *rig, const struct model_world *world)
 	return 0;
 }
 
-static int rules_apply(const struct rig *rig, const struct model_world *world)
+static int rules_apply(struct rig *rig, const struct model_world *world)
 {
 	for (size_t i = 0; i < HZ_ARRAY_LEN(prefixes) * HZ_ACL_SLOTS; i++) {
 		const struct prefix *one = &prefixes[i / HZ_ACL_SLOTS];

@@ -108,8 +108,7 @@ static const struct row rows[] = {
 };
 
 /* The rules of one family only: the frame of the other one must not meet them. */
-static int rules_put(const struct rig *rig, uint32_t slot, const struct row *row, int family,
-                     bool is_on)
+static int rules_put(struct rig *rig, uint32_t slot, const struct row *row, int family, bool is_on)
 {
 	int status = 0;
 
@@ -152,7 +151,8 @@ static void row_run(struct tap *tap, struct rig *rig, const struct row *row, int
 	tap_result(tap, name, why);
 }
 
-/* Rules in the slot that does not count, and then it does; a slot that is none has no rules. */
+/* Rules in the slot that does not count, and then it does, and then no more: whatever the program keeps in
+ * mind of a source, it is of one generation. */
 static const char *only_the_live_slot_counts(struct rig *rig)
 {
 	const char *why = NULL;
@@ -163,16 +163,63 @@ static const char *only_the_live_slot_counts(struct rig *rig)
 		frame_of(&rows[1], version, 0, &frame);
 		if (rules_put(rig, 1, &rows[1], version == 6, true) != 0)
 			return "cannot write the rules";
-		why = rig_reason_is(rig, &frame, HZ_REASON_steer);
-		rig_lists_live(rig, 1);
-		if (why == NULL)
-			why = rig_reason_is(rig, &frame, HZ_REASON_drop_deny);
-		rig_lists_live(rig, 7);
-		if (why == NULL)
+		for (int turn = 0; turn < 3 && why == NULL; turn++) {
 			why = rig_reason_is(rig, &frame, HZ_REASON_steer);
-		rig_lists_live(rig, 0);
+			rig_lists_live(rig, 1);
+			if (why == NULL)
+				why = rig_reason_is(rig, &frame, HZ_REASON_drop_deny);
+			rig_lists_live(rig, 0);
+		}
 		(void)rules_put(rig, 1, &rows[1], version == 6, false);
 	}
+	return why;
+}
+
+/* ::ffff:10.7.0.1 over IPv6 is not the 10.7.0.1 that is denied, and must not be what is kept of it. */
+static const char *mapped_source_is_another_one(struct rig *rig)
+{
+	const struct wire_spec spec = {
+		.version = 6, SITE, .flags = WIRE_SYN, .mapped_source = true
+	};
+	struct wire denied, mapped;
+	const char *why = NULL;
+
+	frame_of(&rows[1], 4, 0, &denied);
+	wire_build(&mapped, &spec);
+	if (rig_list(rig, 0, "10.7.0.1", 32, DENY) != 0)
+		return "cannot write the rule";
+	for (int turn = 0; turn < 2 && why == NULL; turn++) {
+		why = rig_reason_is(rig, &mapped, HZ_REASON_steer);
+		if (why == NULL)
+			why = rig_reason_is(rig, &denied, HZ_REASON_drop_deny);
+	}
+	(void)rig_unlist(rig, 0, "10.7.0.1", 32);
+	return why;
+}
+
+/* Two sources that take turns, and many: what is kept of one is never told of another. */
+static const char *sources_do_not_mix(struct rig *rig)
+{
+	const char *why = NULL;
+
+	if (rig_list(rig, 0, "10.7.0.1", 32, DENY) != 0 ||
+	    rig_list(rig, 0, "fd07::1", 128, DENY) != 0)
+		return "cannot write the rules";
+	for (uint32_t i = 0; i < 8192 && why == NULL; i++) {
+		int version = i % 2 == 0 ? 4 : 6;
+		struct wire denied, other;
+
+		frame_of(&rows[1], version, 0, &denied);
+		other = denied; /* 10.X.Y.1 and fd07:0:0:XY::1, and the last byte of both */
+		other.byte[version == 4 ? 14 + 13 : 14 + 14] = (uint8_t)(8 + (i >> 9));
+		other.byte[version == 4 ? 14 + 14 : 14 + 15] = (uint8_t)(i >> 1);
+		other.byte[version == 4 ? 14 + 15 : 14 + 23] ^= (uint8_t)(i & 2);
+		why = rig_reason_is(rig, &other, HZ_REASON_steer);
+		if (why == NULL)
+			why = rig_reason_is(rig, &denied, HZ_REASON_drop_deny);
+	}
+	(void)rig_unlist(rig, 0, "10.7.0.1", 32);
+	(void)rig_unlist(rig, 0, "fd07::1", 128);
 	return why;
 }
 
@@ -212,6 +259,8 @@ void source_tests(struct tap *tap, const char *object_path)
 				row_run(tap, &rig, &rows[i], version, tags);
 	tap_result(tap, "sources.only_the_live_slot_counts", only_the_live_slot_counts(&rig));
 	tap_result(tap, "sources.families_do_not_mix", families_do_not_mix(&rig));
+	tap_result(tap, "sources.mapped_one_is_another_one", mapped_source_is_another_one(&rig));
+	tap_result(tap, "sources.one_is_never_taken_for_another", sources_do_not_mix(&rig));
 	source_rate_tests(tap, &rig);
 	rig_close(&rig);
 }

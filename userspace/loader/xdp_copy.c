@@ -15,8 +15,8 @@
 /* Written and not asked: what they hold decides nothing. */
 static bool is_log(const char *name)
 {
-	static const char *const names[] = { "verdicts", "latency", "drops", "sample_gate",
-		                             "meta" };
+	static const char *const names[] = { "verdicts",    "latency", "drops",
+		                             "sample_gate", "meta",    "acl_known" };
 
 	for (size_t i = 0; i < HZ_ARRAY_LEN(names); i++)
 		if (strcmp(names[i], name) == 0)

@@ -82,6 +82,11 @@ void hz_xdp_lists_close(struct hz_xdp_lists *lists)
 
 /* --- one slot ---------------------------------------------------------------------------------------- */
 
+static uint32_t slot_of(const struct hz_acl *acl)
+{
+	return acl->generation % HZ_ACL_SLOTS;
+}
+
 static int trie_clear(int fd, struct batch *batch)
 {
 	uint8_t last[KEY_BYTES_MAX];
@@ -140,7 +145,7 @@ static int family_of(const struct hz_source_rule *rule)
 static int family_fill(struct hz_xdp_lists *lists, int family, const struct hz_source_rule *rule,
                        uint32_t count, struct batch *batch)
 {
-	int fd = lists->trie_fd[family][lists->next.live], status = 0;
+	int fd = lists->trie_fd[family][slot_of(&lists->next)], status = 0;
 
 	batch->count = 0;
 	for (uint32_t i = 0; i < count && status == 0; i++) {
@@ -183,13 +188,14 @@ static int fill_locked(struct hz_xdp_lists *lists, const struct hz_source_rule *
 		return -ENOMEM;
 	if (bpf_map_lookup_elem(lists->acl_fd, &zero, &now) != 0)
 		status = -errno;
-	lists->next = (struct hz_acl){ .live = now.live == 0, .loaded_unix = (uint64_t)time(NULL) };
+	lists->next = (struct hz_acl){ .generation = now.generation + 1,
+		                       .loaded_unix = (uint64_t)time(NULL) };
 	if (status == 0) /* of one that was killed while it filled */
-		status = slot_clear(lists, lists->next.live, batch);
+		status = slot_clear(lists, slot_of(&lists->next), batch);
 	for (int family = 0; family < HZ_XDP_LISTS_FAMILIES && status == 0; family++)
 		status = family_fill(lists, family, rule, count, batch);
 	if (status != 0)
-		(void)slot_clear(lists, lists->next.live, batch);
+		(void)slot_clear(lists, slot_of(&lists->next), batch);
 	free(batch);
 	return status;
 }
@@ -237,7 +243,7 @@ static void slot_forget(const struct hz_xdp_lists *lists, uint32_t slot)
 
 int hz_xdp_lists_flip(struct hz_xdp_lists *lists)
 {
-	uint32_t zero = 0, old = lists->next.live == 0;
+	uint32_t zero = 0, old = slot_of(&lists->next) == 0;
 
 	if (!lists->is_filled)
 		return 0;
@@ -259,7 +265,7 @@ void hz_xdp_lists_drop(struct hz_xdp_lists *lists)
 	if (!lists->is_filled)
 		return;
 	lists->is_filled = false;
-	slot_forget(lists, lists->next.live);
+	slot_forget(lists, slot_of(&lists->next));
 	(void)flock(lists->lock_fd, LOCK_UN);
 }
 
