@@ -1,5 +1,6 @@
 /* Time, beat and gauges of a worker. */
 #include "worker/gauges.h"
+#include "worker/load_sample.h"
 #include <time.h>
 #include <unistd.h>
 
@@ -114,6 +115,7 @@ void hz_gauges_beat(struct hz_worker_loop *w)
 	struct hz_beat *beat = w->slot->beat;
 
 	gauges_write(w);
+	hz_load_sample_step(w); /* stands in the beat's line before the beat */
 	beat->state = w->state;
 	beat->queue = w->port[0].port->queue;
 	beat->ifindex = w->port[0].port->ifindex;
@@ -132,6 +134,7 @@ void hz_gauges_close(struct hz_worker_loop *w)
 {
 	w->tcp = NULL;
 	time_read(w);
+	hz_load_sample_close(w);
 	hz_gauges_beat(w);
 	w->env->clock = w->lent_clock;
 }

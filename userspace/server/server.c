@@ -55,6 +55,7 @@ static int seats_open(struct hz_server *server, struct hz_err *err)
 		.beat = is_kernel ? server->maps.beat : server->shared.beat,
 		.worker = is_kernel ? server->maps.worker : server->shared.worker,
 		.conns = is_kernel ? server->maps.conns : server->shared.conns,
+		.overload = &server->overload,
 	};
 	int status = worker_count(server, &conf.count, err);
 
@@ -276,6 +277,8 @@ static int server_open(struct hz_server *server, struct hz_err *err)
 		status = seats_open(server, err);
 	if (status == 0)
 		status = hz_server_health_open(server, err);
+	if (status == 0)
+		status = hz_server_shed_apply(server, err);
 	if (status == 0)
 		status = transport_open(server, err);
 	if (status == 0)

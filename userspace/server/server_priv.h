@@ -64,8 +64,9 @@ struct hz_server {
 		device[HZ_TUNE_DEVICES_MAX]; /* boot/io=memif and eal: what port[] points into */
 	/* with what */
 	struct hz_rundir rundir;
-	struct hz_rundir_shared shared; /* boot/io=socket */
-	struct hz_xdp_maps maps;        /* boot/io=af_xdp */
+	struct hz_rundir_shared shared;   /* boot/io=socket */
+	struct hz_xdp_maps maps;          /* boot/io=af_xdp */
+	struct hz_overload_conf overload; /* of all workers; words that shed_settings.c stores */
 	struct hz_seats seats;
 	struct hz_fastpath *fp;
 	struct hz_sock *sock;
@@ -130,6 +131,14 @@ void hz_server_state_set(struct hz_server *server, enum hz_state state);
 int hz_server_maintenance(struct hz_server *server, bool is_on, struct hz_err *err);
 void hz_server_health_watch(struct hz_server *server); /* once per second */
 
+/* shed_settings.c: shed/ settings into the words that workers and XDP read; 0 or -errno with err filled. */
+int hz_server_shed_apply(struct hz_server *server, struct hz_err *err);
+struct hz_server_shed {
+	uint64_t pressure_percent, level_permille;
+	uint64_t refused; /* SYNs, since the program was attached */
+};
+struct hz_server_shed hz_server_shed_now(const struct hz_server *server);
+
 /* control.c: the control socket. */
 int hz_control_open(struct hz_server *server, struct hz_control **out, struct hz_err *err);
 void hz_control_close(struct hz_control *control);
@@ -148,6 +157,12 @@ json_t *hz_control_cmd_ok(json_t *result); /* takes over result */
 int hz_control_conn_begin(struct hz_server *server, const json_t *request, uint64_t now_ns,
                           struct hz_err *err);
 bool hz_control_conn_turn(struct hz_server *server, uint64_t now_ns, json_t **result);
+
+/* control_set.c: settings; 0 and *result, or -errno with err filled. */
+int hz_control_set(struct hz_server *server, const json_t *request, json_t **result,
+                   struct hz_err *err);
+int hz_control_get(const struct hz_server *server, const json_t *request, json_t **result,
+                   struct hz_err *err);
 
 /* control_trace.c: switches the trace of frames. 0 and *result, or -errno with err filled. close after the
  * transport is closed. */
