@@ -6,8 +6,8 @@ import socket
 import threading
 import time
 
-from hz_e2e import (PORT, SERVER4, Rig, expect, expect_equal, main, note, tcp_connect, test,
-                    wait_until)
+from hz_e2e import (PORT, SERVER4, Rig, expect, expect_equal, main, note, tcp_connect,
+                    temporary_directory, test, wait_until, write_file)
 
 TRIES = 60
 rigs = {}
@@ -28,10 +28,10 @@ def settle(here, **values):
                f"the level does not become {permille}")
 
 
-def attempt(here, timeout=0.3):
+def attempt(here, timeout=0.3, port=PORT):
     """What one connection with a request ends in."""
     try:
-        sock = tcp_connect(here.client, SERVER4, PORT, timeout)
+        sock = tcp_connect(here.client, SERVER4, port, timeout)
     except ConnectionRefusedError:
         return "reset"
     except (TimeoutError, socket.timeout):
@@ -47,10 +47,10 @@ def attempt(here, timeout=0.3):
         sock.close()
 
 
-def attempts(here, count=TRIES):
+def attempts(here, count=TRIES, port=PORT):
     """The same for many at once: they wait for nobody."""
     results = []
-    threads = [threading.Thread(target=lambda: results.append(attempt(here)))
+    threads = [threading.Thread(target=lambda: results.append(attempt(here, 1, port)))
                for _ in range(count)]
     for thread in threads:
         thread.start()
@@ -124,6 +124,25 @@ def established_connections_and_health_live_on_at_all_refused():
     settle(here, mode="off")
     for conn in conns:
         conn.close()
+
+
+@test
+def classes_are_refused_three_to_one_and_control_never():
+    here = Rig("c")
+    lines = ["listen:"]
+    for port, name in ((80, "bulk"), (81, "gold"), (82, "control")):
+        lines.append(f"  - {{ interface: eth1, address: {SERVER4}, port: {port}, class: {name} }}")
+    lines += ["limits: { connections_per_source: 0 }",
+              "routes: [{ match: GET /, respond: { body: \"Hello, World!\" } }]"]
+    site = temporary_directory() + "/site.yaml"
+    write_file(site, "\n".join(lines) + "\n")
+    here.ctl("xdp", "attach", "dev", "eth1", "site", site)
+    here.serve(site=site, listens=[])
+    settle(here, mode="fixed", fixed_permille=900, verdict="reset")
+    refused = {port: attempts(here, 200, port).count("reset") for port in (80, 81, 82)}
+    note(f"of 200 each: {refused}")
+    expect(refused[80] > 160 and 35 < refused[81] < 90, f"not 900 and 300 permille: {refused}")
+    expect_equal(refused[82], 0, "control")
 
 
 @test

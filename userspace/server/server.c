@@ -217,6 +217,7 @@ static int snapshot_open(struct hz_server *server, struct hz_err *err)
 	struct hz_snapshot *snapshot;
 	int status = hz_server_handlers_open(server, err);
 
+	hz_server_shed_classes(server, server->conf->site);
 	if (status == 0)
 		status = hz_server_handlers_bind(server, server->conf->site, true, err);
 	if (status == 0)

@@ -133,6 +133,7 @@ void hz_server_health_watch(struct hz_server *server); /* once per second */
 
 /* shed_settings.c: shed/ settings into the words that workers and XDP read; 0 or -errno with err filled. */
 int hz_server_shed_apply(struct hz_server *server, struct hz_err *err);
+void hz_server_shed_classes(struct hz_server *server, const struct hz_site *site);
 struct hz_server_shed {
 	uint64_t pressure_percent, level_permille;
 	uint64_t refused; /* SYNs, since the program was attached */
