@@ -127,7 +127,10 @@ struct hz_worker {
 	__u64 connecting;         /* gauge: our own opens that are not answered yet, SYN_SENT */
 	__u64 pressure;           /* gauge, 0..100: connections or TCP's buffers, the fuller */
 	__u64 pressure_half_open; /* gauge, 0..100: alone it is a flood of SYNs, which cookies answer */
-	__u64 reserved[10];
+	__u64 shed_pressure;      /* gauge, 0..100: what is fullest, core/overload.h */
+	__u64 shed_permille;      /* gauge: of new flows that it wants refused */
+	__u64 queue_wait_ns;      /* gauge: the shortest wait of a frame in the last step */
+	__u64 reserved[7];
 };
 
 /* Map `connections`: mmapable ARRAY, index = worker; gauges by RFC 9293 state. */
@@ -338,6 +341,16 @@ struct hz_meta {
 	char version[24];
 };
 
+/* --- in front of a frame ---------------------------------------------------------------------------- */
+
+/* Metadata of a frame that XDP hands to a worker: the 16 bytes in front of it, where the driver can carry them. */
+#define HZ_RX_STAMP_MAGIC 0x687a7273u
+struct hz_rx_stamp {
+	__u64 time_ns; /* bpf_ktime_get_ns */
+	__u32 magic;
+	__u32 reserved;
+};
+
 /* --- events: ring buffer records --------------------------------------------------------------------- */
 
 enum hz_event_kind {
@@ -426,6 +439,7 @@ _Static_assert(sizeof(struct hz_cfg) == 72, "settings grow into the reserved wor
 _Static_assert(sizeof(struct hz_response) == 104, "response layout");
 _Static_assert(sizeof(struct hz_sample) == 112, "sample layout");
 _Static_assert(sizeof(struct hz_event) == 24, "event header layout");
+_Static_assert(sizeof(struct hz_rx_stamp) == 16, "metadata of a frame");
 _Static_assert(sizeof(struct hz_worker) == 1792 && sizeof(struct hz_worker) % HZ_CACHE_LINE == 0,
                "worker layout; no line is shared by two workers");
 _Static_assert(sizeof(struct hz_verdicts) == HZ_REASONS_MAX * 8,

@@ -38,11 +38,13 @@ struct hz_port {
 	uint32_t reserve_count;    /* 0..HZ_LIMIT_tx_reserve_mbufs */
 	uint32_t idle_flushes;     /* flushes in a row that had nothing to send */
 	int poll_fd;               /* readable while frames wait, the driver's own; -1: none */
-	uint16_t queue;            /* of the interface */
-	char ifname[16];           /* empty: no kernel netdev */
-	struct hz_trace *trace;    /* of the worker; NULL: off */
-	uint8_t trace_iface;       /* what the trace calls this port's interface */
-	bool has_driver;           /* close removes the device by its name */
+	uint32_t
+		rx_slots; /* frames its receive ring holds, each with the time it came; 0: none says it */
+	uint16_t queue;         /* of the interface */
+	char ifname[16];        /* empty: no kernel netdev */
+	struct hz_trace *trace; /* of the worker; NULL: off */
+	uint8_t trace_iface;    /* what the trace calls this port's interface */
+	bool has_driver;        /* close removes the device by its name */
 	char name[HZ_PORT_NAME_MAX];
 };
 

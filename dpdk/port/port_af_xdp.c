@@ -178,6 +178,7 @@ int hz_port_af_xdp_open(const struct hz_port_af_xdp_conf *conf, struct hz_port *
 		                .queue = conf->queue,
 		                .verify_checksum = conf->verify_checksum,
 		                .link_up = true,
+		                .rx_slots = conf->ring_slots,
 		                .slot = conf->slot };
 	char pool_name[HZ_PORT_NAME_MAX];
 	int status = check_conf(conf, err);

@@ -4,6 +4,7 @@
 #include "tcp/tcp_idle.h"
 #include "tcp/tcp_lport.h"
 #include "tcp/tcp_out.h"
+#include "tcp/tcp_pressure.h"
 #include "tcp/tcp_rec.h"
 #include "tcp/tcp_stack.h"
 #include "tcp/tcp_stream.h"
@@ -182,6 +183,11 @@ uint64_t hz_tcp_next_timer_ns(const struct hz_tcp *tcp)
 	if (tcp->turn.count != 0)
 		return hz_tcp_now(tcp); /* a flush is due */
 	return HZ_MIN(wheel_ns, hz_tcp_tw_next_ns(&tcp->time_wait));
+}
+
+void hz_tcp_evict(struct hz_tcp *tcp)
+{
+	hz_tcp_pressure_evict(tcp);
 }
 
 void hz_tcp_drain(struct hz_tcp *tcp)

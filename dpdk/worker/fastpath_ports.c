@@ -289,6 +289,7 @@ uint32_t hz_fastpath_ports_of(const struct hz_fastpath_ports *ports, uint32_t wo
 
 	for (uint32_t i = worker; i < ports->count && count < HZ_WORKER_PORTS_MAX;
 	     i += ports->worker_count)
-		out[count++] = (struct hz_worker_port){ ports->port[i], ports->iface_of[i] };
+		out[count++] = (struct hz_worker_port){ .port = ports->port[i],
+			                                .iface = ports->iface_of[i] };
 	return count;
 }

@@ -1,6 +1,7 @@
 /* Time, beat and gauges of a worker. */
 #include "worker/gauges.h"
 #include "tcp/tcp_cookie.h"
+#include "worker/load_sample.h"
 #include <time.h>
 #include <unistd.h>
 
@@ -117,6 +118,7 @@ void hz_gauges_beat(struct hz_worker_loop *w)
 	gauges_write(w);
 	if (w->tcp != NULL)
 		hz_tcp_cookie_keep(w->tcp);
+	hz_load_sample_step(w); /* stands in the beat's line before the beat */
 	beat->state = w->state;
 	beat->queue = w->port[0].port->queue;
 	beat->ifindex = w->port[0].port->ifindex;
@@ -135,6 +137,7 @@ void hz_gauges_close(struct hz_worker_loop *w)
 {
 	w->tcp = NULL;
 	time_read(w);
+	hz_load_sample_close(w);
 	hz_gauges_beat(w);
 	w->env->clock = w->lent_clock;
 }

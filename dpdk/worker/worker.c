@@ -8,6 +8,7 @@
 #include "tcp/tcp_info.h"
 #include "worker/frame_trace.h"
 #include "worker/gauges.h"
+#include "worker/load_sample.h"
 #include <errno.h>
 #include <string.h>
 
@@ -128,6 +129,7 @@ static unsigned ports_turn(struct hz_worker_loop *w)
 	for (uint32_t i = 0; i < w->port_count; i++) {
 		uint16_t count = hz_port_rx(w->port[i].port, w->frame, w->burst);
 
+		hz_load_sample_burst(w, &w->port[i], count);
 		if (count == 0)
 			continue;
 		w->slot->worker->rx_bursts++;
@@ -326,6 +328,7 @@ int hz_worker_open(struct hz_worker_loop *w, const struct hz_worker_open_conf *c
 	err = hz_mailbox_open(&w->mailbox);
 	if (err != 0)
 		return err;
+	hz_load_sample_open(w, conf->worker->overload);
 	hz_gauges_open(w);
 	err = tcp_open(w, conf);
 	if (err != 0) {

@@ -24,6 +24,7 @@ struct hz_worker_iface {
 struct hz_worker_port {
 	struct hz_port *port; /* not owned */
 	uint8_t iface;        /* index into hz_worker_loop.ifaces */
+	uint64_t wait_ns;     /* the shortest wait of a frame since the last step of overload */
 };
 
 /* Owned by whoever opened it; after hz_worker_open only its thread touches it, mailbox apart. */
@@ -47,7 +48,9 @@ struct hz_worker_loop {
 	uint64_t idle_since_ns;  /* 0: the last turn found work */
 	uint64_t spin_ns;        /* UINT64_MAX: for ever */
 	uint64_t sleep_ns_max;
-	struct hz_trace trace;             /* its ring is NULL: off */
+	struct hz_overload overload;
+	uint64_t overload_busy_ns, overload_frames; /* gauges at its last step */
+	struct hz_trace trace;                      /* its ring is NULL: off */
 	struct hz_trace_ring *trace_asked; /* atomic, of housekeeping; adopted with HZ_MAIL_TRACE */
 	struct hz_counter_set drops;       /* their sum is hz_worker.dropped */
 	const struct hz_proto_ops *proto;  /* of every listener */

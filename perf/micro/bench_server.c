@@ -114,7 +114,7 @@ static int worker_open(struct bench_server *server, const struct bench_server_co
 		                                .proto_ctx = server->http,
 		                                .cpu = -1 };
 	server->iface.owner_count = 1;
-	open.port[0] = (struct hz_worker_port){ hz_port_ring_near(server->ring), 0 };
+	open.port[0] = (struct hz_worker_port){ .port = hz_port_ring_near(server->ring) };
 	if (hz_worker_open(&server->loop, &open) != 0)
 		return bench_fail("worker", NULL);
 	return 0;

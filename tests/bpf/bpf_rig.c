@@ -287,6 +287,21 @@ void rig_verdicts(const struct rig *rig, uint64_t out[HZ_REASON_COUNT])
 			                      i % HZ_REASON_COUNT];
 }
 
+/* What comes back begins with the metadata. false: a frame for a worker without the time it came. */
+static bool stamp_strip(uint8_t out[WIRE_MAX], size_t *out_len)
+{
+	struct hz_rx_stamp stamp;
+	uint64_t now_ns = rig_now_ns();
+
+	if (*out_len < sizeof(stamp))
+		return false;
+	memcpy(&stamp, out, sizeof(stamp));
+	*out_len -= sizeof(stamp);
+	memmove(out, out + sizeof(stamp), *out_len);
+	return stamp.magic == HZ_RX_STAMP_MAGIC && stamp.time_ns <= now_ns &&
+	       now_ns - stamp.time_ns < HZ_NS_PER_S;
+}
+
 int rig_run_bare(const struct rig *rig, const uint8_t *frame, size_t len, uint8_t out[WIRE_MAX],
                  size_t *out_len)
 {
@@ -296,6 +311,8 @@ int rig_run_bare(const struct rig *rig, const uint8_t *frame, size_t len, uint8_
 	if (bpf_prog_test_run_opts(rig->prog_fd, &opts) != 0)
 		return -errno;
 	*out_len = opts.data_size_out;
+	if (opts.retval == XDP_REDIRECT && !stamp_strip(out, out_len))
+		return -EBADMSG;
 	return (int)opts.retval;
 }
 

@@ -15,13 +15,15 @@ static int room_check(uint32_t count, struct hz_err *err)
 }
 
 static int claim_put(struct hz_claims *claims, const struct hz_endpoint *endpoint,
-                     struct hz_err *err)
+                     uint8_t shed_class, struct hz_err *err)
 {
 	int status = room_check(claims->claim_count, err);
 
-	if (status == 0)
-		claims->claim[claims->claim_count++] = *endpoint;
-	return status;
+	if (status != 0)
+		return status;
+	claims->claim_class[claims->claim_count] = shed_class;
+	claims->claim[claims->claim_count++] = *endpoint;
+	return 0;
 }
 
 static int health_put(struct hz_claims *claims, const struct hz_xdp_health *health,
@@ -52,7 +54,7 @@ int hz_claims_add(struct hz_claims *claims, enum hz_claim_kind kind, const char 
 		                  "tcp:10.7.0.2:80 or tcp:[2001:db8::2]:80",
 		                  "'%.60s' is no address and port", colon + 1);
 	return kind == HZ_CLAIM_HEALTH ? health_put(claims, &health, err)
-	                               : claim_put(claims, &health.endpoint, err);
+	                               : claim_put(claims, &health.endpoint, HZ_CLASS_BULK, err);
 }
 
 /* One address may carry several listens; its health ports are claimed once. */
@@ -107,7 +109,8 @@ int hz_claims_from_site(struct hz_claims *claims, struct hz_site *site, const ch
 	for (uint32_t i = 0; i < site->listen_count && status == 0; i++) {
 		if (strcmp(site->listen[i].interface, ifname) != 0)
 			continue;
-		status = claim_put(claims, &site->listen[i].endpoint, err);
+		status = claim_put(claims, &site->listen[i].endpoint, site->listen[i].shed_class,
+		                   err);
 		if (status == 0 && is_first_of_address(site, i, ifname))
 			status = healths_add(claims, site, ifname, &site->listen[i].endpoint.addr,
 			                     err);

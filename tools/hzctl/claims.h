@@ -9,6 +9,7 @@ struct hz_claims {
 	uint32_t claim_count;
 	uint32_t health_count;
 	struct hz_endpoint claim[HZ_CLAIMS_MAX];
+	uint8_t claim_class[HZ_CLAIMS_MAX]; /* enum hz_shed_class; from a site only */
 	struct hz_xdp_health health[HZ_CLAIMS_MAX];
 	struct hz_site *site; /* owned: what path and body of health point to; may be NULL */
 };

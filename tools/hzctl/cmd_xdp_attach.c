@@ -212,6 +212,7 @@ static int attach(const struct hz_opts *opts, struct attach_args *args, struct h
 	args->opts.instance = opts->instance;
 	args->opts.claim_count = args->claims.claim_count;
 	args->opts.claims = args->claims.claim;
+	args->opts.claim_classes = args->claims.claim_class;
 	args->opts.health_count = args->claims.health_count;
 	args->opts.healths = args->claims.health;
 	if (args->claims.site != NULL) {

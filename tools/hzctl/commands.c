@@ -43,6 +43,8 @@ static const struct hz_command commands[] = {
 	  hz_cmd_topic_publish },
 	{ "status", NULL, "", "one screen", hz_cmd_status },
 	{ "doctor", NULL, "", "check this machine", hz_cmd_doctor },
+	{ "get", NULL, "[PATH...]", "settings of hzd", hz_cmd_get },
+	{ "set", NULL, "PATH=VALUE...", "change some at once, all or none", hz_cmd_set },
 	{ "reload", NULL, "", "read site.yaml again, all or nothing", hz_cmd_reload },
 	{ "drain", NULL, "", "probes fail, connections finish, hzd ends", hz_cmd_drain },
 };

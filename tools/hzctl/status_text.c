@@ -34,7 +34,8 @@ static void head_print(FILE *to, const json_t *result)
 	        (unsigned long long)hz_out_u64(result, "pid"), hz_out_string(result, "io"));
 }
 
-static void interface_print(FILE *to, const json_t *interface, const json_t *workers)
+static void interface_print(FILE *to, const json_t *interface, const json_t *workers,
+                            const json_t *shed_permille)
 {
 	const json_t *worker;
 	size_t i;
@@ -58,6 +59,9 @@ static void interface_print(FILE *to, const json_t *interface, const json_t *wor
 			        json_is_true(json_object_get(worker, "is_stale"))
 			                ? "stale beat"
 			                : hz_out_string(worker, "state"));
+	if (shed_permille != NULL)
+		fprintf(to, "  shed %llu permille",
+		        (unsigned long long)json_integer_value(shed_permille));
 	fputc('\n', to);
 }
 
@@ -96,6 +100,11 @@ static void table_print(FILE *to, const json_t *result)
 	rate_print(to, result, "requests_per_s");
 	rate_print(to, result, "requests");
 	latency_print(to, json_object_get(result, "total"));
+	if (json_object_get(result, "shed_refused") != NULL) {
+		fprintf(to, "\n%-8s", "shed");
+		rate_print(to, result, "shed_per_s");
+		rate_print(to, result, "shed_refused");
+	}
 	fprintf(to, "\n%-8s", "errors");
 	rate_print(to, result, "errors_per_s");
 	rate_print(to, result, "errors");
@@ -128,7 +137,7 @@ void hz_status_text(FILE *to, const json_t *result)
 	words_print(to, "degraded: ", json_object_get(result, "degraded"));
 	words_print(to, "listening on ", json_object_get(result, "listens"));
 	json_array_foreach (interfaces, i, interface)
-		interface_print(to, interface, workers);
+		interface_print(to, interface, workers, json_object_get(result, "shed_permille"));
 	if (json_object_get(result, "requests") == NULL)
 		return;
 	table_print(to, result);

@@ -19,6 +19,7 @@
 struct hz_site_listen {
 	char interface[16];
 	struct hz_endpoint endpoint;
+	uint8_t shed_class; /* enum hz_shed_class: whose new connections are refused first */
 	uint32_t line;
 };
 

@@ -49,10 +49,31 @@ static void listen_port_read(struct hz_site_reader *r, const struct hz_yaml_node
 		listen->endpoint.port = (uint16_t)port;
 }
 
+static void class_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *into)
+{
+	static const char *const names[] = {
+		[HZ_CLASS_BULK] = "bulk", [HZ_CLASS_GOLD] = "gold", [HZ_CLASS_CONTROL] = "control"
+	};
+	struct hz_site_listen *listen = into;
+	struct hz_span word;
+
+	if (!hz_site_read_word(r, key, 1, 16, &word))
+		return;
+	for (uint8_t i = 0; i < HZ_ARRAY_LEN(names); i++) {
+		if (word.len != strlen(names[i]) || memcmp(word.data, names[i], word.len) != 0)
+			continue;
+		listen->shed_class = i;
+		return;
+	}
+	hz_site_read_fail(r, key->value, "'%.*s' is no class: bulk, gold or control",
+	                  HZ_SITE_WORD(word));
+}
+
 static const struct hz_site_key listen_keys[] = {
 	{ "interface", interface_read, true },
 	{ "address", address_read, true },
 	{ "port", listen_port_read, true },
+	{ "class", class_read, false },
 };
 
 static void listen_duplicate_check(struct hz_site_reader *r, const struct hz_yaml_node *item,

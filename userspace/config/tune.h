@@ -5,6 +5,7 @@
 
 #include "config/device_text.h"
 #include "core/base.h"
+#include <stdbool.h>
 
 enum hz_tune_kind {
 	HZ_TUNE_U32,
@@ -45,5 +46,13 @@ void hz_tune_defaults(struct hz_tune *tune);
 /* why: at least 160 bytes, a sentence for the user, with the nearest path when unknown. */
 int hz_tune_set(struct hz_tune *tune, const char *path, const char *value, char *why,
                 size_t why_bytes);
+
+/* May it change while hzd runs? Else only at its start. */
+bool hz_tune_is_live(const char *path);
+
+/* The value of a setting that is one number or word, as hz_tune_set takes it. */
+#define HZ_TUNE_TEXT_MAX 32u
+void hz_tune_print(const struct hz_tune *tune, const struct hz_tune_attr *attr,
+                   char out[HZ_TUNE_TEXT_MAX]);
 
 #endif

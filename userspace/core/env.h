@@ -4,6 +4,7 @@
 #define HZ_ENV_H
 
 #include "core/clock.h"
+#include "core/overload.h"
 #include "core/rng.h"
 
 struct hz_env {
@@ -12,6 +13,8 @@ struct hz_env {
 	struct hz_rng rng;            /* this worker's, seeded from getrandom or a test seed */
 	uint64_t unix_s;              /* wall clock in seconds, for Date only */
 	uint32_t worker_index;
+	/* What this worker sheds at the moment; NULL: its transport does not measure it. */
+	const struct hz_overload *overload;
 };
 
 /* The time right now: the clock where there is one, else the turn's. */

@@ -131,16 +131,39 @@ static void on_writable(struct hz_stream *s)
 	hz_h1_turn_end(&turn, conn->is_eof && !conn->has_unread);
 }
 
+/* Room runs out: an idle connection ends before its time, of which a second is left at least. The deadline of one that
+ * has not asked for anything yet is that of its first head. */
+static bool is_idle_cut(const struct hz_h1_turn *turn)
+{
+	const struct hz_overload *overload = turn->http->conf.env->overload;
+	struct hz_h1_conn *conn = turn->conn;
+	uint64_t idle_ns;
+
+	if (overload == NULL || overload->idle_permille == 0 || conn->in_head ||
+	    conn->requests == 0)
+		return false;
+	hz_h1_snapshot_pin(conn); /* idle, so it has none */
+	idle_ns = hz_h1_limits(conn)->idle_timeout_ns;
+	hz_h1_snapshot_unpin(conn);
+	if (idle_ns <= HZ_NS_PER_S)
+		return false;
+	return turn->now_ns + (idle_ns - HZ_NS_PER_S) / 1000 * overload->idle_permille >=
+	       conn->deadline_ns;
+}
+
 static void head_check(struct hz_h1_turn *turn)
 {
 	struct hz_h1_conn *conn = turn->conn;
-	bool is_due = turn->now_ns >= conn->deadline_ns;
+	bool is_due = turn->now_ns >= conn->deadline_ns, is_cut = is_idle_cut(turn);
 
 	if (conn->in_head && is_due)
 		hz_h1_refuse_head(turn, 408);
 	else if (!conn->in_head && !conn->has_unread &&
-	         (is_due || hz_h1_is_draining(turn->http) || hz_h1_is_expired(turn)))
+	         (is_due || is_cut || hz_h1_is_draining(turn->http) || hz_h1_is_expired(turn))) {
+		if (is_cut && !is_due)
+			hz_h1_count(turn, HZ_COUNTER_shed_idle);
 		hz_h1_turn_shutdown(turn);
+	}
 }
 
 static void wait_check(struct hz_h1_turn *turn)

@@ -132,7 +132,8 @@ static void refuse_count(const struct hz_h1_turn *turn, uint16_t status)
 		hz_h1_count(turn, HZ_COUNTER_http_bad);
 }
 
-static void refusal_send(struct hz_h1_turn *turn, struct hz_h1_flight *flight, uint16_t status)
+static void refusal_send(struct hz_h1_turn *turn, struct hz_h1_flight *flight, uint16_t status,
+                         struct hz_span extra)
 {
 	const struct hz_http_app_ops *ops = turn->http->conf.ops;
 
@@ -141,6 +142,7 @@ static void refusal_send(struct hz_h1_turn *turn, struct hz_h1_flight *flight, u
 		.status = status,
 		.body_kind = HZ_BODY_SPAN,
 		.content_type = HZ_SPAN_LITERAL("text/plain"),
+		.extra = extra,
 		.body = hz_http_reason(status),
 		.close = true,
 	};
@@ -152,7 +154,7 @@ static void refusal_send(struct hz_h1_turn *turn, struct hz_h1_flight *flight, u
 void hz_h1_refuse(struct hz_h1_turn *turn, struct hz_h1_flight *flight, uint16_t status)
 {
 	refuse_count(turn, status);
-	refusal_send(turn, flight, status);
+	refusal_send(turn, flight, status, (struct hz_span){ NULL, 0 });
 }
 
 void hz_h1_refuse_late(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
@@ -392,6 +394,13 @@ static size_t body_begin(struct hz_h1_turn *turn, struct hz_h1_flight *flight, s
 	return hz_h1_body_step(turn, flight, bytes);
 }
 
+/* A request that came in the end, while the worker cannot keep up: an answer that costs next to nothing. */
+static void request_shed(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
+{
+	hz_h1_count(turn, HZ_COUNTER_shed_request);
+	refusal_send(turn, flight, 503, HZ_SPAN_LITERAL("Retry-After: 1\r\n"));
+}
+
 /* --- head -------------------------------------------------------------------------------------------- */
 
 /* Asks for the route, again after a wait; returns how many of bytes, which follow the head, are spent. */
@@ -454,6 +463,14 @@ static size_t request_begin(struct hz_h1_turn *turn, struct hz_h1_flight *flight
 	if (req->method == HZ_HTTP_CONNECT) { /* a tunnel: what follows would not be HTTP */
 		hz_h1_refuse(turn, flight, 501);
 		return bytes.len;
+	}
+	if (hz_h1_shed_request(turn->http)) {
+		request_shed(turn, flight);
+		return bytes.len;
+	}
+	if (hz_h1_shed_connection(turn->http)) {
+		hz_h1_count(turn, HZ_COUNTER_shed_connection);
+		flight->is_keep = false;
 	}
 	flight->route = (struct hz_http_route){ .body_bytes_max = limits->body_bytes };
 	bytes.data += head_bytes;

@@ -50,6 +50,28 @@ static inline bool hz_h1_is_expired(const struct hz_h1_turn *turn)
 	return turn->now_ns / HZ_NS_PER_S >= turn->conn->expires_s;
 }
 
+/* --- overload: what core/overload.h says is shed at the moment --- */
+
+/* One in a thousand, permille times. */
+static inline bool hz_h1_is_drawn(const struct hz_http_worker *http, uint32_t permille)
+{
+	return HZ_UNLIKELY(permille != 0) && hz_rng_below(&http->conf.env->rng, 1000) < permille;
+}
+
+static inline bool hz_h1_shed_request(const struct hz_http_worker *http)
+{
+	const struct hz_overload *overload = http->conf.env->overload;
+
+	return overload != NULL && hz_h1_is_drawn(http, overload->refuse_permille);
+}
+
+static inline bool hz_h1_shed_connection(const struct hz_http_worker *http)
+{
+	const struct hz_overload *overload = http->conf.env->overload;
+
+	return overload != NULL && hz_h1_is_drawn(http, overload->close_permille);
+}
+
 /* --- stages --- */
 
 static inline uint64_t hz_h1_mark(struct hz_h1_turn *turn)

@@ -42,6 +42,7 @@ struct hz_xdp_attach_opts {
 	bool yes_this_nic; /* also on the interface of the default route */
 	uint32_t claim_count;
 	const struct hz_endpoint *claims;
+	const uint8_t *claim_classes; /* enum hz_shed_class of each; NULL: all HZ_CLASS_BULK */
 	uint32_t health_count;
 	const struct hz_xdp_health *healths;
 	bool has_sources; /* the lists of sources become these; else they stay */

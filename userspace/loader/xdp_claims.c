@@ -219,7 +219,7 @@ static int refuse(struct hz_err *err, int status, const struct hz_endpoint *endp
 int hz_xdp_claims_build(const struct hz_xdp_attach_opts *opts, struct hz_xdp_claims **out,
                         struct hz_err *err)
 {
-	const struct hz_claim site = { .kind = HZ_CLAIM_SITE };
+	struct hz_claim site = { .kind = HZ_CLAIM_SITE };
 	struct hz_xdp_claims *claims;
 	int status = 0;
 
@@ -231,6 +231,8 @@ int hz_xdp_claims_build(const struct hz_xdp_attach_opts *opts, struct hz_xdp_cla
 		return hz_err_set(err, -ENOMEM, 1, "memory", "", "out of memory");
 	hz_xdp_answer_shed(&claims->response[HZ_RESPONSE_SHED]);
 	for (uint32_t i = 0; i < opts->claim_count && status == 0; i++) {
+		if (opts->claim_classes != NULL)
+			site.shed_class = opts->claim_classes[i];
 		status = flow_add(claims, &opts->claims[i], false, &site);
 		if (status != 0)
 			refuse(err, status, &opts->claims[i]);

@@ -162,6 +162,7 @@ static json_t *cmd_status(struct hz_server *server)
 	uint64_t now_ns = hz_clock_monotonic_ns();
 	uint64_t requests = 0, connections = 0, errors = 0;
 	const char *state = state_names[server->state];
+	const struct hz_server_shed shed = hz_server_shed_now(server);
 	char problem[sizeof(server->cut_off)];
 
 	problem_find(server, now_ns, problem, sizeof(problem));
@@ -177,7 +178,8 @@ static json_t *cmd_status(struct hz_server *server)
 		errors += load(&worker->responses_5xx) + load(&worker->bad_requests);
 	}
 	return json_pack(
-		"{s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:o}",
+		"{s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, "
+		"s:I, s:I, s:o}",
 		"version", HZ_VERSION, "state", state, "problem", problem, "pid", (int)getpid(),
 		"uptime_s", (json_int_t)((now_ns - server->started_ns) / HZ_NS_PER_S), "generation",
 		(json_int_t)server->generation, "reloaded_s_ago",
@@ -185,7 +187,9 @@ static json_t *cmd_status(struct hz_server *server)
 		io_names[server->conf->tune.boot_io], "degraded", status_degraded(server),
 		"interfaces", status_interfaces(server), "listens", status_listens(server),
 		"workers", status_workers(server, now_ns), "requests", (json_int_t)requests,
-		"errors", (json_int_t)errors, "connections", (json_int_t)connections, "limits",
+		"errors", (json_int_t)errors, "connections", (json_int_t)connections,
+		"pressure_percent", (json_int_t)shed.pressure_percent, "shed_permille",
+		(json_int_t)shed.level_permille, "shed_refused", (json_int_t)shed.refused, "limits",
 		status_limits(server));
 }
 
@@ -237,6 +241,18 @@ static json_t *cmd_topic(const struct hz_server *server, const json_t *request, 
 	return hz_control_cmd_ok(result);
 }
 
+static json_t *cmd_settings(struct hz_server *server, const json_t *request, bool changes)
+{
+	struct hz_err err = { 0 };
+	json_t *result = NULL;
+	int status;
+
+	hz_err_what(&err, changes ? "set failed" : "get failed");
+	status = changes ? hz_control_set(server, request, &result, &err)
+	                 : hz_control_get(server, request, &result, &err);
+	return status != 0 ? hz_control_cmd_error(&err) : hz_control_cmd_ok(result);
+}
+
 json_t *hz_control_cmd_run(struct hz_server *server, const json_t *request, bool may_change)
 {
 	const char *cmd = json_string_value(json_object_get(request, "cmd"));
@@ -251,8 +267,10 @@ json_t *hz_control_cmd_run(struct hz_server *server, const json_t *request, bool
 		return hz_control_cmd_ok(cmd_status(server));
 	if (strcmp(cmd, "topic") == 0)
 		return cmd_topic(server, request, may_change);
+	if (strcmp(cmd, "get") == 0)
+		return cmd_settings(server, request, false);
 	if (strcmp(cmd, "reload") != 0 && strcmp(cmd, "drain") != 0 && strcmp(cmd, "trace") != 0 &&
-	    strcmp(cmd, "maintenance") != 0) {
+	    strcmp(cmd, "maintenance") != 0 && strcmp(cmd, "set") != 0) {
 		hz_err_set(&err, -EINVAL, 2, "unknown_command", "hzctl help", "no command '%.32s'",
 		           cmd);
 		return hz_control_cmd_error(&err);
@@ -268,6 +286,8 @@ json_t *hz_control_cmd_run(struct hz_server *server, const json_t *request, bool
 		return cmd_trace(server, request);
 	if (strcmp(cmd, "maintenance") == 0)
 		return cmd_maintenance(server, request);
+	if (strcmp(cmd, "set") == 0)
+		return cmd_settings(server, request, true);
 	hz_server_drain(server);
 	return hz_control_cmd_ok(json_pack("{s:s}", "state", state_names[server->state]));
 }

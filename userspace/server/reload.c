@@ -118,6 +118,7 @@ static int listens_unchanged(const struct hz_server *server, const struct hz_sit
 		return 0;
 	for (uint32_t i = 0; same && i < site->listen_count; i++)
 		same = strcmp(site->listen[i].interface, now->listen[i].interface) == 0 &&
+		       site->listen[i].shed_class == now->listen[i].shed_class &&
 		       memcmp(&site->listen[i].endpoint, &now->listen[i].endpoint,
 		              sizeof(struct hz_endpoint)) == 0;
 	if (same)

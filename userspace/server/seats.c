@@ -58,6 +58,7 @@ static int seat_open(struct hz_seats *seats, uint32_t index, const struct hz_sea
 		.slot = &seat->slot,
 		.proto = &hz_h1_proto_ops,
 		.census = &seat->census,
+		.overload = conf->overload,
 		.cpu = seat_cpu(conf->tune, index),
 	};
 	struct hz_http_worker_conf http = {

@@ -33,6 +33,7 @@ struct hz_seats_conf {
 	struct hz_beat *beat;
 	struct hz_worker *worker;
 	struct hz_connections *conns;
+	const struct hz_overload_conf *overload; /* of all workers */
 };
 
 /* 0 or -errno with err filled (exit code 5). close accepts a zeroed or half-built one. */

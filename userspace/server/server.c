@@ -56,6 +56,7 @@ static int seats_open(struct hz_server *server, struct hz_err *err)
 		.beat = is_kernel ? server->maps.beat : server->shared.beat,
 		.worker = is_kernel ? server->maps.worker : server->shared.worker,
 		.conns = is_kernel ? server->maps.conns : server->shared.conns,
+		.overload = &server->overload,
 	};
 	int status = worker_count(server, &conf.count, err);
 
@@ -237,6 +238,7 @@ static int snapshot_open(struct hz_server *server, struct hz_err *err)
 	struct hz_snapshot *snapshot;
 	int status = hz_server_handlers_open(server, err);
 
+	hz_server_shed_classes(server, server->conf->site);
 	if (status == 0)
 		status = hz_server_handlers_bind(server, server->conf->site, true, err);
 	if (status == 0)
@@ -299,6 +301,8 @@ static int server_open(struct hz_server *server, struct hz_err *err)
 		status = hz_server_health_open(server, err);
 	if (status == 0)
 		status = hz_server_sources_open(server, err);
+	if (status == 0)
+		status = hz_server_shed_apply(server, err);
 	if (status == 0)
 		status = transport_open(server, err);
 	if (status == 0)

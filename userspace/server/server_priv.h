@@ -70,6 +70,7 @@ struct hz_server {
 	struct hz_xdp_maps maps;        /* boot/io=af_xdp */
 	struct hz_cookies cookies;      /* without maps */
 	struct hz_xdp_lists lists;      /* the same: of sources */
+	struct hz_overload_conf overload; /* of all workers; words that shed_settings.c stores */
 	struct hz_seats seats;
 	struct hz_fastpath *fp;
 	struct hz_sock *sock;
@@ -154,6 +155,15 @@ void hz_server_sources_flip(struct hz_server *server);
 void hz_server_sources_drop(struct hz_server *server);
 void hz_server_sources_close(struct hz_server *server);
 
+/* shed_settings.c: shed/ settings into the words that workers and XDP read; 0 or -errno with err filled. */
+int hz_server_shed_apply(struct hz_server *server, struct hz_err *err);
+void hz_server_shed_classes(struct hz_server *server, const struct hz_site *site);
+struct hz_server_shed {
+	uint64_t pressure_percent, level_permille;
+	uint64_t refused; /* SYNs, since the program was attached */
+};
+struct hz_server_shed hz_server_shed_now(const struct hz_server *server);
+
 /* control.c: the control socket. */
 int hz_control_open(struct hz_server *server, struct hz_control **out, struct hz_err *err);
 void hz_control_close(struct hz_control *control);
@@ -172,6 +182,12 @@ json_t *hz_control_cmd_ok(json_t *result); /* takes over result */
 int hz_control_conn_begin(struct hz_server *server, const json_t *request, uint64_t now_ns,
                           struct hz_err *err);
 bool hz_control_conn_turn(struct hz_server *server, uint64_t now_ns, json_t **result);
+
+/* control_set.c: settings; 0 and *result, or -errno with err filled. */
+int hz_control_set(struct hz_server *server, const json_t *request, json_t **result,
+                   struct hz_err *err);
+int hz_control_get(const struct hz_server *server, const json_t *request, json_t **result,
+                   struct hz_err *err);
 
 /* control_trace.c: switches the trace of frames. 0 and *result, or -errno with err filled. close after the
  * transport is closed. */

@@ -46,7 +46,9 @@ struct hz_worker_conf {
 	void *proto_ctx;
 	struct hz_conn_census
 		*census; /* where questions about connections lie; NULL: nobody asks */
-	int cpu;         /* to pin to, -1: not pinned */
+	const struct hz_overload_conf
+		*overload; /* settings that may change; NULL: nothing is shed */
+	int cpu;           /* to pin to, -1: not pinned */
 };
 
 #endif

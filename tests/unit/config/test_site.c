@@ -35,7 +35,7 @@ static void full_site_gives_every_field(void)
 		parse("# a comment\n"
 	              "listen:\n"
 	              "  - { interface: eth1, address: 10.7.0.2, port: 80 }\n"
-	              "  - { interface: eth2, address: \"2001:db8::2\", port: 8080 }\n"
+	              "  - { interface: eth2, address: \"2001:db8::2\", port: 8080, class: gold }\n"
 	              "health:\n"
 	              "  - { port: 8081, path: /live, body: fine }\n"
 	              "  - { port: 8081, protocol: udp, body: up }\n"
@@ -55,6 +55,8 @@ static void full_site_gives_every_field(void)
 	hz_endpoint_print(&site->listen[1].endpoint, text);
 	CU_ASSERT_STRING_EQUAL(text, "[2001:db8::2]:8080");
 	CU_ASSERT_EQUAL(site->listen[1].line, 4);
+	CU_ASSERT_EQUAL(site->listen[0].shed_class, HZ_CLASS_BULK);
+	CU_ASSERT_EQUAL(site->listen[1].shed_class, HZ_CLASS_GOLD);
 	CU_ASSERT_EQUAL_FATAL(site->health_count, 3);
 	CU_ASSERT_EQUAL(site->health[0].port, 8081);
 	CU_ASSERT_STRING_EQUAL(site->health[0].path, "/live");

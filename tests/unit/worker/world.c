@@ -78,7 +78,7 @@ static bool worker_open(struct world *world, uint32_t index, bool is_live, uint3
 		                           .proto_ctx = world,
 		                           .census = &w->census,
 		                           .cpu = -1 };
-	conf.port[0] = (struct hz_worker_port){ hz_port_ring_near(w->ring), 0 };
+	conf.port[0] = (struct hz_worker_port){ .port = hz_port_ring_near(w->ring) };
 	world->peers[index] = &w->loop;
 	world->iface.owner[world->iface.owner_count++] = (uint8_t)index;
 	if (world->adjust != NULL)

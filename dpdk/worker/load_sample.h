@@ -1,0 +1,28 @@
+/* What a worker tells its overload controller. */
+#ifndef HZ_LOAD_SAMPLE_H
+#define HZ_LOAD_SAMPLE_H
+
+#include "port/rx_stamp.h"
+#include "worker/worker.h"
+
+/* w->frame has count frames of wp. The first is the oldest, so the others waited less; an empty ring is no wait at
+ * all. A queue is what stays: only the shortest wait of a step counts, and frames that piled up while the core was
+ * taken away are forgotten with the first look at an empty ring. */
+static inline void hz_load_sample_burst(struct hz_worker_loop *w, struct hz_worker_port *wp,
+                                        uint16_t count)
+{
+	uint64_t came_ns = 0, wait_ns = 0;
+
+	if (count != 0 && wp->port->rx_slots != 0)
+		came_ns = hz_rx_stamp_take(w->frame[0]);
+	if (came_ns != 0 && came_ns < w->env->now_ns)
+		wait_ns = w->env->now_ns - came_ns;
+	wp->wait_ns = HZ_MIN(wp->wait_ns, wait_ns);
+}
+
+void hz_load_sample_open(struct hz_worker_loop *w, const struct hz_overload_conf *conf);
+/* With each beat: a step of the controller when one is due, and what follows from it at once. */
+void hz_load_sample_step(struct hz_worker_loop *w);
+void hz_load_sample_close(struct hz_worker_loop *w);
+
+#endif

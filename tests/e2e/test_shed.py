@@ -1,0 +1,163 @@
+#!/usr/bin/env python3
+"""Refusing new connections: settings of a running hzd, what clients see of each verdict, who is left alone."""
+import json
+import signal
+import socket
+import threading
+import time
+
+from hz_e2e import (PORT, SERVER4, Rig, expect, expect_equal, main, note, tcp_connect,
+                    temporary_directory, test, wait_until, write_file)
+
+TRIES = 60
+rigs = {}
+
+
+def rig():
+    if not rigs:
+        rigs["rig"] = Rig()
+        rigs["hzd"] = rigs["rig"].start()
+    return rigs["rig"]
+
+
+def settle(here, **values):
+    """Sets, and waits until the worker wants that refused."""
+    here.ctl("set", *(f"shed/{name}={value}" for name, value in values.items()))
+    permille = str(values.get("fixed_permille", 0))
+    wait_until(lambda: here.ctl_json("get")["values"]["shed/level_permille"] == permille, 3,
+               f"the level does not become {permille}")
+
+
+def attempt(here, timeout=0.3, port=PORT):
+    """What one connection with a request ends in."""
+    try:
+        sock = tcp_connect(here.client, SERVER4, port, timeout)
+    except ConnectionRefusedError:
+        return "reset"
+    except (TimeoutError, socket.timeout):
+        return "silence"
+    try:
+        sock.settimeout(2)
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        answer = b""
+        while piece := sock.recv(4096):
+            answer += piece
+        return answer.decode()
+    finally:
+        sock.close()
+
+
+def attempts(here, count=TRIES, port=PORT):
+    """The same for many at once: they wait for nobody."""
+    results = []
+    threads = [threading.Thread(target=lambda: results.append(attempt(here, 1, port)))
+               for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+@test
+def settings_change_as_one_or_not_at_all():
+    here = rig()
+    before = here.ctl_json("get")["values"]
+    expect_equal(before["shed/mode"], "adaptive", "shed/mode")
+    bad = here.ctl("set", "shed/mode=off", "shed/max_permille=1001", check=False)
+    expect_equal(bad.returncode, 2, "exit of a value out of bounds")
+    expect("0 to 1000" in bad.stderr, bad.stderr)
+    late = here.ctl("set", "shed/mode=off", "boot/mbufs=4096", check=False)
+    expect_equal(late.returncode, 2, "exit of a setting of the start")
+    expect("only when hzd starts" in late.stderr, late.stderr)
+    expect_equal(here.ctl("set", "shed/modes=off", check=False).returncode, 2, "no such path")
+    expect_equal(here.ctl("set", "shed/mode", check=False).returncode, 2, "no value")
+    expect_equal(here.ctl_json("get")["values"]["shed/mode"], "adaptive", "nothing was changed")
+    here.ctl("set", "shed/mode=fixed", "shed/max_permille=700")
+    after = here.ctl_json("get", "shed/mode", "shed/max_permille")["values"]
+    expect_equal(after, {"shed/mode": "fixed", "shed/max_permille": "700"}, "what get says")
+    here.ctl("set", "shed/mode=adaptive", "shed/max_permille=900")
+
+
+@test
+def verdicts_are_what_clients_see():
+    here = rig()
+    for verdict, seen in (("drop", "silence"), ("reset", "reset"), ("answer503", "HTTP/1.1 503")):
+        settle(here, mode="fixed", fixed_permille=1000, verdict=verdict)
+        got = attempt(here)
+        expect(got.startswith(seen), f"{verdict}: {got!r}")
+        if verdict == "answer503":
+            expect("\r\nRetry-After: 1\r\n" in got and got.endswith("\r\n\r\n"), got)
+        settle(here, mode="off")
+        expect("Hello, World!" in attempt(here, 3), f"{verdict}: refused though off")
+
+
+@test
+def half_is_refused_and_counted_and_told():
+    here = rig()
+    settle(here, mode="fixed", fixed_permille=500, verdict="reset")
+    before = here.ctl_json("status")
+    got = attempts(here)
+    refused = got.count("reset")
+    expect_equal(refused + sum("Hello" in one for one in got), TRIES, f"outcomes {got}")
+    expect(TRIES * 0.2 < refused < TRIES * 0.8, f"{refused} of {TRIES} refused")
+    after = here.ctl_json("status")
+    expect_equal(after["shed_refused"] - before["shed_refused"], refused, "shed_refused")
+    expect_equal(after["shed_permille"], 500, "shed_permille")
+    expect("shed 500 permille" in here.ctl("status").stdout, "hzctl status")
+    settle(here, mode="off")
+
+
+@test
+def established_connections_and_health_live_on_at_all_refused():
+    here = rig()
+    settle(here, mode="off")
+    conns = [here.http() for _ in range(10)]
+    for conn in conns:
+        expect_equal(conn.get("/")[0], 200, "before")
+    for verdict in ("drop", "answer503"):
+        settle(here, mode="fixed", fixed_permille=1000, verdict=verdict)
+        attempt(here)
+        for conn in conns * 20:
+            expect_equal(conn.get("/")[0], 200, "of an established connection")
+        expect_equal(here.health(), 200, "health")
+    settle(here, mode="off")
+    for conn in conns:
+        conn.close()
+
+
+@test
+def classes_are_refused_three_to_one_and_control_never():
+    here = Rig("c")
+    lines = ["listen:"]
+    for port, name in ((80, "bulk"), (81, "gold"), (82, "control")):
+        lines.append(f"  - {{ interface: eth1, address: {SERVER4}, port: {port}, class: {name} }}")
+    lines += ["limits: { connections_per_source: 0 }",
+              "routes: [{ match: GET /, respond: { body: \"Hello, World!\" } }]"]
+    site = temporary_directory() + "/site.yaml"
+    write_file(site, "\n".join(lines) + "\n")
+    here.ctl("xdp", "attach", "dev", "eth1", "site", site)
+    here.serve(site=site, listens=[])
+    settle(here, mode="fixed", fixed_permille=900, verdict="reset")
+    refused = {port: attempts(here, 200, port).count("reset") for port in (80, 81, 82)}
+    note(f"of 200 each: {refused}")
+    expect(refused[80] > 160 and 35 < refused[81] < 90, f"not 900 and 300 permille: {refused}")
+    expect_equal(refused[82], 0, "control")
+
+
+@test
+def dead_server_leaves_no_level_behind():
+    here = rig()
+    settle(here, mode="fixed", fixed_permille=1000, verdict="drop")
+    expect_equal(attempt(here), "silence", "while it lives")
+    rigs["hzd"].signal(signal.SIGKILL)
+    rigs["hzd"].wait(5)
+    time.sleep(0.8)
+    expect_equal(attempt(here, 2), "reset", "the kernel has the port again")
+    rigs["hzd"] = here.serve()
+    expect("Hello, World!" in attempt(here, 3), "a new run begins with what it was told")
+    note(json.dumps(here.ctl_json("get", "shed/level_permille", "shed/refused")["values"]))
+
+
+if __name__ == "__main__":
+    main()
