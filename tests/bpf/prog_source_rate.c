@@ -51,6 +51,23 @@ static const char *burst_then_refused(struct rig *rig, int version)
 	return why == NULL ? rig_reason_is(rig, &other, HZ_REASON_steer) : why;
 }
 
+/* A source that was away for long may open its burst, not what it did not open meanwhile. */
+static const char *idle_time_is_not_saved_up(struct rig *rig)
+{
+	struct hz_addr who = { .byte = { [10] = 0xff, [11] = 0xff, 11, 0, 0, 1 } };
+	const struct hz_src known = { .due_ns = 1 };
+	struct wire frame;
+	const char *why = NULL;
+
+	rig_source_rate(rig, HZ_NS_PER_S, 2 * HZ_NS_PER_S);
+	if (bpf_map_update_elem(rig->src_fd, &who, &known, BPF_ANY) != 0)
+		return "cannot write the source";
+	syn_of(&frame, 4, 0, 1);
+	for (int i = 0; i < 3 && why == NULL; i++)
+		why = rig_reason_is(rig, &frame, HZ_REASON_steer);
+	return why == NULL ? rig_reason_is(rig, &frame, HZ_REASON_drop_source_rate) : why;
+}
+
 /* The first one of each is let in, as nothing is known of it. */
 static const char *source_is_a_whole_64(struct rig *rig)
 {
@@ -280,6 +297,7 @@ void source_rate_tests(struct tap *tap, struct rig *rig)
 		snprintf(name, sizeof(name), "sources.v%d.only_new_flows_of_sites_count", version);
 		tap_result(tap, name, established_and_other_frames_are_not_counted(rig, version));
 	}
+	tap_result(tap, "sources.idle_time_is_not_saved_up", idle_time_is_not_saved_up(rig));
 	tap_result(tap, "sources.v6_source_is_a_whole_64", source_is_a_whole_64(rig));
 	tap_result(tap, "sources.v4_source_is_an_address", addresses_of_v4_are_sources(rig));
 	tap_result(tap, "sources.flags_beside_syn_change_nothing",
