@@ -145,7 +145,7 @@ static int lists_fill(const struct rig *rig)
 		uint32_t count4 = BATCH, count6 = BATCH;
 
 		for (uint32_t k = 0; k < BATCH; k++) {
-			uint32_t spread = (i + k) * 2654435761u; /* odd: no two alike */
+			uint32_t spread = (i + k + 1) * 2654435761u; /* odd: no two alike */
 
 			entry[k] = (struct hz_acl_entry){ .list = HZ_SOURCE_DENY };
 			key4[k] = (struct hz_acl_key4){ .prefixlen = 32, .addr = spread };

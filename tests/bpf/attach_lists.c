@@ -432,6 +432,36 @@ static const char *one_writer_waits_for_another(void)
 	return why;
 }
 
+/* Times of the algorithm from a rate and a burst. */
+static const char *rate_is_written_as_times(void)
+{
+	static const struct {
+		uint32_t per_s, burst;
+		struct hz_source_rate rate;
+	} rows[] = {
+		{ 100, 10, { 10000000, 90000000 } },
+		{ 1, 1, { 1000000000, 0 } },
+		{ 1000000, 1000000, { 1000, 999999000 } },
+		{ 0, 400, { 0, 0 } },
+		{ 5, 0, { 200000000, 0 } },
+	};
+	struct hz_xdp_lists lists;
+	struct hz_source_rate got;
+	const char *why = NULL;
+	uint32_t zero = 0;
+
+	if (world_attach(WORLD_A, 0, NULL, NULL) != 0 ||
+	    hz_xdp_lists_open(WORLD_INSTANCE, &lists) != 0)
+		return "attach failed";
+	for (size_t i = 0; i < HZ_ARRAY_LEN(rows) && why == NULL; i++)
+		if (hz_xdp_lists_rate(&lists, rows[i].per_s, rows[i].burst) != 0 ||
+		    bpf_map_lookup_elem(lists.rate_fd, &zero, &got) != 0 ||
+		    memcmp(&got, &rows[i].rate, sizeof(got)) != 0)
+			why = "another one";
+	hz_xdp_lists_close(&lists);
+	return why;
+}
+
 const struct world_test attach_lists_tests[] = {
 	{ "lists.attach_writes_and_keeps_them", attach_writes_and_keeps_lists },
 	{ "lists.are_those_of_the_instance", lists_are_the_instances },
@@ -439,6 +469,7 @@ const struct world_test attach_lists_tests[] = {
 	{ "lists.dropped_fill_leaves_what_was", dropped_fill_leaves_what_was },
 	{ "lists.hundred_thousand_of_each_family_fit", hundred_thousand_of_each_family_fit },
 	{ "lists.no_packet_sees_half_a_list", no_packet_sees_half_a_list },
+	{ "lists.rate_is_written_as_times", rate_is_written_as_times },
 	{ "lists.one_writer_waits_for_another", one_writer_waits_for_another },
 	{ NULL, NULL },
 };

@@ -16,14 +16,16 @@ CLOSED_S = 0.6  # no answer for so long is none: a SYN is sent again after 1 s
 rigs = {}
 
 
-def site_write(sources):
+def site_write(sources, route=""):
     with open(rigs["site"], "w", encoding="ascii") as file:
         file.write(f"""listen:
   - {{ interface: eth1, address: {SERVER4}, port: {PORT} }}
   - {{ interface: eth1, address: "{SERVER6}", port: {PORT} }}
 health: [ {{ port: 8081 }} ]
 {sources}
-routes: [ {{ match: GET /, respond: {{ body: "Hello, World!" }} }} ]
+routes:
+  - {{ match: GET /, respond: {{ body: "Hello, World!" }} }}
+{route}
 """)
 
 
@@ -140,6 +142,23 @@ def list_file_is_read_at_reload_and_a_wrong_one_changes_nothing():
     list_write(list_name, f"{CLIENT4}\n{CLIENT6}\n")
     here.ctl("reload")
     expect_equal(served(), [OTHER4, OTHER6], "after a reload of the file")
+
+
+@test
+def lists_of_a_site_that_cannot_be_built_never_count():
+    here = serving(f"sources: {{ deny: [{OTHER4}] }}")
+    site_write(f'sources: {{ deny: [{CLIENT4}, "{CLIENT6}"] }}',
+               "  - { match: GET /static/*path, files: /nonexistent/hz }")
+    for _ in range(2):  # the second one finds no lock of the first
+        started = time.monotonic()
+        done = here.ctl("reload", check=False)
+        expect(done.returncode != 0, "a site without its files was taken")
+        expect("sources" not in done.stderr and time.monotonic() - started < 3,
+               f"not for its files: {done.stderr!r}")
+    expect_equal(served(), [CLIENT4, CLIENT6, OTHER6], "served")
+    site_write("")
+    here.ctl("reload")
+    expect_equal(served(), [CLIENT4, OTHER4, CLIENT6, OTHER6], "after a reload without lists")
 
 
 @test
