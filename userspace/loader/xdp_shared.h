@@ -20,7 +20,7 @@ struct hz_xdp_shared { /* what the XDP program uses of it; owned by the caller *
 };
 #define HZ_XDP_SHARED_NONE                                                                         \
 	{                                                                                          \
-		-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, false                              \
+		-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, false                          \
 	}
 
 /* Opens what is pinned, or makes and pins it. Pins of another ABI or other sizes are refused with the

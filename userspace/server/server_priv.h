@@ -66,10 +66,10 @@ struct hz_server {
 		device[HZ_TUNE_DEVICES_MAX]; /* boot/io=memif and eal: what port[] points into */
 	/* with what */
 	struct hz_rundir rundir;
-	struct hz_rundir_shared shared; /* boot/io=socket */
-	struct hz_xdp_maps maps;        /* boot/io=af_xdp */
-	struct hz_cookies cookies;      /* without maps */
-	struct hz_xdp_lists lists;      /* the same: of sources */
+	struct hz_rundir_shared shared;   /* boot/io=socket */
+	struct hz_xdp_maps maps;          /* boot/io=af_xdp */
+	struct hz_cookies cookies;        /* without maps */
+	struct hz_xdp_lists lists;        /* the same: of sources */
 	struct hz_overload_conf overload; /* of all workers; words that shed_settings.c stores */
 	struct hz_seats seats;
 	struct hz_fastpath *fp;
