@@ -36,14 +36,17 @@ static int ethtool(int fd, const char *ifname, void *command)
 /* Number of features the kernel knows by name; 0 when it does not say. */
 static uint32_t features_count(int fd, const char *ifname)
 {
-	struct {
-		struct ethtool_sset_info info;
-		uint32_t count;
-	} ask = { .info = { .cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1ULL << ETH_SS_FEATURES } };
+	struct ethtool_sset_info *ask = calloc(1, sizeof(*ask) + sizeof(ask->data[0]));
+	uint32_t count = 0;
 
-	if (ethtool(fd, ifname, &ask) != 0 || ask.info.sset_mask == 0)
+	if (ask == NULL)
 		return 0;
-	return ask.count <= FEATURES_MAX ? ask.count : 0;
+	ask->cmd = ETHTOOL_GSSET_INFO;
+	ask->sset_mask = 1ULL << ETH_SS_FEATURES;
+	if (ethtool(fd, ifname, ask) == 0 && ask->sset_mask != 0 && ask->data[0] <= FEATURES_MAX)
+		count = ask->data[0];
+	free(ask);
+	return count;
 }
 
 struct features {

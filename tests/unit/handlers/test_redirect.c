@@ -189,6 +189,44 @@ static void delayed_answer_comes_when_it_is_due(void)
 	hz_handler_free(&handler);
 }
 
+/* Its own object, of which conf is not asked before its time. */
+static enum hz_http_next own_handle(const void *conf, struct hz_http_req *req,
+                                    struct hz_http_resp *resp)
+{
+	(void)conf;
+	(void)resp;
+	req->handler = &req->wake_ns;
+	return HZ_HTTP_ANSWER;
+}
+
+static bool own_is_overdue(const void *conf, struct hz_http_req *req, bool is_over)
+{
+	(void)conf;
+	CU_ASSERT_PTR_EQUAL(req->handler, &req->wake_ns);
+	return is_over;
+}
+
+static void delayed_handler_is_asked_whether_it_should_end(void)
+{
+	struct files_ask *ask = files_ask_open("");
+	struct hz_http_req *req = &ask->flight.req;
+	struct hz_handler handler = { .handle = own_handle, .is_overdue = own_is_overdue };
+	const void *delayed;
+
+	CU_ASSERT_EQUAL_FATAL(hz_delay_build(100, &handler), 0);
+	ask->env.now_ns = 1000;
+	CU_ASSERT_EQUAL(handler.handle(handler.conf, req, &ask->flight.resp), HZ_HTTP_WAIT);
+	CU_ASSERT(!handler.is_overdue(handler.conf, req, true)); /* it was not called yet */
+	ask->env.now_ns = 1100;
+	CU_ASSERT_EQUAL(handler.handle(handler.conf, req, &ask->flight.resp), HZ_HTTP_ANSWER);
+	delayed = req->handler;
+	CU_ASSERT(!handler.is_overdue(handler.conf, req, false));
+	CU_ASSERT(handler.is_overdue(handler.conf, req, true));
+	CU_ASSERT_PTR_EQUAL(req->handler, delayed);
+	files_ask_close(ask);
+	hz_handler_free(&handler);
+}
+
 static enum hz_http_next body_takes(const void *conf, struct hz_http_req *req,
                                     struct hz_http_resp *resp, struct hz_span bytes)
 {
@@ -209,4 +247,6 @@ static void streaming_handler_is_not_delayed(void)
 
 HZ_SUITE(redirect, CASE(places_are_filled_as_listed), CASE(any_value_stays_on_this_host),
          CASE(bad_places_are_refused), CASE(place_beyond_the_arena_is_414),
-         CASE(delayed_answer_comes_when_it_is_due), CASE(streaming_handler_is_not_delayed));
+         CASE(delayed_answer_comes_when_it_is_due),
+         CASE(delayed_handler_is_asked_whether_it_should_end),
+         CASE(streaming_handler_is_not_delayed));

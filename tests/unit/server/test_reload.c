@@ -324,6 +324,7 @@ static void reload_that_is_refused_names_the_holders_and_ends_the_oldest(void)
 	const void *pinned[HZ_LIMIT_retired_snapshots_max];
 	struct hz_http_worker http = { 0 };
 	struct hz_h1_flight *flight = flights_open(&http);
+	const struct hz_http_outcome outcome = { 0 };
 	struct hz_err err = { 0 };
 	json_t *result = NULL;
 
@@ -342,6 +343,10 @@ static void reload_that_is_refused_names_the_holders_and_ends_the_oldest(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.why, "2 of route 'root'"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.why, ", 1 others"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.hint, "timeouts/replaced_ms"));
+	/* A request that is over holds no place in the list. */
+	hz_snapshot_app_ops.finish(pinned[5], &flight[5].req, &flight[5].resp, &outcome);
+	CU_ASSERT_EQUAL(hz_server_reload(&rig->server, &result, &err), -EBUSY);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.why, "1 of route 'root'"));
 	rig->conf.tune.timeout_replaced_ms = 0;
 	CU_ASSERT(hold_look(rig, pinned[0], &flight[0].req));
 	CU_ASSERT(!hold_look(rig, pinned[1], &flight[1].req));
