@@ -11,8 +11,9 @@ import re
 import signal
 import time
 
-from hz_e2e import (Counting, PORT, Process, Rig, SERVER4, expect, expect_equal, main, note, run,
-                    tcp_connect, temporary_directory, test, thread_stopped, wait_until, write_file)
+from hz_e2e import (PATIENT, PORT, SERVER4, Counting, Process, Rig, expect, expect_equal, main,
+                    note, run, tcp_connect, temporary_directory, test, thread_stopped, wait_until,
+                    write_file)
 
 SITE = """\
 listen:
@@ -27,7 +28,7 @@ routes:
 """
 MODES = ("af_xdp", "socket")
 # A busy machine keeps a worker waiting; XDP would hand its segments to the kernel, which knows no such connection.
-OPTIONS = {"af_xdp": ["health/beat_timeout_ms=10000"], "socket": ["boot/io=socket"]}
+OPTIONS = {"af_xdp": [PATIENT], "socket": ["boot/io=socket"]}
 
 
 class Place:
