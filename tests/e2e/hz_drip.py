@@ -12,9 +12,9 @@ import statistics
 import threading
 import time
 
-from hz_e2e import (BENCH_SITE, BIN, PORT, SERVER4, Process, Rig, expect, expect_equal, inside,
-                    note, run, status_field, tcp_connect, temporary_directory, test, wait_until,
-                    write_file, wrk_parse)
+from hz_e2e import (BENCH_SITE, BIN, PATIENT, PORT, SERVER4, Process, Rig, expect, expect_equal,
+                    inside, note, run, status_field, tcp_connect, temporary_directory, test,
+                    wait_until, write_file, wrk_parse)
 
 SOCKET_PORT = 18484
 CONTROL_PORT = 18486  # nginx, beside hz: the same swarm there shows what the swarm itself costs
@@ -263,7 +263,7 @@ class AfXdp(Place):
         self.host, self.port, self.netns = SERVER4, PORT, self.rig.client
         self.server_netns = self.rig.server
         self.ctl_json = self.rig.ctl_json
-        self.hzd = self.rig.start(options=["health/beat_timeout_ms=10000", *options])
+        self.hzd = self.rig.start(options=[PATIENT, *options])
 
     def pressure(self):
         """Of the packet memory that output, or input out of order, may hold, in percent; or of the

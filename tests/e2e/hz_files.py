@@ -8,8 +8,8 @@ import random
 import threading
 import time
 
-from hz_e2e import (BIN, SERVER4, Counting, Http, Process, Rig, expect, expect_equal, note, run,
-                    temporary_directory, write_file)
+from hz_e2e import (BIN, PATIENT, SERVER4, Counting, Http, Process, Rig, expect, expect_equal, note,
+                    run, temporary_directory, write_file)
 
 SITE = """\
 listen:
@@ -52,7 +52,7 @@ class Served:
         if self.transport == "af_xdp":
             self.rig = Rig("f")
             self.rig.attach()
-            self.hzd = self.rig.serve(site=self.site, listens=[])
+            self.hzd = self.rig.serve(site=self.site, listens=[], options=[PATIENT])
         else:
             self.env = {**os.environ, "XDG_RUNTIME_DIR": self.directory}
             self.name = f"e{os.getpid()}fs"

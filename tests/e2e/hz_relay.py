@@ -16,8 +16,8 @@ import socket
 import sys
 import time
 
-from hz_e2e import (OUT, PORT, ROOT, SERVER4, STACK, Process, Rig, Skip, expect, expect_equal, inside,
-                    note, run, temporary_directory, test, write_file)
+from hz_e2e import (OUT, PATIENT, PORT, ROOT, SERVER4, STACK, Process, Rig, Skip, expect,
+                    expect_equal, inside, note, run, temporary_directory, test, write_file)
 
 MIB = 1 << 20
 LINUX_PORT = 8090
@@ -73,7 +73,7 @@ class RelayRig(Rig):
             run("sysctl", "-qw", "net.ipv4.tcp_no_metrics_save=1", netns=netns)
         # The link is what is tested, not what XDP does while a busy machine keeps the worker waiting.
         self.hzd = self.serve(site, listens=[f"eth1,{SERVER4}:{PORT}"],
-                              options=["health/beat_timeout_ms=10000", "timeouts/drain_ms=500",
+                              options=[PATIENT, "timeouts/drain_ms=500",
                                        "workers/spin_us=20"])
         self.linux = Process(sys.executable, ROOT + "/tests/e2e/echo_server.py", SERVER4, LINUX_PORT,
                              netns=self.server)

@@ -12,9 +12,9 @@ import socket
 import threading
 import time
 
-from hz_e2e import (BIN, OUT, PORT, ROOT, SERVER4, Http, Process, Rig, expect, expect_equal, main,
-                    note, run, status_field, tcp_connect, temporary_directory, test, wait_until,
-                    write_file)
+from hz_e2e import (BIN, OUT, PATIENT, PORT, ROOT, SERVER4, Http, Process, Rig, expect,
+                    expect_equal, main, note, run, status_field, tcp_connect, temporary_directory,
+                    test, wait_until, write_file)
 
 MIB = 1 << 20
 SIZE = 50 * MIB
@@ -41,7 +41,7 @@ class App:
         if self.netns:
             # On a busy machine a worker may miss its beat, and XDP would speak for it.
             command += ["-i", rig().name, "-l", f"eth1,{SERVER4}:{PORT}", "-o",
-                        "health/beat_timeout_ms=10000"]
+                        PATIENT]
         else:
             command += ["-i", rig().name + "a", "-l", f"lo,127.0.0.1:{SOCKET_PORT}", "-o",
                         "boot/io=socket"]

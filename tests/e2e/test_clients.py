@@ -7,8 +7,8 @@ import os
 import re
 
 import hz_browser
-from hz_e2e import (BENCH_SITE, BIN, PORT, ROOT, SERVER4, Http, Process, Rig, expect, expect_equal,
-                    main, note, run, temporary_directory, test, wait_until, wrk_parse)
+from hz_e2e import (BENCH_SITE, BIN, PATIENT, PORT, ROOT, SERVER4, Http, Process, Rig, expect,
+                    expect_equal, main, note, run, temporary_directory, test, wait_until, wrk_parse)
 
 WWW = os.path.join(ROOT, "tests/e2e/www")
 SOCKET_PORT = 8080  # not claimed by XDP: the kernel has it
@@ -25,7 +25,7 @@ class Transport:
         self.name, self.port = name, PORT
         if name == "af_xdp":
             self.rig = Rig()
-            self.rig.start(options=[f"timeouts/header_ms={HEADER_MS}"])
+            self.rig.start(options=[f"timeouts/header_ms={HEADER_MS}", PATIENT])
         else:
             self.rig, self.port = here("af_xdp").rig, SOCKET_PORT
             env = {**os.environ, "XDG_RUNTIME_DIR": temporary_directory(0o777)}

@@ -12,8 +12,8 @@ import hz_cases_frame  # noqa: F401
 import hz_cases_head  # noqa: F401
 import hz_sweeps  # noqa: F401
 from hz_cases import CASES
-from hz_e2e import (BIN, ROOT, SERVER4, Process, Rig, expect, inside, main, note, tcp_connect,
-                    temporary_directory, test)
+from hz_e2e import (BIN, PATIENT, ROOT, SERVER4, Process, Rig, expect, inside, main, note,
+                    tcp_connect, temporary_directory, test)
 from hz_talk import converse
 
 SITE = os.path.join(ROOT, "tests/e2e/conformance.yaml")
@@ -25,7 +25,7 @@ results = {}
 def af_xdp():
     """(namespace, host, port) of a hzd over AF_XDP."""
     here = Rig()
-    servers["af_xdp"] = here.start(site=SITE)
+    servers["af_xdp"] = here.start(site=SITE, options=[PATIENT])
     return here.client, SERVER4, 80
 
 

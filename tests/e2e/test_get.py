@@ -5,8 +5,8 @@ import json
 import os
 import pwd
 
-from hz_e2e import (BENCH_SITE, BIN, SERVER4, SERVER6, STACK, Http, Process, Rig, Skip, expect,
-                    expect_equal, main, note, run, tcp_connect, temporary_directory, test,
+from hz_e2e import (BENCH_SITE, BIN, PATIENT, SERVER4, SERVER6, STACK, Http, Process, Rig, Skip,
+                    expect, expect_equal, main, note, run, tcp_connect, temporary_directory, test,
                     wrk_parse)
 
 MIB = 1 << 20
@@ -18,7 +18,7 @@ def rig():
     """One rig and one hzd for the whole file."""
     if not rigs:
         rigs["rig"] = Rig()
-        rigs["hzd"] = rigs["rig"].start()
+        rigs["hzd"] = rigs["rig"].start(options=[PATIENT])
     return rigs["rig"]
 
 

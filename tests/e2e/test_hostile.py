@@ -6,8 +6,8 @@ import socket
 import struct
 import sys
 
-from hz_e2e import (CLIENT4, CLIENT6, HEALTH_PORT, PORT, SERVER4, SERVER6, Process, Rig, expect,
-                    expect_equal, inside, main, note, run, tcp_connect, test, wait_until)
+from hz_e2e import (CLIENT4, CLIENT6, HEALTH_PORT, PATIENT, PORT, SERVER4, SERVER6, Process, Rig,
+                    expect, expect_equal, inside, main, note, run, tcp_connect, test, wait_until)
 
 SEED = int(os.environ.get("HZ_SEED", random.randrange(1 << 32)))
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
@@ -18,7 +18,7 @@ def rig():
     if not rigs:
         note(f"seed {SEED} (HZ_SEED={SEED} repeats it)")
         here = rigs["rig"] = Rig()
-        rigs["hzd"] = here.start()
+        rigs["hzd"] = here.start(options=[PATIENT])
         with inside(here.client):
             rigs["raw"] = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
             rigs["raw"].bind(("eth0", 0))

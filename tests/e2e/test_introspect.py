@@ -10,9 +10,9 @@ import socket
 import struct
 import time
 
-from hz_e2e import (BIN, CLIENT4, CLIENT6, PORT, ROOT, SERVER4, SERVER6, Process, Rig, expect,
-                    expect_equal, inside, libc, main, note, run, tcp_connect, temporary_directory,
-                    test, wait_until)
+from hz_e2e import (BIN, CLIENT4, CLIENT6, PATIENT, PORT, ROOT, SERVER4, SERVER6, Process, Rig,
+                    expect, expect_equal, inside, libc, main, note, run, tcp_connect,
+                    temporary_directory, test, wait_until)
 
 rigs = {}
 
@@ -27,7 +27,7 @@ def rig():
 def start(here):
     """On a machine that is busy with other things a worker may not run for longer than the 500 ms
     after which the kernel gets, and resets, its connections."""
-    return here.start(options=["boot/workers=2", "health/beat_timeout_ms=10000"])
+    return here.start(options=["boot/workers=2", PATIENT])
 
 
 def conns(*words):

@@ -6,8 +6,8 @@ import os
 import re
 import time
 
-from hz_e2e import (BIN, PORT, SERVER4, SERVER6, Http, Process, Rig, expect, expect_equal, main,
-                    run, temporary_directory, test, wait_until, write_file)
+from hz_e2e import (BIN, PATIENT, PORT, SERVER4, SERVER6, Http, Process, Rig, expect, expect_equal,
+                    main, run, temporary_directory, test, wait_until, write_file)
 
 SOCKET_PORT = 18482
 PAGE = "https://app.example.org"
@@ -81,7 +81,7 @@ class AfXdp(Place):
         rig = Rig()
         self.host4, self.host6, self.port, self.netns = SERVER4, SERVER6, PORT, rig.client
         self.ctl_json = rig.ctl_json
-        self.hzd = rig.start(site=site_file(), options=["health/beat_timeout_ms=10000"])
+        self.hzd = rig.start(site=site_file(), options=[PATIENT])
 
 
 class Sockets(Place):

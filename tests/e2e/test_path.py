@@ -7,8 +7,8 @@ import re
 import shutil
 import signal
 
-from hz_e2e import (BIN, OUT, PORT, ROOT, SERVER4, Process, Rig, Skip, expect, expect_equal, main,
-                    run, tcp_connect, test, wait_until)
+from hz_e2e import (BIN, OUT, PATIENT, PORT, ROOT, SERVER4, Process, Rig, Skip, expect,
+                    expect_equal, main, run, tcp_connect, test, wait_until)
 
 ROW = re.compile(r"^\| `(\w+)` \| `([\w/.]+)` \|", re.M)
 ARMED = "armed for the request"
@@ -95,7 +95,7 @@ def one_get_calls_the_functions_of_readme_in_order():
     here = Rig()
     # A process that gdb stops does not beat; XDP must go on steering to it.
     here.attach()
-    daemon = here.serve(options=["health/beat_timeout_ms=10000", "workers/spin_us=1000000"])
+    daemon = here.serve(options=[PATIENT, "workers/spin_us=1000000"])
     sock = tcp_connect(here.client, SERVER4, PORT, 30)
     sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")  # what happens once per connection is over
     expect(sock.recv(4096).startswith(b"HTTP/1.1 200"), "GET before gdb")

@@ -10,8 +10,8 @@ import threading
 import time
 
 import hz_browser
-from hz_e2e import (BIN, PORT, SERVER4, Http, Process, Rig, expect, expect_equal, main, note, run,
-                    status_field, temporary_directory, test, wait_until, write_file)
+from hz_e2e import (BIN, PATIENT, PORT, SERVER4, Http, Process, Rig, expect, expect_equal, main,
+                    note, run, status_field, temporary_directory, test, wait_until, write_file)
 from hz_events import Publisher, Reader, topic
 
 SOCKET_PORT = 18482
@@ -67,7 +67,7 @@ class AfXdp:
         self.start()
 
     def start(self):
-        self.hzd = self.rig.serve(site=self.site, options=["boot/workers=2"])
+        self.hzd = self.rig.serve(site=self.site, options=["boot/workers=2", PATIENT])
 
     def ctl(self, *words, check=True):
         return self.rig.ctl(*words, check=check)
