@@ -108,6 +108,9 @@ def denied_sources_get_nothing_and_others_are_served():
     expect_equal(shown["lists"]["ipv4"], {"deny": 1, "allow": 0, "probe": 0}, "IPv4 lists")
     expect_equal(shown["lists"]["ipv6"], {"deny": 1, "allow": 0, "probe": 0}, "IPv6 lists")
     expect_equal(shown["refused"]["denied"], here.verdicts()["drop_deny"], "refused")
+    said = here.ctl_json("xdp", "explain", "flow", "tcp", f"{OTHER4}:4000", f"{SERVER4}:{PORT}")
+    expect("drop_deny" in json.dumps(said) and
+           f"{OTHER4} is in {OTHER4}/32, which is on the deny list" in json.dumps(said), f"explained: {said}")
     text = here.ctl("shed", "show").stdout
     expect("IPv4      deny 1  allow 0  probe 0" in text, f"text: {text!r}")
 
