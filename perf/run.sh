@@ -81,12 +81,25 @@ parts() {
 		/ns\/head/ { goal("head of " $1 " bytes:", $6, $10) }' "$out"
 }
 
+# Verdicts of the XDP program, by BPF_PROG_TEST_RUN.
+verdicts() {
+	local out=$results/$stamp-xdp.txt
+	echo "XDP: verdicts against a program that only drops"
+	if [ ! -x "$O/perf/bench_xdp" ]; then
+		echo "  skip: bench_xdp is not built"
+		return 0
+	fi
+	"$O/perf/bench_xdp" >"$out" 2>&1 || { tail -n 5 "$out"; return 1; }
+	sed 's/^/  /' "$out"
+}
+
 inproc || status=1
 conns || status=1
 parts || status=1
 if [ "$(id -u)" -ne 0 ]; then
-	echo "skip hz_vs_nginx, mw_chain, health: needs root for namespaces and XDP"
+	echo "skip verdicts, hz_vs_nginx, mw_chain, health: needs root for namespaces and XDP"
 else
+	verdicts || status=1
 	HZ_PERF_RESULT=$results/$stamp-hz_vs_nginx.json perf/scenarios/hz_vs_nginx.py "$@" || status=1
 	HZ_PERF_RESULT=$results/$stamp-mw_chain.json perf/scenarios/mw_chain.py || status=1
 	HZ_PERF_RESULT=$results/$stamp-health.json perf/scenarios/health.py || status=1

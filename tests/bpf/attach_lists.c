@@ -179,17 +179,23 @@ static const char *failed_fill_leaves_what_was(void)
 	const struct hz_source_rule bad[] = { rule_of("fd07::", 64, DENY),
 		                              rule_of("10.8.0.0", 33, DENY),
 		                              rule_of("10.9.0.0", 16, DENY) };
+	struct hz_xdp_lists lists;
+	struct hz_err err = { 0 };
 	struct asker asker;
 	const char *why = NULL;
 
-	if (attach_with(&good, 1, 0) != 0 || !asker_open(&asker))
+	if (attach_with(&good, 1, 0) != 0 || !asker_open(&asker) ||
+	    hz_xdp_lists_open(WORLD_INSTANCE, &lists) != 0)
 		return "attach failed";
-	if (lists_write(bad, HZ_ARRAY_LEN(bad)) == 0)
+	if (hz_xdp_lists_fill(&lists, bad, HZ_ARRAY_LEN(bad), &err) == 0)
 		why = "it was taken";
-	else if (!are_denied(&asker, true, false))
+	else if (err.exit_code != 6 || strcmp(err.code, "lists") != 0)
+		why = "not told as that";
+	else if (hz_xdp_lists_flip(&lists) != 0 || !are_denied(&asker, true, false))
 		why = "the lists before are gone, or half of the new ones count";
 	else if (lists_write(bad, 1) != 0 || !are_denied(&asker, false, true))
 		why = "the lock was kept, or what failed is still there";
+	hz_xdp_lists_close(&lists);
 	close(asker.prog_fd);
 	return why;
 }

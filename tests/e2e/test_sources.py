@@ -108,6 +108,9 @@ def denied_sources_get_nothing_and_others_are_served():
     expect_equal(shown["lists"]["ipv4"], {"deny": 1, "allow": 0, "probe": 0}, "IPv4 lists")
     expect_equal(shown["lists"]["ipv6"], {"deny": 1, "allow": 0, "probe": 0}, "IPv6 lists")
     expect_equal(shown["refused"]["denied"], here.verdicts()["drop_deny"], "refused")
+    said = here.ctl_json("xdp", "explain", "flow", "tcp", f"{OTHER4}:4000", f"{SERVER4}:{PORT}")
+    expect("drop_deny" in json.dumps(said) and
+           f"{OTHER4} is in {OTHER4}/32, which is on the deny list" in json.dumps(said), f"explained: {said}")
     text = here.ctl("shed", "show").stdout
     expect("IPv4      deny 1  allow 0  probe 0" in text, f"text: {text!r}")
 
@@ -118,7 +121,10 @@ def longest_prefix_wins_and_a_reload_exchanges_both_families():
                    f'allow: [{OTHER4}, "{OTHER6}"] }}')
     expect_equal(served(), [OTHER4, OTHER6], "with exceptions")
     site_write(f'sources: {{ deny: [{OTHER4}, "{OTHER6}"] }}')
-    here.ctl("reload")
+    checked = here.ctl("conf", "check", rigs["site"]).stdout
+    expect("sources 2 to deny, 0 to allow, 0 that probe" in checked, f"checked: {checked!r}")
+    said = here.ctl("reload").stdout
+    expect("~ sources    2 prefixes" in said, f"changes: {said!r}")
     expect_equal(served(), [CLIENT4, CLIENT6], "after a reload")
     site_write("")
     here.ctl("reload")
@@ -157,8 +163,10 @@ def lists_of_a_site_that_cannot_be_built_never_count():
                f"not for its files: {done.stderr!r}")
     expect_equal(served(), [CLIENT4, CLIENT6, OTHER6], "served")
     site_write("")
-    here.ctl("reload")
-    expect_equal(served(), [CLIENT4, OTHER4, CLIENT6, OTHER6], "after a reload without lists")
+    started = time.monotonic()  # an attach writes them too, and waits for who does
+    here.ctl("xdp", "attach", "dev", "eth1", "site", rigs["site"], "ensure")
+    expect(time.monotonic() - started < 3, "the failed reload still holds the lists")
+    expect_equal(served(), [CLIENT4, OTHER4, CLIENT6, OTHER6], "after an attach without lists")
 
 
 @test

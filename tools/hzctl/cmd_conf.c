@@ -28,6 +28,19 @@ static json_t *route_json(const struct hz_site_route *route)
 	                 (int)route->line);
 }
 
+static json_t *sources_json(const struct hz_site *site)
+{
+	static const char *const lists[] = HZ_SOURCE_LIST_NAMES;
+	json_t *sources = json_object();
+	int count[HZ_SOURCE_LISTS] = { 0 };
+
+	for (uint32_t i = 0; i < site->sources.rule_count; i++)
+		count[site->sources.rule[i].list]++;
+	for (int list = HZ_SOURCE_DENY; list < HZ_SOURCE_LISTS; list++)
+		json_object_set_new(sources, lists[list], json_integer(count[list]));
+	return sources;
+}
+
 static json_t *site_json(const char *path, const struct hz_site *site, bool is_known)
 {
 	json_t *listens = json_array(), *healths = json_array(), *routes = json_array();
@@ -44,8 +57,9 @@ static json_t *site_json(const char *path, const struct hz_site *site, bool is_k
 		                                         "path", site->health[i].path));
 	for (uint32_t i = 0; i < site->route_count; i++)
 		json_array_append_new(routes, route_json(&site->route[i]));
-	return json_pack("{s:s, s:b, s:o, s:o, s:o}", "file", path, "files_checked", is_known,
-	                 "listens", listens, "health", healths, "routes", routes);
+	return json_pack("{s:s, s:b, s:o, s:o, s:o, s:o}", "file", path, "files_checked", is_known,
+	                 "listens", listens, "health", healths, "sources", sources_json(site),
+	                 "routes", routes);
 }
 
 static void list_text(FILE *to, const json_t *list)
@@ -68,6 +82,12 @@ static void site_text(FILE *to, const json_t *result)
 	json_array_foreach (json_object_get(result, "health"), i, item)
 		fprintf(to, "health  port %llu, path %s\n",
 		        (unsigned long long)hz_out_u64(item, "port"), hz_out_string(item, "path"));
+	item = json_object_get(result, "sources");
+	if (hz_out_u64(item, "deny") + hz_out_u64(item, "allow") + hz_out_u64(item, "probe") > 0)
+		fprintf(to, "sources %llu to deny, %llu to allow, %llu that probe\n",
+		        (unsigned long long)hz_out_u64(item, "deny"),
+		        (unsigned long long)hz_out_u64(item, "allow"),
+		        (unsigned long long)hz_out_u64(item, "probe"));
 	json_array_foreach (json_object_get(result, "routes"), i, item) {
 		fprintf(to, "route   %-16s ", hz_out_string(item, "name"));
 		list_text(to, json_object_get(item, "methods"));
@@ -80,7 +100,8 @@ static void site_text(FILE *to, const json_t *result)
 	fprintf(to, "%s: ok\n", hz_out_string(result, "file"));
 }
 
-static json_t *errors_json(const struct hz_site_errors *errors)
+/* path: of the site, whose lines they are unless an error names another file. */
+static json_t *errors_json(const char *path, const struct hz_site_errors *errors)
 {
 	json_t *list = json_array();
 
@@ -88,9 +109,10 @@ static json_t *errors_json(const struct hz_site_errors *errors)
 		const struct hz_site_error *error = &errors->error[i];
 
 		json_array_append_new(list,
-		                      json_pack("{s:i, s:i, s:s, s:s}", "line", (int)error->line,
-		                                "column", (int)error->column, "text", error->text,
-		                                "hint", error->hint));
+		                      json_pack("{s:s, s:i, s:i, s:s, s:s}", "file",
+		                                error->file[0] != '\0' ? error->file : path, "line",
+		                                (int)error->line, "column", (int)error->column,
+		                                "text", error->text, "hint", error->hint));
 	}
 	return list;
 }
@@ -118,7 +140,7 @@ static void errors_report(const struct hz_opts *opts, const char *path, struct h
 	(void)hz_err_set(err, -EINVAL, 2, "bad_config", "", "%s: %u error%s%s", path, errors->count,
 	                 errors->count == 1 ? "" : "s", note);
 	if (opts->out.is_json) {
-		hz_out_error(&opts->out, err, errors_json(errors));
+		hz_out_error(&opts->out, err, errors_json(path, errors));
 		return;
 	}
 	hz_site_errors_print(stderr, path, text, errors);

@@ -133,6 +133,18 @@ static int counters_read(const struct hz_xdp_explain *explain, uint64_t sum[HZ_R
 	return 0;
 }
 
+static void rule_write(const struct hz_xdp_explain *explain, const uint8_t *frame, size_t bytes,
+                       struct hz_xdp_explained *out)
+{
+	const int tries_fd[2] = { bpf_map__fd(explain->skel->maps.acl4),
+		                  bpf_map__fd(explain->skel->maps.acl6) };
+
+	if (out->reason != HZ_REASON_drop_deny ||
+	    !hz_xdp_rule_source(bpf_map__fd(explain->skel->maps.acl), tries_fd, frame, bytes,
+	                        out->rule))
+		hz_xdp_rule_text(bpf_map__fd(explain->skel->maps.vips), frame, bytes, out->rule);
+}
+
 int hz_xdp_explain_run(const struct hz_xdp_explain *explain, const uint8_t *frame, size_t bytes,
                        struct hz_xdp_explained *out)
 {
@@ -161,6 +173,6 @@ int hz_xdp_explain_run(const struct hz_xdp_explain *explain, const uint8_t *fram
 	out->action = opts.retval;
 	out->reason = (enum hz_reason)reason;
 	out->out_bytes = opts.data_size_out;
-	hz_xdp_rule_text(bpf_map__fd(explain->skel->maps.vips), frame, bytes, out->rule);
+	rule_write(explain, frame, bytes, out);
 	return 0;
 }

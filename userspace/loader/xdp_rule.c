@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 
@@ -89,4 +90,68 @@ void hz_xdp_rule_text(int vips_fd, const uint8_t *frame, size_t bytes, char out[
 	         bpf_map_lookup_elem(vips_fd, &key, &claim) == 0
 	                 ? "claimed, this port or protocol of it is not"
 	                 : "not claimed");
+}
+
+/* The address of the sender; 0: there is none, else the version of IP. */
+static int source_read(const uint8_t *frame, size_t bytes, struct hz_addr *out)
+{
+	size_t l3 = ip_at(frame, bytes);
+	int version = l3 == 0 || bytes < l3 + 20 ? 0 : frame[l3] >> 4;
+
+	*out = (struct hz_addr){ .byte = { [10] = 0xff, [11] = 0xff } };
+	if (version == 4)
+		memcpy(out->byte + 12, frame + l3 + 12, 4);
+	else if (version == 6 && bytes >= l3 + 40)
+		memcpy(out->byte, frame + l3 + 8, sizeof(out->byte));
+	else
+		version = 0;
+	return version;
+}
+
+/* The entry of an address in the trie that counts. */
+static bool entry_find(int acl_fd, int tries_fd, const void *key, struct hz_acl_entry *out)
+{
+	uint32_t zero = 0, slot, id;
+	struct hz_acl acl;
+	bool is_found;
+	int fd;
+
+	if (bpf_map_lookup_elem(acl_fd, &zero, &acl) != 0)
+		return false;
+	slot = acl.generation % HZ_ACL_SLOTS;
+	if (bpf_map_lookup_elem(tries_fd, &slot, &id) != 0)
+		return false;
+	fd = bpf_map_get_fd_by_id(id);
+	if (fd < 0)
+		return false;
+	is_found = bpf_map_lookup_elem(fd, key, out) == 0;
+	close(fd);
+	return is_found;
+}
+
+bool hz_xdp_rule_source(int acl_fd, const int tries_fd[2], const uint8_t *frame, size_t bytes,
+                        char out[HZ_XDP_RULE_MAX])
+{
+	static const char *const lists[] = HZ_SOURCE_LIST_NAMES;
+	struct hz_acl_key6 key6 = { .prefixlen = 128 };
+	struct hz_acl_key4 key4 = { .prefixlen = 32 };
+	char source[HZ_ENDPOINT_TEXT_MAX], prefix[HZ_ENDPOINT_TEXT_MAX];
+	struct hz_acl_entry entry;
+	int version = source_read(frame, bytes, &key6.addr);
+	struct hz_addr net = key6.addr;
+	uint32_t skip = version == 4 ? 96 : 0;
+
+	memcpy(&key4.addr, key6.addr.byte + 12, sizeof(key4.addr));
+	if (version == 0 ||
+	    !entry_find(acl_fd, tries_fd[version == 6], version == 4 ? (const void *)&key4 : &key6,
+	                &entry) ||
+	    entry.list >= HZ_SOURCE_LISTS)
+		return false;
+	for (uint32_t bit = skip + entry.prefixlen; bit < 128; bit++)
+		net.byte[bit / 8] &= (uint8_t) ~(0x80u >> bit % 8);
+	hz_addr_print(&key6.addr, source);
+	hz_addr_print(&net, prefix);
+	snprintf(out, HZ_XDP_RULE_MAX, "%s is in %s/%u, which is on the %s list", source, prefix,
+	         entry.prefixlen, lists[entry.list]);
+	return true;
 }

@@ -157,10 +157,20 @@ static void change_add(struct changes *changes, char sign, const struct hz_site_
 	                                                  (const char *)route->pattern.data));
 }
 
+static bool is_same_sources(const struct hz_site_sources *a, const struct hz_site_sources *b)
+{
+	return a->rule_count == b->rule_count &&
+	       (a->rule_count == 0 ||
+	        memcmp(a->rule, b->rule, a->rule_count * sizeof(*a->rule)) == 0);
+}
+
 static json_t *site_diff(const struct hz_site *before, const struct hz_site *after)
 {
 	struct changes changes = { .list = json_array() };
 
+	if (!is_same_sources(&before->sources, &after->sources))
+		json_array_append_new(changes.list, json_sprintf("~ sources    %u prefixes",
+		                                                 after->sources.rule_count));
 	for (uint32_t i = 0; i < after->route_count; i++) {
 		const struct hz_site_route *old = route_find(before, after->route[i].name);
 
