@@ -6,14 +6,13 @@
 
 #include "beats.h"
 
-__noinline enum hz_reason hz_steer(struct xdp_md *ctx)
+__noinline enum hz_reason hz_steer(struct xdp_md *ctx, __u64 now_ns)
 {
 	__u32 zero = 0;
 	const struct hz_cfg *conf = bpf_map_lookup_elem(&cfg, &zero);
 	__u32 queue = ctx->rx_queue_index;
 
-	if (conf != NULL &&
-	    hz_beats_queue_is_dead(conf, ctx->ingress_ifindex, queue, bpf_ktime_get_ns()))
+	if (conf != NULL && hz_beats_queue_is_dead(conf, ctx->ingress_ifindex, queue, now_ns))
 		return conf->on_dead == HZ_ON_DEAD_DROP ? HZ_REASON_drop_on_dead
 		                                        : HZ_REASON_pass_on_dead;
 	return bpf_redirect_map(&xsks_map, queue, XDP_PASS) == XDP_REDIRECT
