@@ -37,16 +37,23 @@ static __always_inline enum hz_reason site(struct xdp_md *ctx, const struct hz_p
 {
 	const struct hz_claim *prober = claim->has_probers ? hz_health_prober(pkt) : NULL;
 	enum hz_reason reason = HZ_GO_ON;
+	__u64 now_ns;
 
 	if (prober != NULL)
 		reason = hz_health_tcp(ctx, pkt, prober, true);
-	if (reason == HZ_GO_ON)
+	if (reason == HZ_GO_ON && list != HZ_SOURCE_PROBE)
 		reason = hz_shed(ctx, pkt, claim);
 	if (reason == HZ_GO_ON)
 		reason = hz_src_rate(pkt, list);
-	if (reason == HZ_GO_ON)
-		reason = hz_steer(ctx);
-	return reason == HZ_REASON_steer ? hz_syn_cookie(ctx, pkt) : reason;
+	if (reason != HZ_GO_ON)
+		return reason;
+	now_ns = bpf_ktime_get_ns();
+	reason = hz_steer(ctx, now_ns);
+	if (reason == HZ_REASON_steer)
+		reason = hz_syn_cookie(ctx, pkt, now_ns);
+	if (reason == HZ_REASON_steer) /* a note takes all the room there is */
+		hz_steer_stamp(ctx, now_ns);
+	return reason;
 }
 
 static __always_inline enum hz_reason claimed(struct xdp_md *ctx, const struct hz_pkt *pkt,

@@ -7,7 +7,7 @@
 #include "beats.h"
 
 /* When it came, for the worker: how long frames wait is how far it is behind. Not every driver can carry it. */
-static __always_inline void steer_stamp(struct xdp_md *ctx, __u64 now_ns)
+static __always_inline void hz_steer_stamp(struct xdp_md *ctx, __u64 now_ns)
 {
 	struct hz_rx_stamp *stamp;
 
@@ -21,19 +21,17 @@ static __always_inline void steer_stamp(struct xdp_md *ctx, __u64 now_ns)
 	stamp->reserved = 0;
 }
 
-__noinline enum hz_reason hz_steer(struct xdp_md *ctx)
+__noinline enum hz_reason hz_steer(struct xdp_md *ctx, __u64 now_ns)
 {
 	__u32 zero = 0;
 	const struct hz_cfg *conf = bpf_map_lookup_elem(&cfg, &zero);
 	__u32 queue = ctx->rx_queue_index;
-	__u64 now_ns = bpf_ktime_get_ns();
 
 	if (conf != NULL && hz_beats_queue_is_dead(conf, ctx->ingress_ifindex, queue, now_ns))
 		return conf->on_dead == HZ_ON_DEAD_DROP ? HZ_REASON_drop_on_dead
 		                                        : HZ_REASON_pass_on_dead;
 	if (bpf_redirect_map(&xsks_map, queue, XDP_PASS) != XDP_REDIRECT)
 		return HZ_REASON_pass_no_socket;
-	steer_stamp(ctx, now_ns);
 	return HZ_REASON_steer;
 }
 

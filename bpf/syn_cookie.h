@@ -235,17 +235,14 @@ __noinline enum hz_reason hz_syn_note(struct xdp_md *ctx, const struct hz_pkt *p
 }
 
 /* A frame to a site's port that the worker would get. */
-static __always_inline enum hz_reason hz_syn_cookie(struct xdp_md *ctx, const struct hz_pkt *pkt)
+static __always_inline enum hz_reason hz_syn_cookie(struct xdp_md *ctx, const struct hz_pkt *pkt,
+                                                    __u64 now_ns)
 {
 	__u32 zero = 0;
 	const struct hz_cookies *all = bpf_map_lookup_elem(&cookies, &zero);
 	__u8 flags;
-	__u64 now_ns;
 
-	if (all == NULL || all->verify_until_ns == 0 || pkt->key.protocol != IPPROTO_TCP)
-		return HZ_REASON_steer;
-	now_ns = bpf_ktime_get_ns();
-	if (now_ns >= all->verify_until_ns ||
+	if (all == NULL || now_ns >= all->verify_until_ns || pkt->key.protocol != IPPROTO_TCP ||
 	    bpf_xdp_load_bytes(ctx, pkt->l4 + __builtin_offsetof(struct hz_tcp, flags), &flags,
 	                       sizeof(flags)) != 0)
 		return HZ_REASON_steer;

@@ -90,11 +90,11 @@ static __always_inline void reply_fill_tcp(struct hz_tcp *tcp, __be32 *option,
 	__builtin_memcpy(option, reply->option, sizeof(reply->option));
 	sum += bpf_htons(IPPROTO_TCP);
 	sum += bpf_htons((__u16)(bytes + answer_bytes));
-	sum = hz_csum_add(sum, tcp, sizeof(*tcp));
+	sum = hz_csum_words(sum, tcp, sizeof(*tcp));
 	if (reply->option_bytes == 4)
-		sum = hz_csum_add(sum, option, 4);
+		sum = hz_csum_words(sum, option, 4);
 	else if (reply->option_bytes != 0)
-		sum = hz_csum_add(sum, option, sizeof(reply->option));
+		sum = hz_csum_words(sum, option, sizeof(reply->option));
 	if (answer != NULL)
 		sum += answer->csum;
 	tcp->csum = hz_csum_fold(sum);
@@ -130,8 +130,9 @@ static __always_inline long reply_store_ip4(struct xdp_md *ctx, const struct hz_
 	out.ip.protocol = IPPROTO_TCP;
 	__builtin_memcpy(&out.ip.saddr, &pkt->key.addr.byte[12], 4);
 	__builtin_memcpy(&out.ip.daddr, &pkt->source.byte[12], 4);
-	out.ip.check = hz_csum_fold(hz_csum_add(0, &out.ip, sizeof(out.ip)));
-	reply_fill_tcp(&out.tcp, out.option, pkt, reply, answer, hz_csum_add(0, &out.ip.saddr, 8));
+	out.ip.check = hz_csum_fold(hz_csum_words(0, &out.ip, sizeof(out.ip)));
+	reply_fill_tcp(&out.tcp, out.option, pkt, reply, answer,
+	               hz_csum_words(0, &out.ip.saddr, 8));
 	return reply_store(ctx, pkt->l3, &out, sizeof(out), reply->option_bytes);
 }
 
@@ -149,7 +150,8 @@ static __always_inline long reply_store_ip6(struct xdp_md *ctx, const struct hz_
 	out.ip.hop_limit = HZ_REPLY_TTL;
 	__builtin_memcpy(&out.ip.saddr, &pkt->key.addr, 16);
 	__builtin_memcpy(&out.ip.daddr, &pkt->source, 16);
-	reply_fill_tcp(&out.tcp, out.option, pkt, reply, answer, hz_csum_add(0, &out.ip.saddr, 32));
+	reply_fill_tcp(&out.tcp, out.option, pkt, reply, answer,
+	               hz_csum_words(0, &out.ip.saddr, 32));
 	return reply_store(ctx, pkt->l3, &out, sizeof(out), reply->option_bytes);
 }
 

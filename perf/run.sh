@@ -97,12 +97,13 @@ inproc || status=1
 conns || status=1
 parts || status=1
 if [ "$(id -u)" -ne 0 ]; then
-	echo "skip verdicts, hz_vs_nginx, mw_chain, health: needs root for namespaces and XDP"
+	echo "skip verdicts, hz_vs_nginx, mw_chain, health, syn_flood: needs root for namespaces and XDP"
 else
 	verdicts || status=1
 	HZ_PERF_RESULT=$results/$stamp-hz_vs_nginx.json perf/scenarios/hz_vs_nginx.py "$@" || status=1
 	HZ_PERF_RESULT=$results/$stamp-mw_chain.json perf/scenarios/mw_chain.py || status=1
 	HZ_PERF_RESULT=$results/$stamp-health.json perf/scenarios/health.py || status=1
+	HZ_PERF_RESULT=$results/$stamp-syn_flood.json perf/scenarios/syn_flood.py || status=1
 fi
 echo "results: $results/$stamp-*"
 exit "$status"

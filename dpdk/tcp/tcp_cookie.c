@@ -40,20 +40,22 @@ struct hz_tcp_cookie_answer hz_tcp_cookie_make(const struct hz_tcp *tcp,
 	};
 }
 
-/* Is it of this very segment? The kernel leaves what it finds before a frame, and a peer may have had a say in
- * that, when it was another frame: but not in the token. */
+/* Is it of this very segment, and of now? The kernel leaves what it finds before a frame, and a peer may have had
+ * a say in that, when it was another frame: but not in the token. */
 static bool note_read(const struct hz_tcp *tcp, const struct hz_tcp_segment *seg,
                       struct hz_cookie_note *note)
 {
 	const struct hz_packet *packet = seg->packet;
 	uint32_t ports, source;
+	__u64 period;
 
 	if (tcp->cookies->token == 0 || !hz_mbuf_before(packet->mbuf, note, sizeof(*note)))
 		return false;
 	memcpy(&ports, packet->l4, sizeof(ports));
 	memcpy(&source, packet->src.byte + 12, sizeof(source));
 	return note->token == tcp->cookies->token && note->ports == ports &&
-	       note->source == source && note->seq == seg->seq && note->ack == seg->ack;
+	       note->source == source && note->seq == seg->seq && note->ack == seg->ack &&
+	       hz_cookie_is_recent(seg->ack - 1, hz_tcp_now(tcp), &period);
 }
 
 /* wscale and SACK: who lies about its own harms only itself. */

@@ -220,6 +220,14 @@ static const char *missing_map_is_refused(void)
 	return world_attach(WORLD_A, WORLD_ENSURE, NULL, NULL) == -EPROTO ? NULL : "taken";
 }
 
+/* Pinned by a version that had no such map. */
+static const char *map_that_came_later_is_told(void)
+{
+	if (world_attach(WORLD_A, 0, NULL, NULL) != 0 || unlink(WORLD_PINS "/private/cookies") != 0)
+		return "attach failed";
+	return pins_are_refused();
+}
+
 /* No loader wrote this, and no reader or writer may trip over it. */
 static const char *garbage_in_maps_is_survived(void)
 {
@@ -419,6 +427,7 @@ const struct world_test attach_refuse_tests[] = {
 	{ "refuse.map_of_fewer_entries", map_of_fewer_entries_is_refused },
 	{ "refuse.program_in_place_of_map", program_in_place_of_map_is_refused },
 	{ "refuse.missing_map", missing_map_is_refused },
+	{ "refuse.map_that_came_later", map_that_came_later_is_told },
 	{ "refuse.no_link_at_the_pin_of_the_link", no_link_at_the_pin_of_the_link },
 	{ "refuse.wrong_words", wrong_words_are_refused },
 	{ "refuse.too_many_claims", too_many_claims_are_refused },

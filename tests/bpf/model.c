@@ -228,7 +228,7 @@ static enum hz_reason site(const struct model_world *world, const struct model_p
 
 	if (prober != NULL)
 		reason = model_health(world, packet, prober, true, out);
-	if (reason == HZ_REASON_COUNT)
+	if (reason == HZ_REASON_COUNT && list != HZ_SOURCE_PROBE)
 		reason = model_shed(world, packet, claim, out);
 	if (reason == HZ_REASON_COUNT && model_is_over_rate(world, packet, list))
 		reason = HZ_REASON_drop_source_rate;

@@ -38,6 +38,12 @@ def rate(rig, sock, body, is_flooded):
     return len(body) / MIB / seconds
 
 
+def reached(rig):
+    """SYNs go to the worker until it has XDP answer them."""
+    verdicts = rig.verdicts()
+    return verdicts["steer"] + verdicts["cookie_syn_ack"]
+
+
 @test
 def syn_flood_costs_an_established_client_little():
     rig = rig_once(rigs)
@@ -46,13 +52,13 @@ def syn_flood_costs_an_established_client_little():
     with rig.relay(LINK, rigs["seed"]) as did, client_socket(rig, 60) as sock:
         sock.connect((SERVER4, PORT))
         rate(rig, sock, body, False)
-        before = rig.verdicts()["steer"]
+        before = reached(rig)
         for i in range(PAIRS):
             for is_flooded in (i % 2 == 0, i % 2 != 0):
                 rates[is_flooded].append(rate(rig, sock, body, is_flooded))
-        steered = rig.verdicts()["steer"] - before
+        frames = reached(rig) - before
     no_fault(did)
-    expect(steered >= PAIRS * PER_S * FLOOD_S, f"only {steered} frames came to the worker")
+    expect(frames >= PAIRS * PER_S * FLOOD_S, f"only {frames} frames came to the server")
     # The best of each: the link bounds it, and other work on the machine only ever takes away.
     ratio = max(rates[True]) / max(rates[False])
     note(f"MiB/s alone {[round(r, 2) for r in rates[False]]}, beside {PER_S} SYN/s "

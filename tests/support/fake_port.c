@@ -166,6 +166,14 @@ struct rte_mbuf *fake_port_frame(struct fake_port *fake, const void *bytes, size
 	return mbuf;
 }
 
+void fake_port_before(struct rte_mbuf *mbuf, const void *bytes, size_t count)
+{
+	char *to = rte_pktmbuf_mtod(mbuf, char *) - count;
+
+	ASAN_UNPOISON_MEMORY_REGION(to, count);
+	memcpy(to, bytes, count);
+}
+
 size_t fake_port_take(struct fake_port *fake, uint8_t *to, size_t room)
 {
 	struct rte_mbuf *mbuf;

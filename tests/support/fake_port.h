@@ -34,6 +34,9 @@ uint32_t fake_port_reset(struct fake_port *fake);
 /* A received frame; the caller's. AddressSanitizer reports whoever looks beyond its bytes. */
 struct rte_mbuf *fake_port_frame(struct fake_port *fake, const void *bytes, size_t count);
 
+/* Bytes of XDP before a received frame, which may be looked at as well. */
+void fake_port_before(struct rte_mbuf *mbuf, const void *bytes, size_t count);
+
 /* The oldest frame sent and not yet taken, as a copy of its bytes; its reference is dropped, unless the
  * driver holds it. Returns its length, 0: none. A frame that changed after it was sent ends the test
  * program: no driver would have sent the right bytes. */

@@ -1,9 +1,11 @@
-# The object that tools/dev/rig.sh puts on the client end of its veth pair, and that of helper_live.
+# The object that tools/dev/rig.sh puts on the client end of its veth pair, the one perf/scenarios/syn_flood.py
+# puts there, and that of helper_live.
 RIG_XDP_PASS := $(O)/tests-bpf/xdp_pass.bpf.o
 RIG_XDP_LIVE := $(O)/tests-bpf/xdp_live.bpf.o
-all: $(RIG_XDP_PASS)
+RIG_XDP_FAR := $(O)/tests-bpf/xdp_far.bpf.o
+all: $(RIG_XDP_PASS) $(RIG_XDP_FAR)
 $(RIG_XDP_LIVE): tests/support/xdp_live.h
-$(RIG_XDP_PASS) $(RIG_XDP_LIVE): $(O)/tests-bpf/%.bpf.o: tests/support/%.bpf.c
+$(RIG_XDP_PASS) $(RIG_XDP_FAR) $(RIG_XDP_LIVE): $(O)/tests-bpf/%.bpf.o: tests/support/%.bpf.c
 	$(call say,BPF,$<)
 	@mkdir -p $(@D)
 	$(Q)$(BPF_CC) $(BPF_CFLAGS) -c -o $@ $<

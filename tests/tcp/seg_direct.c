@@ -178,6 +178,10 @@ static bool direct_xdp(struct world *world, const char *text, char *why, size_t 
 		world_xdp_forget(world);
 		return true;
 	}
+	if (strcmp(text, "goes on") == 0) {
+		world->cookies.verify_until_ns = UINT64_MAX;
+		return true;
+	}
 	if (strcmp(text, "answers") == 0 || strcmp(text, "answers not") == 0) {
 		snprintf(why, room, "XDP is %sto answer", is_wanted ? "" : "not ");
 		return is_wanted == (strcmp(text, "answers") == 0);

@@ -68,7 +68,6 @@ static struct hz_cookie_note note_of(const struct world *world, const struct hz_
 void world_xdp_note(const struct world *world, const struct hz_packet *packet)
 {
 	struct hz_cookie_note note = note_of(world, packet);
-	uint8_t *to = rte_pktmbuf_mtod(packet->mbuf, uint8_t *) - sizeof(note);
 
 	if (world->note == WORLD_NOTE_NONE)
 		memset(&note, 0, sizeof(note));
@@ -82,5 +81,5 @@ void world_xdp_note(const struct world *world, const struct hz_packet *packet)
 		note.ports ^= 1;
 	else if (world->note == WORLD_NOTE_OF_OTHER_SOURCE)
 		note.source ^= 1;
-	memcpy(to, &note, sizeof(note));
+	fake_port_before(packet->mbuf, &note, sizeof(note));
 }

@@ -80,8 +80,8 @@ static int fds_open(const char *instance, bool writable, struct hz_xdp_maps *map
 	if (!writable)
 		return 0;
 	maps->cookies_fd = hz_xdp_shared_map(instance, "private/cookies", false);
-	if (maps->cookies_fd < 0)
-		return maps->cookies_fd;
+	if (maps->cookies_fd < 0) /* the others are there: pinned before there were cookies */
+		return maps->cookies_fd == -ENOENT ? -EPROTO : maps->cookies_fd;
 	maps->flush_prog_fd = hz_xdp_pins_open(instance, "prog_flush", NULL, false);
 	return HZ_MIN(maps->flush_prog_fd, 0);
 }
