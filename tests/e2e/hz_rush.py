@@ -16,7 +16,7 @@ static int handle(struct hz_request *req, void *ctx)
     return hz_respond(req, 200, "text/plain", "done", 4);
 }
 const struct hz_module hz_module = { .size = sizeof(struct hz_module), .api_version = 1,
-    .name = "work", .handler = handle };
+    .name = "slow", .handler = handle };
 """
 
 
@@ -27,12 +27,12 @@ class Rush:
         self.rig = Rig("r")
         directory = temporary_directory()
         site = directory + "/site.yaml"
-        write_file(directory + "/work.c", MODULE % WORK_US)
+        write_file(directory + "/slow.c", MODULE % WORK_US)
         run("cc", "-shared", "-fPIC", "-O1", "-Wno-unused-parameter", "-I",
-            ROOT + "/userspace/include", "-o", directory + "/work.so", directory + "/work.c")
+            ROOT + "/userspace/include", "-o", directory + "/slow.so", directory + "/slow.c")
         write_file(site, "listen: [{ interface: eth1, address: 10.7.0.2, port: 80 }]\n"
                    "limits: { connections_per_source: 0, requests_per_connection: 0 }\n"
-                   f"routes: [{{ match: GET /, module: {{ file: {directory}/work.so }} }}]\n")
+                   f"routes: [{{ match: GET /, module: {{ file: {directory}/slow.so }} }}]\n")
         run("ip", "netns", "exec", self.rig.client, "sysctl", "-qw",
             "net.ipv4.ip_local_port_range=1024 65535")
         self.rig.attach("ensure")
