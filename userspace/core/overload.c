@@ -138,6 +138,7 @@ static void ladder_climb(struct hz_overload *o, const struct hz_overload_conf *c
 	o->idle_permille = ramp(o->room, HZ_OVERLOAD_IDLE, 100);
 	o->close_permille = ramp(o->room, HZ_OVERLOAD_CLOSE - 1, HZ_OVERLOAD_FULL);
 	o->refuse_permille = HZ_MAX(load.refuse, room.refuse);
+	o->kept_permille = ramp(o->room, HZ_OVERLOAD_FULL - 1, HZ_OVERLOAD_SHUT);
 	o->evicts = o->room >= HZ_OVERLOAD_CANNED;
 	o->word = hz_shed_word(HZ_MAX(load.gold, room.gold), HZ_MAX(load.bulk, room.bulk),
 	                       ramp(hard, HZ_OVERLOAD_CANNED - 1, HZ_OVERLOAD_SHUT - 1), shut);
@@ -153,7 +154,8 @@ static void ladder_leave(struct hz_overload *o, const struct hz_overload_conf *c
 
 	o->admitted = 1.0;
 	o->pressure_percent = HZ_MAX(o->room, o->ring);
-	o->idle_permille = o->close_permille = o->refuse_permille = 0;
+	o->idle_permille = o->close_permille = 0;
+	o->refuse_permille = o->kept_permille = 0;
 	o->evicts = false;
 	o->level_permille = bulk;
 	o->word = hz_shed_word(conf->is_mixed ? bulk / HZ_SHED_BULK_GOLD : bulk, bulk, 0, 0);

@@ -10,7 +10,7 @@
  *                  95 %  the connection that is idle longest leaves, one per millisecond
  *   whatever it is start_percent: XDP refuses new flows, at most max_permille of them at 92 %; classes share that,
  *                        bulk three times as much as gold
- *                  92 %  requests get 503
+ *                  92 %  requests get 503: the first of a connection; where room is short all of them
  *   room and ring  95 %  the flows left over get a 503 that costs no memory
  *                  98 %  no new flow at all
  *
@@ -64,7 +64,8 @@ struct hz_overload {
 	uint32_t level_permille;   /* of new flows of the heaviest class */
 	uint32_t idle_permille;    /* idle time is shorter by so much */
 	uint32_t close_permille;   /* of answers that end their connection */
-	uint32_t refuse_permille;  /* of requests that get 503 */
+	uint32_t refuse_permille;  /* of first requests of a connection: 503 */
+	uint32_t kept_permille;    /* of those that follow: only where room is short */
 	bool evicts;               /* idle connections leave */
 	uint64_t word;             /* for XDP, abi/shed_word.h */
 };

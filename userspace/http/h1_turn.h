@@ -58,11 +58,13 @@ static inline bool hz_h1_is_drawn(const struct hz_http_worker *http, uint32_t pe
 	return HZ_UNLIKELY(permille != 0) && hz_rng_below(&http->conf.env->rng, 1000) < permille;
 }
 
-static inline bool hz_h1_shed_request(const struct hz_http_worker *http)
+/* Who is served already goes on being served, as long as there is room. */
+static inline bool hz_h1_shed_request(const struct hz_http_worker *http, bool is_first)
 {
 	const struct hz_overload *overload = http->conf.env->overload;
 
-	return overload != NULL && hz_h1_is_drawn(http, overload->refuse_permille);
+	return overload != NULL &&
+	       hz_h1_is_drawn(http, is_first ? overload->refuse_permille : overload->kept_permille);
 }
 
 static inline bool hz_h1_shed_connection(const struct hz_http_worker *http)

@@ -52,6 +52,7 @@ static void room_climbs_rung_by_rung(void)
 		CU_ASSERT_EQUAL(hz_shed_field(o->word, HZ_SHED_BULK) > 0, percent >= 85);
 		CU_ASSERT_EQUAL(hz_shed_field(o->word, HZ_SHED_BULK) == 900, percent >= 92);
 		CU_ASSERT_EQUAL(o->refuse_permille > 0, percent >= 92);
+		CU_ASSERT_EQUAL(o->kept_permille, o->refuse_permille);
 		CU_ASSERT_EQUAL(hz_shed_field(o->word, HZ_SHED_CANNED) > 0, percent >= 95);
 		CU_ASSERT_EQUAL(o->evicts, percent >= 95);
 		CU_ASSERT_EQUAL(hz_shed_field(o->word, HZ_SHED_SHUT), percent >= 98 ? 1000 : 0);
@@ -111,6 +112,8 @@ static void full_ring_refuses_but_closes_nothing(void)
 	CU_ASSERT_EQUAL(o->pressure_percent, 100);
 	CU_ASSERT_EQUAL(o->level_permille, 1000);
 	CU_ASSERT_EQUAL(hz_shed_field(o->word, HZ_SHED_SHUT), 1000);
+	CU_ASSERT_EQUAL(o->refuse_permille, 1000);
+	CU_ASSERT_EQUAL(o->kept_permille, 0);
 	CU_ASSERT_EQUAL(o->close_permille, 0);
 	CU_ASSERT_EQUAL(o->idle_permille, 0);
 	CU_ASSERT_FALSE(o->evicts);
@@ -189,7 +192,9 @@ static void off_and_fixed_climb_no_ladder(void)
 		at_room(&ladder, 100);
 		CU_ASSERT_EQUAL(o->word, 0);
 		CU_ASSERT_EQUAL(o->level_permille, 0);
-		CU_ASSERT_EQUAL(o->idle_permille + o->close_permille + o->refuse_permille, 0);
+		CU_ASSERT_EQUAL(o->idle_permille + o->close_permille + o->refuse_permille +
+		                        o->kept_permille,
+		                0);
 		CU_ASSERT_FALSE(o->evicts);
 		CU_ASSERT_EQUAL(o->pressure_percent, 100); /* is still told */
 	}

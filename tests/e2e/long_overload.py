@@ -1,0 +1,32 @@
+#!/usr/bin/env python3
+"""Two, five and ten times as many new connections as a worker can serve, over veth: how many are served still,
+and what becomes of connections that were there before. tests/unit/worker/test_overload_sim.c has the same in
+simulated time."""
+from hz_e2e import Skip, expect, expect_equal, main, note, test
+from hz_rush import Rush
+
+SECONDS, KEPT = 4, 8
+LEAST = {2: 0.90, 5: 0.85, 10: 0.80}
+QUIET_P99_US = 5000  # of a server that is half busy; beyond, others have the cores
+
+
+@test
+def overload_leaves_goodput_and_every_established_flow():
+    rush = Rush("shed/verdict=reset", "shed/max_permille=1000")
+    half = rush.offer(400, SECONDS)
+    peak = max(rush.offer(rate, SECONDS)["per_s"] for rate in (700, 800, 900, 1000))
+    note(f"half: p99 {half['p99_us']} us; peak {peak:.0f}/s")
+    if half["p99_us"] > QUIET_P99_US or half["ok"] < half["offered"]:
+        raise Skip(f"the cores are busy with other work: {half}")
+    rush.rig.ctl("set", "shed/mode=adaptive")
+    for times, least in LEAST.items():
+        seen = rush.offer(int(peak * times), SECONDS, KEPT)
+        note(f"{times}x: {seen['per_s'] / peak:.3f} of the peak, {seen}")
+        expect(seen["per_s"] >= least * peak, f"goodput at {times}x is {seen['per_s'] / peak:.3f}")
+        expect_equal(seen["kept_lost"], 0, f"established connections lost at {times}x")
+        expect_equal(seen["kept_ok"], seen["kept_asked"], f"their answers at {times}x")
+        rush.settle()
+
+
+if __name__ == "__main__":
+    main()
