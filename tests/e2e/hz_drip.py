@@ -332,26 +332,30 @@ def no_connection_is_left(place):
                f"{place.worker()['connections']} connections are left")
 
 
+@contextlib.contextmanager
+def dripped_on(place, count, only=None):
+    """With all of these clients at it, who then go away."""
+    swarm = Swarm(place, count, only)
+    swarm.start()
+    swarm.all_open.wait()
+    yield
+    swarm.is_told_to_end = True
+    swarm.finish()
+
+
 def touch(place, count):
     """A request's memory lies in a pool, and kinds of requests touch different parts of it: each has touched its
     own of all there is, before a swarm of all kinds may not raise it any more."""
     for only in ("head", "body", "reader"):
-        swarm = Swarm(place, count * 2 // 3, only)  # as many as wait at once in one of all kinds
-        swarm.start()
-        swarm.all_open.wait()
-        swarm.is_told_to_end = True
-        swarm.finish()
+        with dripped_on(place, count * 2 // 3, only):  # as many as wait at once in one of all kinds
+            pass
         no_connection_is_left(place)
 
 
 def control(place, figures, count):
     server = place.control()
-    swarm = Swarm(server, count)
-    swarm.start()
-    swarm.all_open.wait()
-    measure(place, figures.control_us)
-    swarm.is_told_to_end = True
-    swarm.finish()
+    with dripped_on(server, count):
+        measure(place, figures.control_us)
     server.process.end()
 
 
