@@ -17,7 +17,8 @@ static inline uint64_t hz_rx_stamp_take(struct rte_mbuf *mbuf)
 		return 0;
 	at = rte_pktmbuf_mtod(mbuf, uint8_t *) - sizeof(stamp);
 	memcpy(&stamp, at, sizeof(stamp));
-	if (stamp.magic != HZ_RX_STAMP_MAGIC) /* nothing, or a note about a cookie, which is read later */
+	if (stamp.magic !=
+	    HZ_RX_STAMP_MAGIC) /* nothing, or a note about a cookie, which is read later */
 		return 0;
 	memcpy(at, &none, sizeof(none));
 	return stamp.time_ns;

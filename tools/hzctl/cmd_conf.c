@@ -180,7 +180,7 @@ static int warnings_report(const struct hz_opts *opts, const char *path, struct 
                            struct hz_err *err)
 {
 	if (opts->out.is_json)
-		json_object_set_new(result, "warnings", errors_json(warnings));
+		json_object_set_new(result, "warnings", errors_json(path, warnings));
 	else
 		hz_site_errors_print(stderr, path, text, warnings);
 	return hz_out_result(&opts->out, result, site_text, err);

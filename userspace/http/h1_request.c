@@ -101,7 +101,10 @@ static bool has_place(const struct hz_h1_flight *flight)
 	return flight->req.method == HZ_HTTP_HEAD || hz_http_can_wait(&flight->req);
 }
 
-static void refusal_send(struct hz_h1_turn *turn, struct hz_h1_flight *flight, uint16_t status);
+static void refusal_send(struct hz_h1_turn *turn, struct hz_h1_flight *flight, uint16_t status,
+                         struct hz_span extra);
+
+static const struct hz_span no_fields = { NULL, 0 };
 
 static void answer(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
 {
@@ -109,7 +112,7 @@ static void answer(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
 		hz_h1_count(turn, HZ_COUNTER_http_no_memory);
 		if (flight->resp.source != NULL && flight->resp.source->release != NULL)
 			flight->resp.source->release(flight->resp.source_ctx);
-		refusal_send(turn, flight, 503); /* which has a place */
+		refusal_send(turn, flight, 503, no_fields); /* which has a place */
 		return;
 	}
 	flight->arrived_ns = turn->now_ns;
@@ -154,12 +157,12 @@ static void refusal_send(struct hz_h1_turn *turn, struct hz_h1_flight *flight, u
 void hz_h1_refuse(struct hz_h1_turn *turn, struct hz_h1_flight *flight, uint16_t status)
 {
 	refuse_count(turn, status);
-	refusal_send(turn, flight, status, (struct hz_span){ NULL, 0 });
+	refusal_send(turn, flight, status, no_fields);
 }
 
 void hz_h1_refuse_late(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
 {
-	refusal_send(turn, flight, 503);
+	refusal_send(turn, flight, 503, no_fields);
 }
 
 static void flight_begin(struct hz_h1_turn *turn, struct hz_h1_flight *flight, struct hz_span head,
