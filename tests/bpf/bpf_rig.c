@@ -1,4 +1,5 @@
 #include "bpf_rig.h"
+#include "abi/cookie_syn.h"
 #include "core/endpoint.h"
 #include <errno.h>
 #include <linux/bpf.h>
@@ -287,13 +288,16 @@ void rig_verdicts(const struct rig *rig, uint64_t out[HZ_REASON_COUNT])
 			                      i % HZ_REASON_COUNT];
 }
 
-/* What comes back begins with the metadata. false: a frame for a worker without the time it came. */
-static bool stamp_strip(uint8_t out[WIRE_MAX], size_t *out_len)
+/* What comes back of len bytes begins with the metadata: a note about a cookie, which stays, or the time it
+ * came. false: neither. */
+static bool stamp_strip(uint8_t out[WIRE_MAX], size_t *out_len, size_t len)
 {
 	struct hz_rx_stamp stamp;
 	uint64_t now_ns = rig_now_ns();
 
-	if (*out_len < sizeof(stamp))
+	if (*out_len == len + sizeof(struct hz_cookie_note))
+		return true;
+	if (*out_len != len + sizeof(stamp))
 		return false;
 	memcpy(&stamp, out, sizeof(stamp));
 	*out_len -= sizeof(stamp);
@@ -311,7 +315,7 @@ int rig_run_bare(const struct rig *rig, const uint8_t *frame, size_t len, uint8_
 	if (bpf_prog_test_run_opts(rig->prog_fd, &opts) != 0)
 		return -errno;
 	*out_len = opts.data_size_out;
-	if (opts.retval == XDP_REDIRECT && !stamp_strip(out, out_len))
+	if (opts.retval == XDP_REDIRECT && !stamp_strip(out, out_len, len))
 		return -EBADMSG;
 	return (int)opts.retval;
 }
