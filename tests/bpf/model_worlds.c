@@ -291,7 +291,8 @@ int worlds_hostile(struct draw *draw, struct model_world *out)
 		cfg->icmp_echo = any32(draw, cfg->icmp_echo);
 		cfg->keep_alive = any32(draw, cfg->keep_alive);
 		cfg->health_off = draw_one_in(draw, 4) ? any32(draw, cfg->health_off) : 0;
-		cfg->shed_verdict = any32(draw, cfg->shed_verdict);
+		if (draw_one_in(draw, 2))
+			cfg->shed_verdict = any32(draw, cfg->shed_verdict);
 		if (draw_one_in(draw, 4))
 			world->shed_told_ns = any64(draw, world->shed_told_ns);
 		world->echo_due_ns = any64(draw, world->echo_due_ns);

@@ -69,6 +69,8 @@ static uint16_t random_port(struct draw *draw)
 static uint8_t random_flags(struct draw *draw)
 {
 	static const uint8_t flags[] = { WIRE_SYN,
+		                         WIRE_SYN,
+		                         WIRE_SYN,
 		                         WIRE_ACK,
 		                         WIRE_ACK | WIRE_PSH,
 		                         WIRE_ACK | WIRE_PSH,
