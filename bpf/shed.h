@@ -26,7 +26,6 @@
 
 #define HZ_SHED_TOLD_NS  30000000000ULL /* of silence before its request a client may want */
 #define HZ_SHED_STORE_NS 100000000ULL   /* no CPU stores the time more often */
-#define HZ_TCP_OPENING   (HZ_TCP_SYN | HZ_TCP_ACK | HZ_TCP_RST | HZ_TCP_FIN)
 
 /* Of the live worker that is pressed hardest; 0: nothing is refused. Global: the verifier walks the loop once. */
 __noinline __u64 hz_shed_level(__u64 now_ns)
@@ -78,6 +77,8 @@ static __always_inline enum hz_reason shed_verdict(struct xdp_md *ctx, const str
 	__u32 data_offset, isn;
 
 	if (verdict != HZ_SHED_RESET && verdict != HZ_SHED_ANSWER503)
+		return HZ_REASON_shed_drop;
+	if (pkt->tcp_flags & HZ_TCP_FIN)
 		return HZ_REASON_shed_drop;
 	if (hz_pkt_source_is_bogus(pkt) || bpf_xdp_load_bytes(ctx, pkt->l4, &tcp, sizeof(tcp)) != 0)
 		return HZ_REASON_shed_drop;
@@ -180,11 +181,9 @@ __noinline enum hz_reason hz_shed_segment(struct xdp_md *ctx, const struct hz_pk
 static __always_inline enum hz_reason hz_shed(struct xdp_md *ctx, const struct hz_pkt *pkt,
                                               const struct hz_claim *claim)
 {
-	__u32 opening = pkt->tcp_flags & HZ_TCP_OPENING;
-
-	if (opening == HZ_TCP_SYN && claim->shed_class != HZ_CLASS_CONTROL)
+	if (hz_tcp_is_syn(pkt) && claim->shed_class != HZ_CLASS_CONTROL)
 		return hz_shed_syn(ctx, pkt, claim->shed_class);
-	if ((opening == HZ_TCP_ACK || opening == (HZ_TCP_ACK | HZ_TCP_FIN)) && shed_has_told())
+	if (hz_tcp_is_acking(pkt) && shed_has_told())
 		return hz_shed_segment(ctx, pkt);
 	return HZ_GO_ON;
 }

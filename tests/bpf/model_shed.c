@@ -47,7 +47,8 @@ static enum hz_reason syn(const struct model_world *world, const struct model_pa
 
 	if (!is_refused(world, packet, class, &verdict))
 		return HZ_REASON_COUNT;
-	if (model_source_is_bogus(packet) || tcp[12] >> 4 < 5 || data > packet->end)
+	if (model_source_is_bogus(packet) || (tcp[13] & FIN) != 0 || tcp[12] >> 4 < 5 ||
+	    data > packet->end)
 		return HZ_REASON_shed_drop;
 	if (verdict == HZ_SHED_RESET) {
 		reply.ack += (uint32_t)(packet->end - data);
@@ -119,7 +120,7 @@ enum hz_reason model_shed(const struct model_world *world, const struct model_pa
 	if (packet->protocol != 6)
 		return HZ_REASON_COUNT;
 	flags = packet->frame[packet->l4 + 13] & (FIN | SYN | RST | ACK);
-	if (flags == SYN && claim->shed_class != HZ_CLASS_CONTROL)
+	if (model_is_syn(packet) && claim->shed_class != HZ_CLASS_CONTROL)
 		return syn(world, packet, claim->shed_class, out);
 	if (has_told && (flags == ACK || flags == (ACK | FIN)))
 		return segment(world, packet, out);
