@@ -25,12 +25,14 @@ static int map_fd(const struct rig *rig, const char *name)
 	return bpf_object__find_map_fd_by_name(rig->object, name);
 }
 
-/* Of each family: a site, a site with probers, one of class control, a health port, a UDP one. */
+/* Of each family: a site, a site with probers, one of class control, one of gold, a health port, a UDP one. */
 int rig_claims(struct hz_xdp_claims **out)
 {
 	struct hz_mw_prefix from[2] = { { .bits = 24 }, { .bits = 64 } };
-	static const uint8_t classes[6] = { [4] = HZ_CLASS_CONTROL, [5] = HZ_CLASS_CONTROL };
-	struct hz_endpoint site[6] = { 0 };
+	static const uint8_t classes[8] = {
+		[4] = HZ_CLASS_CONTROL, HZ_CLASS_CONTROL, HZ_CLASS_GOLD, HZ_CLASS_GOLD
+	};
+	struct hz_endpoint site[8] = { 0 };
 	struct hz_xdp_health health[6] = { 0 };
 	struct hz_xdp_attach_opts opts = { .size = sizeof(opts),
 		                           .claims = site,
@@ -46,8 +48,9 @@ int rig_claims(struct hz_xdp_claims **out)
 	    hz_addr_parse("fd07::", &from[1].addr) != 0)
 		return -EINVAL;
 	for (int i = 0; i < 2; i++) {
-		site[4 + i].addr = site[2 + i].addr = site[i].addr;
+		site[2 + i].addr = site[4 + i].addr = site[6 + i].addr = site[i].addr;
 		site[4 + i].port = RIG_CONTROL_PORT;
+		site[6 + i].port = RIG_GOLD_PORT;
 		site[i].port = RIG_SITE_PORT;
 		site[2 + i].port = RIG_PROBED_PORT;
 		for (int k = i; k < 6; k += 2)

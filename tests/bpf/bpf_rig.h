@@ -13,6 +13,7 @@ struct hz_xdp_claims;
 #define RIG_SITE_PORT    80
 #define RIG_PROBED_PORT  81 /* a site's, with the client as a prober */
 #define RIG_CONTROL_PORT 83 /* a site's, of class control */
+#define RIG_GOLD_PORT    84 /* of class gold */
 #define RIG_HEALTH_PORT  8080
 #define RIG_UDP_PORT     8082
 #define RIG_UDP_BODY     "ok"

@@ -120,7 +120,7 @@ static int claims_put(struct model_world *world)
 static void shed_draw(struct draw *draw, struct model_world *world)
 {
 	static const uint32_t shares[] = { 0, 0, 0, 1, 300, 500, 900, 999, 1000 };
-	const uint64_t told_ns[] = { 0, world->now_ns - FRESH_NS, world->now_ns - FRESH_NS,
+	const uint64_t told_ns[] = { 0, world->now_ns - FRESH_NS, world->now_ns + STALE_NS,
 		                     world->now_ns - STALE_NS };
 	const uint32_t count = HZ_ARRAY_LEN(shares);
 
