@@ -26,9 +26,9 @@
 
 #define HZ_SHED_TOLD_NS  30000000000ULL /* of silence before its request a client may want */
 #define HZ_SHED_STORE_NS 100000000ULL   /* no CPU stores the time more often */
-#define HZ_TCP_OPENING   (HZ_TCP_SYN | HZ_TCP_ACK | HZ_TCP_RST | HZ_TCP_FIN)
 
-/* Of the live worker that is pressed hardest; 0: nothing is refused. Global: the verifier walks the loop once. */
+/* Of the live workers that are pressed hardest, for each field; 0: nothing is refused. Global: the verifier walks the
+ * loop once. */
 __noinline __u64 hz_shed_level(__u64 now_ns)
 {
 	__u32 zero = 0;
@@ -40,33 +40,46 @@ __noinline __u64 hz_shed_level(__u64 now_ns)
 	for (__u32 i = 0; i < HZ_WORKERS_MAX && i < conf->workers; i++) {
 		const struct hz_beat *one = beat_of(i);
 
-		if (one != NULL && one->shed > word && !beat_is_stale(one, conf, now_ns))
-			word = one->shed;
+		if (one != NULL && one->shed != 0 && !beat_is_stale(one, conf, now_ns))
+			word = hz_shed_word_worse(word, one->shed);
 	}
 	return word;
 }
 
+/* Other CPUs store it too, so it is loaded once, and may be of a moment after now. */
 static __always_inline void shed_tell(__u64 now_ns)
 {
 	__u32 zero = 0;
-	__u64 *told_ns = bpf_map_lookup_elem(&shed_told, &zero);
+	volatile __u64 *told_ns = bpf_map_lookup_elem(&shed_told, &zero);
+	__u64 last_ns;
 
-	if (told_ns != NULL && now_ns - *told_ns > HZ_SHED_STORE_NS)
+	if (told_ns == NULL)
+		return;
+	last_ns = *told_ns;
+	if (now_ns > last_ns && now_ns - last_ns > HZ_SHED_STORE_NS)
 		*told_ns = now_ns;
 }
 
 static __always_inline bool shed_has_told(void)
 {
 	__u32 zero = 0;
-	const __u64 *told_ns = bpf_map_lookup_elem(&shed_told, &zero);
+	const volatile __u64 *told_ns = bpf_map_lookup_elem(&shed_told, &zero);
+	__u64 last_ns, now_ns;
 
-	return told_ns != NULL && *told_ns != 0 && bpf_ktime_get_ns() - *told_ns < HZ_SHED_TOLD_NS;
+	if (told_ns == NULL)
+		return false;
+	last_ns = *told_ns;
+	now_ns = bpf_ktime_get_ns();
+	return last_ns != 0 && (last_ns > now_ns || now_ns - last_ns < HZ_SHED_TOLD_NS);
 }
 
+/* What leaves by TX is sampled as it came: afterwards it is our answer. */
 static __always_inline enum hz_reason shed_send(struct xdp_md *ctx, const struct hz_pkt *pkt,
                                                 const struct hz_tcp_reply *reply,
                                                 enum hz_reason reason)
 {
+	if (reason != HZ_REASON_shed_ack)
+		(void)hz_sample_frame(ctx, reason);
 	return hz_tcp_reply(ctx, pkt, reply) == 0 ? reason : HZ_REASON_shed_drop;
 }
 
@@ -78,6 +91,8 @@ static __always_inline enum hz_reason shed_verdict(struct xdp_md *ctx, const str
 	__u32 data_offset, isn;
 
 	if (verdict != HZ_SHED_RESET && verdict != HZ_SHED_ANSWER503)
+		return HZ_REASON_shed_drop;
+	if (pkt->tcp_flags & HZ_TCP_FIN)
 		return HZ_REASON_shed_drop;
 	if (hz_pkt_source_is_bogus(pkt) || bpf_xdp_load_bytes(ctx, pkt->l4, &tcp, sizeof(tcp)) != 0)
 		return HZ_REASON_shed_drop;
@@ -180,11 +195,9 @@ __noinline enum hz_reason hz_shed_segment(struct xdp_md *ctx, const struct hz_pk
 static __always_inline enum hz_reason hz_shed(struct xdp_md *ctx, const struct hz_pkt *pkt,
                                               const struct hz_claim *claim)
 {
-	__u32 opening = pkt->tcp_flags & HZ_TCP_OPENING;
-
-	if (opening == HZ_TCP_SYN && claim->shed_class != HZ_CLASS_CONTROL)
+	if (hz_tcp_is_syn(pkt) && claim->shed_class != HZ_CLASS_CONTROL)
 		return hz_shed_syn(ctx, pkt, claim->shed_class);
-	if ((opening == HZ_TCP_ACK || opening == (HZ_TCP_ACK | HZ_TCP_FIN)) && shed_has_told())
+	if (hz_tcp_is_acking(pkt) && shed_has_told())
 		return hz_shed_segment(ctx, pkt);
 	return HZ_GO_ON;
 }

@@ -31,6 +31,19 @@ struct hz_tcp {
 	__be16 urgent;
 };
 
+/* Opens a flow. With FIN beside it nobody's client sends it and no worker takes it, but as long as it is not
+ * refused it costs what a SYN costs. */
+static __always_inline bool hz_tcp_is_syn(const struct hz_pkt *pkt)
+{
+	return (pkt->tcp_flags & (HZ_TCP_SYN | HZ_TCP_ACK | HZ_TCP_RST)) == HZ_TCP_SYN;
+}
+
+/* Every segment of an open flow but its resets. */
+static __always_inline bool hz_tcp_is_acking(const struct hz_pkt *pkt)
+{
+	return (pkt->tcp_flags & (HZ_TCP_SYN | HZ_TCP_ACK | HZ_TCP_RST)) == HZ_TCP_ACK;
+}
+
 #define HZ_TCP_NO_ANSWER     (~0u)
 #define HZ_TCP_REPLY_OPTIONS 5 /* words */
 

@@ -384,7 +384,7 @@ struct hz_event_hist_delta {
 	} pair[HZ_DELTA_PAIRS];
 };
 
-/* HZ_EVENT_DROP: a frame as an example of those that were dropped. Map `drops`: ARRAY, the last
+/* HZ_EVENT_DROP: a frame as an example of those that were dropped or, as it came, answered with a refusal. Map `drops`: ARRAY, the last
  * HZ_SAMPLES_PER_CPU of each CPU (modulo HZ_WORKERS_MAX); header.bytes is 0 in a slot that is empty or being
  * written, so look twice. header.worker is the CPU, header.sequence counts samples of the reason there. */
 #define HZ_SAMPLE_BYTES    64
