@@ -33,9 +33,8 @@ __uint(xsk_prog_version, 1) SEC("xdp_metadata");
 
 /* To the worker, unless it is a SYN too many or there is a flood of them. is_limited: hz_src_rate_has. */
 static __always_inline enum hz_reason to_worker(struct xdp_md *ctx, const struct hz_pkt *pkt,
-                                                bool is_limited)
+                                                __u64 now_ns, bool is_limited)
 {
-	__u64 now_ns = bpf_ktime_get_ns();
 	bool is_syn = hz_tcp_is_syn(pkt), is_answered;
 	enum hz_reason reason = hz_steer(ctx, now_ns);
 
@@ -63,12 +62,17 @@ static __always_inline enum hz_reason site(struct xdp_md *ctx, const struct hz_p
 {
 	const struct hz_claim *prober = claim->has_probers ? hz_health_prober(pkt) : NULL;
 	enum hz_reason reason = HZ_GO_ON;
+	__u64 now_ns;
 
 	if (prober != NULL)
 		reason = hz_health_tcp(ctx, pkt, prober, true);
-	if (reason == HZ_GO_ON && list != HZ_SOURCE_PROBE)
-		reason = hz_shed(ctx, pkt, claim);
-	return reason == HZ_GO_ON ? to_worker(ctx, pkt, hz_src_rate_has(claim, list)) : reason;
+	if (reason != HZ_GO_ON)
+		return reason;
+	now_ns = bpf_ktime_get_ns(); /* once: reading it costs as much as a lookup in `vips` */
+	if (list != HZ_SOURCE_PROBE)
+		reason = hz_shed(ctx, pkt, claim, now_ns);
+	return reason == HZ_GO_ON ? to_worker(ctx, pkt, now_ns, hz_src_rate_has(claim, list))
+	                          : reason;
 }
 
 static __always_inline enum hz_reason claimed(struct xdp_md *ctx, const struct hz_pkt *pkt,

@@ -60,16 +60,15 @@ static __always_inline void shed_tell(__u64 now_ns)
 		*told_ns = now_ns;
 }
 
-static __always_inline bool shed_has_told(void)
+static __always_inline bool shed_has_told(__u64 now_ns)
 {
 	__u32 zero = 0;
 	const volatile __u64 *told_ns = bpf_map_lookup_elem(&shed_told, &zero);
-	__u64 last_ns, now_ns;
+	__u64 last_ns;
 
 	if (told_ns == NULL)
 		return false;
 	last_ns = *told_ns;
-	now_ns = bpf_ktime_get_ns();
 	return last_ns != 0 && (last_ns > now_ns || now_ns - last_ns < HZ_SHED_TOLD_NS);
 }
 
@@ -114,9 +113,10 @@ static __always_inline enum hz_reason shed_verdict(struct xdp_md *ctx, const str
 }
 
 /* A SYN to a site. HZ_GO_ON: it may come in. */
-__noinline enum hz_reason hz_shed_syn(struct xdp_md *ctx, const struct hz_pkt *pkt, __u32 class)
+__noinline enum hz_reason hz_shed_syn(struct xdp_md *ctx, const struct hz_pkt *pkt, __u32 class,
+                                      __u64 now_ns)
 {
-	__u64 now_ns = bpf_ktime_get_ns(), word = hz_shed_level(now_ns);
+	__u64 word = hz_shed_level(now_ns);
 	__u32 zero = 0, draw;
 	const struct hz_cfg *conf = bpf_map_lookup_elem(&cfg, &zero);
 
@@ -193,11 +193,11 @@ __noinline enum hz_reason hz_shed_segment(struct xdp_md *ctx, const struct hz_pk
 }
 
 static __always_inline enum hz_reason hz_shed(struct xdp_md *ctx, const struct hz_pkt *pkt,
-                                              const struct hz_claim *claim)
+                                              const struct hz_claim *claim, __u64 now_ns)
 {
 	if (hz_tcp_is_syn(pkt) && claim->shed_class != HZ_CLASS_CONTROL)
-		return hz_shed_syn(ctx, pkt, claim->shed_class);
-	if (hz_tcp_is_acking(pkt) && shed_has_told())
+		return hz_shed_syn(ctx, pkt, claim->shed_class, now_ns);
+	if (hz_tcp_is_acking(pkt) && shed_has_told(now_ns))
 		return hz_shed_segment(ctx, pkt);
 	return HZ_GO_ON;
 }

@@ -97,8 +97,11 @@ __noinline enum hz_reason hz_src_rate_count(const struct hz_pkt *pkt, __u64 now_
 /* Does the limit hold for flows of this source to this port? list: of hz_acl_list. */
 static __always_inline bool hz_src_rate_has(const struct hz_claim *claim, __u32 list)
 {
-	return list != HZ_SOURCE_ALLOW && list != HZ_SOURCE_PROBE &&
-	       claim->shed_class != HZ_CLASS_CONTROL;
+	__u32 zero = 0;
+	const struct hz_source_rate *rate = bpf_map_lookup_elem(&src_rate, &zero);
+
+	return rate != NULL && rate->each_ns != 0 && list != HZ_SOURCE_ALLOW &&
+	       list != HZ_SOURCE_PROBE && claim->shed_class != HZ_CLASS_CONTROL;
 }
 
 #endif
