@@ -27,9 +27,8 @@
 #define HZ_SHED_TOLD_NS  30000000000ULL /* of silence before its request a client may want */
 #define HZ_SHED_STORE_NS 100000000ULL   /* no CPU stores the time more often */
 
-/* Of the live workers that are pressed hardest, for each field; 0: nothing is refused. Global: the verifier walks the
- * loop once. */
-__noinline __u64 hz_shed_level(__u64 now_ns)
+/* Of the live workers that are pressed hardest, for each field; 0: nothing is refused. */
+static __always_inline __u64 hz_shed_level(__u64 now_ns)
 {
 	__u32 zero = 0;
 	const struct hz_cfg *conf = bpf_map_lookup_elem(&cfg, &zero);
@@ -112,7 +111,7 @@ static __always_inline enum hz_reason shed_verdict(struct xdp_md *ctx, const str
 	return shed_send(ctx, pkt, &reply, HZ_REASON_shed_syn_ack);
 }
 
-/* A SYN to a site. HZ_GO_ON: it may come in. */
+/* A SYN to a site. HZ_GO_ON: it may come in. Global: the verifier walks the loop over the workers once. */
 __noinline enum hz_reason hz_shed_syn(struct xdp_md *ctx, const struct hz_pkt *pkt, __u32 class,
                                       __u64 now_ns)
 {
