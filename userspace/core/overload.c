@@ -168,6 +168,18 @@ static uint64_t steps_due(const struct hz_overload *o, uint64_t now_ns)
 	return HZ_MIN(HZ_MAX(steps, 1u), MISSED_MAX);
 }
 
+/* Steps that were missed: nothing waited while the worker slept; while it was held up by its work, what it found
+ * waiting then, or a turn longer than a step would hide the queue that it makes. */
+static void steps_take(struct hz_overload *o, const struct hz_overload_sample *sample, double least)
+{
+	uint64_t steps = steps_due(o, sample->now_ns);
+	uint64_t idle = (steps - 1) * (100 - HZ_MIN(sample->busy_percent, 100u)) / 100;
+	double wait = (double)sample->queue_ns / HZ_OVERLOAD_TARGET_NS;
+
+	for (uint64_t i = 0; i < steps; i++)
+		wait_step(o, i < idle ? 0.0 : wait, least);
+}
+
 void hz_overload_step(struct hz_overload *o, const struct hz_overload_sample *sample)
 {
 	struct hz_overload_conf conf = { .start_percent = 85 };
@@ -189,9 +201,7 @@ void hz_overload_step(struct hz_overload *o, const struct hz_overload_sample *sa
 		stages = stages_of(&conf);
 		if (o->admitted == 0.0)
 			o->admitted = 1.0;
-		for (uint64_t i = steps_due(o, sample->now_ns); i > 1; i--)
-			wait_step(o, 0.0, stages.request);
-		wait_step(o, (double)sample->queue_ns / HZ_OVERLOAD_TARGET_NS, stages.request);
+		steps_take(o, sample, stages.request);
 		ladder_climb(o, &conf, &stages);
 	}
 	o->stepped_ns = sample->now_ns;

@@ -70,8 +70,8 @@ struct hz_overload {
 	uint64_t word;             /* for XDP, abi/shed_word.h */
 };
 
-/* A step with what was measured; steps that were missed meanwhile, as the worker slept, are taken as well, with
- * nothing waiting. */
+/* A step with what was measured; steps that were missed meanwhile are taken as well: with nothing waiting for the time
+ * that was not busy, as the worker slept, and with the same for the rest. */
 void hz_overload_step(struct hz_overload *o, const struct hz_overload_sample *sample);
 
 #endif
