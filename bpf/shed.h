@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
 /* Refusing new flows, before they cost the worker anything. How many, the workers say (abi/shed_word.h); which ones, a
  * keyed hash of the flow: a retransmitted SYN meets the same verdict, and who is in stays in, as only SYNs are looked
- * at. control is never refused, and probers were answered before.
+ * at. control and sources that probe are never refused; what a worker sheds, core/overload.h.
  *
  * shed/verdict: nothing, RST (RFC 9293 3.10.7.1), or a 503 with Retry-After without any state, as health_tcp.h has it
  * on a site's port: the cookie takes in the client's initial number, with R the length of the answer and

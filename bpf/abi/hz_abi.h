@@ -246,7 +246,7 @@ enum hz_response_kind {
 
 /* A source is on the list of the longest prefix that holds it. DENY: nothing of ours answers, and nothing
  * reaches a worker. ALLOW: an exception from a shorter DENY, and no limit per source. PROBE: the same, for
- * those that watch the server: they are not shed under overload either. */
+ * those that watch the server: under overload XDP refuses no flow of theirs. */
 enum hz_source_list {
 	HZ_SOURCE_NONE,
 	HZ_SOURCE_DENY,

@@ -34,6 +34,7 @@ struct hz_tcp_conf {
 	void *proto_ctx;
 	uint32_t listen_count;
 	const struct hz_endpoint *listens; /* copied */
+	uint64_t exempt_listens;           /* bit per index: overload sheds nothing of it */
 
 	/* For active opens. net is the one that fills hz_packet.flow_hash. is_ours says whether the frames
 	 * of a flow on port come to this worker; NULL: all do. */

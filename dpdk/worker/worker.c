@@ -280,6 +280,7 @@ static int tcp_open(struct hz_worker_loop *w, const struct hz_worker_open_conf *
 		.proto_ctx = conf->worker->proto_ctx,
 		.listen_count = conf->listen_count,
 		.listens = conf->listens,
+		.exempt_listens = conf->exempt_listens,
 		.net = w->net,
 		.is_ours = is_ours,
 		.is_ours_ctx = w,

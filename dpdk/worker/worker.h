@@ -85,6 +85,7 @@ struct hz_worker_open_conf {
 	struct hz_cookies *cookies;
 	uint32_t listen_count;
 	const struct hz_endpoint *listens;
+	uint64_t exempt_listens; /* bit per index: overload sheds nothing of it */
 	uint32_t port_count;
 	struct hz_worker_port port[HZ_WORKER_PORTS_MAX];
 	const struct hz_worker_iface *ifaces;

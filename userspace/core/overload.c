@@ -38,14 +38,6 @@ static uint32_t conf_word(const uint32_t *word)
 	return __atomic_load_n(word, __ATOMIC_RELAXED);
 }
 
-/* Where the share of refused flows is at its maximum. */
-static uint32_t full_percent(uint32_t start)
-{
-	if (start < HZ_OVERLOAD_FULL)
-		return HZ_OVERLOAD_FULL;
-	return start < HZ_OVERLOAD_SHUT ? HZ_OVERLOAD_SHUT : start + 1;
-}
-
 /* Down to which share each stage goes: flows of bulk, flows of gold, requests. */
 struct stages {
 	double bulk, gold, request;
@@ -94,8 +86,7 @@ struct shares {
 static struct shares load_shares(const struct hz_overload *o, const struct hz_overload_conf *conf,
                                  const struct stages *stages)
 {
-	uint32_t start = conf->start_percent, full = full_percent(start);
-	uint32_t max = conf->max_permille;
+	uint32_t start = conf->start_percent, max = conf->max_permille;
 	double gold = progress(o->admitted, stages->bulk, stages->gold);
 	double refuse = progress(o->admitted, stages->gold, stages->request);
 	struct shares out = { .bulk = max, .refuse = share_permille(refuse) };
@@ -109,17 +100,18 @@ static struct shares load_shares(const struct hz_overload *o, const struct hz_ov
 		out.bulk = HZ_MIN(share_permille(1.0 - o->admitted), max);
 	out.gold = conf->is_mixed ? out.bulk / HZ_SHED_BULK_GOLD : out.bulk;
 	out.gold += (uint32_t)((max - out.gold) * gold);
-	out.percent = start + (full - start) * (max != 0 ? out.bulk : 1000u) / HZ_MAX(max, 1u);
+	out.percent = start +
+	              (HZ_OVERLOAD_FULL - start) * (max != 0 ? out.bulk : 1000u) / HZ_MAX(max, 1u);
 	if (max == 0 || out.refuse != 0)
-		out.percent = full + (LOAD_MAX - full) * out.refuse / 1000;
+		out.percent = HZ_OVERLOAD_FULL + (LOAD_MAX - HZ_OVERLOAD_FULL) * out.refuse / 1000;
 	out.percent = HZ_MIN(out.percent, LOAD_MAX);
 	return out;
 }
 
 static struct shares room_shares(uint32_t percent, const struct hz_overload_conf *conf)
 {
-	uint32_t start = conf->start_percent, full = full_percent(start);
-	uint32_t done = ramp(percent, start - 1, full), max = conf->max_permille;
+	uint32_t done = ramp(percent, conf->start_percent - 1, HZ_OVERLOAD_FULL);
+	uint32_t max = conf->max_permille;
 	struct shares out = { .percent = percent, .bulk = max * done / 1000 };
 
 	out.gold = conf->is_mixed ? out.bulk / HZ_SHED_BULK_GOLD : out.bulk;
@@ -168,6 +160,18 @@ static uint64_t steps_due(const struct hz_overload *o, uint64_t now_ns)
 	return HZ_MIN(HZ_MAX(steps, 1u), MISSED_MAX);
 }
 
+/* Steps that were missed: nothing waited while the worker slept; while it was held up by its work, what it found
+ * waiting then, or a turn longer than a step would hide the queue that it makes. */
+static void steps_take(struct hz_overload *o, const struct hz_overload_sample *sample, double least)
+{
+	uint64_t steps = steps_due(o, sample->now_ns);
+	uint64_t idle = (steps - 1) * (100 - HZ_MIN(sample->busy_percent, 100u)) / 100;
+	double wait = (double)sample->queue_ns / HZ_OVERLOAD_TARGET_NS;
+
+	for (uint64_t i = 0; i < steps; i++)
+		wait_step(o, i < idle ? 0.0 : wait, least);
+}
+
 void hz_overload_step(struct hz_overload *o, const struct hz_overload_sample *sample)
 {
 	struct hz_overload_conf conf = { .start_percent = 85 };
@@ -176,7 +180,8 @@ void hz_overload_step(struct hz_overload *o, const struct hz_overload_sample *sa
 
 	if (o->conf != NULL) {
 		conf.mode = conf_word(&o->conf->mode);
-		conf.start_percent = conf_word(&o->conf->start_percent);
+		conf.start_percent =
+			HZ_MIN(conf_word(&o->conf->start_percent), HZ_OVERLOAD_FULL - 1);
 		conf.fixed_permille = conf_word(&o->conf->fixed_permille);
 		conf.max_permille = conf_word(&o->conf->max_permille);
 		conf.is_mixed = conf_word(&o->conf->is_mixed);
@@ -189,9 +194,7 @@ void hz_overload_step(struct hz_overload *o, const struct hz_overload_sample *sa
 		stages = stages_of(&conf);
 		if (o->admitted == 0.0)
 			o->admitted = 1.0;
-		for (uint64_t i = steps_due(o, sample->now_ns); i > 1; i--)
-			wait_step(o, 0.0, stages.request);
-		wait_step(o, (double)sample->queue_ns / HZ_OVERLOAD_TARGET_NS, stages.request);
+		steps_take(o, sample, stages.request);
 		ladder_climb(o, &conf, &stages);
 	}
 	o->stepped_ns = sample->now_ns;

@@ -7,7 +7,7 @@
  *
  *   room alone     70 %  idle time shrinks, to a second at 100 %
  *                  80 %  answers end their connections, all of them from 92 % on
- *                  95 %  the connection that is idle longest leaves, one per millisecond
+ *                  95 %  one connection per millisecond is reset: of 64 places of the table the one idle longest
  *   whatever it is start_percent: XDP refuses new flows, at most max_permille of them at 92 %; classes share that,
  *                        bulk three times as much as gold
  *                  92 %  requests get 503: the first of a connection; where room is short all of them
@@ -15,7 +15,8 @@
  *                  98 %  no new flow at all
  *
  * Closing connections makes room but costs handshakes, so a queue alone closes none. Nor does it shut the door: the
- * last rungs are for what cannot be served, not for what is served late. */
+ * last rungs are for what cannot be served, not for what is served late. Connections to a port of class control are
+ * exempt from all of it but the full table. */
 #ifndef HZ_OVERLOAD_H
 #define HZ_OVERLOAD_H
 
@@ -36,7 +37,7 @@ enum hz_overload_mode { HZ_OVERLOAD_OFF, HZ_OVERLOAD_ADAPTIVE, HZ_OVERLOAD_FIXED
 /* Settings, one for all workers. Housekeeping stores words at any time, workers load them. */
 struct hz_overload_conf {
 	uint32_t mode;           /* enum hz_overload_mode: only adaptive climbs the ladder */
-	uint32_t start_percent;  /* 50..99 */
+	uint32_t start_percent;  /* 50..91: requests get 503 after flows were refused */
 	uint32_t fixed_permille; /* 0..1000: what fixed refuses */
 	uint32_t max_permille;   /* 0..1000: what adaptive refuses at most */
 	uint32_t is_mixed;       /* there are classes of both weights; else all are refused alike */
@@ -70,8 +71,8 @@ struct hz_overload {
 	uint64_t word;             /* for XDP, abi/shed_word.h */
 };
 
-/* A step with what was measured; steps that were missed meanwhile, as the worker slept, are taken as well, with
- * nothing waiting. */
+/* A step with what was measured; steps that were missed meanwhile are taken as well: with nothing waiting for the time
+ * that was not busy, as the worker slept, and with the same for the rest. */
 void hz_overload_step(struct hz_overload *o, const struct hz_overload_sample *sample);
 
 #endif

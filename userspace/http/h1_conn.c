@@ -140,7 +140,7 @@ static bool is_idle_cut(const struct hz_h1_turn *turn)
 	uint64_t idle_ns;
 
 	if (overload == NULL || overload->idle_permille == 0 || conn->in_head ||
-	    conn->requests == 0)
+	    conn->requests == 0 || hz_stream_is_exempt(turn->stream))
 		return false;
 	hz_h1_snapshot_pin(conn); /* idle, so it has none */
 	idle_ns = hz_h1_limits(conn)->idle_timeout_ns;

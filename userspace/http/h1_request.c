@@ -467,11 +467,11 @@ static size_t request_begin(struct hz_h1_turn *turn, struct hz_h1_flight *flight
 		hz_h1_refuse(turn, flight, 501);
 		return bytes.len;
 	}
-	if (hz_h1_shed_request(turn->http, conn->requests == 1)) {
+	if (hz_h1_shed_request(turn, conn->requests == 1)) {
 		request_shed(turn, flight);
 		return bytes.len;
 	}
-	if (hz_h1_shed_connection(turn->http)) {
+	if (hz_h1_shed_connection(turn)) {
 		hz_h1_count(turn, HZ_COUNTER_shed_connection);
 		flight->is_keep = false;
 	}

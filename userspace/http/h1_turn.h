@@ -59,19 +59,22 @@ static inline bool hz_h1_is_drawn(const struct hz_http_worker *http, uint32_t pe
 }
 
 /* Who is served already goes on being served, as long as there is room. */
-static inline bool hz_h1_shed_request(const struct hz_http_worker *http, bool is_first)
+static inline bool hz_h1_shed_request(const struct hz_h1_turn *turn, bool is_first)
 {
-	const struct hz_overload *overload = http->conf.env->overload;
+	const struct hz_overload *overload = turn->http->conf.env->overload;
 
 	return overload != NULL &&
-	       hz_h1_is_drawn(http, is_first ? overload->refuse_permille : overload->kept_permille);
+	       hz_h1_is_drawn(turn->http,
+	                      is_first ? overload->refuse_permille : overload->kept_permille) &&
+	       !hz_stream_is_exempt(turn->stream);
 }
 
-static inline bool hz_h1_shed_connection(const struct hz_http_worker *http)
+static inline bool hz_h1_shed_connection(const struct hz_h1_turn *turn)
 {
-	const struct hz_overload *overload = http->conf.env->overload;
+	const struct hz_overload *overload = turn->http->conf.env->overload;
 
-	return overload != NULL && hz_h1_is_drawn(http, overload->close_permille);
+	return overload != NULL && hz_h1_is_drawn(turn->http, overload->close_permille) &&
+	       !hz_stream_is_exempt(turn->stream);
 }
 
 /* --- stages --- */

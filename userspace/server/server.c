@@ -173,6 +173,7 @@ static int fastpath_open(struct hz_server *server, struct hz_err *err)
 		.ports = server->port,
 		.listen_count = server->listen_count,
 		.listens = server->listen,
+		.exempt_listens = server->exempt_listens,
 		.cookies = cookies_of(server),
 	};
 	struct hz_xdp_chatter chatter = { 0 };

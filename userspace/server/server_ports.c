@@ -159,6 +159,16 @@ static int ports_check(struct hz_server *server, struct hz_err *err)
 	return status;
 }
 
+_Static_assert(HZ_SITE_LISTENS_MAX <= 64, "exempt_listens has a bit per listener");
+
+static void listen_take(struct hz_server *server, uint32_t index,
+                        const struct hz_site_listen *listen)
+{
+	server->listen[index] = listen->endpoint;
+	if (listen->shed_class == HZ_CLASS_CONTROL)
+		server->exempt_listens |= 1ull << index;
+}
+
 int hz_server_ports_open(struct hz_server *server, struct hz_err *err)
 {
 	const struct hz_server_conf *conf = server->conf;
@@ -169,7 +179,7 @@ int hz_server_ports_open(struct hz_server *server, struct hz_err *err)
 	server->listen_count =
 		conf->listen_count > 0 ? conf->listen_count : conf->site->listen_count;
 	for (uint32_t i = 0; i < server->listen_count; i++)
-		server->listen[i] = listen[i].endpoint;
+		listen_take(server, i, &listen[i]);
 	if (server->listen_count == 0)
 		return hz_err_set(err, -EINVAL, 2, "no_listen", "hzd -l IF,ADDR:PORT",
 		                  "the site has no listen entry");

@@ -55,6 +55,7 @@ struct hz_server {
 	/* where it serves */
 	uint32_t listen_count;
 	struct hz_endpoint listen[HZ_SITE_LISTENS_MAX];
+	uint64_t exempt_listens;                   /* bit per index: class control */
 	uint32_t listen_port[HZ_SITE_LISTENS_MAX]; /* index in port, with boot/io=af_xdp */
 	uint32_t port_count;
 	struct hz_fastpath_port port[HZ_SERVER_PORTS_MAX];

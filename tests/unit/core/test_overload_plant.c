@@ -273,9 +273,26 @@ static void worker_that_slept_comes_to_rest(void)
 	CU_ASSERT_EQUAL(plant.overload.pressure_percent, 0);
 }
 
+/* A turn of many steps, all of it work: the queue it makes counts for each of them. */
+static void turn_longer_than_steps_is_no_rest(void)
+{
+	struct hz_overload_conf conf = { .mode = HZ_OVERLOAD_ADAPTIVE,
+		                         .start_percent = 85,
+		                         .max_permille = 900 };
+	struct hz_overload o = { .conf = &conf };
+	struct hz_overload_sample sample = { .queue_ns = 50000000, .busy_percent = 100 };
+
+	for (unsigned i = 1; i <= 40; i++) {
+		sample.now_ns = i * 5ull * HZ_OVERLOAD_STEP_NS;
+		hz_overload_step(&o, &sample);
+	}
+	CU_ASSERT_EQUAL(hz_shed_field(o.word, HZ_SHED_BULK), 900);
+}
+
 HZ_SUITE(overload_plant, CASE(load_below_capacity_refuses_nothing),
          CASE(step_settles_at_capacity_without_swinging), CASE(step_does_not_oscillate),
          CASE(step_is_met_within_half_a_second),
          CASE(end_of_load_lets_all_in_within_a_second_and_a_half), CASE(ramp_is_followed),
          CASE(burst_is_queued_not_refused), CASE(stalls_at_half_load_refuse_little),
-         CASE(load_beyond_max_permille_goes_on_with_503), CASE(worker_that_slept_comes_to_rest));
+         CASE(load_beyond_max_permille_goes_on_with_503), CASE(worker_that_slept_comes_to_rest),
+         CASE(turn_longer_than_steps_is_no_rest));
