@@ -18,9 +18,22 @@
 
 void hz_server_degrade(struct hz_server *server, const char *what)
 {
+	for (uint32_t i = 0; i < server->degraded_count; i++)
+		if (server->degraded[i] == what)
+			return;
 	hz_log(HZ_LOG_WARN, "degraded: %s", what);
 	if (server->degraded_count < HZ_SERVER_DEGRADED_MAX)
 		server->degraded[server->degraded_count++] = what;
+}
+
+void hz_server_degrade_end(struct hz_server *server, const char *what)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < server->degraded_count; i++)
+		if (server->degraded[i] != what)
+			server->degraded[kept++] = server->degraded[i];
+	server->degraded_count = kept;
 }
 
 /* Every queue of an interface needs a worker, or its packets would fall to the kernel and be reset. */
@@ -238,7 +251,6 @@ static int snapshot_open(struct hz_server *server, struct hz_err *err)
 	struct hz_snapshot *snapshot;
 	int status = hz_server_handlers_open(server, err);
 
-	hz_server_shed_classes(server, server->conf->site);
 	if (status == 0)
 		status = hz_server_handlers_bind(server, server->conf->site, true, err);
 	if (status == 0)

@@ -23,21 +23,6 @@ static int verdict_write(const struct hz_server *server)
 	return hz_xdp_cfg_write(&server->maps, &cfg);
 }
 
-/* Weights mean something only between classes that are both there. */
-static bool is_mixed(const struct hz_site *site)
-{
-	bool has[HZ_CLASS_CONTROL + 1] = { false };
-
-	for (uint32_t i = 0; i < site->listen_count; i++)
-		has[site->listen[i].shed_class] = true;
-	return has[HZ_CLASS_BULK] && has[HZ_CLASS_GOLD];
-}
-
-void hz_server_shed_classes(struct hz_server *server, const struct hz_site *site)
-{
-	word_store(&server->overload.is_mixed, is_mixed(site));
-}
-
 int hz_server_shed_apply(struct hz_server *server, struct hz_err *err)
 {
 	const struct hz_tune *tune = &server->conf->tune;
