@@ -158,6 +158,18 @@ def sources_and_classes_without_a_kernel_plane_are_degraded_by_name():
 
 
 @test
+def settings_that_nobody_looks_at_here_are_refused_by_name():
+    running()
+    for word, why in (("shed/mode=fixed", "kernel's TCP serves"), ("shed/syn_cookies=always", "kernel's TCP serves"),
+                      ("shed/verdict=reset", "it is XDP's"), ("health/icmp_echo=1", "it is XDP's")):
+        error = ctl_json("set", word, code=1)["error"]
+        expect_equal(error["code"], "not_supported", word)
+        expect(word in error["why"] and why in error["why"], f"{word}: {error}")
+    ctl("set", "timeouts/drain_ms=1000")
+    expect_equal(ctl_json("get", "timeouts/drain_ms")["values"], {"timeouts/drain_ms": "1000"}, "get")
+
+
+@test
 def conn_shows_sockets_and_trace_says_who_sees_their_frames():
     running()
     http = Http("127.0.0.1", PORT)

@@ -68,7 +68,7 @@ def settings_change_as_one_or_not_at_all():
     expect_equal(bad.returncode, 2, "exit of a value out of bounds")
     expect("0 to 1000" in bad.stderr, bad.stderr)
     late = here.ctl("set", "shed/mode=off", "boot/mbufs=4096", check=False)
-    expect_equal(late.returncode, 2, "exit of a setting of the start")
+    expect_equal(late.returncode, 1, "exit of a setting of the start")
     expect("only when hzd starts" in late.stderr, late.stderr)
     expect_equal(here.ctl("set", "shed/modes=off", check=False).returncode, 2, "no such path")
     expect_equal(here.ctl("set", "shed/mode", check=False).returncode, 2, "no value")

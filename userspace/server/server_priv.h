@@ -143,6 +143,7 @@ void hz_server_drain_step(struct hz_server *server, uint64_t now_ns);
 /* health_state.c: map `cfg`, from which XDP answers probes; nothing to do without XDP. open: the settings,
  * and not ready yet. maintenance outlives a restart: it ends when somebody ends it. */
 int hz_server_health_open(struct hz_server *server, struct hz_err *err);
+int hz_server_health_apply(struct hz_server *server, struct hz_err *err); /* other settings */
 void hz_server_state_set(struct hz_server *server, enum hz_state state);
 int hz_server_maintenance(struct hz_server *server, bool is_on, struct hz_err *err);
 void hz_server_health_watch(struct hz_server *server); /* once per second */
@@ -166,11 +167,16 @@ void hz_server_classes_read(struct hz_server *server);
 int hz_server_classes_check(const struct hz_server *server, struct hz_err *err);
 void hz_server_classes_miss(struct hz_server *server);
 
-/* shed_settings.c: shed/ settings into the words that workers and XDP read; 0 or -errno with err filled. */
-int hz_server_shed_apply(struct hz_server *server, struct hz_err *err);
+/* shed_settings.c: settings into the words that workers read, and what one of them is for each worker: how long it
+ * sleeps at most, how many half-open connections it has before it answers with cookies. */
+void hz_server_shed_apply(struct hz_server *server);
+uint32_t hz_server_sleep_ms(const struct hz_tune *tune);
+uint32_t hz_server_half_open_max(const struct hz_server *server);
 struct hz_server_shed {
 	uint64_t pressure_percent, level_permille;
-	uint64_t refused; /* SYNs, since the program was attached */
+	uint64_t refused;                    /* SYNs, since the program was attached */
+	uint64_t cookies_sent;               /* by XDP and workers */
+	uint64_t answered_200, answered_503; /* probes */
 };
 struct hz_server_shed hz_server_shed_now(const struct hz_server *server);
 
