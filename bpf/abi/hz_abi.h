@@ -151,6 +151,10 @@ enum hz_shed_verdict { HZ_SHED_DROP, HZ_SHED_RESET, HZ_SHED_ANSWER503 };
 
 /* Of a site's port. Zero is the default; gold is refused a third as often, control never. */
 enum hz_shed_class { HZ_CLASS_BULK, HZ_CLASS_GOLD, HZ_CLASS_CONTROL };
+#define HZ_SHED_CLASS_NAMES                                                                        \
+	{                                                                                          \
+		"bulk", "gold", "control"                                                          \
+	}
 
 enum hz_on_dead { HZ_ON_DEAD_ANSWER503, HZ_ON_DEAD_PASS, HZ_ON_DEAD_DROP };
 

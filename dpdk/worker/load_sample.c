@@ -63,10 +63,30 @@ static void overload_step(struct hz_worker_loop *w, uint64_t passed_ns)
 	samples_begin(w);
 }
 
+static uint32_t word_load(const uint32_t *word)
+{
+	return __atomic_load_n(word, __ATOMIC_RELAXED);
+}
+
+/* Settings that changed meanwhile. */
+static void settings_take(struct hz_worker_loop *w, const struct hz_overload_conf *conf)
+{
+	uint32_t half_open_max = word_load(&conf->half_open_max);
+	uint32_t sleep_ms_max = word_load(&conf->sleep_ms_max);
+
+	if (half_open_max != 0 && w->tcp != NULL)
+		hz_tcp_syn_settings(w->tcp, (enum hz_tcp_cookie_mode)word_load(&conf->syn_cookies),
+		                    half_open_max);
+	if (sleep_ms_max != 0)
+		w->sleep_ns_max = sleep_ms_max * HZ_NS_PER_MS;
+}
+
 void hz_load_sample_step(struct hz_worker_loop *w)
 {
 	uint64_t passed_ns = w->env->now_ns - w->overload.stepped_ns;
 
+	if (w->overload.conf != NULL)
+		settings_take(w, w->overload.conf);
 	if (passed_ns >= HZ_OVERLOAD_STEP_NS)
 		overload_step(w, passed_ns);
 	w->slot->worker->shed_pressure = w->overload.pressure_percent;

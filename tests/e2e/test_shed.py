@@ -68,7 +68,7 @@ def settings_change_as_one_or_not_at_all():
     expect_equal(bad.returncode, 2, "exit of a value out of bounds")
     expect("0 to 1000" in bad.stderr, bad.stderr)
     late = here.ctl("set", "shed/mode=off", "boot/mbufs=4096", check=False)
-    expect_equal(late.returncode, 2, "exit of a setting of the start")
+    expect_equal(late.returncode, 1, "exit of a setting of the start")
     expect("only when hzd starts" in late.stderr, late.stderr)
     expect_equal(here.ctl("set", "shed/modes=off", check=False).returncode, 2, "no such path")
     expect_equal(here.ctl("set", "shed/mode", check=False).returncode, 2, "no value")
@@ -143,6 +143,53 @@ def classes_are_refused_three_to_one_and_control_never():
     note(f"of 200 each: {refused}")
     expect(refused[80] > 160 and 35 < refused[81] < 90, f"not 900 and 300 permille: {refused}")
     expect_equal(refused[82], 0, "control")
+
+
+@test
+def class_that_is_not_claimed_is_refused_with_what_to_type():
+    here = Rig("d")
+    site = temporary_directory() + "/site.yaml"
+
+    def write(name):
+        write_file(site, f"listen: [ {{ interface: eth1, address: {SERVER4}, port: 80, class: {name} }}, "
+                         f"{{ interface: eth1, address: {SERVER4}, port: 81 }} ]\n"
+                         "routes: [{ match: GET /, respond: { body: \"Hello, World!\" } }]\n")
+
+    def attach():
+        here.ctl("xdp", "attach", "dev", "eth1", "site", site, "ensure")
+
+    write("control")
+    attach()
+    hzd = here.serve(site=site, listens=[])
+    write("gold")
+    late = here.ctl("reload", check=False)
+    expect_equal(late.returncode, 1, "exit of a reload with another class")
+    expect("line 1: the class of a listen cannot change while running" in late.stderr and
+           f"hzctl -i {here.name} -n {here.server} xdp attach dev eth1 site {site} ensure, "
+           "then restart hzd" in late.stderr, late.stderr)
+    hzd.end()
+    hzd = here.serve(site=site, listens=[], ready=False)
+    expect_equal(hzd.wait(10), 6, "exit of a start with another class than is claimed")
+    log = "".join(hzd.output())
+    expect("class control, the site says gold" in log and f"attach dev eth1 site {site} ensure" in log, log)
+    attach()
+    here.serve(site=site, listens=[])
+    settle(here, mode="fixed", fixed_permille=900, verdict="reset")
+    refused = attempts(here, 100, 80).count("reset")
+    expect(15 < refused < 50, f"gold is refused {refused} of 100 times, not 300 permille")
+
+
+@test
+def listens_of_the_command_line_are_weighed_as_they_are_claimed():
+    here = Rig("l")
+    site = temporary_directory() + "/site.yaml"
+    write_file(site, f"listen: [ {{ interface: eth1, address: {SERVER4}, port: 80, class: gold }} ]\n"
+                     "routes: [{ match: GET /, respond: { body: \"Hello, World!\" } }]\n")
+    here.ctl("xdp", "attach", "dev", "eth1", "site", site)
+    here.serve(listens=[f"eth1,{SERVER4}:80"])
+    settle(here, mode="fixed", fixed_permille=900, verdict="reset")
+    refused = attempts(here, 100).count("reset")
+    expect(refused > 75, f"{refused} of 100 refused: gold alone is as heavy as bulk alone")
 
 
 @test

@@ -170,6 +170,38 @@ def lists_of_a_site_that_cannot_be_built_never_count():
 
 
 @test
+def lists_that_cannot_count_fail_the_reload_and_the_start():
+    here = Rig("f")
+    folder = tempfile.TemporaryDirectory()
+    site = os.path.join(folder.name, "site.yaml")
+
+    def write(deny, body):
+        with open(site, "w", encoding="ascii") as file:
+            file.write(f"listen: [ {{ interface: eth1, address: {SERVER4}, port: {PORT} }} ]\n"
+                       f"sources: {{ deny: [{deny}] }}\n"
+                       f"routes: [ {{ match: GET /, respond: {{ body: {body} }} }} ]\n")
+
+    write(OTHER4, "old")
+    here.ctl("xdp", "attach", "dev", "eth1", "site", site)
+    hzd = here.serve(site=site, listens=[])
+    run("bpftool", "map", "freeze", "pinned", f"/sys/fs/bpf/hz-{here.name}/acl")  # flips fail from now on
+    write("10.99.0.0/16", "new")
+    for _ in range(2):
+        done = here.ctl("reload", check=False)
+        expect_equal(done.returncode, 1, f"exit of a reload whose lists cannot count: {done.stderr!r}")
+        expect("map acl: Operation not permitted" in done.stderr, f"why: {done.stderr!r}")
+        expect("was not touched (generation 1)" in done.stderr, f"what: {done.stderr!r}")
+    expect_equal(here.ctl_json("status")["generation"], 1, "generation")
+    http = here.http()
+    expect_equal(http.get("/")[2], b"old", "the site that answers")
+    http.close()
+    expect_equal(here.ctl_json("shed", "show")["lists"]["ipv4"]["deny"], 1, "lists")
+    hzd.end()
+    hzd = here.serve(site=site, listens=[], ready=False)
+    expect_equal(hzd.wait(10), 6, "exit code of a start whose lists cannot count")
+
+
+@test
 def deny_cuts_an_open_connection_and_its_end_brings_it_back():
     here = serving()
     with connect(OTHER4) as open_one, connect(CLIENT4) as other:
@@ -225,7 +257,8 @@ def burst(source, count):
 @test
 def source_beyond_its_burst_is_refused_and_others_are_not():
     here = serving("sources: { allow: [%s], probe: [\"%s\"] }" % (CLIENT4, CLIENT6),
-                   options=["shed/source_rate=1", "shed/source_burst=10"])
+                   options=["shed/source_rate=1", "shed/source_burst=10",
+                            "shed/mode=off"])  # which pressure of a busy machine would refuse
     before = here.verdicts()
     with connect(OTHER4) as open_one:
         let_in = 1 + burst(OTHER4, 40)

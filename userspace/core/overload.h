@@ -41,6 +41,11 @@ struct hz_overload_conf {
 	uint32_t fixed_permille; /* 0..1000: what fixed refuses */
 	uint32_t max_permille;   /* 0..1000: what adaptive refuses at most */
 	uint32_t is_mixed;       /* there are classes of both weights; else all are refused alike */
+	/* Not of the ladder, and taken over with each beat; 0: as the worker was opened. */
+	uint32_t
+		half_open_max; /* half-open connections of this worker, then cookies by syn_cookies */
+	uint32_t syn_cookies;  /* enum hz_syn_cookies; counts with half_open_max */
+	uint32_t sleep_ms_max; /* a sleeper beats this often */
 };
 
 /* What a worker measured since the last step. */

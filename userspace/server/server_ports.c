@@ -154,6 +154,10 @@ static int ports_check(struct hz_server *server, struct hz_err *err)
 	}
 	if (status == 0)
 		status = healths_check(server, err);
+	if (status == 0) {
+		hz_server_classes_read(server);
+		status = hz_server_classes_check(server, err);
+	}
 	if (status == 0)
 		modes_look(server);
 	return status;
@@ -188,6 +192,8 @@ int hz_server_ports_open(struct hz_server *server, struct hz_err *err)
 			err, -EINVAL, 2, "io_ring", "hzd -o boot/io=socket",
 			"boot/io=ring is for tests inside one process: nobody could reach "
 			"the listen addresses");
+	if (conf->tune.boot_io != HZ_IO_AF_XDP)
+		hz_server_classes_miss(server);
 	if (hz_server_has_devices(server)) {
 		status = hz_server_devices_open(server, listen, err);
 		if (status != 0)
@@ -241,8 +247,10 @@ void hz_server_ports_watch(struct hz_server *server, uint64_t now_ns)
 		if (status != 0)
 			hz_err_what(&err, "%s is cut off", server->port[i].ifname);
 	}
-	if (status == 0)
+	if (status == 0) {
+		hz_server_classes_read(server);
 		err = (struct hz_err){ 0 };
+	}
 	server->cut_off = err;
 	if ((status != 0) == was_cut_off)
 		return;
