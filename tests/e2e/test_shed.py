@@ -4,6 +4,7 @@ import json
 import threading
 import time
 
+from hz_bystander import Bystander
 from hz_e2e import (PATIENT, PORT, SERVER4, Rig, expect, expect_equal, main, note, tcp_connect,
                     temporary_directory, test, wait_until, write_file)
 
@@ -145,6 +146,19 @@ def classes_are_refused_three_to_one_and_control_never():
     note(f"of 200 each: {refused}")
     expect(refused[80] > 160 and 35 < refused[81] < 90, f"not 900 and 300 permille: {refused}")
     expect_equal(refused[82], 0, "control")
+
+
+@test
+def kernels_traffic_goes_on_whatever_is_refused():
+    here = rig()
+    with Bystander(here) as other:
+        for verdict, reason in (("drop", "shed_drop"), ("reset", "shed_reset"), ("answer503", "shed_503")):
+            settle(here, mode="fixed", fixed_permille=1000, verdict=verdict)
+            before = here.verdicts()[reason]
+            attempt(here, SILENCE_S)
+            other.wait()
+            expect(here.verdicts()[reason] > before, f"{verdict}: nothing was refused")
+    settle(here, mode="off")
 
 
 @test
