@@ -1,22 +1,23 @@
 #!/usr/bin/env python3
 """Refusing new connections: settings of a running hzd, what clients see of each verdict, who is left alone."""
 import json
-import signal
-import socket
 import threading
 import time
 
-from hz_e2e import (PORT, SERVER4, Rig, expect, expect_equal, main, note, tcp_connect,
+from hz_bystander import Bystander
+from hz_e2e import (PATIENT, PORT, SERVER4, Rig, expect, expect_equal, main, note, tcp_connect,
                     temporary_directory, test, wait_until, write_file)
 
 TRIES = 60
+SILENCE_S = 0.6  # where silence is expected, which is counted besides: a SYN is sent again after 1 s
+ANSWER_S = 5  # until an answer that must come
 rigs = {}
 
 
 def rig():
     if not rigs:
         rigs["rig"] = Rig()
-        rigs["hzd"] = rigs["rig"].start()
+        rigs["hzd"] = rigs["rig"].start(options=[PATIENT])
     return rigs["rig"]
 
 
@@ -24,39 +25,40 @@ def settle(here, **values):
     """Sets, and waits until the worker wants that refused."""
     here.ctl("set", *(f"shed/{name}={value}" for name, value in values.items()))
     permille = str(values.get("fixed_permille", 0))
-    wait_until(lambda: here.ctl_json("get")["values"]["shed/level_permille"] == permille, 3,
+    wait_until(lambda: here.ctl_json("get")["values"]["shed/level_permille"] == permille, ANSWER_S,
                f"the level does not become {permille}")
 
 
-def attempt(here, timeout=0.3, port=PORT):
+def attempt(here, timeout=ANSWER_S, port=PORT):
     """What one connection with a request ends in."""
     try:
         sock = tcp_connect(here.client, SERVER4, port, timeout)
     except ConnectionRefusedError:
         return "reset"
-    except (TimeoutError, socket.timeout):
+    except TimeoutError:
         return "silence"
-    try:
-        sock.settimeout(2)
+    with sock:
+        sock.settimeout(ANSWER_S)
         sock.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         answer = b""
         while piece := sock.recv(4096):
             answer += piece
         return answer.decode()
-    finally:
-        sock.close()
 
 
 def attempts(here, count=TRIES, port=PORT):
-    """The same for many at once: they wait for nobody."""
+    """How many of so many at once were refused; all others were served."""
     results = []
-    threads = [threading.Thread(target=lambda: results.append(attempt(here, 1, port)))
+    threads = [threading.Thread(target=lambda: results.append(attempt(here, ANSWER_S, port)))
                for _ in range(count)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return results
+    expect_equal(len(results), count, f"outcomes of port {port}")  # a thread that failed has none
+    served = sum("Hello, World!" in one for one in results)
+    expect_equal(results.count("reset") + served, count, f"refused or served of port {port}: {results}")
+    return results.count("reset")
 
 
 @test
@@ -82,14 +84,17 @@ def settings_change_as_one_or_not_at_all():
 @test
 def verdicts_are_what_clients_see():
     here = rig()
-    for verdict, seen in (("drop", "silence"), ("reset", "reset"), ("answer503", "HTTP/1.1 503")):
+    for verdict, seen, reason in (("drop", "silence", "shed_drop"), ("reset", "reset", "shed_reset"),
+                                  ("answer503", "HTTP/1.1 503", "shed_503")):
         settle(here, mode="fixed", fixed_permille=1000, verdict=verdict)
-        got = attempt(here)
+        before = here.verdicts()[reason]
+        got = attempt(here, SILENCE_S if seen == "silence" else ANSWER_S)
         expect(got.startswith(seen), f"{verdict}: {got!r}")
+        wait_until(lambda: here.verdicts()[reason] > before, ANSWER_S, f"{verdict}: no {reason} is counted")
         if verdict == "answer503":
             expect("\r\nRetry-After: 1\r\n" in got and got.endswith("\r\n\r\n"), got)
         settle(here, mode="off")
-        expect("Hello, World!" in attempt(here, 3), f"{verdict}: refused though off")
+        expect("Hello, World!" in attempt(here), f"{verdict}: refused though off")
 
 
 @test
@@ -97,9 +102,7 @@ def half_is_refused_and_counted_and_told():
     here = rig()
     settle(here, mode="fixed", fixed_permille=500, verdict="reset")
     before = here.ctl_json("status")
-    got = attempts(here)
-    refused = got.count("reset")
-    expect_equal(refused + sum("Hello" in one for one in got), TRIES, f"outcomes {got}")
+    refused = attempts(here)
     expect(TRIES * 0.2 < refused < TRIES * 0.8, f"{refused} of {TRIES} refused")
     after = here.ctl_json("status")
     expect_equal(after["shed_refused"] - before["shed_refused"], refused, "shed_refused")
@@ -117,7 +120,7 @@ def established_connections_and_health_live_on_at_all_refused():
         expect_equal(conn.get("/")[0], 200, "before")
     for verdict in ("drop", "answer503"):
         settle(here, mode="fixed", fixed_permille=1000, verdict=verdict)
-        attempt(here)
+        attempt(here, SILENCE_S)
         for conn in conns * 20:
             expect_equal(conn.get("/")[0], 200, "of an established connection")
         expect_equal(here.health(), 200, "health")
@@ -137,9 +140,9 @@ def classes_are_refused_three_to_one_and_control_never():
     site = temporary_directory() + "/site.yaml"
     write_file(site, "\n".join(lines) + "\n")
     here.ctl("xdp", "attach", "dev", "eth1", "site", site)
-    here.serve(site=site, listens=[])
+    here.serve(site=site, listens=[], options=[PATIENT])
     settle(here, mode="fixed", fixed_permille=900, verdict="reset")
-    refused = {port: attempts(here, 200, port).count("reset") for port in (80, 81, 82)}
+    refused = {port: attempts(here, 200, port) for port in (80, 81, 82)}
     note(f"of 200 each: {refused}")
     expect(refused[80] > 160 and 35 < refused[81] < 90, f"not 900 and 300 permille: {refused}")
     expect_equal(refused[82], 0, "control")
@@ -193,16 +196,30 @@ def listens_of_the_command_line_are_weighed_as_they_are_claimed():
 
 
 @test
+def kernels_traffic_goes_on_whatever_is_refused():
+    here = rig()
+    with Bystander(here) as other:
+        for verdict, reason in (("drop", "shed_drop"), ("reset", "shed_reset"), ("answer503", "shed_503")):
+            settle(here, mode="fixed", fixed_permille=1000, verdict=verdict)
+            before = here.verdicts()[reason]
+            attempt(here, SILENCE_S)
+            other.wait()
+            expect(here.verdicts()[reason] > before, f"{verdict}: nothing was refused")
+    settle(here, mode="off")
+
+
+@test
 def dead_server_leaves_no_level_behind():
     here = rig()
+    rigs["hzd"].end()
+    rigs["hzd"] = here.serve()  # whose death is told in time
     settle(here, mode="fixed", fixed_permille=1000, verdict="drop")
-    expect_equal(attempt(here), "silence", "while it lives")
-    rigs["hzd"].signal(signal.SIGKILL)
-    rigs["hzd"].wait(5)
+    wait_until(lambda: attempt(here, SILENCE_S) == "silence", ANSWER_S, "let in while it lives")
+    rigs["hzd"].kill()
     time.sleep(0.8)
-    expect_equal(attempt(here, 2), "reset", "the kernel has the port again")
-    rigs["hzd"] = here.serve()
-    expect("Hello, World!" in attempt(here, 3), "a new run begins with what it was told")
+    expect_equal(attempt(here), "reset", "the kernel has the port again")
+    rigs["hzd"] = here.serve(options=[PATIENT])
+    expect("Hello, World!" in attempt(here), "a new run begins with what it was told")
     note(json.dumps(here.ctl_json("get", "shed/level_permille", "shed/refused")["values"]))
 
 
