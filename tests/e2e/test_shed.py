@@ -163,7 +163,7 @@ def class_that_is_not_claimed_is_refused_with_what_to_type():
 
     write("control")
     attach()
-    hzd = here.serve(site=site, listens=[])
+    hzd = here.serve(site=site, listens=[], options=[PATIENT])
     write("gold")
     late = here.ctl("reload", check=False)
     expect_equal(late.returncode, 1, "exit of a reload with another class")
@@ -176,9 +176,9 @@ def class_that_is_not_claimed_is_refused_with_what_to_type():
     log = "".join(hzd.output())
     expect("class control, the site says gold" in log and f"attach dev eth1 site {site} ensure" in log, log)
     attach()
-    here.serve(site=site, listens=[])
+    here.serve(site=site, listens=[], options=[PATIENT])
     settle(here, mode="fixed", fixed_permille=900, verdict="reset")
-    refused = attempts(here, 100, 80).count("reset")
+    refused = attempts(here, 100, 80)
     expect(15 < refused < 50, f"gold is refused {refused} of 100 times, not 300 permille")
 
 
@@ -189,9 +189,9 @@ def listens_of_the_command_line_are_weighed_as_they_are_claimed():
     write_file(site, f"listen: [ {{ interface: eth1, address: {SERVER4}, port: 80, class: gold }} ]\n"
                      "routes: [{ match: GET /, respond: { body: \"Hello, World!\" } }]\n")
     here.ctl("xdp", "attach", "dev", "eth1", "site", site)
-    here.serve(listens=[f"eth1,{SERVER4}:80"])
+    here.serve(listens=[f"eth1,{SERVER4}:80"], options=[PATIENT])
     settle(here, mode="fixed", fixed_permille=900, verdict="reset")
-    refused = attempts(here, 100).count("reset")
+    refused = attempts(here, 100)
     expect(refused > 75, f"{refused} of 100 refused: gold alone is as heavy as bulk alone")
 
 
