@@ -25,7 +25,7 @@ int main(int argc, char **argv)
 	const struct world_test *const groups[] = {
 		attach_life_tests, attach_refuse_tests, attach_fault_tests, attach_kill_tests,
 		attach_maps_tests, attach_lock_tests,   attach_chain_tests, attach_update_tests,
-		attach_gc_tests,   attach_nic_tests,    attach_lists_tests
+		attach_gc_tests,   attach_nic_tests,    attach_lists_tests, attach_writer_tests
 	};
 	const char *filter = argc > 1 ? argv[1] : NULL, *suffix = strrchr(argv[0], '_');
 	struct tap tap = { 0 };

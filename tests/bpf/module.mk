@@ -24,6 +24,7 @@ $(O)/tests/bpf_model_long: $(BPF_MODEL_OBJS) $(BPF_TEST_LIBS) | $(BPF_ALT_OBJS) 
 $(O)/tests/bpf_attach $(O)/tests/bpf_attach_long: $(BPF_ATTACH_OBJS) $(BPF_TEST_LIBS)
 # attach_fault.c makes these calls of the loader fail.
 $(O)/tests/bpf_attach $(O)/tests/bpf_attach_long: BPF_TEST_WRAP := $(patsubst %,-Wl$(comma)--wrap=%,bpf_obj_pin bpf_map_update_elem \
+	bpf_map_update_batch bpf_map_delete_batch \
 	bpf_map_freeze bpf_link_create bpf_link_update bpf_object__open_skeleton \
 	bpf_object__load_skeleton rename mkdir chmod chown \
 	bpf_link_detach bpf_xdp_attach unlink unlinkat rmdir)
