@@ -50,21 +50,33 @@ static __always_inline __u64 src_due(__u64 due_ns, const struct hz_source_rate *
 	return due_ns;
 }
 
-/* The slot is another CPU's as well. One attempt: who loses it, came at the same moment as a flow that was
- * counted and comes in uncounted; nobody waits. */
+/* Of CPUs that charge one source at a moment one gets through; the others look again. Who loses so often comes in
+ * uncounted: nobody waits. */
+#define HZ_SRC_TRIES 4
+
+/* Within the limit, and charged; false: beyond it. */
+static __always_inline bool src_charge(struct hz_src *known, const struct hz_source_rate *rate,
+                                       __u64 now_ns, __u64 each_ns)
+{
+	for (int i = 0; i < HZ_SRC_TRIES; i++) {
+		__u64 seen_ns = *(volatile __u64 *)&known->due_ns;
+		__u64 due_ns = src_due(seen_ns, rate, now_ns);
+
+		if (due_ns - now_ns > rate->ahead_ns)
+			return false;
+		if (each_ns == 0 || __sync_val_compare_and_swap(&known->due_ns, seen_ns,
+		                                                due_ns + each_ns) == seen_ns)
+			return true;
+	}
+	return true;
+}
+
 static __always_inline enum hz_reason src_take(struct hz_src *known,
                                                const struct hz_source_rate *rate, __u64 now_ns,
                                                __u64 each_ns, __u32 step)
 {
-	__u64 seen_ns = *(volatile __u64 *)&known->due_ns;
-	__u64 due_ns = src_due(seen_ns, rate, now_ns);
-
-	if (due_ns - now_ns <= rate->ahead_ns) {
-		if (step != HZ_SRC_LOOK)
-			__sync_val_compare_and_swap(&known->due_ns, seen_ns, due_ns + each_ns);
-		return HZ_GO_ON;
-	}
-	if (step == HZ_SRC_ECHO)
+	if (src_charge(known, rate, now_ns, step == HZ_SRC_LOOK ? 0 : each_ns) ||
+	    step == HZ_SRC_ECHO)
 		return HZ_GO_ON;
 	known->refused_ns = now_ns;
 	__sync_fetch_and_add(&known->refused, 1);
