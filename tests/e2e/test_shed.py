@@ -104,8 +104,38 @@ def half_is_refused_and_counted_and_told():
     after = here.ctl_json("status")
     expect_equal(after["shed_refused"] - before["shed_refused"], refused, "shed_refused")
     expect_equal(after["shed_permille"], 500, "shed_permille")
-    expect("shed 500 permille" in here.ctl("status").stdout, "hzctl status")
+    text = here.ctl("status").stdout
+    expect("shed 500 permille" in text, text)
+    shown = here.ctl_json("shed", "show")
+    expect_equal([shown[key] for key in ("mode", "verdict", "level_permille")], ["fixed", "reset", 500], "shed show")
+    verdicts = here.verdicts()
+    for name in ("drop", "reset", "syn_ack"):
+        expect_equal(shown["refused"][name], verdicts["shed_" + name], f"refused: {name}")
+    expect_equal(shown["refused"]["answer503"], verdicts["shed_503"], "refused: answer503")
+    expect("500 permille of new flows, verdict reset" in here.ctl("shed", "show").stdout, "text")
     settle(here, mode="off")
+
+
+@test
+def rate_of_refusals_is_in_status():
+    here = rig()
+    settle(here, mode="fixed", fixed_permille=1000, verdict="reset")
+    ends = threading.Event()
+
+    def knock():
+        while not ends.is_set():
+            attempt(here)
+
+    thread = threading.Thread(target=knock)
+    thread.start()
+    try:
+        status = here.ctl_json("status")
+    finally:
+        ends.set()
+        thread.join()
+    expect(status["shed_per_s"] > 0, f"shed_per_s {status['shed_per_s']}")
+    settle(here, mode="off")
+    expect_equal(here.ctl_json("status")["shed_per_s"], 0, "shed_per_s with nothing refused")
 
 
 @test
@@ -201,6 +231,16 @@ def dead_server_leaves_no_level_behind():
     rigs["hzd"].wait(5)
     time.sleep(0.8)
     expect_equal(attempt(here, 2), "reset", "the kernel has the port again")
+    left = here.ctl("-j", "status", check=False)
+    expect_equal(left.returncode, 3, "exit of status")
+    status, verdicts = json.loads(left.stdout), here.verdicts()
+    expect_equal(status["shed_refused"], sum(verdicts["shed_" + name] for name in ("drop", "reset", "syn_ack")),
+                 "shed_refused without hzd")
+    expect("\nshed " in here.ctl("status", check=False).stdout, "no row 'shed' without hzd")
+    shown = here.ctl_json("shed", "show")
+    expect_equal((shown["mode"], shown["verdict"], shown["level_permille"]), (None, "drop", 0),
+                 "shed show without hzd")
+    expect("mode unknown: hzd does not answer" in here.ctl("shed", "show").stdout, "text without hzd")
     rigs["hzd"] = here.serve()
     expect("Hello, World!" in attempt(here, 3), "a new run begins with what it was told")
     note(json.dumps(here.ctl_json("get", "shed/level_permille", "shed/refused")["values"]))
