@@ -202,6 +202,8 @@ def class_that_is_not_claimed_is_refused_with_what_to_type():
     expect_equal(hzd.wait(10), 6, "exit of a start with another class than is claimed")
     log = "".join(hzd.output())
     expect("class control, the site says gold" in log and f"attach dev eth1 site {site} ensure" in log, log)
+    checked = here.ctl("conf", "check", site).stdout
+    expect(f"listen  {SERVER4}:80 on eth1, class gold" in checked, checked)
     attach()
     here.serve(site=site, listens=[])
     settle(here, mode="fixed", fixed_permille=900, verdict="reset")
