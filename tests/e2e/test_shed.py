@@ -107,8 +107,38 @@ def half_is_refused_and_counted_and_told():
     after = here.ctl_json("status")
     expect_equal(after["shed_refused"] - before["shed_refused"], refused, "shed_refused")
     expect_equal(after["shed_permille"], 500, "shed_permille")
-    expect("shed 500 permille" in here.ctl("status").stdout, "hzctl status")
+    text = here.ctl("status").stdout
+    expect("shed 500 permille" in text, text)
+    shown = here.ctl_json("shed", "show")
+    expect_equal([shown[key] for key in ("mode", "verdict", "level_permille")], ["fixed", "reset", 500], "shed show")
+    verdicts = here.verdicts()
+    for name in ("drop", "reset", "syn_ack"):
+        expect_equal(shown["refused"][name], verdicts["shed_" + name], f"refused: {name}")
+    expect_equal(shown["refused"]["answer503"], verdicts["shed_503"], "refused: answer503")
+    expect("500 permille of new flows, verdict reset" in here.ctl("shed", "show").stdout, "text")
     settle(here, mode="off")
+
+
+@test
+def rate_of_refusals_is_in_status():
+    here = rig()
+    settle(here, mode="fixed", fixed_permille=1000, verdict="reset")
+    ends = threading.Event()
+
+    def knock():
+        while not ends.is_set():
+            attempt(here)
+
+    thread = threading.Thread(target=knock)
+    thread.start()
+    try:
+        status = here.ctl_json("status")
+    finally:
+        ends.set()
+        thread.join()
+    expect(status["shed_per_s"] > 0, f"shed_per_s {status['shed_per_s']}")
+    settle(here, mode="off")
+    expect_equal(here.ctl_json("status")["shed_per_s"], 0, "shed_per_s with nothing refused")
 
 
 @test
@@ -175,6 +205,8 @@ def class_that_is_not_claimed_is_refused_with_what_to_type():
     expect_equal(hzd.wait(10), 6, "exit of a start with another class than is claimed")
     log = "".join(hzd.output())
     expect("class control, the site says gold" in log and f"attach dev eth1 site {site} ensure" in log, log)
+    checked = here.ctl("conf", "check", site).stdout
+    expect(f"listen  {SERVER4}:80 on eth1, class gold" in checked, checked)
     attach()
     here.serve(site=site, listens=[], options=[PATIENT])
     settle(here, mode="fixed", fixed_permille=900, verdict="reset")
@@ -186,13 +218,14 @@ def class_that_is_not_claimed_is_refused_with_what_to_type():
 def listens_of_the_command_line_are_weighed_as_they_are_claimed():
     here = Rig("l")
     site = temporary_directory() + "/site.yaml"
-    write_file(site, f"listen: [ {{ interface: eth1, address: {SERVER4}, port: 80, class: gold }} ]\n"
+    write_file(site, f"listen: [ {{ interface: eth1, address: {SERVER4}, port: 80, class: gold }}, "
+                     f"{{ interface: eth1, address: {SERVER4}, port: 81 }} ]\n"
                      "routes: [{ match: GET /, respond: { body: \"Hello, World!\" } }]\n")
     here.ctl("xdp", "attach", "dev", "eth1", "site", site)
     here.serve(listens=[f"eth1,{SERVER4}:80"], options=[PATIENT])
     settle(here, mode="fixed", fixed_permille=900, verdict="reset")
     refused = attempts(here, 100)
-    expect(refused > 75, f"{refused} of 100 refused: gold alone is as heavy as bulk alone")
+    expect(refused > 75, f"{refused} of 100 refused: gold alone, without the site's bulk, is as heavy as bulk")
 
 
 @test
@@ -217,9 +250,25 @@ def dead_server_leaves_no_level_behind():
     wait_until(lambda: attempt(here, SILENCE_S) == "silence", ANSWER_S, "let in while it lives")
     rigs["hzd"].kill()
     time.sleep(0.8)
+<<<<<<< HEAD
     expect_equal(attempt(here), "reset", "the kernel has the port again")
     rigs["hzd"] = here.serve(options=[PATIENT])
     expect("Hello, World!" in attempt(here), "a new run begins with what it was told")
+=======
+    expect_equal(attempt(here, 2), "reset", "the kernel has the port again")
+    left = here.ctl("-j", "status", check=False)
+    expect_equal(left.returncode, 3, "exit of status")
+    status, verdicts = json.loads(left.stdout), here.verdicts()
+    expect_equal(status["shed_refused"], sum(verdicts["shed_" + name] for name in ("drop", "reset", "syn_ack")),
+                 "shed_refused without hzd")
+    expect("\nshed " in here.ctl("status", check=False).stdout, "no row 'shed' without hzd")
+    shown = here.ctl_json("shed", "show")
+    expect_equal((shown["mode"], shown["verdict"], shown["level_permille"]), (None, "drop", 0),
+                 "shed show without hzd")
+    expect("mode unknown: hzd does not answer" in here.ctl("shed", "show").stdout, "text without hzd")
+    rigs["hzd"] = here.serve()
+    expect("Hello, World!" in attempt(here, 3), "a new run begins with what it was told")
+>>>>>>> f5-ops
     note(json.dumps(here.ctl_json("get", "shed/level_permille", "shed/refused")["values"]))
 
 

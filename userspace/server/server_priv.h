@@ -175,7 +175,7 @@ uint32_t hz_server_sleep_ms(const struct hz_tune *tune);
 uint32_t hz_server_half_open_max(const struct hz_server *server);
 struct hz_server_shed {
 	uint64_t pressure_percent, level_permille;
-	uint64_t refused;                    /* SYNs, since the program was attached */
+	uint64_t refused; /* SYNs by XDP since the program was attached, and requests by workers */
 	uint64_t cookies_sent;               /* by XDP and workers */
 	uint64_t answered_200, answered_503; /* probes */
 };

@@ -51,12 +51,14 @@ struct hz_server_shed hz_server_shed_now(const struct hz_server *server)
 		now.level_permille =
 			HZ_MAX(now.level_permille,
 		               __atomic_load_n(&worker->shed_permille, __ATOMIC_RELAXED));
+		now.refused += __atomic_load_n(&worker->counters[HZ_COUNTER_shed_request],
+		                               __ATOMIC_RELAXED);
 		now.cookies_sent += __atomic_load_n(&worker->counters[HZ_COUNTER_syn_cookie_sent],
 		                                    __ATOMIC_RELAXED);
 	}
 	if (server->maps.beat == NULL || hz_xdp_verdicts_read(&server->maps, &sum) != 0)
 		return now;
-	now.refused = sum.shed_drop + sum.shed_reset + sum.shed_syn_ack;
+	now.refused += sum.shed_drop + sum.shed_reset + sum.shed_syn_ack;
 	now.cookies_sent += sum.cookie_syn_ack;
 	now.answered_200 = sum.health_200;
 	now.answered_503 = sum.health_503;
