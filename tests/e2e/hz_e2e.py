@@ -32,6 +32,7 @@ CLIENT4, SERVER4, CLIENT6, SERVER6 = "10.7.0.1", "10.7.0.2", "fd07::1", "fd07::2
 PORT, HEALTH_PORT = 80, 8081
 # For a server whose health is not the matter: on a busy machine a worker may not run for half a second.
 PATIENT = "health/beat_timeout_ms=10000"
+READY_S = 60  # for a start that waits for busy cores; no promise of hz's
 CLONE_NEWNET = 0x40000000
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -340,7 +341,12 @@ class Rig:
             command += ["-o", option]
         daemon = Process(*command, **more)
         if ready:
-            daemon.wait_line("ready")
+            try:
+                daemon.wait_line("ready", READY_S)
+            except AssertionError:
+                daemon.show_log()
+                daemon.end()  # or the tests that follow find their interface taken
+                raise
         return daemon
 
     def start(self, **more):
