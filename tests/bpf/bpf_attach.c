@@ -1,6 +1,7 @@
-/* The loader on veth pairs in namespaces of this program's own, BPF file system included, so that runs do not meet:
- * attachment, refusals, failures in the middle, maps. As bpf_kill: only what is killed at each call that attach_fault.c
- * wraps; as bpf_attach_long: at every system call. An argument runs only the tests whose names hold it. Root only. */
+/* The loader on veth pairs in namespaces of this program's own, BPF file system included, so that runs do not
+ * meet: attachment, refusals, failures in the middle, maps, and what is killed while it chains. As bpf_kill: the
+ * rest of what is killed at a call that attach_fault.c wraps, so that both take as long; as bpf_attach_long: at
+ * every system call. An argument runs only the tests whose names hold it. Root only. */
 #include "attach_world.h"
 #include "loader/xdp_chatter.h"
 #include "tap.h"
@@ -23,14 +24,15 @@ static void tests_run(struct tap *tap, const struct world_test *test, const char
 /* By what it is called as; the last one, without a name, is for any other. */
 static const struct program {
 	const char *name;
-	const struct world_test *group[12];
+	const struct world_test *group[13];
 } programs[] = {
 	{ "bpf_attach_long", { attach_kill_long_tests } },
 	{ "bpf_kill", { attach_kill_tests } },
 	{ "",
 	  { attach_life_tests, attach_refuse_tests, attach_fault_tests, attach_maps_tests,
 	    attach_lock_tests, attach_chain_tests, attach_update_tests, attach_gc_tests,
-	    attach_nic_tests, attach_lists_tests, attach_writer_tests, attach_explain_tests } },
+	    attach_nic_tests, attach_lists_tests, attach_writer_tests, attach_explain_tests,
+	    attach_kill_chain_tests } },
 };
 
 static const struct program *program_of(const char *path)
