@@ -64,12 +64,15 @@ int hz_server_sources_open(struct hz_server *server, struct hz_err *err)
 		status = hz_xdp_lists_open(server->conf->instance, &server->lists);
 		if (status != 0)
 			return open_fail(server, status, err);
+		server->lists.wait_ms =
+			HZ_XDP_LISTS_WAIT_PATIENT_MS; /* nobody waits for this thread yet */
 	}
 	status = hz_server_sources_rate(server, err);
 	if (status == 0)
 		status = hz_server_sources_fill(server, site, err);
 	if (status == 0)
 		status = hz_server_sources_flip(server, site, err);
+	server->lists.wait_ms = HZ_XDP_LISTS_WAIT_MS;
 	return status;
 }
 
@@ -84,25 +87,11 @@ int hz_server_sources_rate(const struct hz_server *server, struct hz_err *err)
 	return status == 0 ? 0 : map_fail(server, status, "src_rate", err);
 }
 
-/* An attach or an update of this instance holds the lock while it writes. */
-static int busy_fail(const struct hz_server *server, struct hz_err *err)
-{
-	char hint[sizeof(err->hint)];
-
-	hz_hint_write(hint, sizeof(hint), server->conf->instance, "reload, once it is done");
-	return hz_err_set(err, -EBUSY, 1, "lists_busy", hint,
-	                  "somebody else is writing the lists of sources, an attach perhaps");
-}
-
 int hz_server_sources_fill(struct hz_server *server, const struct hz_site *site, struct hz_err *err)
 {
-	int status;
-
 	if (!has_kernel_plane(server))
 		return 0;
-	status = hz_xdp_lists_fill(&server->lists, site->sources.rule, site->sources.rule_count,
-	                           err);
-	return status == -ETIMEDOUT ? busy_fail(server, err) : status;
+	return hz_xdp_lists_fill(&server->lists, site->sources.rule, site->sources.rule_count, err);
 }
 
 int hz_server_sources_flip(struct hz_server *server, const struct hz_site *site, struct hz_err *err)
