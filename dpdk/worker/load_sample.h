@@ -24,13 +24,26 @@ static inline void hz_load_sample_burst(struct hz_worker_loop *w, struct hz_work
 {
 	uint64_t came_ns = 0, wait_ns = 0;
 
+	w->is_turn_full |= count == w->turn_frames;
 	if (count != 0 && wp->port->rx_slots != 0)
 		came_ns = hz_load_sample_came_ns(w->frame, count);
+	w->overload.came_ns = came_ns;
 	if (count != 0 && came_ns == 0)
 		return;
 	if (came_ns != 0 && came_ns < w->env->now_ns)
 		wait_ns = w->env->now_ns - came_ns;
 	wp->wait_ns = HZ_MIN(wp->wait_ns, wait_ns);
+}
+
+/* A turn that took gap_ns: as many frames in the next as take about HZ_TURN_NS. What one turn takes in it answers at its
+ * end, and while it lasts, nobody sees how long the others wait. */
+static inline void hz_load_sample_turn(struct hz_worker_loop *w, uint64_t gap_ns)
+{
+	if (HZ_UNLIKELY(gap_ns > HZ_TURN_NS))
+		w->turn_frames = (uint16_t)HZ_MAX(w->turn_frames * HZ_TURN_NS / gap_ns, 1u);
+	else if (HZ_UNLIKELY(w->turn_frames < w->burst) && w->is_turn_full)
+		w->turn_frames++;
+	w->is_turn_full = false;
 }
 
 void hz_load_sample_open(struct hz_worker_loop *w, const struct hz_overload_conf *conf);

@@ -145,16 +145,19 @@ def as_fragment(frame):
     return bytes(frame)
 
 
-@contextlib.contextmanager
-def far_end(rig):
+def far_end_put(rig, name="xdp_far"):
     """Answers to FAR_MAC end at the client's end of the link: what a client's stack makes of them is not the
     question."""
     link = ("ip", "-n", rig.client, "link", "set", "dev", "eth0", "xdpdrv")
     run(*link, "off")
-    run(*link, "obj", OUT + "/tests-bpf/xdp_far.bpf.o", "sec", "xdp")
+    run(*link, "obj", f"{OUT}/tests-bpf/{name}.bpf.o", "sec", "xdp")
+
+
+@contextlib.contextmanager
+def far_end(rig):
+    far_end_put(rig)
     yield
-    run(*link, "off")
-    run(*link, "obj", OUT + "/tests-bpf/xdp_pass.bpf.o", "sec", "xdp")
+    far_end_put(rig, "xdp_pass")
 
 
 # --- what comes of it ------------------------------------------------------------------------------------

@@ -4,7 +4,8 @@
   perf/scenarios/syn_flood.py [RUNS [SECONDS]]      defaults: 3 runs of each side, 3 s each
 
 1. SYNs answered per second and core: XDP's cookies beside the kernel's (net.ipv4.tcp_syncookies=2) with the
-   same generator, live frames from ever other sources, made and answered on one core.
+   same generator, live frames from ever other sources, made and answered on one core. What making them costs,
+   frames that XDP drops say; the goal is for the rest.
 2. A good client (wrk, 16 connections that stay open) beside 10,000 and 200,000 SYN/s: the control is the same
    load as first fragments, which XDP drops. With cookies, and with shed/syn_cookies=off. Many short pairs. The
    flood shares the client's core, of which making it takes 2 % and 12 %; its answers are made there, too, as XDP runs
@@ -18,11 +19,11 @@ import os
 import statistics
 import sys
 
-from health import mac, ratio_print
+from health import FAR_MAC, as_fragment, far_end_put, mac, ratio_print
 from hz_vs_nginx import (CLIENT_CPU, OUT, SERVER_CPU, facts, priority_raise, ratio_of,
                          refuse_unless_release)
 from hz_e2e import PORT, SERVER4, Process, Rig, run, wait_until, wrk_parse
-from hz_live import checksum, syn
+from hz_live import syn
 
 KERNEL_PORT = 8090
 RATES = ((10000, 0.05, 1.5), (200000, 0.20, None))  # SYN/s, the most that is lost, and p99 as a ratio
@@ -31,16 +32,11 @@ MODES, PAIR_S = {"auto": 4, "off": 1}, 3
 FLOOD_S = 600  # at most: the client's end ends it
 REACHED_LEAST = 0.9
 GOAL_CORE = 7.0
-IP_AT = 14  # offset of the IP header in a frame
 
 
 def dropped(frame_hex):
-    """The same frame as the first of several fragments."""
-    frame = bytearray.fromhex(frame_hex)
-    frame[IP_AT + 6] |= 0x20
-    frame[IP_AT + 10:IP_AT + 12] = bytes(2)
-    frame[IP_AT + 10:IP_AT + 12] = checksum(bytes(frame[IP_AT:IP_AT + 20])).to_bytes(2, "big")
-    return bytes(frame).hex()
+    """The same frame, and XDP drops it."""
+    return as_fragment(bytes.fromhex(frame_hex)).hex()
 
 
 class Bench:
@@ -49,14 +45,9 @@ class Bench:
         self.rig.attach("ensure")
         # a way back to all sources, or the kernel would not answer
         run("ip", "-n", self.rig.server, "route", "add", "default", "via", "10.7.0.9")
-        # Answers go to a station that is not there and end at the far end of the link: what a client's stack makes
-        # of them is not the question.
-        far = OUT + "/tests-bpf/xdp_far.bpf.o"
-        run("ip", "-n", self.rig.client, "link", "set", "dev", "eth0", "xdpdrv", "off")
-        run("ip", "-n", self.rig.client, "link", "set", "dev", "eth0", "xdpdrv", "obj", far, "sec", "xdp")
-        theirs = bytes.fromhex("0200000000f1")
-        self.macs = mac(self.rig.server, "eth1") + theirs
-        run("ip", "-n", self.rig.server, "neigh", "replace", "10.7.0.9", "lladdr", theirs.hex(":"), "dev", "eth1")
+        far_end_put(self.rig)
+        self.macs = mac(self.rig.server, "eth1") + FAR_MAC
+        run("ip", "-n", self.rig.server, "neigh", "replace", "10.7.0.9", "lladdr", FAR_MAC.hex(":"), "dev", "eth1")
         run("sysctl", "-qw", "net.ipv4.tcp_syncookies=2", "net.ipv4.conf.all.rp_filter=0",
             "net.ipv4.conf.eth1.rp_filter=0", netns=self.rig.server)
         self.hzd = None
@@ -145,12 +136,11 @@ def per_core(bench, count, seconds, result):
     pairs = [(one["xdp"], one["kernel"]) for one in rounds]
     cost = {side: [{"ns": 1e9 / one[side]["rate_per_s"] - 1e9 / one["none"]["rate_per_s"]} for one in rounds]
             for side in ("xdp", "kernel")}
-    less = ratio_of(list(zip(cost["kernel"], cost["xdp"])), "ns")
     print(f"  beyond making and dropping a frame: XDP {statistics.median(c['ns'] for c in cost['xdp']):.0f} ns, "
-          f"kernel {statistics.median(c['ns'] for c in cost['kernel']):.0f} ns, {less['median']:.1f} times "
-          f"[{less['low']:.1f}..{less['high']:.1f}]")
-    result["ratios"].append(ratio_print("SYN-ACKs of XDP / kernel", ratio_of(pairs, "rate_per_s"), GOAL_CORE,
-                                        True))
+          f"kernel {statistics.median(c['ns'] for c in cost['kernel']):.0f} ns")
+    result["ratios"] += [
+        ratio_print("made and answered, XDP / kernel", ratio_of(pairs, "rate_per_s"), None, True),
+        ratio_print("answered, XDP / kernel", ratio_of(list(zip(cost["kernel"], cost["xdp"])), "ns"), GOAL_CORE, True)]
     result["runs"] += rounds
 
 

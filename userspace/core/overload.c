@@ -5,11 +5,14 @@
 /* The controller's gains, per step and in targets of the queue. What comes in is moved in ratios, not by amounts: ten
  * times too much is then as far from the target as it looks at double the load, and one pair of gains fits both.
  * Slow enough for clients 50 ms away, whose flows bring work only then; tests/unit/core/test_overload.c has the plant. */
-#define GAIN_WAIT   0.004 /* of what waits beyond the target */
-#define GAIN_REST   0.02  /* of what is missing to it */
-#define GAIN_CHANGE 0.04  /* of what it grew by */
-#define WAIT_MAX    20.0  /* targets; beyond, a queue is as bad as it gets */
-#define MISSED_MAX  100u  /* steps, a second: enough to come to rest */
+#define GAIN_WAIT   0.0024 /* of what waits beyond the target */
+#define GAIN_REST   0.02   /* of what is missing to it */
+#define GAIN_CHANGE 0.024  /* of what it grew by */
+#define GAIN_LATE   0.07   /* of requests that came too late, to one that was served */
+#define LATE_MAX    4.0
+#define REQUESTS    8.0  /* steps over which their work is smoothed */
+#define WAIT_MAX    20.0 /* targets; beyond, a queue is as bad as it gets */
+#define MISSED_MAX  100u /* steps, a second: enough to come to rest */
 #define GOLD_PART                                                                                  \
 	0.1 /* of the flows let in when bulk is refused as far as may be, until gold is as well */
 #define REQUEST_PART 0.02 /* and of those, until 503 is the answer to nearly all */
@@ -53,12 +56,14 @@ static struct stages stages_of(const struct hz_overload_conf *conf)
 	return stages;
 }
 
-static void wait_step(struct hz_overload *o, double wait, double least)
+/* late: requests that came too late for each that was served. */
+static void wait_step(struct hz_overload *o, double wait, double late, double least)
 {
 	double push;
 
 	wait = HZ_MIN(wait, WAIT_MAX);
 	push = (wait > 1.0 ? GAIN_WAIT : GAIN_REST) * (wait - 1.0) + GAIN_CHANGE * (wait - o->wait);
+	push += GAIN_LATE * HZ_MIN(late, LATE_MAX);
 	o->wait = wait;
 	o->admitted *= push > 0.0 ? 1.0 / (1.0 + push) : 1.0 - push;
 	o->admitted = HZ_MIN(HZ_MAX(o->admitted, least), 1.0);
@@ -148,9 +153,27 @@ static void ladder_leave(struct hz_overload *o, const struct hz_overload_conf *c
 	o->pressure_percent = HZ_MAX(o->room, o->ring);
 	o->idle_permille = o->close_permille = 0;
 	o->refuse_permille = o->kept_permille = 0;
+	o->late_ns = 0;
 	o->evicts = false;
 	o->level_permille = bulk;
 	o->word = hz_shed_word(conf->is_mixed ? bulk / HZ_SHED_BULK_GOLD : bulk, bulk, 0, 0);
+}
+
+static void work_note(struct hz_overload *o, const struct hz_overload_sample *sample)
+{
+	double each_ns;
+
+	if (sample->served == 0)
+		return;
+	each_ns = (double)sample->work_ns / (double)sample->served;
+	o->request_ns = o->request_ns == 0.0 ? each_ns
+	                                     : o->request_ns + (each_ns - o->request_ns) / REQUESTS;
+}
+
+/* A queue shorter than one request would leave the worker idle between two. */
+static double target_ns(const struct hz_overload *o)
+{
+	return HZ_MAX((double)HZ_OVERLOAD_TARGET_NS, o->request_ns);
 }
 
 static uint64_t steps_due(const struct hz_overload *o, uint64_t now_ns)
@@ -164,12 +187,13 @@ static uint64_t steps_due(const struct hz_overload *o, uint64_t now_ns)
  * waiting then, or a turn longer than a step would hide the queue that it makes. */
 static void steps_take(struct hz_overload *o, const struct hz_overload_sample *sample, double least)
 {
+	double late = (double)sample->late / (double)HZ_MAX(sample->served, 1u);
 	uint64_t steps = steps_due(o, sample->now_ns);
 	uint64_t idle = (steps - 1) * (100 - HZ_MIN(sample->busy_percent, 100u)) / 100;
-	double wait = (double)sample->queue_ns / HZ_OVERLOAD_TARGET_NS;
+	double wait = (double)sample->queue_ns / target_ns(o);
 
 	for (uint64_t i = 0; i < steps; i++)
-		wait_step(o, i < idle ? 0.0 : wait, least);
+		wait_step(o, i < idle ? 0.0 : wait, i < idle ? 0.0 : late, least);
 }
 
 void hz_overload_step(struct hz_overload *o, const struct hz_overload_sample *sample)
@@ -194,7 +218,9 @@ void hz_overload_step(struct hz_overload *o, const struct hz_overload_sample *sa
 		stages = stages_of(&conf);
 		if (o->admitted == 0.0)
 			o->admitted = 1.0;
+		work_note(o, sample);
 		steps_take(o, sample, stages.request);
+		o->late_ns = o->admitted < 1.0 ? (uint64_t)(HZ_OVERLOAD_LATE * target_ns(o)) : 0;
 		ladder_climb(o, &conf, &stages);
 	}
 	o->stepped_ns = sample->now_ns;

@@ -3,7 +3,10 @@
  * Pressure is the most of what runs out. What is full (connections, packet buffers, the receive ring) acts in
  * proportion: each rung from its percentage on, by a share that grows. A queue does not: it has no natural 100 %, so
  * the time that frames wait is held at a target by a controller whose output is the share of new flows that may
- * come in. Being busy alone is no overload: it never reaches the first rung that refuses.
+ * come in. What it lets in comes by chance, so that now and then the queue is longer than its target: a connection's
+ * first request that waited for several targets gets 503, which costs little, and those behind it are in time. The
+ * controller takes each of these for a flow too many. Being busy alone is no overload: it never reaches the first
+ * rung that refuses.
  *
  *   room alone     70 %  idle time shrinks, to a second at 100 %
  *                  80 %  answers end their connections, all of them from 92 % on
@@ -23,8 +26,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define HZ_OVERLOAD_STEP_NS    10000000u /* a step of the controller */
-#define HZ_OVERLOAD_TARGET_NS  1000000u  /* what frames may wait while flows are refused */
+#define HZ_OVERLOAD_STEP_NS 10000000u /* a step of the controller */
+/* What frames may wait while flows are refused; if a request takes longer, as long as that. */
+#define HZ_OVERLOAD_TARGET_NS  600000u
+#define HZ_OVERLOAD_LATE       2u /* targets that a first request may have waited */
 #define HZ_OVERLOAD_HYSTERESIS 5u /* points that room must get better before a rung is left */
 #define HZ_OVERLOAD_IDLE       70u
 #define HZ_OVERLOAD_CLOSE      80u
@@ -55,6 +60,9 @@ struct hz_overload_sample {
 	uint32_t room_percent; /* connections or packet buffers, the fuller */
 	uint32_t ring_percent; /* of the receive ring */
 	uint32_t busy_percent; /* time in turns that found work */
+	uint64_t work_ns;      /* the same, since the last step */
+	uint64_t served;       /* requests since then; */
+	uint64_t late;         /* and those that got 503 for they had waited too long */
 };
 
 /* One worker's; touched by its thread only. Zeroed but for conf it is a worker at rest. */
@@ -63,7 +71,9 @@ struct hz_overload {
 	uint64_t stepped_ns;                 /* time of the last step, 0: none yet */
 	double admitted;                     /* share of new work, 0: at rest, that is 1 */
 	double wait;                         /* at the last step, in targets */
+	double request_ns;                   /* of work for each, smoothed; 0: not known */
 	uint32_t room, ring;                 /* with hysteresis */
+	uint64_t came_ns; /* when what is served right now came, by its worker; 0: not known */
 
 	/* What follows from it. */
 	uint32_t pressure_percent; /* 0..100 */
@@ -73,11 +83,18 @@ struct hz_overload {
 	uint32_t refuse_permille;  /* of first requests of a connection: 503 */
 	uint32_t kept_permille;    /* of those that follow: only where room is short */
 	bool evicts;               /* idle connections leave */
-	uint64_t word;             /* for XDP, abi/shed_word.h */
+	uint64_t late_ns; /* a connection's first request that waited longer: 503; 0: none does */
+	uint64_t word;    /* for XDP, abi/shed_word.h */
 };
 
 /* A step with what was measured; steps that were missed meanwhile are taken as well: with nothing waiting for the time
  * that was not busy, as the worker slept, and with the same for the rest. */
 void hz_overload_step(struct hz_overload *o, const struct hz_overload_sample *sample);
+
+/* Has what is served at now_ns waited for longer than it may? */
+static inline bool hz_overload_is_late(const struct hz_overload *o, uint64_t now_ns)
+{
+	return o->late_ns != 0 && o->came_ns != 0 && now_ns > o->came_ns + o->late_ns;
+}
 
 #endif

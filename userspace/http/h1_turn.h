@@ -69,6 +69,16 @@ static inline bool hz_h1_shed_request(const struct hz_h1_turn *turn, bool is_fir
 	       !hz_stream_is_exempt(turn->stream);
 }
 
+/* Flows are refused, and it waited too long: to say so costs little, and those behind it are served in time. */
+static inline bool hz_h1_shed_late(const struct hz_h1_turn *turn, bool is_first)
+{
+	const struct hz_env *env = turn->http->conf.env;
+
+	return is_first && env->overload != NULL && HZ_UNLIKELY(env->overload->late_ns != 0) &&
+	       hz_overload_is_late(env->overload, hz_env_clock_ns(env)) &&
+	       !hz_stream_is_exempt(turn->stream);
+}
+
 static inline bool hz_h1_shed_connection(const struct hz_h1_turn *turn)
 {
 	const struct hz_overload *overload = turn->http->conf.env->overload;

@@ -173,7 +173,58 @@ static void ring_is_as_full_as_littles_law_says(void)
 	world_close(&world);
 }
 
+/* A turn answers at its end: with slow handlers it takes fewer frames, and as many as before when they are quick. */
+static void turn_that_takes_long_takes_fewer_frames(void)
+{
+	struct hz_worker_loop *w = open_one();
+
+	CU_ASSERT_EQUAL(w->turn_frames, 32);
+	hz_load_sample_turn(w, 4 * HZ_TURN_NS);
+	CU_ASSERT_EQUAL(w->turn_frames, 8);
+	hz_load_sample_turn(w, HZ_NS_PER_S);
+	CU_ASSERT_EQUAL(w->turn_frames, 1);
+	for (unsigned i = 0; i < 100; i++)
+		hz_load_sample_turn(w, HZ_TURN_NS / 2); /* which found fewer than it may take */
+	CU_ASSERT_EQUAL(w->turn_frames, 1);
+	for (unsigned i = 0; i < 100; i++) {
+		hz_load_sample_burst(w, &w->port[0], w->turn_frames);
+		hz_load_sample_turn(w, HZ_TURN_NS / 2);
+	}
+	CU_ASSERT_EQUAL(w->turn_frames, 32);
+	world_close(&world);
+}
+
+/* What is served knows since when it waits; what no frame brought does not. */
+static void burst_tells_when_it_came(void)
+{
+	struct hz_worker_loop *w = open_one();
+
+	burst(w, 5 * HZ_NS_PER_MS);
+	CU_ASSERT_EQUAL(w->overload.came_ns, w->env->now_ns - 5 * HZ_NS_PER_MS);
+	hz_worker_turn(w);
+	CU_ASSERT_EQUAL(w->overload.came_ns, 0);
+	world_close(&world);
+}
+
+/* Ten answers of which four were 503 of ours, in ten milliseconds of work: one and two thirds for each served. */
+static void work_of_a_request_is_what_was_served(void)
+{
+	struct hz_worker_loop *w = open_one();
+	struct hz_worker *gauge = &world.worker[0].slot.worker;
+
+	time_passes(STEP_MS);
+	gauge->requests += 10;
+	gauge->counters[HZ_COUNTER_shed_request] += 1;
+	gauge->counters[HZ_COUNTER_shed_late] += 3;
+	gauge->busy_ns += STEP_MS * HZ_NS_PER_MS;
+	time_passes(STEP_MS);
+	CU_ASSERT_TRUE(w->overload.request_ns > 1.66e6 && w->overload.request_ns < 1.67e6);
+	CU_ASSERT_TRUE(hz_shed_field(world.worker[0].slot.beat.shed, HZ_SHED_BULK) > 0);
+	world_close(&world);
+}
+
 HZ_SUITE(load_sample, CASE(stamp_is_taken_once), CASE(queue_that_stays_is_refused_by_the_word),
          CASE(empty_ring_forgets_what_piled_up), CASE(frames_without_a_time_did_not_wait),
          CASE(burst_behind_a_noted_frame_has_its_wait), CASE(beat_between_steps_keeps_the_word),
-         CASE(ring_is_as_full_as_littles_law_says));
+         CASE(ring_is_as_full_as_littles_law_says), CASE(turn_that_takes_long_takes_fewer_frames),
+         CASE(burst_tells_when_it_came), CASE(work_of_a_request_is_what_was_served));
