@@ -138,6 +138,7 @@ static const char *member_of_the_group_cannot_hold_it(void)
 static const char *failed_attachment_with_lists_leaves_nothing(void)
 {
 	const struct world_pins none = { 0 };
+	struct hz_err err;
 	struct asker asker;
 	unsigned nth, unseen = 0;
 	bool is_over = false;
@@ -146,13 +147,15 @@ static const char *failed_attachment_with_lists_leaves_nothing(void)
 		int status;
 
 		attach_fault_arm(nth, false);
-		status = world_attach(WORLD_A, WORLD_SOURCES, NULL, NULL);
+		status = world_attach(WORLD_A, WORLD_SOURCES, NULL, &err);
 		is_over = !attach_fault_fired();
 		attach_fault_arm(0, false);
 		if (status != 0 && (world_program(WORLD_A) != 0 || !world_pins_are(&none))) {
 			printf("# call %u\n", nth);
 			return "half attached";
 		}
+		if (status != 0 && strstr(err.why, "it is attached") != NULL)
+			return "told as attached, and is not";
 		if (status != 0)
 			continue;
 		unseen += !is_over; /* waiting for packets that look at the old list may fail */
