@@ -10,6 +10,7 @@
 #define GAIN_CHANGE 0.024  /* of what it grew by */
 #define GAIN_LATE   0.07   /* of requests that came too late, to one that was served */
 #define LATE_MAX    4.0
+#define STANDING    10.0 /* times the wait; from a tenth of the target on it is a queue that stays */
 #define REQUESTS    8.0  /* steps over which their work is smoothed */
 #define WAIT_MAX    20.0 /* targets; beyond, a queue is as bad as it gets */
 #define MISSED_MAX  100u /* steps, a second: enough to come to rest */
@@ -63,7 +64,9 @@ static void wait_step(struct hz_overload *o, double wait, double late, double le
 
 	wait = HZ_MIN(wait, WAIT_MAX);
 	push = (wait > 1.0 ? GAIN_WAIT : GAIN_REST) * (wait - 1.0) + GAIN_CHANGE * (wait - o->wait);
-	push += GAIN_LATE * HZ_MIN(late, LATE_MAX);
+	/* Late, and yet nothing is left waiting: the core was taken away for a while, which refusing others does not
+	 * make up for. */
+	push += GAIN_LATE * HZ_MIN(late, LATE_MAX) * HZ_MIN(STANDING * wait, 1.0);
 	o->wait = wait;
 	o->admitted *= push > 0.0 ? 1.0 / (1.0 + push) : 1.0 - push;
 	o->admitted = HZ_MIN(HZ_MAX(o->admitted, least), 1.0);
@@ -176,6 +179,12 @@ static double target_ns(const struct hz_overload *o)
 	return HZ_MAX((double)HZ_OVERLOAD_TARGET_NS, o->request_ns);
 }
 
+static uint64_t late_limit_ns(const struct hz_overload *o)
+{
+	return HZ_MAX((uint64_t)HZ_OVERLOAD_LATE_NS,
+	              (uint64_t)(HZ_OVERLOAD_LATE_WORK * o->request_ns));
+}
+
 static uint64_t steps_due(const struct hz_overload *o, uint64_t now_ns)
 {
 	uint64_t steps = o->stepped_ns == 0 ? 1 : (now_ns - o->stepped_ns) / HZ_OVERLOAD_STEP_NS;
@@ -220,7 +229,7 @@ void hz_overload_step(struct hz_overload *o, const struct hz_overload_sample *sa
 			o->admitted = 1.0;
 		work_note(o, sample);
 		steps_take(o, sample, stages.request);
-		o->late_ns = o->admitted < 1.0 ? (uint64_t)(HZ_OVERLOAD_LATE * target_ns(o)) : 0;
+		o->late_ns = o->admitted < 1.0 ? late_limit_ns(o) : 0;
 		ladder_climb(o, &conf, &stages);
 	}
 	o->stepped_ns = sample->now_ns;

@@ -28,8 +28,10 @@
 
 #define HZ_OVERLOAD_STEP_NS 10000000u /* a step of the controller */
 /* What frames may wait while flows are refused; if a request takes longer, as long as that. */
-#define HZ_OVERLOAD_TARGET_NS  600000u
-#define HZ_OVERLOAD_LATE       2u /* targets that a first request may have waited */
+#define HZ_OVERLOAD_TARGET_NS 600000u
+/* What a first request may have waited then; the same for long requests, in their work. */
+#define HZ_OVERLOAD_LATE_NS    (2 * HZ_OVERLOAD_TARGET_NS)
+#define HZ_OVERLOAD_LATE_WORK  1.9
 #define HZ_OVERLOAD_HYSTERESIS 5u /* points that room must get better before a rung is left */
 #define HZ_OVERLOAD_IDLE       70u
 #define HZ_OVERLOAD_CLOSE      80u

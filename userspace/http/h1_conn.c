@@ -54,6 +54,7 @@ static int on_open(void *proto_ctx, struct hz_stream *s)
 		return -EMFILE;
 	}
 	conn->expires_s = expiry_s(&turn);
+	conn->opened_s = (uint8_t)(turn.now_ns / HZ_NS_PER_S);
 	hz_h1_deadline_set(&turn, hz_h1_limits(conn)->header_timeout_ns);
 	hz_h1_snapshot_unpin(conn);
 	hz_h1_turn_end(&turn, false);

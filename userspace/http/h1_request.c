@@ -397,8 +397,8 @@ static size_t body_begin(struct hz_h1_turn *turn, struct hz_h1_flight *flight, s
 	return hz_h1_body_step(turn, flight, bytes);
 }
 
-/* A request that came in the end, while the worker cannot keep up: an answer that costs next to nothing. */
-/* why: HZ_COUNTER_shed_request or HZ_COUNTER_shed_late. */
+/* A request that came in the end, while the worker cannot keep up: an answer that costs next to nothing.
+ * why: HZ_COUNTER_shed_request or HZ_COUNTER_shed_late. */
 static void request_shed(struct hz_h1_turn *turn, struct hz_h1_flight *flight, enum hz_counter why)
 {
 	hz_h1_count(turn, why);
@@ -472,7 +472,7 @@ static size_t request_begin(struct hz_h1_turn *turn, struct hz_h1_flight *flight
 		request_shed(turn, flight, HZ_COUNTER_shed_request);
 		return bytes.len;
 	}
-	if (hz_h1_shed_late(turn, conn->requests == 1)) {
+	if (hz_h1_shed_late(turn)) {
 		request_shed(turn, flight, HZ_COUNTER_shed_late);
 		return bytes.len;
 	}
