@@ -5,15 +5,16 @@
 /* The controller's gains, per step and in targets of the queue. What comes in is moved in ratios, not by amounts: ten
  * times too much is then as far from the target as it looks at double the load, and one pair of gains fits both.
  * Slow enough for clients 50 ms away, whose flows bring work only then; tests/unit/core/test_overload.c has the plant. */
-#define GAIN_WAIT   0.0024 /* of what waits beyond the target */
-#define GAIN_REST   0.02   /* of what is missing to it */
-#define GAIN_CHANGE 0.024  /* of what it grew by */
-#define GAIN_LATE   0.07   /* of requests that came too late, to one that was served */
-#define LATE_MAX    4.0
-#define STANDING    10.0 /* times the wait; from a tenth of the target on it is a queue that stays */
-#define REQUESTS    8.0  /* steps over which their work is smoothed */
-#define WAIT_MAX    20.0 /* targets; beyond, a queue is as bad as it gets */
-#define MISSED_MAX  100u /* steps, a second: enough to come to rest */
+#define GAIN_WAIT    0.0024 /* of what waits beyond the target */
+#define GAIN_REST    0.02   /* of what is missing to it */
+#define GAIN_CHANGE  0.024  /* of what it grew by */
+#define GAIN_LATE    0.07   /* of requests that came too late, to one that was served */
+#define LATE_MAX     4.0
+#define STANDING     10.0 /* times the wait; from a tenth of the target on it is a queue that stays */
+#define REQUESTS     8.0  /* steps over which their work is smoothed */
+#define WAIT_MAX     20.0 /* targets; beyond, a queue is as bad as it gets */
+#define REFUSING_MAX (5 * HZ_OVERLOAD_LATE_STEPS)
+#define MISSED_MAX   100u /* steps, a second: enough to come to rest */
 #define GOLD_PART                                                                                  \
 	0.1 /* of the flows let in when bulk is refused as far as may be, until gold is as well */
 #define REQUEST_PART 0.02 /* and of those, until 503 is the answer to nearly all */
@@ -70,6 +71,10 @@ static void wait_step(struct hz_overload *o, double wait, double late, double le
 	o->wait = wait;
 	o->admitted *= push > 0.0 ? 1.0 / (1.0 + push) : 1.0 - push;
 	o->admitted = HZ_MIN(HZ_MAX(o->admitted, least), 1.0);
+	if (o->admitted < 1.0)
+		o->refusing = HZ_MIN(o->refusing + 1, REFUSING_MAX);
+	else if (o->refusing > 0)
+		o->refusing--;
 }
 
 static uint32_t share_permille(double share)
@@ -156,6 +161,7 @@ static void ladder_leave(struct hz_overload *o, const struct hz_overload_conf *c
 	o->pressure_percent = HZ_MAX(o->room, o->ring);
 	o->idle_permille = o->close_permille = 0;
 	o->refuse_permille = o->kept_permille = 0;
+	o->refusing = 0;
 	o->late_ns = 0;
 	o->evicts = false;
 	o->level_permille = bulk;
@@ -177,6 +183,12 @@ static void work_note(struct hz_overload *o, const struct hz_overload_sample *sa
 static double target_ns(const struct hz_overload *o)
 {
 	return HZ_MAX((double)HZ_OVERLOAD_TARGET_NS, o->request_ns);
+}
+
+/* Flows are refused, and not since a moment ago: a burst is served, however late. */
+static bool is_rush(const struct hz_overload *o)
+{
+	return o->refusing >= HZ_OVERLOAD_LATE_STEPS;
 }
 
 static uint64_t late_limit_ns(const struct hz_overload *o)
@@ -229,7 +241,7 @@ void hz_overload_step(struct hz_overload *o, const struct hz_overload_sample *sa
 			o->admitted = 1.0;
 		work_note(o, sample);
 		steps_take(o, sample, stages.request);
-		o->late_ns = o->admitted < 1.0 ? late_limit_ns(o) : 0;
+		o->late_ns = is_rush(o) ? late_limit_ns(o) : 0;
 		ladder_climb(o, &conf, &stages);
 	}
 	o->stepped_ns = sample->now_ns;

@@ -30,8 +30,10 @@
 /* What frames may wait while flows are refused; if a request takes longer, as long as that. */
 #define HZ_OVERLOAD_TARGET_NS 600000u
 /* What a first request may have waited then; the same for long requests, in their work. */
-#define HZ_OVERLOAD_LATE_NS    (2 * HZ_OVERLOAD_TARGET_NS)
-#define HZ_OVERLOAD_LATE_WORK  1.9
+#define HZ_OVERLOAD_LATE_NS   (2 * HZ_OVERLOAD_TARGET_NS)
+#define HZ_OVERLOAD_LATE_WORK 1.9
+/* Steps that flows are refused for before first requests are: a burst is served, however late. */
+#define HZ_OVERLOAD_LATE_STEPS 10u
 #define HZ_OVERLOAD_HYSTERESIS 5u /* points that room must get better before a rung is left */
 #define HZ_OVERLOAD_IDLE       70u
 #define HZ_OVERLOAD_CLOSE      80u
@@ -74,6 +76,7 @@ struct hz_overload {
 	double admitted;                     /* share of new work, 0: at rest, that is 1 */
 	double wait;                         /* at the last step, in targets */
 	double request_ns;                   /* of work for each, smoothed; 0: not known */
+	uint32_t refusing;                   /* steps that refused flows, less those that did not */
 	uint32_t room, ring;                 /* with hysteresis */
 	uint64_t came_ns; /* when what is served right now came, by its worker; 0: not known */
 

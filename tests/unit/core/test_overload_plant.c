@@ -305,7 +305,8 @@ static void wait_that_is_too_long_follows_the_work_of_a_request(void)
 		sample.queue_ns = i % 100 > 90 ? 50000000 : 0;
 		sample.served = is_slow ? 2 : 100;
 		hz_overload_step(&o, &sample);
-		CU_ASSERT_EQUAL(o.late_ns != 0, hz_shed_field(o.word, HZ_SHED_BULK) != 0);
+		if (i == 99) /* a burst, so far */
+			CU_ASSERT_EQUAL(o.late_ns, 0);
 		if (i == 100)
 			CU_ASSERT_EQUAL(o.late_ns, 2ull * HZ_OVERLOAD_TARGET_NS);
 	}
