@@ -73,6 +73,28 @@ struct hz_latency_pct {
 	__u64 updated_unix;
 };
 
+/* Routes whose latency is kept apart. A name keeps its slot over reloads; slot 0 is of all that have none. */
+#define HZ_ROUTE_SLOTS      256
+#define HZ_ROUTE_NAME_BYTES 32
+
+/* Map `route_names`: ARRAY, index = slot. Written by hzd before the slot is used. */
+struct hz_route_name {
+	char name[HZ_ROUTE_NAME_BYTES]; /* empty: free; cut to fit */
+	__u64 generation;               /* of the site that names it last */
+};
+
+/* Map `route_latency`: mmapable ARRAY, index = worker * HZ_ROUTE_SLOTS + slot; as `latency`, with 8 sub-buckets
+ * per octave: bucket of the fine histogram >> 2 on the octaves, worst error 1/16. */
+#define HZ_ROUTE_BUCKETS 256
+#define HZ_CODE_CLASSES  5
+struct hz_route_hist {
+	__u64 answers[HZ_CODE_CLASSES]; /* 1xx, 2xx, 3xx, 4xx, 5xx */
+	__u64 sum_ns;
+	__u64 max_ns;
+	__u64 reserved;
+	__u64 bucket[HZ_ROUTE_BUCKETS];
+};
+
 /* --- workers ------------------------------------------------------------------------------------ */
 
 enum hz_state {
@@ -398,6 +420,53 @@ struct hz_sample {
 	__u32 queue;
 	__u64 frames; /* dropped for this reason on this CPU since the sample before, this one too */
 	__u8 data[HZ_SAMPLE_BYTES]; /* the first bytes, then zeroes */
+};
+
+/* HZ_EVENT_SLOW: an answer that took longer than telemetry/slow_us, or one of a few taken as examples. */
+#define HZ_SLOW_PATH_BYTES 64
+struct hz_event_slow {
+	struct hz_event header; /* time_ns: when the answer was handed to the transport */
+	__u64 connection;
+	__u64 stage_ns
+		[HZ_STAGE_COUNT]; /* [HZ_STAGE_TOTAL] is their sum; a stage that was not measured is 0 */
+	__u8 trace_id[16];        /* zeroes: none */
+	__u8 span_id[8];
+	__u32 route; /* slot of `route_names` */
+	__u16 status;
+	__u8 is_example; /* it was not over slow_us */
+	__u8 pad;
+	char method[8];                       /* padded with zeroes, as all text here */
+	char route_name[HZ_ROUTE_NAME_BYTES]; /* empty: no route */
+	char path[HZ_SLOW_PATH_BYTES]; /* its first bytes; what is not printable ASCII is '?' */
+};
+
+/* HZ_EVENT_SHED: new flows of one /24 or /64 refused for one reason: the first one at once, the others as a sum
+ * when a second is over. */
+struct hz_event_shed {
+	struct hz_event header;
+	__u32 reason;      /* enum hz_reason */
+	__u32 prefix_bits; /* of prefix as the family counts: 24 or 64 */
+	struct hz_addr prefix;
+	__u64 count;
+	__u64 span_ns; /* in which they came; 0: the first one */
+};
+
+/* HZ_EVENT_STATE: something is other than it was. */
+enum hz_state_what {
+	HZ_STATE_OF_DAEMON = 1, /* before, now: enum hz_state */
+	HZ_STATE_OF_WORKER, /* header.worker; before, now: enum hz_state, HZ_STATE_DOWN with an old beat */
+	HZ_STATE_OF_SITE,     /* before, now: generation */
+	HZ_STATE_OF_SHED,     /* before, now: permille of new flows refused */
+	HZ_STATE_OF_XDP,      /* name: interface; now: program id, 0 detached */
+	HZ_STATE_OF_UPSTREAM, /* name: upstream/server; now: 1 up, 0 down */
+};
+struct hz_event_state {
+	struct hz_event header;
+	__u32 what; /* enum hz_state_what */
+	__u32 pad;
+	__u64 before;
+	__u64 now;
+	char name[48];
 };
 
 /* Map `sample_gate`: PERCPU_ARRAY, index = reason. */
