@@ -100,7 +100,7 @@ include userspace/libhz/install.mk
 
 # --- BPF objects: clang, UAPI headers only; the skeleton embeds the object in its loader -----------
 BPF_WARNINGS := $(filter-out -Wmissing-prototypes -Wnull-dereference,$(WARNINGS))
-BPF_CFLAGS := -std=gnu11 -O2 -g -target bpf -mcpu=v3 $(BPF_WARNINGS) -Ibpf \
+BPF_CFLAGS := -std=gnu11 -O2 -g -fno-strict-aliasing -target bpf -mcpu=v3 $(BPF_WARNINGS) -Ibpf \
 	-isystem /usr/include/$(shell $(CC) -print-multiarch 2>/dev/null || echo x86_64-linux-gnu)
 BPF_SRCS := $(sort $(wildcard bpf/*.bpf.c))
 BPF_OBJS := $(patsubst bpf/%.bpf.c,$(O)/bpf/%.bpf.o,$(BPF_SRCS))

@@ -11,7 +11,7 @@
 
 #include <bpf/bpf_endian.h>
 
-#define HZ_KEEP_CHUNK     8
+#define HZ_KEEP_CHUNK     32
 #define HZ_KEEP_BYTES_MAX 2048
 
 /* What is looked for, as the last bytes read make up a word; close in any case. */
@@ -24,30 +24,30 @@ struct keep_scan {
 	struct xdp_md *ctx;
 	__u32 offset; /* of the request */
 	__u32 bytes;
-	__u32 at; /* read so far */
-	__u32 ends;
-	__u64 last; /* the last eight bytes */
-	__u64 closes;
-	__u64 versions;
+	__u32 at;       /* read so far */
+	__u32 ends;     /* of requests */
+	__u64 last;     /* the last eight bytes */
+	__u64 closes;   /* without its highest bit: there was one */
+	__u64 versions; /* the same */
 };
 
-/* 1 for 0, else 0. No branch: each would double what the verifier walks, for each byte. The barrier
- * keeps clang from seeing one in it. */
-static __always_inline __u64 keep_is_zero(__u64 value)
+/* The highest bit says whether value is other than 0. No branch: each would double what the verifier walks, for
+ * each byte. The barrier keeps clang from seeing one in it. */
+static __always_inline __u64 keep_differs(__u64 value)
 {
 	__u64 negative = 0 - value;
 
 	asm volatile("" : "+r"(negative));
-	return ((value | negative) >> 63) ^ 1;
+	return value | negative;
 }
 
-/* bpf_loop: one chunk. */
+/* bpf_loop: one chunk. What is missing of the last one is zeroes, which make up no word. */
 static long keep_chunk(__u32 turn, void *data)
 {
 	struct keep_scan *scan = data;
 	__u8 chunk[HZ_KEEP_CHUNK] = { 0 };
 	__u32 left = scan->bytes - scan->at;
-	__u64 last = scan->last, closes = 0, versions = 0, ends = 0;
+	__u64 last = scan->last, closes = scan->closes, versions = scan->versions, others = 0;
 
 	(void)turn;
 	if (left > HZ_KEEP_CHUNK)
@@ -58,13 +58,13 @@ static long keep_chunk(__u32 turn, void *data)
 		return 1;
 	for (__u32 i = 0; i < HZ_KEEP_CHUNK; i++) {
 		last = last << 8 | chunk[i];
-		closes |= keep_is_zero(((last & 0xffffffffff) | HZ_KEEP_LOWER) ^ HZ_KEEP_CLOSE);
-		versions |= keep_is_zero(last ^ HZ_KEEP_VERSION);
-		ends += keep_is_zero((last & 0xffffffff) ^ HZ_KEEP_END);
+		closes &= keep_differs(((last & 0xffffffffff) | HZ_KEEP_LOWER) ^ HZ_KEEP_CLOSE);
+		versions &= keep_differs(last ^ HZ_KEEP_VERSION);
+		others += keep_differs((last & 0xffffffff) ^ HZ_KEEP_END) >> 63;
 	}
-	scan->closes |= closes;
-	scan->versions |= versions;
-	scan->ends += (__u32)ends;
+	scan->closes = closes;
+	scan->versions = versions;
+	scan->ends += HZ_KEEP_CHUNK - (__u32)others;
 	scan->at += left;
 	scan->last = last;
 	return 0;
@@ -72,7 +72,9 @@ static long keep_chunk(__u32 turn, void *data)
 
 __noinline bool hz_health_keep(struct xdp_md *ctx, __u32 offset, __u32 bytes)
 {
-	struct keep_scan scan = { .ctx = ctx, .offset = offset, .bytes = bytes };
+	struct keep_scan scan = {
+		.ctx = ctx, .offset = offset, .bytes = bytes, .closes = ~0ULL, .versions = ~0ULL
+	};
 	__u32 end = 0;
 
 	if (bytes < sizeof(end) || bytes > HZ_KEEP_BYTES_MAX ||
@@ -80,7 +82,7 @@ __noinline bool hz_health_keep(struct xdp_md *ctx, __u32 offset, __u32 bytes)
 		return false;
 	bpf_loop(HZ_KEEP_BYTES_MAX / HZ_KEEP_CHUNK, keep_chunk, &scan, 0);
 	return scan.at == bytes && end == bpf_htonl(HZ_KEEP_END) && scan.ends == 1 &&
-	       scan.closes == 0 && scan.versions != 0;
+	       scan.closes >> 63 == 1 && scan.versions >> 63 == 0;
 }
 
 #endif

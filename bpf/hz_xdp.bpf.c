@@ -7,10 +7,10 @@
  *                                                           echo:   answered here (TX)
  *                                                           site:   a named prober's answered here,
  *                                                                   a new flow refused when overloaded,
+ *                                                                   no worker: PASS or DROP,
  *                                                                   a flow too many of its source: DROP,
- *                                                                   else AF_XDP socket of the queue;
- *                                                                   in a flood of SYNs those are
- *                                                                   answered here (TX)
+ *                                                                   in a flood SYNs are answered here (TX),
+ *                                                                   else AF_XDP socket of the queue
  *
  * Whatever is not ours passes, always: to the program that was here before us when one is chained, else
  * to the kernel. Each frame bumps one counter of `verdicts`. */
@@ -31,6 +31,31 @@
  * one its sockets may use. The line must stand bare: wrapped in a struct it is not recognised. */
 __uint(xsk_prog_version, 1) SEC("xdp_metadata");
 
+/* To the worker, unless it is a SYN too many or there is a flood of them. is_limited: hz_src_rate_has. */
+static __always_inline enum hz_reason to_worker(struct xdp_md *ctx, const struct hz_pkt *pkt,
+                                                __u64 now_ns, bool is_limited)
+{
+	bool is_syn = hz_tcp_is_syn(pkt), is_answered;
+	enum hz_reason reason = hz_steer(ctx, now_ns);
+
+	if (reason != HZ_REASON_steer)
+		return reason;
+	is_answered = hz_syn_is_answered(pkt, now_ns);
+	if (is_syn && is_limited) {
+		reason = hz_src_rate_count(pkt, now_ns, is_answered ? HZ_SRC_LOOK : HZ_SRC_SYN);
+		if (reason != HZ_GO_ON)
+			return reason;
+	}
+	if (is_answered)
+		return hz_syn_answer(ctx, pkt, now_ns);
+	reason = hz_syn_echo(ctx, pkt, now_ns);
+	if (reason == HZ_REASON_steer) /* a note takes all the room there is */
+		hz_steer_stamp(ctx, now_ns);
+	else if (is_limited)
+		(void)hz_src_rate_count(pkt, now_ns, HZ_SRC_ECHO);
+	return reason;
+}
+
 /* A site's flow; some of its sources may be probers. list: enum hz_source_list. */
 static __always_inline enum hz_reason site(struct xdp_md *ctx, const struct hz_pkt *pkt,
                                            const struct hz_claim *claim, __u32 list)
@@ -41,19 +66,13 @@ static __always_inline enum hz_reason site(struct xdp_md *ctx, const struct hz_p
 
 	if (prober != NULL)
 		reason = hz_health_tcp(ctx, pkt, prober, true);
-	if (reason == HZ_GO_ON && list != HZ_SOURCE_PROBE)
-		reason = hz_shed(ctx, pkt, claim);
-	if (reason == HZ_GO_ON)
-		reason = hz_src_rate(pkt, list);
 	if (reason != HZ_GO_ON)
 		return reason;
-	now_ns = bpf_ktime_get_ns();
-	reason = hz_steer(ctx, now_ns);
-	if (reason == HZ_REASON_steer)
-		reason = hz_syn_cookie(ctx, pkt, now_ns);
-	if (reason == HZ_REASON_steer) /* a note takes all the room there is */
-		hz_steer_stamp(ctx, now_ns);
-	return reason;
+	now_ns = bpf_ktime_get_ns(); /* once: reading it costs as much as a lookup in `vips` */
+	if (list != HZ_SOURCE_PROBE)
+		reason = hz_shed(ctx, pkt, claim, now_ns);
+	return reason == HZ_GO_ON ? to_worker(ctx, pkt, now_ns, hz_src_rate_has(claim, list))
+	                          : reason;
 }
 
 static __always_inline enum hz_reason claimed(struct xdp_md *ctx, const struct hz_pkt *pkt,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
-/* What was dropped, by example: tcpdump sees nothing of it. Per reason and CPU the first frame, and after
+/* What was dropped or refused, by example: tcpdump sees nothing of it. Per reason and CPU the first frame, and after
  * it at most one in HZ_SAMPLE_TICKS ticks of the kernel (64 ms at 1000 Hz), goes into the map `drops`,
  * which anybody may look at, and from there into the ring of events. A verdict never depends on it. */
 #ifndef HZ_SAMPLE_H

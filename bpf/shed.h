@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
 /* Refusing new flows, before they cost the worker anything. How many, the workers say (abi/shed_word.h); which ones, a
  * keyed hash of the flow: a retransmitted SYN meets the same verdict, and who is in stays in, as only SYNs are looked
- * at. control is never refused, and probers were answered before.
+ * at. control and sources that probe are never refused; what a worker sheds, core/overload.h.
  *
  * shed/verdict: nothing, RST (RFC 9293 3.10.7.1), or a 503 with Retry-After without any state, as health_tcp.h has it
  * on a site's port: the cookie takes in the client's initial number, with R the length of the answer and
@@ -26,10 +26,9 @@
 
 #define HZ_SHED_TOLD_NS  30000000000ULL /* of silence before its request a client may want */
 #define HZ_SHED_STORE_NS 100000000ULL   /* no CPU stores the time more often */
-#define HZ_TCP_OPENING   (HZ_TCP_SYN | HZ_TCP_ACK | HZ_TCP_RST | HZ_TCP_FIN)
 
-/* Of the live worker that is pressed hardest; 0: nothing is refused. Global: the verifier walks the loop once. */
-__noinline __u64 hz_shed_level(__u64 now_ns)
+/* Of the live workers that are pressed hardest, for each field; 0: nothing is refused. */
+static __always_inline __u64 hz_shed_level(__u64 now_ns)
 {
 	__u32 zero = 0;
 	const struct hz_cfg *conf = bpf_map_lookup_elem(&cfg, &zero);
@@ -40,33 +39,45 @@ __noinline __u64 hz_shed_level(__u64 now_ns)
 	for (__u32 i = 0; i < HZ_WORKERS_MAX && i < conf->workers; i++) {
 		const struct hz_beat *one = beat_of(i);
 
-		if (one != NULL && one->shed > word && !beat_is_stale(one, conf, now_ns))
-			word = one->shed;
+		if (one != NULL && one->shed != 0 && !beat_is_stale(one, conf, now_ns))
+			word = hz_shed_word_worse(word, one->shed);
 	}
 	return word;
 }
 
+/* Other CPUs store it too, so it is loaded once, and may be of a moment after now. */
 static __always_inline void shed_tell(__u64 now_ns)
 {
 	__u32 zero = 0;
-	__u64 *told_ns = bpf_map_lookup_elem(&shed_told, &zero);
+	volatile __u64 *told_ns = bpf_map_lookup_elem(&shed_told, &zero);
+	__u64 last_ns;
 
-	if (told_ns != NULL && now_ns - *told_ns > HZ_SHED_STORE_NS)
+	if (told_ns == NULL)
+		return;
+	last_ns = *told_ns;
+	if (now_ns > last_ns && now_ns - last_ns > HZ_SHED_STORE_NS)
 		*told_ns = now_ns;
 }
 
-static __always_inline bool shed_has_told(void)
+static __always_inline bool shed_has_told(__u64 now_ns)
 {
 	__u32 zero = 0;
-	const __u64 *told_ns = bpf_map_lookup_elem(&shed_told, &zero);
+	const volatile __u64 *told_ns = bpf_map_lookup_elem(&shed_told, &zero);
+	__u64 last_ns;
 
-	return told_ns != NULL && *told_ns != 0 && bpf_ktime_get_ns() - *told_ns < HZ_SHED_TOLD_NS;
+	if (told_ns == NULL)
+		return false;
+	last_ns = *told_ns;
+	return last_ns != 0 && (last_ns > now_ns || now_ns - last_ns < HZ_SHED_TOLD_NS);
 }
 
+/* What leaves by TX is sampled as it came: afterwards it is our answer. */
 static __always_inline enum hz_reason shed_send(struct xdp_md *ctx, const struct hz_pkt *pkt,
                                                 const struct hz_tcp_reply *reply,
                                                 enum hz_reason reason)
 {
+	if (reason != HZ_REASON_shed_ack)
+		(void)hz_sample_frame(ctx, reason);
 	return hz_tcp_reply(ctx, pkt, reply) == 0 ? reason : HZ_REASON_shed_drop;
 }
 
@@ -78,6 +89,8 @@ static __always_inline enum hz_reason shed_verdict(struct xdp_md *ctx, const str
 	__u32 data_offset, isn;
 
 	if (verdict != HZ_SHED_RESET && verdict != HZ_SHED_ANSWER503)
+		return HZ_REASON_shed_drop;
+	if (pkt->tcp_flags & HZ_TCP_FIN)
 		return HZ_REASON_shed_drop;
 	if (hz_pkt_source_is_bogus(pkt) || bpf_xdp_load_bytes(ctx, pkt->l4, &tcp, sizeof(tcp)) != 0)
 		return HZ_REASON_shed_drop;
@@ -98,10 +111,11 @@ static __always_inline enum hz_reason shed_verdict(struct xdp_md *ctx, const str
 	return shed_send(ctx, pkt, &reply, HZ_REASON_shed_syn_ack);
 }
 
-/* A SYN to a site. HZ_GO_ON: it may come in. */
-__noinline enum hz_reason hz_shed_syn(struct xdp_md *ctx, const struct hz_pkt *pkt, __u32 class)
+/* A SYN to a site. HZ_GO_ON: it may come in. Global: the verifier walks the loop over the workers once. */
+__noinline enum hz_reason hz_shed_syn(struct xdp_md *ctx, const struct hz_pkt *pkt, __u32 class,
+                                      __u64 now_ns)
 {
-	__u64 now_ns = bpf_ktime_get_ns(), word = hz_shed_level(now_ns);
+	__u64 word = hz_shed_level(now_ns);
 	__u32 zero = 0, draw;
 	const struct hz_cfg *conf = bpf_map_lookup_elem(&cfg, &zero);
 
@@ -178,13 +192,11 @@ __noinline enum hz_reason hz_shed_segment(struct xdp_md *ctx, const struct hz_pk
 }
 
 static __always_inline enum hz_reason hz_shed(struct xdp_md *ctx, const struct hz_pkt *pkt,
-                                              const struct hz_claim *claim)
+                                              const struct hz_claim *claim, __u64 now_ns)
 {
-	__u32 opening = pkt->tcp_flags & HZ_TCP_OPENING;
-
-	if (opening == HZ_TCP_SYN && claim->shed_class != HZ_CLASS_CONTROL)
-		return hz_shed_syn(ctx, pkt, claim->shed_class);
-	if ((opening == HZ_TCP_ACK || opening == (HZ_TCP_ACK | HZ_TCP_FIN)) && shed_has_told())
+	if (hz_tcp_is_syn(pkt) && claim->shed_class != HZ_CLASS_CONTROL)
+		return hz_shed_syn(ctx, pkt, claim->shed_class, now_ns);
+	if (hz_tcp_is_acking(pkt) && shed_has_told(now_ns))
 		return hz_shed_segment(ctx, pkt);
 	return HZ_GO_ON;
 }

@@ -37,8 +37,9 @@ static __always_inline int stats_action(enum hz_reason reason)
 	return XDP_PASS;
 }
 
-/* Counts the frame and turns its reason into what the driver shall do. A bare ACK to a health port, or of
- * a flow that got its 503, is no loss: every such connection has some. */
+/* Counts the frame and turns its reason into what the driver shall do. Refusals that are answered were sampled
+ * before their frame was turned (shed.h). A bare ACK to a health port, or of a flow that got its 503, is no
+ * loss: every such connection has some. */
 static __always_inline int hz_stats_verdict(struct xdp_md *ctx, enum hz_reason reason)
 {
 	int action = stats_action(reason);

@@ -21,7 +21,7 @@ static __always_inline void hz_steer_stamp(struct xdp_md *ctx, __u64 now_ns)
 	stamp->reserved = 0;
 }
 
-__noinline enum hz_reason hz_steer(struct xdp_md *ctx, __u64 now_ns)
+static __always_inline enum hz_reason hz_steer(struct xdp_md *ctx, __u64 now_ns)
 {
 	__u32 zero = 0;
 	const struct hz_cfg *conf = bpf_map_lookup_elem(&cfg, &zero);

@@ -3,12 +3,13 @@
  * `cookies`:
  *
  *   SYN                                 -> SYN-ACK with a cookie
+ *   SYN that no worker takes            -> dropped: malformed options, an address that nobody has, FIN with it
  *   ACK of what may be a cookie         -> to the worker, with a note if it is one
  *   anything else                       -> to the worker
  *
- * XDP has no table of flows. So it never drops here, and a number that is no cookie says nothing: what looks
- * like one may be of any connection. Which flow a segment is of, and what is to be done about it, the worker
- * knows; it takes the note only for what belongs to no flow. */
+ * XDP has no table of flows. So what is no SYN is never dropped here, and a number that is no cookie says
+ * nothing: what looks like one may be of any connection. Which flow a segment is of, and what is to be done
+ * about it, the worker knows; it takes the note only for what belongs to no flow. */
 #ifndef HZ_SYN_COOKIE_H
 #define HZ_SYN_COOKIE_H
 
@@ -122,7 +123,7 @@ static __always_inline void syn_take_usual(const struct hz_syn_scan *scan, struc
 	syn->wscale = wscale > 14 ? 14 : wscale;
 }
 
-/* 0; else there is something that the worker shall judge. */
+/* 0; else it is one that the worker refuses, for the same reason. */
 __noinline int hz_syn_read(struct xdp_md *ctx, const struct hz_pkt *pkt, struct hz_syn *out)
 {
 	struct hz_syn_scan scan = { .syn = { .wscale = HZ_COOKIE_TS_SCALE_NONE } };
@@ -130,6 +131,7 @@ __noinline int hz_syn_read(struct xdp_md *ctx, const struct hz_pkt *pkt, struct 
 	__u32 bytes;
 
 	if (pkt == NULL || out == NULL || hz_pkt_source_is_bogus(pkt) ||
+	    (pkt->tcp_flags & HZ_TCP_FIN) != 0 ||
 	    bpf_xdp_load_bytes(ctx, pkt->l4, &tcp, sizeof(tcp)) != 0)
 		return -1;
 	scan.syn.seq = bpf_ntohl(tcp.seq);
@@ -180,7 +182,7 @@ static __always_inline __u64 syn_flow_hash(const struct hz_cookies *all, const s
 	return hz_cookie_flow_hash(&all->flow, &flow);
 }
 
-/* Answers a SYN. */
+/* Answers a SYN. Those that cannot be answered stay here too: a flood of them would be the worker's as before. */
 __noinline enum hz_reason hz_syn_answer(struct xdp_md *ctx, const struct hz_pkt *pkt, __u64 now_ns)
 {
 	struct hz_tcp_reply reply = { .answer = HZ_TCP_NO_ANSWER };
@@ -190,15 +192,15 @@ __noinline enum hz_reason hz_syn_answer(struct xdp_md *ctx, const struct hz_pkt 
 	__u64 hash;
 
 	if (all == NULL || pkt == NULL || hz_syn_read(ctx, pkt, &syn) != 0)
-		return HZ_REASON_steer;
+		return HZ_REASON_cookie_bad;
 	hash = syn_flow_hash(all, pkt);
 	reply.flags = HZ_TCP_SYN | HZ_TCP_ACK;
 	reply.seq = hz_cookie_make(all, hash, syn.seq, syn.mss, now_ns);
 	reply.ack = syn.seq + 1; /* data in a SYN is not taken: it comes again */
 	syn_offer(&reply, &syn, pkt->version == 6 ? all->mss6 : all->mss4,
 	          (__u32)(now_ns / HZ_SYN_NS_PER_MS) + hz_cookie_ts_offset(hash));
-	/* What can fail is that the frame grows, and then it is as it came. */
-	return hz_tcp_reply(ctx, pkt, &reply) == 0 ? HZ_REASON_cookie_syn_ack : HZ_REASON_steer;
+	return hz_tcp_reply(ctx, pkt, &reply) == 0 ? HZ_REASON_cookie_syn_ack
+	                                           : HZ_REASON_cookie_bad;
 }
 
 /* Tells the worker of a segment that acknowledges a cookie. Where the driver has no room before frames the
@@ -234,24 +236,28 @@ __noinline enum hz_reason hz_syn_note(struct xdp_md *ctx, const struct hz_pkt *p
 	return HZ_REASON_steer_cookie;
 }
 
-/* A frame to a site's port that the worker would get. */
-static __always_inline enum hz_reason hz_syn_cookie(struct xdp_md *ctx, const struct hz_pkt *pkt,
-                                                    __u64 now_ns)
+/* Is this SYN one that gets a cookie? */
+static __always_inline bool hz_syn_is_answered(const struct hz_pkt *pkt, __u64 now_ns)
+{
+	__u32 zero = 0;
+	const struct hz_cookies *all;
+
+	if (!hz_tcp_is_syn(pkt))
+		return false;
+	all = bpf_map_lookup_elem(&cookies, &zero);
+	return all != NULL && now_ns < all->verify_until_ns && now_ns < all->answer_until_ns;
+}
+
+/* A segment to a site's port, no SYN, that the worker will get. */
+static __always_inline enum hz_reason hz_syn_echo(struct xdp_md *ctx, const struct hz_pkt *pkt,
+                                                  __u64 now_ns)
 {
 	__u32 zero = 0;
 	const struct hz_cookies *all = bpf_map_lookup_elem(&cookies, &zero);
-	__u8 flags;
 
-	if (all == NULL || now_ns >= all->verify_until_ns || pkt->key.protocol != IPPROTO_TCP ||
-	    bpf_xdp_load_bytes(ctx, pkt->l4 + __builtin_offsetof(struct hz_tcp, flags), &flags,
-	                       sizeof(flags)) != 0)
+	if (all == NULL || now_ns >= all->verify_until_ns || !hz_tcp_is_acking(pkt))
 		return HZ_REASON_steer;
-	flags &= HZ_TCP_SYN | HZ_TCP_ACK | HZ_TCP_RST | HZ_TCP_FIN;
-	if (flags == HZ_TCP_SYN && now_ns < all->answer_until_ns)
-		return hz_syn_answer(ctx, pkt, now_ns);
-	if ((flags & ~HZ_TCP_FIN) == HZ_TCP_ACK)
-		return hz_syn_note(ctx, pkt, now_ns);
-	return HZ_REASON_steer;
+	return hz_syn_note(ctx, pkt, now_ns);
 }
 
 #endif

@@ -31,6 +31,19 @@ struct hz_tcp {
 	__be16 urgent;
 };
 
+/* Opens a flow. With FIN beside it nobody's client sends it and no worker takes it, but as long as it is not
+ * refused it costs what a SYN costs. */
+static __always_inline bool hz_tcp_is_syn(const struct hz_pkt *pkt)
+{
+	return (pkt->tcp_flags & (HZ_TCP_SYN | HZ_TCP_ACK | HZ_TCP_RST)) == HZ_TCP_SYN;
+}
+
+/* Every segment of an open flow but its resets. */
+static __always_inline bool hz_tcp_is_acking(const struct hz_pkt *pkt)
+{
+	return (pkt->tcp_flags & (HZ_TCP_SYN | HZ_TCP_ACK | HZ_TCP_RST)) == HZ_TCP_ACK;
+}
+
 #define HZ_TCP_NO_ANSWER     (~0u)
 #define HZ_TCP_REPLY_OPTIONS 5 /* words */
 
@@ -100,22 +113,60 @@ static __always_inline void reply_fill_tcp(struct hz_tcp *tcp, __be32 *option,
 	tcp->csum = hz_csum_fold(sum);
 }
 
-/* bytes of out, less the options that are not sent. */
-static __always_inline long reply_store(struct xdp_md *ctx, __u32 offset, void *out, __u32 bytes,
-                                        __u32 option_bytes)
-{
-	const __u32 room = HZ_TCP_REPLY_OPTIONS * sizeof(__be32);
+/* Where the reply's bytes go: the frame, which has its size by now. */
+struct reply_room {
+	__u8 *at;
+	const void *end;
+};
 
-	if (option_bytes == 0)
-		return bpf_xdp_store_bytes(ctx, offset, out, bytes - room);
-	if (option_bytes == 4)
-		return bpf_xdp_store_bytes(ctx, offset, out, bytes - room + 4);
-	return bpf_xdp_store_bytes(ctx, offset, out, bytes);
+/* The next bytes of the frame; NULL: it ends before. */
+static __always_inline void *reply_take(struct reply_room *room, __u32 bytes)
+{
+	__u8 *at = room->at;
+
+	if (at + bytes > (const __u8 *)room->end)
+		return NULL;
+	room->at = at + bytes;
+	return at;
 }
 
-static __always_inline long reply_store_ip4(struct xdp_md *ctx, const struct hz_pkt *pkt,
-                                            const struct hz_tcp_reply *reply,
-                                            const struct hz_response *answer)
+/* In words: clang copies what it does not know to be aligned byte by byte. bytes is a constant. */
+static __always_inline void reply_copy(void *to, const void *from, __u32 bytes)
+{
+#pragma unroll
+	for (__u32 i = 0; i < bytes / sizeof(__u32); i++)
+		((__u32 *)to)[i] = ((const __u32 *)from)[i];
+}
+
+/* bytes of out, a constant, less the options that are not sent. */
+static __always_inline bool reply_put(struct reply_room *room, const void *out, __u32 bytes,
+                                      const struct hz_tcp_reply *reply)
+{
+	const __u32 room_bytes = HZ_TCP_REPLY_OPTIONS * sizeof(__be32);
+	const __be32 *option = (const __be32 *)((const __u8 *)out + bytes - room_bytes);
+	void *to = reply_take(room, bytes - room_bytes);
+
+	if (to == NULL)
+		return false;
+	reply_copy(to, out, bytes - room_bytes);
+	if (reply->option_bytes == 0)
+		return true;
+	to = reply_take(room, sizeof(option[0]));
+	if (to == NULL)
+		return false;
+	reply_copy(to, option, sizeof(option[0]));
+	if (reply->option_bytes == sizeof(option[0]))
+		return true;
+	to = reply_take(room, room_bytes - (__u32)sizeof(option[0]));
+	if (to == NULL)
+		return false;
+	reply_copy(to, option + 1, room_bytes - (__u32)sizeof(option[0]));
+	return true;
+}
+
+static __always_inline bool reply_put_ip4(struct reply_room *room, const struct hz_pkt *pkt,
+                                          const struct hz_tcp_reply *reply,
+                                          const struct hz_response *answer)
 {
 	struct reply_ip4 out = { 0 };
 	__u32 bytes = (__u32)sizeof(out.ip) + reply_tcp_bytes(reply);
@@ -133,12 +184,12 @@ static __always_inline long reply_store_ip4(struct xdp_md *ctx, const struct hz_
 	out.ip.check = hz_csum_fold(hz_csum_words(0, &out.ip, sizeof(out.ip)));
 	reply_fill_tcp(&out.tcp, out.option, pkt, reply, answer,
 	               hz_csum_words(0, &out.ip.saddr, 8));
-	return reply_store(ctx, pkt->l3, &out, sizeof(out), reply->option_bytes);
+	return reply_put(room, &out, sizeof(out), reply);
 }
 
-static __always_inline long reply_store_ip6(struct xdp_md *ctx, const struct hz_pkt *pkt,
-                                            const struct hz_tcp_reply *reply,
-                                            const struct hz_response *answer)
+static __always_inline bool reply_put_ip6(struct reply_room *room, const struct hz_pkt *pkt,
+                                          const struct hz_tcp_reply *reply,
+                                          const struct hz_response *answer)
 {
 	struct reply_ip6 out = { 0 };
 	__u32 bytes = reply_tcp_bytes(reply);
@@ -152,28 +203,41 @@ static __always_inline long reply_store_ip6(struct xdp_md *ctx, const struct hz_
 	__builtin_memcpy(&out.ip.daddr, &pkt->source, 16);
 	reply_fill_tcp(&out.tcp, out.option, pkt, reply, answer,
 	               hz_csum_words(0, &out.ip.saddr, 32));
-	return reply_store(ctx, pkt->l3, &out, sizeof(out), reply->option_bytes);
+	return reply_put(room, &out, sizeof(out), reply);
 }
 
-/* Ethernet header and tags with the addresses swapped, at the frame's new start, once the frame has
- * the size of the reply. */
-static __always_inline long reply_move_l2(struct xdp_md *ctx, __u32 l2_bytes, __u32 frame_bytes)
-{
-	__u8 l2[24] = { 0 }, mac[ETH_ALEN];
-	long err;
+#define REPLY_L2_HALVES (HZ_L2_BYTES_MAX / sizeof(__be16))
 
+/* Gives the frame the size of the reply and begins it: Ethernet header and tags as they came, the addresses
+ * swapped. The frame is longer than any of them: it has an IP header too. */
+static __always_inline bool reply_begin(struct xdp_md *ctx, __u32 l2_bytes, __u32 bytes,
+                                        struct reply_room *room)
+{
+	const __be16 *from = (const void *)(long)ctx->data;
+	const void *end = (const void *)(long)ctx->data_end;
+	__be16 l2[REPLY_L2_HALVES], *to;
+	long frame_bytes = (const char *)end - (const char *)from;
+
+	asm volatile("" : "+r"(frame_bytes)); /* or it becomes arithmetic with a pointer */
+	if ((const void *)(from + REPLY_L2_HALVES) > end)
+		return false;
+#pragma unroll
+	for (__u32 i = 0; i < REPLY_L2_HALVES; i++)
+		l2[i] = from[i < 3 ? i + 3 : i < 6 ? i - 3 : i];
+	if (bpf_xdp_adjust_head(ctx, (int)(frame_bytes - l2_bytes - bytes)) != 0)
+		return false;
+	to = (void *)(long)ctx->data;
+	room->end = (const void *)(long)ctx->data_end;
+	if ((const void *)(to + REPLY_L2_HALVES) > room->end)
+		return false;
+#pragma unroll
+	for (__u32 i = 0; i < REPLY_L2_HALVES; i++)
+		to[i] = l2[i]; /* up to 8 bytes too many: the IP header comes over them */
 	asm volatile("" : "+r"(l2_bytes)); /* or clang drops the bounds the verifier wants to see */
-	if (l2_bytes < sizeof(struct ethhdr) || l2_bytes > HZ_L2_BYTES_MAX)
-		return -1;
-	if (bpf_xdp_load_bytes(ctx, 0, l2, l2_bytes) != 0)
-		return -1;
-	__builtin_memcpy(mac, l2, ETH_ALEN);
-	__builtin_memcpy(l2, l2 + ETH_ALEN, ETH_ALEN);
-	__builtin_memcpy(l2 + ETH_ALEN, mac, ETH_ALEN);
-	err = bpf_xdp_adjust_head(ctx, (int)bpf_xdp_get_buff_len(ctx) - (int)frame_bytes);
-	if (err != 0)
-		return err;
-	return bpf_xdp_store_bytes(ctx, 0, l2, l2_bytes);
+	if (l2_bytes > HZ_L2_BYTES_MAX)
+		return false;
+	room->at = (__u8 *)to + l2_bytes;
+	return true;
 }
 
 /* 0: the frame is the reply. Else it may be anything: drop it. */
@@ -181,8 +245,9 @@ __noinline int hz_tcp_reply(struct xdp_md *ctx, const struct hz_pkt *pkt,
                             const struct hz_tcp_reply *reply)
 {
 	const struct hz_response *answer = NULL;
-	__u32 headers;
-	long err;
+	struct reply_room room;
+	__u32 bytes;
+	void *to;
 
 	if (pkt == NULL || reply == NULL || reply->option_bytes > sizeof(reply->option))
 		return -1;
@@ -193,16 +258,19 @@ __noinline int hz_tcp_reply(struct xdp_md *ctx, const struct hz_pkt *pkt,
 		if (answer == NULL)
 			return -1;
 	}
-	headers = pkt->l3 + reply_tcp_bytes(reply) +
-	          (pkt->version == 4 ? (__u32)sizeof(struct iphdr) : sizeof(struct ipv6hdr));
-	err = reply_move_l2(ctx, pkt->l3, headers + (answer != NULL ? HZ_RESPONSE_BYTES : 0));
-	if (err == 0)
-		err = pkt->version == 4 ? reply_store_ip4(ctx, pkt, reply, answer)
-		                        : reply_store_ip6(ctx, pkt, reply, answer);
-	if (err == 0 && answer != NULL)
-		err = bpf_xdp_store_bytes(ctx, headers, (void *)(long)answer->data,
-		                          HZ_RESPONSE_BYTES);
-	return err == 0 ? 0 : -1;
+	bytes = reply_tcp_bytes(reply) + (answer != NULL ? HZ_RESPONSE_BYTES : 0) +
+	        (pkt->version == 4 ? (__u32)sizeof(struct iphdr) : sizeof(struct ipv6hdr));
+	if (!reply_begin(ctx, pkt->l3, bytes, &room) ||
+	    !(pkt->version == 4 ? reply_put_ip4(&room, pkt, reply, answer)
+	                        : reply_put_ip6(&room, pkt, reply, answer)))
+		return -1;
+	if (answer == NULL)
+		return 0;
+	to = reply_take(&room, HZ_RESPONSE_BYTES);
+	if (to == NULL)
+		return -1;
+	reply_copy(to, answer->data, HZ_RESPONSE_BYTES);
+	return 0;
 }
 
 #endif

@@ -42,7 +42,7 @@ $(O)/perf/pace: $(O)/obj/perf/scenarios/pace.o
 TESTS += $(O)/perf/pace
 
 # Verdicts of the XDP program, with the rig of its tests.
-BENCH_XDP_OBJS := $(patsubst %,$(O)/obj/%.o,perf/micro/bench_xdp tests/bpf/bpf_rig tests/bpf/wire)
+BENCH_XDP_OBJS := $(patsubst %,$(O)/obj/%.o,perf/micro/bench_xdp perf/micro/xdp_rows tests/bpf/bpf_rig tests/bpf/wire)
 BENCH_XDP_LIBS := $(patsubst %,$(O)/lib/lib%.a,loader telemetry core)
 
 $(O)/tests-bpf/xdp_again.bpf.o: perf/micro/xdp_again.bpf.c perf/micro/xdp_again.h
@@ -50,7 +50,7 @@ $(O)/tests-bpf/xdp_again.bpf.o: perf/micro/xdp_again.bpf.c perf/micro/xdp_again.
 	@mkdir -p $(@D)
 	$(Q)$(BPF_CC) $(BPF_CFLAGS) -c -o $@ $<
 
-$(O)/obj/perf/micro/bench_xdp.o: PKG_CFLAGS = $(call pkg_cflags,libbpf) -Itests/bpf -Iperf/micro
+$(O)/obj/perf/micro/bench_xdp.o $(O)/obj/perf/micro/xdp_rows.o: PKG_CFLAGS = $(call pkg_cflags,libbpf) -Itests/bpf -Iperf/micro
 $(O)/perf/bench_xdp: $(BENCH_XDP_OBJS) $(BENCH_XDP_LIBS) | $(O)/tests-bpf/xdp_again.bpf.o
 	$(call say,LD,$@)
 	@mkdir -p $(@D)

@@ -173,6 +173,10 @@ enum hz_shed_verdict { HZ_SHED_DROP, HZ_SHED_RESET, HZ_SHED_ANSWER503 };
 
 /* Of a site's port. Zero is the default; gold is refused a third as often, control never. */
 enum hz_shed_class { HZ_CLASS_BULK, HZ_CLASS_GOLD, HZ_CLASS_CONTROL };
+#define HZ_SHED_CLASS_NAMES                                                                        \
+	{                                                                                          \
+		"bulk", "gold", "control"                                                          \
+	}
 
 enum hz_on_dead { HZ_ON_DEAD_ANSWER503, HZ_ON_DEAD_PASS, HZ_ON_DEAD_DROP };
 
@@ -268,7 +272,7 @@ enum hz_response_kind {
 
 /* A source is on the list of the longest prefix that holds it. DENY: nothing of ours answers, and nothing
  * reaches a worker. ALLOW: an exception from a shorter DENY, and no limit per source. PROBE: the same, for
- * those that watch the server: they are not shed under overload either. */
+ * those that watch the server: under overload XDP refuses no flow of theirs. */
 enum hz_source_list {
 	HZ_SOURCE_NONE,
 	HZ_SOURCE_DENY,
@@ -406,7 +410,7 @@ struct hz_event_hist_delta {
 	} pair[HZ_DELTA_PAIRS];
 };
 
-/* HZ_EVENT_DROP: a frame as an example of those that were dropped. Map `drops`: ARRAY, the last
+/* HZ_EVENT_DROP: a frame as an example of those that were dropped or, as it came, answered with a refusal. Map `drops`: ARRAY, the last
  * HZ_SAMPLES_PER_CPU of each CPU (modulo HZ_WORKERS_MAX); header.bytes is 0 in a slot that is empty or being
  * written, so look twice. header.worker is the CPU, header.sequence counts samples of the reason there. */
 #define HZ_SAMPLE_BYTES    64

@@ -57,6 +57,7 @@ struct hz_fastpath_conf {
 	const struct hz_fastpath_port *ports;
 	uint32_t listen_count;
 	const struct hz_endpoint *listens;
+	uint64_t exempt_listens; /* bit per index: overload sheds nothing of it */
 	struct hz_cookies
 		*cookies; /* abi/cookie_syn.h, of all workers and XDP; NULL: of each worker */
 };

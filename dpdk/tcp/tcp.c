@@ -71,6 +71,15 @@ static uint32_t half_open_max(const struct hz_tcp_conf *conf)
 	return HZ_MIN(most, conf->half_open_max != 0 ? conf->half_open_max : HZ_TCP_HALF_OPEN_MAX);
 }
 
+void hz_tcp_syn_settings(struct hz_tcp *tcp, enum hz_tcp_cookie_mode mode, uint32_t most)
+{
+	if (mode != tcp->conf.cookie_mode)
+		__atomic_store_n(&tcp->cookies->answer_until_ns, 0, __ATOMIC_RELAXED);
+	tcp->conf.cookie_mode = mode;
+	tcp->conf.half_open_max = most;
+	tcp->half_open_max = half_open_max(&tcp->conf);
+}
+
 int hz_tcp_open(const struct hz_tcp_conf *conf, struct hz_tcp **out)
 {
 	struct hz_tcp_keepalive keepalive = conf->keepalive;

@@ -34,6 +34,7 @@ struct hz_tcp_conf {
 	void *proto_ctx;
 	uint32_t listen_count;
 	const struct hz_endpoint *listens; /* copied */
+	uint64_t exempt_listens;           /* bit per index: overload sheds nothing of it */
 
 	/* For active opens. net is the one that fills hz_packet.flow_hash. is_ours says whether the frames
 	 * of a flow on port come to this worker; NULL: all do. */
@@ -133,6 +134,8 @@ unsigned hz_tcp_timers(struct hz_tcp *tcp, unsigned budget);
 uint64_t hz_tcp_next_timer_ns(const struct hz_tcp *tcp); /* UINT64_MAX: none */
 void hz_tcp_evict(struct hz_tcp *tcp); /* an idle connection, if there is one, ends to make room */
 void hz_tcp_drain(struct hz_tcp *tcp); /* refuse new connections from now on */
+/* Other values than hz_tcp_open was told, from now on. XDP answers no SYN any more that the new mode would not. */
+void hz_tcp_syn_settings(struct hz_tcp *tcp, enum hz_tcp_cookie_mode mode, uint32_t half_open_max);
 struct hz_tcp_pressure hz_tcp_pressure(const struct hz_tcp *tcp);
 uint32_t hz_tcp_connection_count(const struct hz_tcp *tcp); /* all states but TIME_WAIT */
 

@@ -95,6 +95,11 @@ bool hz_tcp_cookie_read(const struct hz_tcp *tcp, const struct hz_tcp_segment *s
 	return true;
 }
 
+void hz_tcp_cookie_note_clear(struct rte_mbuf *mbuf)
+{
+	hz_mbuf_before_clear(mbuf, sizeof(struct hz_cookie_note));
+}
+
 bool hz_tcp_cookie_is_awaited(const struct hz_tcp *tcp)
 {
 	return hz_tcp_now(tcp) < __atomic_load_n(&tcp->cookies->verify_until_ns, __ATOMIC_RELAXED);

@@ -6,6 +6,7 @@
 #include "tcp/tcp_in.h"
 
 struct hz_cookies;
+struct rte_mbuf;
 
 /* What stands for the SYN once its cookie came back. */
 struct hz_tcp_cookie {
@@ -27,6 +28,9 @@ struct hz_tcp_cookie_answer hz_tcp_cookie_make(const struct hz_tcp *tcp,
  * written. */
 bool hz_tcp_cookie_read(const struct hz_tcp *tcp, const struct hz_tcp_segment *seg,
                         struct hz_tcp_cookie *out);
+
+/* A note is good for one connection: the buffer comes again. */
+void hz_tcp_cookie_note_clear(struct rte_mbuf *mbuf);
 
 /* May one of XDP's or ours come back? Without it nobody's ACKs are worth a hash. */
 bool hz_tcp_cookie_is_awaited(const struct hz_tcp *tcp);

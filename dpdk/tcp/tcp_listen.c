@@ -18,16 +18,39 @@ static bool is_any(const struct hz_addr *addr)
 	       memcmp(addr, &zero_v4, sizeof(zero_v4)) == 0;
 }
 
-bool hz_tcp_listen_has(const struct hz_tcp *tcp, const struct hz_addr *addr, uint16_t port)
+/* Index of the listener, the one of just this address first; listen_count: none. */
+static uint32_t listen_find(const struct hz_tcp *tcp, const struct hz_addr *addr, uint16_t port)
 {
+	uint32_t found = tcp->conf.listen_count;
+
 	for (uint32_t i = 0; i < tcp->conf.listen_count; i++) {
 		const struct hz_endpoint *at = &tcp->conf.listens[i];
 
-		if (at->port == port &&
-		    (memcmp(&at->addr, addr, sizeof(at->addr)) == 0 || is_any(&at->addr)))
-			return true;
+		if (at->port != port)
+			continue;
+		if (memcmp(&at->addr, addr, sizeof(at->addr)) == 0)
+			return i;
+		if (is_any(&at->addr))
+			found = i;
 	}
-	return false;
+	return found;
+}
+
+bool hz_tcp_listen_has(const struct hz_tcp *tcp, const struct hz_addr *addr, uint16_t port)
+{
+	return listen_find(tcp, addr, port) != tcp->conf.listen_count;
+}
+
+bool hz_tcp_listen_is_exempt(const struct hz_tcp_pcb *pcb)
+{
+	const struct hz_tcp *tcp = hz_tcp_of(pcb);
+	uint16_t port = __builtin_bswap16((uint16_t)(pcb->ports >> 16));
+	uint32_t index;
+
+	if (tcp->conf.exempt_listens == 0)
+		return false;
+	index = listen_find(tcp, &pcb->path->local, port);
+	return index < HZ_TCP_LISTENS_MAX && (tcp->conf.exempt_listens >> index & 1) != 0;
 }
 
 static bool is_listening(const struct hz_tcp *tcp, const struct hz_packet *packet)
@@ -97,8 +120,10 @@ static struct hz_tcp_pcb *cookie_open(struct hz_tcp *tcp, const struct hz_tcp_se
 	pcb->snd_max = pcb->snd_una + 1;
 	pcb->rcv_adv = pcb->rcv_nxt + HZ_TCP_SYN_WINDOW; /* what the SYN-ACK offered */
 	hz_tcp_count(tcp, HZ_COUNTER_syn_cookie_accepted);
-	if (cookie->is_noted)
+	if (cookie->is_noted) {
 		hz_tcp_count(tcp, HZ_COUNTER_syn_cookie_noted);
+		hz_tcp_cookie_note_clear(seg->packet->mbuf);
+	}
 	return pcb;
 }
 

@@ -1,5 +1,6 @@
 #include "tcp/tcp_pressure.h"
 
+#include "tcp/tcp_listen.h"
 #include "tcp/tcp_rec.h"
 #include "tcp/tcp_timer.h"
 
@@ -11,7 +12,7 @@ static bool is_evictable(const struct hz_tcp_pcb *pcb)
 	       (pcb->flags & (HZ_TCP_F_OPENED | HZ_TCP_F_ABORT)) == HZ_TCP_F_OPENED &&
 	       pcb->snd_una == pcb->snd_end &&
 	       hz_tcp_tick_age_ns(hz_tcp_of(pcb), pcb->last_rx_tick) >= HZ_TCP_EVICT_IDLE_NS &&
-	       proto->is_idle(&pcb->stream);
+	       proto->is_idle(&pcb->stream) && !hz_tcp_listen_is_exempt(pcb);
 }
 
 /* The one in the next slot of the table; NULL: none. A list in the order of last use would cost every segment two
@@ -58,7 +59,8 @@ static bool is_stalled(const struct hz_tcp_pcb *pcb)
 
 	return (pcb->flags & (HZ_TCP_F_OPENED | HZ_TCP_F_ABORT)) == HZ_TCP_F_OPENED &&
 	       hz_tcp_tick_age_ns(hz_tcp_of(pcb), since) >=
-	               (is_closed ? HZ_TCP_EVICT_IDLE_NS : HZ_TCP_EVICT_SILENT_NS);
+	               (is_closed ? HZ_TCP_EVICT_IDLE_NS : HZ_TCP_EVICT_SILENT_NS) &&
+	       !hz_tcp_listen_is_exempt(pcb);
 }
 
 void hz_tcp_pressure_evict_reader(struct hz_tcp *tcp)

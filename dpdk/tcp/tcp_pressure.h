@@ -19,7 +19,8 @@ static inline bool hz_tcp_pressure_is_scarce(const struct hz_tcp *tcp)
 }
 
 /* Resets the connection that is idle longest among the next HZ_TCP_EVICT_SLOTS slots of the flow table,
- * counted as evicted; its room is back after the next flush. Idle is what the protocol calls so. */
+ * counted as evicted; its room is back after the next flush. Idle is what the protocol calls so. Connections of
+ * exempt listeners stay, here and below. */
 void hz_tcp_pressure_evict(struct hz_tcp *tcp);
 
 /* Resets, of as many slots, the connection that holds most packet buffers of output of those whose peer keeps

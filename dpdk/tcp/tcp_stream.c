@@ -2,6 +2,7 @@
 
 #include "tcp/tcp_hold.h"
 #include "tcp/tcp_idle.h"
+#include "tcp/tcp_listen.h"
 #include "tcp/tcp_pressure.h"
 #include "tcp/tcp_rec.h"
 #include "tcp/tcp_room.h"
@@ -213,6 +214,11 @@ static void stream_peer(const struct hz_stream *s, uint8_t addr[16], uint16_t *p
 	*port = __builtin_bswap16((uint16_t)pcb->ports);
 }
 
+static bool stream_is_exempt(const struct hz_stream *s)
+{
+	return hz_tcp_listen_is_exempt(hz_tcp_pcb_of(s));
+}
+
 const struct hz_stream_ops hz_tcp_stream_ops = {
 	.reserve = stream_reserve,
 	.commit = stream_commit,
@@ -222,6 +228,7 @@ const struct hz_stream_ops hz_tcp_stream_ops = {
 	.timer = stream_timer,
 	.wake = stream_wake,
 	.peer = stream_peer,
+	.is_exempt = stream_is_exempt,
 };
 
 /* --- up: when the protocol is called ----------------------------------------------------------- */

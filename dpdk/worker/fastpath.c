@@ -80,6 +80,7 @@ static int worker_open(struct hz_fastpath *fp, const struct hz_fastpath_conf *co
 		.sleep_ms_max = conf->sleep_ms_max,
 		.listen_count = conf->listen_count,
 		.listens = conf->listens,
+		.exempt_listens = conf->exempt_listens,
 		.ifaces = fp->ports.iface,
 		.steer = fp->worker_count > 1 ? &fp->steer : NULL,
 		.peers = fp->loop,

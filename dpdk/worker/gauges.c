@@ -43,7 +43,7 @@ void hz_gauges_open(struct hz_worker_loop *w)
 	}
 	time_read(w);
 	second_turn(w);
-	gauge->started_ns = w->env->now_ns;
+	gauge->started_ns = w->turned_ns = w->env->now_ns;
 	w->drops = hz_slot_drops();
 	gauge->longest_gap_ns = 0;
 	hz_gauges_beat(w);
@@ -52,13 +52,14 @@ void hz_gauges_open(struct hz_worker_loop *w)
 void hz_gauges_turn(struct hz_worker_loop *w)
 {
 	struct hz_worker *gauge = w->slot->worker;
-	uint64_t before_ns = w->env->now_ns;
 	uint64_t gap_ns;
 
 	time_read(w);
-	gap_ns = w->env->now_ns - before_ns;
+	gap_ns = w->env->now_ns - w->turned_ns;
+	w->turned_ns = w->env->now_ns;
 	if (w->was_busy)
 		gauge->busy_ns += gap_ns;
+	hz_load_sample_turn(w, w->was_busy ? gap_ns : 0);
 	if (HZ_UNLIKELY(gap_ns > gauge->longest_gap_ns) && w->turns != 0)
 		gauge->longest_gap_ns = gap_ns;
 	if (HZ_UNLIKELY(w->env->now_ns >= w->next_second_ns))
@@ -131,6 +132,7 @@ void hz_gauges_beat(struct hz_worker_loop *w)
 void hz_gauges_wake(struct hz_worker_loop *w)
 {
 	time_read(w); /* the turn before found nothing, so no work either */
+	w->turned_ns = w->env->now_ns;
 }
 
 void hz_gauges_close(struct hz_worker_loop *w)

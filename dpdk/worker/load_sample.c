@@ -1,17 +1,26 @@
 #include "worker/load_sample.h"
 
+static uint64_t shed(const struct hz_worker *gauge)
+{
+	return gauge->counters[HZ_COUNTER_shed_request] + gauge->counters[HZ_COUNTER_shed_late];
+}
+
 static void samples_begin(struct hz_worker_loop *w)
 {
 	for (uint32_t i = 0; i < w->port_count; i++)
 		w->port[i].wait_ns = UINT64_MAX;
 	w->overload_busy_ns = w->slot->worker->busy_ns;
 	w->overload_frames = w->slot->worker->rx_packets;
+	w->overload_requests = w->slot->worker->requests;
+	w->overload_shed = shed(w->slot->worker);
+	w->overload_late = w->slot->worker->counters[HZ_COUNTER_shed_late];
 }
 
 void hz_load_sample_open(struct hz_worker_loop *w, const struct hz_overload_conf *conf)
 {
 	w->overload = (struct hz_overload){ .conf = conf };
 	w->env->overload = &w->overload;
+	w->turn_frames = w->burst;
 	samples_begin(w);
 }
 
@@ -47,6 +56,15 @@ static uint32_t ring_percent(uint64_t wait_ns, uint64_t frames, uint64_t passed_
 	return passed_us == 0 ? 0 : percent_of(wait_us * frames / passed_us, rx_slots);
 }
 
+/* Answers of any kind but 503 of ours, of which some may not have left yet. */
+static uint64_t requests_served(const struct hz_worker_loop *w)
+{
+	uint64_t requests = w->slot->worker->requests - w->overload_requests;
+	uint64_t refused = shed(w->slot->worker) - w->overload_shed;
+
+	return requests > refused ? requests - refused : 0;
+}
+
 static void overload_step(struct hz_worker_loop *w, uint64_t passed_ns)
 {
 	const struct hz_worker *gauge = w->slot->worker;
@@ -55,7 +73,10 @@ static void overload_step(struct hz_worker_loop *w, uint64_t passed_ns)
 
 	sample.queue_ns = wait_of_all(w, &rx_slots);
 	sample.room_percent = (uint32_t)gauge->pressure;
-	sample.busy_percent = percent_of(gauge->busy_ns - w->overload_busy_ns, passed_ns);
+	sample.work_ns = gauge->busy_ns - w->overload_busy_ns;
+	sample.busy_percent = percent_of(sample.work_ns, passed_ns);
+	sample.served = requests_served(w);
+	sample.late = gauge->counters[HZ_COUNTER_shed_late] - w->overload_late;
 	sample.ring_percent = ring_percent(sample.queue_ns, gauge->rx_packets - w->overload_frames,
 	                                   passed_ns, rx_slots);
 	hz_overload_step(&w->overload, &sample);
@@ -63,10 +84,30 @@ static void overload_step(struct hz_worker_loop *w, uint64_t passed_ns)
 	samples_begin(w);
 }
 
+static uint32_t word_load(const uint32_t *word)
+{
+	return __atomic_load_n(word, __ATOMIC_RELAXED);
+}
+
+/* Settings that changed meanwhile. */
+static void settings_take(struct hz_worker_loop *w, const struct hz_overload_conf *conf)
+{
+	uint32_t half_open_max = word_load(&conf->half_open_max);
+	uint32_t sleep_ms_max = word_load(&conf->sleep_ms_max);
+
+	if (half_open_max != 0 && w->tcp != NULL)
+		hz_tcp_syn_settings(w->tcp, (enum hz_tcp_cookie_mode)word_load(&conf->syn_cookies),
+		                    half_open_max);
+	if (sleep_ms_max != 0)
+		w->sleep_ns_max = sleep_ms_max * HZ_NS_PER_MS;
+}
+
 void hz_load_sample_step(struct hz_worker_loop *w)
 {
 	uint64_t passed_ns = w->env->now_ns - w->overload.stepped_ns;
 
+	if (w->overload.conf != NULL)
+		settings_take(w, w->overload.conf);
 	if (passed_ns >= HZ_OVERLOAD_STEP_NS)
 		overload_step(w, passed_ns);
 	w->slot->worker->shed_pressure = w->overload.pressure_percent;

@@ -127,7 +127,7 @@ static unsigned ports_turn(struct hz_worker_loop *w)
 	unsigned found = 0;
 
 	for (uint32_t i = 0; i < w->port_count; i++) {
-		uint16_t count = hz_port_rx(w->port[i].port, w->frame, w->burst);
+		uint16_t count = hz_port_rx(w->port[i].port, w->frame, w->turn_frames);
 
 		hz_load_sample_burst(w, &w->port[i], count);
 		if (count == 0)
@@ -139,6 +139,7 @@ static unsigned ports_turn(struct hz_worker_loop *w)
 			hz_worker_frames_in(w, &w->port[i], w->frame, count);
 		found += count;
 	}
+	w->overload.came_ns = 0;
 	return found;
 }
 
@@ -280,6 +281,7 @@ static int tcp_open(struct hz_worker_loop *w, const struct hz_worker_open_conf *
 		.proto_ctx = conf->worker->proto_ctx,
 		.listen_count = conf->listen_count,
 		.listens = conf->listens,
+		.exempt_listens = conf->exempt_listens,
 		.net = w->net,
 		.is_ours = is_ours,
 		.is_ours_ctx = w,

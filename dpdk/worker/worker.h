@@ -13,7 +13,8 @@
 #define HZ_WORKER_PORTS_MAX  8
 #define HZ_WORKER_IFACES_MAX 16
 #define HZ_SPIN_FOREVER_US   1000000u
-#define HZ_SLEEP_MS_MAX      100u /* so often a sleeper beats, unless told shorter */
+#define HZ_TURN_NS           500000u /* what a turn should take at most; a request may take longer */
+#define HZ_SLEEP_MS_MAX      100u    /* so often a sleeper beats, unless told shorter */
 
 /* The workers that share an interface, in the order of its queues: a flow belongs to one of them. */
 struct hz_worker_iface {
@@ -43,14 +44,18 @@ struct hz_worker_loop {
 	bool is_stopped;     /* left by HZ_MAIL_STOP */
 	uint64_t rung_peers; /* bit per worker that got a frame in this turn */
 	uint64_t turns;
+	uint64_t turned_ns; /* when the last one began, or the worker woke */
 	uint64_t next_beat_ns;
 	uint64_t next_second_ns; /* when env->unix_s changes */
 	uint64_t idle_since_ns;  /* 0: the last turn found work */
 	uint64_t spin_ns;        /* UINT64_MAX: for ever */
 	uint64_t sleep_ns_max;
 	struct hz_overload overload;
-	uint64_t overload_busy_ns, overload_frames; /* gauges at its last step */
-	struct hz_trace trace;                      /* its ring is NULL: off */
+	/* Gauges at its last step. */
+	uint64_t overload_busy_ns, overload_frames, overload_requests, overload_shed, overload_late;
+	uint16_t turn_frames;              /* 1..burst, that a turn takes from a port */
+	bool is_turn_full;                 /* some port had as many */
+	struct hz_trace trace;             /* its ring is NULL: off */
 	struct hz_trace_ring *trace_asked; /* atomic, of housekeeping; adopted with HZ_MAIL_TRACE */
 	struct hz_counter_set drops;       /* their sum is hz_worker.dropped */
 	const struct hz_proto_ops *proto;  /* of every listener */
@@ -85,6 +90,7 @@ struct hz_worker_open_conf {
 	struct hz_cookies *cookies;
 	uint32_t listen_count;
 	const struct hz_endpoint *listens;
+	uint64_t exempt_listens; /* bit per index: overload sheds nothing of it */
 	uint32_t port_count;
 	struct hz_worker_port port[HZ_WORKER_PORTS_MAX];
 	const struct hz_worker_iface *ifaces;

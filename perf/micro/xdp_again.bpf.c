@@ -31,7 +31,9 @@ int xdp_again(struct xdp_md *ctx)
 		return XDP_ABORTED;
 	bytes = frame->bytes;
 	more = (long)bytes - (long)(ctx->data_end - ctx->data);
-	if (more != 0 && bpf_xdp_adjust_tail(ctx, (int)more) != 0)
+	if (more != 0 && frame->grows_at_head != 0 && bpf_xdp_adjust_head(ctx, -(int)more) != 0)
+		return XDP_ABORTED;
+	if (more != 0 && frame->grows_at_head == 0 && bpf_xdp_adjust_tail(ctx, (int)more) != 0)
 		return XDP_ABORTED;
 	asm volatile("" : "+r"(bytes)); /* or the bound and the use part ways */
 	if (bytes == 0 || bytes > sizeof(frame->data) ||

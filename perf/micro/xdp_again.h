@@ -8,6 +8,7 @@
 struct xdp_again {
 	__u32 bytes;
 	__u32 source_at; /* offset of four bytes that are drawn each time; 0: none */
+	__u32 grows_at_head;
 	__u8 data[256];
 };
 

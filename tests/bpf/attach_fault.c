@@ -63,6 +63,10 @@ static void kill_is_now(void)
 WRAP(bpf_obj_pin, (int fd, const char *path), (fd, path), -EIO)
 WRAP(bpf_map_update_elem, (int fd, const void *key, const void *value, __u64 flags),
      (fd, key, value, flags), -EIO)
+WRAP(bpf_map_update_batch,
+     (int fd, const void *keys, const void *values, __u32 *count,
+      const struct bpf_map_batch_opts *opts),
+     (fd, keys, values, count, opts), -EIO)
 WRAP(bpf_map_freeze, (int fd), (fd), -EIO)
 WRAP(bpf_link_create,
      (int prog_fd, int target_fd, enum bpf_attach_type type,
@@ -92,6 +96,9 @@ WRAP(chown, (const char *path, uid_t uid, gid_t gid), (path, uid, gid), -1)
 	}
 
 WRAP_KILL(bpf_link_detach, (int fd), (fd))
+WRAP_KILL(bpf_map_delete_batch,
+          (int fd, const void *keys, __u32 *count, const struct bpf_map_batch_opts *opts),
+          (fd, keys, count, opts))
 WRAP_KILL(unlink, (const char *path), (path))
 WRAP_KILL(unlinkat, (int at, const char *path, int flags), (at, path, flags))
 WRAP_KILL(rmdir, (const char *path), (path))

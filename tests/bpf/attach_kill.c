@@ -1,6 +1,7 @@
 /* hzctl killed at every step: whoever comes next finds what it left and can do everything, and a program
  * of other people is never lost. The quick set kills before each call that attach_fault.c wraps; the long
  * one at every system call that changes something, by ptrace. */
+#include "attach_ask.h"
 #include "attach_fault.h"
 #include "attach_world.h"
 #include <errno.h>
@@ -14,8 +15,10 @@
 #include <unistd.h>
 
 #define CALLS_MAX 3000 /* more than any attachment makes */
+/* Before that call, and a few more, an instance is made, as for any attachment. */
+#define CALL_INSTANCE_MADE 90
 
-enum act { ACT_ATTACH, ACT_REPLACE, ACT_UPDATE, ACT_DETACH, ACT_GC };
+enum act { ACT_ATTACH, ACT_REPLACE, ACT_UPDATE, ACT_DETACH, ACT_GC, ACT_LISTS };
 enum other { OTHER_NONE, OTHER_BY_NETLINK, OTHER_BY_LINK };
 /* What one does next. */
 enum next { NEXT_ATTACH, NEXT_ENSURE, NEXT_DETACH, NEXT_DETACH_ALL, NEXT_GC, NEXT_COUNT };
@@ -24,6 +27,7 @@ struct scene {
 	enum act act;
 	enum other other;
 	bool is_traced; /* killed by ptrace */
+	bool has_lists; /* it denies one network, and ACT_LISTS another one instead */
 	unsigned first; /* call to begin with */
 	unsigned wide,
 		all_from; /* so many things one can do next are tried; from that call on all */
@@ -35,6 +39,11 @@ struct scene {
 static unsigned how_chained(const struct scene *scene)
 {
 	return scene->other != OTHER_NONE ? WORLD_CHAIN : 0;
+}
+
+static unsigned how_listed(const struct scene *scene)
+{
+	return scene->has_lists ? WORLD_SOURCES : 0;
 }
 
 static void on_found(const char *instance, const char *ifname, const char *what, void *ctx)
@@ -56,7 +65,9 @@ static int act(const struct scene *scene)
 {
 	switch (scene->act) {
 	case ACT_ATTACH:
-		return world_attach(WORLD_A, how_chained(scene), NULL, NULL);
+		return world_attach(WORLD_A, how_chained(scene) | how_listed(scene), NULL, NULL);
+	case ACT_LISTS:
+		return world_attach(WORLD_A, WORLD_ENSURE | WORLD_OTHER_SOURCES, NULL, NULL);
 	case ACT_REPLACE:
 		return world_attach(WORLD_A, WORLD_ENSURE | WORLD_OTHER_CLAIMS, NULL, NULL);
 	case ACT_UPDATE:
@@ -76,8 +87,9 @@ static bool call_changes(uint64_t number, uint64_t command)
 {
 	static const int calls[] = { SYS_sendto, SYS_sendmsg,  SYS_rename, SYS_unlink, SYS_rmdir,
 		                     SYS_mkdir,  SYS_unlinkat, SYS_chmod,  SYS_chown };
-	static const int commands[] = { BPF_OBJ_PIN,     BPF_MAP_UPDATE_ELEM, BPF_MAP_FREEZE,
-		                        BPF_LINK_CREATE, BPF_LINK_UPDATE,     BPF_LINK_DETACH };
+	static const int commands[] = { BPF_OBJ_PIN,          BPF_MAP_UPDATE_ELEM,  BPF_MAP_FREEZE,
+		                        BPF_MAP_UPDATE_BATCH, BPF_MAP_DELETE_BATCH, BPF_LINK_CREATE,
+		                        BPF_LINK_UPDATE,      BPF_LINK_DETACH };
 
 	for (size_t i = 0; number == SYS_bpf && i < HZ_ARRAY_LEN(commands); i++)
 		if (command == (uint64_t)commands[i])
@@ -238,6 +250,28 @@ static const char *nothing_is_lost(const struct scene *scene)
 	return is_listed() ? NULL : "attached, and not listed";
 }
 
+/* What is attached has the lists before or those after, as a whole; and takes new ones, which count. */
+static const char *lists_are_whole(const struct scene *scene)
+{
+	struct asker asker;
+	bool is_whole;
+
+	if (!scene->has_lists || world_program(WORLD_A) == 0 || !ask_open(&asker))
+		return NULL;
+	is_whole = ask_are_denied(&asker, true, false) ||
+	           (scene->act == ACT_LISTS && ask_are_denied(&asker, false, true));
+	close(asker.prog_fd);
+	if (!is_whole)
+		return "half a list counts";
+	if (world_attach(WORLD_A, WORLD_ENSURE | WORLD_OTHER_SOURCES, NULL, NULL) != 0)
+		return "new lists are refused";
+	if (!ask_open(&asker))
+		return "nothing is attached any more";
+	is_whole = ask_are_denied(&asker, false, true);
+	close(asker.prog_fd);
+	return is_whole ? NULL : "new lists do not count";
+}
+
 /* --- scenes ------------------------------------------------------------------------------------------ */
 
 static const char *scene_reset(struct scene *scene)
@@ -247,7 +281,7 @@ static const char *scene_reset(struct scene *scene)
 		return "the other program is not on the device";
 	if (scene->act == ACT_ATTACH)
 		return NULL;
-	if (world_attach(WORLD_A, how_chained(scene), NULL, NULL) != 0)
+	if (world_attach(WORLD_A, how_chained(scene) | how_listed(scene), NULL, NULL) != 0)
 		return "attach failed";
 	if (scene->act == ACT_GC && unlink(WORLD_PINS "/link_" WORLD_A) != 0)
 		return "no leftovers to be had";
@@ -266,6 +300,8 @@ static const char *killed_once(struct scene *scene, unsigned nth, enum next next
 	if (!*killed)
 		return NULL;
 	why = nothing_is_lost(scene);
+	if (why == NULL)
+		why = lists_are_whole(scene);
 	if (why == NULL)
 		why = goes_on(scene, next);
 	if (why == NULL) {
@@ -328,6 +364,19 @@ static const char *update_is_undone_or_done(void)
 	return killed_everywhere((struct scene){ .act = ACT_UPDATE }, 12);
 }
 
+static const char *lists_are_old_or_new(void)
+{
+	return killed_everywhere((struct scene){ .act = ACT_LISTS, .has_lists = true, .wide = 2 },
+	                         5);
+}
+
+static const char *attach_with_lists_is_undone_or_shown(void)
+{
+	return killed_everywhere(
+		(struct scene){ .act = ACT_ATTACH, .has_lists = true, .first = CALL_INSTANCE_MADE },
+		60);
+}
+
 static const char *detach_is_done_again(void)
 {
 	return killed_everywhere((struct scene){ .act = ACT_DETACH }, 20);
@@ -340,8 +389,6 @@ static const char *gc_is_done_again(void)
 
 #define CHAINED(acts, others, call)                                                                \
 	killed_everywhere((struct scene){ .act = (acts), .other = (others), .first = (call) }, 12)
-/* Before that call an instance is made, as for any attachment. */
-#define CALL_INSTANCE_MADE 60
 
 static const char *chain_by_netlink_loses_nothing(void)
 {
@@ -390,14 +437,20 @@ const struct world_test attach_kill_tests[] = {
 	{ "killed.attach_is_undone_or_shown", attach_is_undone_or_shown },
 	{ "killed.replacement_is_undone_or_shown", replacement_is_undone_or_shown },
 	{ "killed.update_is_undone_or_done", update_is_undone_or_done },
+	{ "killed.lists_are_old_or_new", lists_are_old_or_new },
+	{ "killed.attach_with_lists_is_undone_or_shown", attach_with_lists_is_undone_or_shown },
 	{ "killed.detach_is_done_again", detach_is_done_again },
 	{ "killed.gc_is_done_again", gc_is_done_again },
+	{ "killed.attach_survives_a_dry_run", attach_survives_a_dry_run },
+	{ NULL, NULL },
+};
+
+const struct world_test attach_kill_chain_tests[] = {
 	{ "killed.chain_by_netlink_loses_nothing", chain_by_netlink_loses_nothing },
 	{ "killed.chain_by_link_loses_nothing", chain_by_link_loses_nothing },
 	{ "killed.chained_update_loses_nothing", chained_update_loses_nothing },
 	{ "killed.unchain_by_netlink_loses_nothing", unchain_by_netlink_loses_nothing },
 	{ "killed.unchain_by_link_loses_nothing", unchain_by_link_loses_nothing },
-	{ "killed.attach_survives_a_dry_run", attach_survives_a_dry_run },
 	{ NULL, NULL },
 };
 
@@ -431,6 +484,13 @@ static const char *traced_detach(void)
 static const char *traced_gc(void)
 {
 	return TRACED(ACT_GC, OTHER_NONE);
+}
+
+static const char *traced_lists(void)
+{
+	return killed_everywhere(
+		(struct scene){ .act = ACT_LISTS, .has_lists = true, .is_traced = true, .wide = 2 },
+		5);
 }
 
 static const char *traced_chain_by_netlink(void)
@@ -469,6 +529,7 @@ const struct world_test attach_kill_long_tests[] = {
 	{ "killed_at_every_call.update", traced_update },
 	{ "killed_at_every_call.detach", traced_detach },
 	{ "killed_at_every_call.gc", traced_gc },
+	{ "killed_at_every_call.lists", traced_lists },
 	{ "killed_at_every_call.chain_by_netlink", traced_chain_by_netlink },
 	{ "killed_at_every_call.chain_by_link", traced_chain_by_link },
 	{ "killed_at_every_call.chained_update", traced_chained_update },

@@ -1,5 +1,6 @@
 /* Lists of sources in the pinned maps: written by attach and by a server, as large as they may be, and
  * exchanged while packets look at them. */
+#include "attach_ask.h"
 #include "attach_world.h"
 #include "core/endpoint.h"
 #include "loader/xdp_lists.h"
@@ -29,69 +30,20 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * HZ_NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
-static struct hz_source_rule rule_of(const char *addr, uint8_t bits, uint8_t list)
-{
-	struct hz_source_rule rule = { .bits = bits, .list = list };
-
-	if (hz_addr_parse(addr, &rule.addr) != 0)
-		abort();
-	return rule;
-}
-
 /* 100.x.y.z/32 and 2001:db8:X:Y::/64, none of them a client's. */
 static uint32_t fillers_put(struct hz_source_rule *rule, uint32_t each)
 {
 	for (uint32_t i = 0; i < each; i++) {
 		uint32_t spread = i * 2654435761u; /* odd: no two alike */
 
-		rule[2 * i] = rule_of("100.0.0.0", 32, DENY);
+		rule[2 * i] = ask_rule("100.0.0.0", 32, DENY);
 		rule[2 * i].addr.byte[13] = (uint8_t)(i >> 16);
 		rule[2 * i].addr.byte[14] = (uint8_t)(i >> 8);
 		rule[2 * i].addr.byte[15] = (uint8_t)i;
-		rule[2 * i + 1] = rule_of("2001:db8::", 64, DENY);
+		rule[2 * i + 1] = ask_rule("2001:db8::", 64, DENY);
 		memcpy(rule[2 * i + 1].addr.byte + 4, &spread, sizeof(spread));
 	}
 	return 2 * each;
-}
-
-/* What the attached program does with a frame of 10.7.0.1 or fd07::1, or of another one. */
-struct asker {
-	int prog_fd;
-	struct wire frame[2];
-};
-
-static bool asker_open(struct asker *asker)
-{
-	asker->prog_fd = world_open("prog_xdp_" WORLD_A);
-	for (int i = 0; i < 2; i++) {
-		struct wire_spec spec = {
-			.version = i == 0 ? 4 : 6, .port = 80, .source_port = 7, .flags = WIRE_ACK
-		};
-
-		wire_build(&asker->frame[i], &spec);
-	}
-	return asker->prog_fd >= 0;
-}
-
-/* XDP_DROP: denied. XDP_PASS: not, as there is no socket. */
-static int ask(const struct asker *asker, int family, uint8_t network)
-{
-	uint8_t out[WIRE_MAX];
-	struct wire frame = asker->frame[family];
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame.byte,
-	            .data_size_in = (uint32_t)frame.len, .data_out = out,
-	            .data_size_out = sizeof(out), .repeat = 1);
-
-	frame.byte[family == 0 ? 14 + 13 : 14 + 9] = network; /* 10.N.0.1, fdNN::1 */
-	if (bpf_prog_test_run_opts(asker->prog_fd, &opts) != 0)
-		return -errno;
-	return (int)opts.retval;
-}
-
-static bool are_denied(const struct asker *asker, bool is_denied4, bool is_denied6)
-{
-	return ask(asker, 0, 7) == (is_denied4 ? XDP_DROP : XDP_PASS) &&
-	       ask(asker, 1, 7) == (is_denied6 ? XDP_DROP : XDP_PASS);
 }
 
 static int attach_with(const struct hz_source_rule *rule, uint32_t count, unsigned how)
@@ -118,22 +70,23 @@ static int attach_with(const struct hz_source_rule *rule, uint32_t count, unsign
 
 static const char *attach_writes_and_keeps_lists(void)
 {
-	const struct hz_source_rule four = rule_of("10.7.0.0", 24, DENY);
-	const struct hz_source_rule six = rule_of("fd07::1", 128, DENY);
+	const struct hz_source_rule four = ask_rule("10.7.0.0", 24, DENY);
+	const struct hz_source_rule six = ask_rule("fd07::1", 128, DENY);
 	struct asker asker;
 	const char *why = NULL;
 
-	if (attach_with(&four, 1, 0) != 0 || !asker_open(&asker))
+	if (attach_with(&four, 1, 0) != 0 || !ask_open(&asker))
 		return "attach failed";
-	if (!are_denied(&asker, true, false))
+	if (!ask_are_denied(&asker, true, false))
 		why = "attach did not write them";
-	else if (attach_with(&six, 1, WORLD_DRY) != 0 || !are_denied(&asker, true, false))
+	else if (attach_with(&six, 1, WORLD_DRY) != 0 || !ask_are_denied(&asker, true, false))
 		why = "a dry run changed them";
-	else if (attach_with(NULL, 0, WORLD_KEEP_CLAIMS) != 0 || !are_denied(&asker, true, false))
+	else if (attach_with(NULL, 0, WORLD_KEEP_CLAIMS) != 0 ||
+	         !ask_are_denied(&asker, true, false))
 		why = "an attach without lists changed them";
-	else if (attach_with(&six, 1, 0) != 0 || !are_denied(&asker, false, true))
+	else if (attach_with(&six, 1, 0) != 0 || !ask_are_denied(&asker, false, true))
 		why = "ensure did not exchange them";
-	else if (attach_with(NULL, 0, 0) != 0 || !are_denied(&asker, false, false))
+	else if (attach_with(NULL, 0, 0) != 0 || !ask_are_denied(&asker, false, false))
 		why = "ensure with empty ones did not take them away";
 	close(asker.prog_fd);
 	return why;
@@ -142,17 +95,17 @@ static const char *attach_writes_and_keeps_lists(void)
 /* An interface that is attached later has the lists of the instance. */
 static const char *lists_are_the_instances(void)
 {
-	const struct hz_source_rule four = rule_of("10.7.0.0", 24, DENY);
+	const struct hz_source_rule four = ask_rule("10.7.0.0", 24, DENY);
 	struct asker asker;
 	const char *why;
 
 	if (attach_with(&four, 1, 0) != 0 || world_attach(WORLD_B, 0, NULL, NULL) != 0)
 		return "attach failed";
-	if (!asker_open(&asker))
+	if (!ask_open(&asker))
 		return "no program";
 	close(asker.prog_fd);
 	asker.prog_fd = world_open("prog_xdp_" WORLD_B);
-	why = are_denied(&asker, true, false) ? NULL : "another interface has other lists";
+	why = ask_are_denied(&asker, true, false) ? NULL : "another interface has other lists";
 	close(asker.prog_fd);
 	return why;
 }
@@ -165,6 +118,7 @@ static int lists_write(const struct hz_source_rule *rule, uint32_t count)
 
 	if (status != 0)
 		return status;
+	lists.wait_ms = HZ_XDP_LISTS_WAIT_PATIENT_MS;
 	status = hz_xdp_lists_fill(&lists, rule, count, &err);
 	if (status == 0)
 		status = hz_xdp_lists_flip(&lists);
@@ -175,25 +129,25 @@ static int lists_write(const struct hz_source_rule *rule, uint32_t count)
 /* The kernel takes no prefix of more bits than an address has: the second of three fails. */
 static const char *failed_fill_leaves_what_was(void)
 {
-	const struct hz_source_rule good = rule_of("10.7.0.0", 24, DENY);
-	const struct hz_source_rule bad[] = { rule_of("fd07::", 64, DENY),
-		                              rule_of("10.8.0.0", 33, DENY),
-		                              rule_of("10.9.0.0", 16, DENY) };
+	const struct hz_source_rule good = ask_rule("10.7.0.0", 24, DENY);
+	const struct hz_source_rule bad[] = { ask_rule("fd07::", 64, DENY),
+		                              ask_rule("10.8.0.0", 33, DENY),
+		                              ask_rule("10.9.0.0", 16, DENY) };
 	struct hz_xdp_lists lists;
 	struct hz_err err = { 0 };
 	struct asker asker;
 	const char *why = NULL;
 
-	if (attach_with(&good, 1, 0) != 0 || !asker_open(&asker) ||
+	if (attach_with(&good, 1, 0) != 0 || !ask_open(&asker) ||
 	    hz_xdp_lists_open(WORLD_INSTANCE, &lists) != 0)
 		return "attach failed";
 	if (hz_xdp_lists_fill(&lists, bad, HZ_ARRAY_LEN(bad), &err) == 0)
 		why = "it was taken";
-	else if (err.exit_code != 6 || strcmp(err.code, "lists") != 0)
+	else if (err.exit_code != 5 || strcmp(err.code, "lists") != 0)
 		why = "not told as that";
-	else if (hz_xdp_lists_flip(&lists) != 0 || !are_denied(&asker, true, false))
+	else if (hz_xdp_lists_flip(&lists) != 0 || !ask_are_denied(&asker, true, false))
 		why = "the lists before are gone, or half of the new ones count";
-	else if (lists_write(bad, 1) != 0 || !are_denied(&asker, false, true))
+	else if (lists_write(bad, 1) != 0 || !ask_are_denied(&asker, false, true))
 		why = "the lock was kept, or what failed is still there";
 	hz_xdp_lists_close(&lists);
 	close(asker.prog_fd);
@@ -202,22 +156,22 @@ static const char *failed_fill_leaves_what_was(void)
 
 static const char *dropped_fill_leaves_what_was(void)
 {
-	const struct hz_source_rule good = rule_of("10.7.0.0", 24, DENY);
-	const struct hz_source_rule other = rule_of("fd07::", 64, DENY);
+	const struct hz_source_rule good = ask_rule("10.7.0.0", 24, DENY);
+	const struct hz_source_rule other = ask_rule("fd07::", 64, DENY);
 	struct hz_xdp_lists lists;
 	struct hz_err err = { 0 };
 	struct asker asker;
 	const char *why = NULL;
 
-	if (attach_with(&good, 1, 0) != 0 || !asker_open(&asker) ||
+	if (attach_with(&good, 1, 0) != 0 || !ask_open(&asker) ||
 	    hz_xdp_lists_open(WORLD_INSTANCE, &lists) != 0)
 		return "attach failed";
 	if (hz_xdp_lists_fill(&lists, &other, 1, &err) != 0)
 		why = "fill failed";
-	else if (!are_denied(&asker, true, false))
+	else if (!ask_are_denied(&asker, true, false))
 		why = "filled lists count before the flip";
 	hz_xdp_lists_drop(&lists);
-	if (why == NULL && (!are_denied(&asker, true, false) || lists_write(&other, 1) != 0))
+	if (why == NULL && (!ask_are_denied(&asker, true, false) || lists_write(&other, 1) != 0))
 		why = "dropped ones count, or the lock was kept";
 	hz_xdp_lists_close(&lists);
 	close(asker.prog_fd);
@@ -326,10 +280,11 @@ static void *traffic_run(void *ctx)
 	struct traffic *traffic = ctx;
 
 	while (traffic->why == NULL && !__atomic_load_n(&traffic->is_over, __ATOMIC_ACQUIRE)) {
-		int before = ask(&traffic->asker, 0, 9), six = ask(&traffic->asker, 1, 9);
-		int after = ask(&traffic->asker, 0, 9);
+		int before = ask_verdict(&traffic->asker, 0, 9),
+		    six = ask_verdict(&traffic->asker, 1, 9);
+		int after = ask_verdict(&traffic->asker, 0, 9);
 
-		if (!are_denied(&traffic->asker, true, true))
+		if (!ask_are_denied(&traffic->asker, true, true))
 			traffic->why = "somebody on both lists came in";
 		/* no two exchanges are as near to each other as these questions */
 		else if (before == after && six != before)
@@ -345,11 +300,11 @@ static uint32_t lists_make(struct hz_source_rule *rule, bool is_second)
 {
 	uint32_t count = fillers_put(rule, FILLERS);
 
-	rule[count++] = is_second ? rule_of("10.7.0.1", 32, DENY) : rule_of("10.7.0.0", 16, DENY);
-	rule[count++] = is_second ? rule_of("fd07::1", 128, DENY) : rule_of("fd07::", 16, DENY);
+	rule[count++] = is_second ? ask_rule("10.7.0.1", 32, DENY) : ask_rule("10.7.0.0", 16, DENY);
+	rule[count++] = is_second ? ask_rule("fd07::1", 128, DENY) : ask_rule("fd07::", 16, DENY);
 	if (is_second) {
-		rule[count++] = rule_of("10.9.0.0", 16, DENY);
-		rule[count++] = rule_of("fd09::", 16, DENY);
+		rule[count++] = ask_rule("10.9.0.0", 16, DENY);
+		rule[count++] = ask_rule("fd09::", 16, DENY);
 	}
 	return count;
 }
@@ -392,7 +347,7 @@ static const char *no_packet_sees_half_a_list(void)
 		abort();
 	count[0] = lists_make(rule[0], false);
 	count[1] = lists_make(rule[1], true);
-	if (attach_with(rule[0], count[0], 0) != 0 || !asker_open(&traffic.asker)) {
+	if (attach_with(rule[0], count[0], 0) != 0 || !ask_open(&traffic.asker)) {
 		why = "attach failed";
 	} else {
 		why = swaps_run(&traffic, rule, count);
@@ -416,7 +371,7 @@ static void *lock_hold(void *ctx)
 /* A reload and an attach at the same time would write into one slot. */
 static const char *one_writer_waits_for_another(void)
 {
-	const struct hz_source_rule good = rule_of("10.7.0.0", 24, DENY);
+	const struct hz_source_rule good = ask_rule("10.7.0.0", 24, DENY);
 	struct hz_xdp_lists lists;
 	const char *why = NULL;
 	uint64_t began_ns;

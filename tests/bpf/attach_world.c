@@ -1,4 +1,5 @@
 #include "attach_world.h"
+#include "attach_ask.h"
 #include "core/endpoint.h"
 #include <dirent.h>
 #include <errno.h>
@@ -75,9 +76,15 @@ int world_attach(const char *ifname, unsigned how, struct hz_xdp_info *info, str
 	                       : how & WORLD_FEWER_CLAIMS ? 1
 	                       : how & WORLD_KEEP_CLAIMS  ? 0
 	                                                  : 2;
+	const struct hz_source_rule rule = how & WORLD_SOURCES
+	                                           ? ask_rule("10.7.0.0", 24, HZ_SOURCE_DENY)
+	                                           : ask_rule("fd07::", 64, HZ_SOURCE_DENY);
 	const struct hz_xdp_attach_opts opts = {
 		.size = sizeof(opts),
 		.instance = WORLD_INSTANCE,
+		.has_sources = (how & (WORLD_SOURCES | WORLD_OTHER_SOURCES)) != 0,
+		.source_count = 1,
+		.source = &rule,
 		.ifname = ifname,
 		.mode = how & WORLD_GENERIC ? HZ_XDP_GENERIC : HZ_XDP_NATIVE,
 		.ensure = (how & WORLD_ENSURE) != 0,

@@ -44,6 +44,8 @@ enum world_how {
 	WORLD_UPDATE = 64,
 	WORLD_KEEP_CLAIMS = 128, /* none are given */
 	WORLD_CHAIN = 256,
+	WORLD_SOURCES = 512,        /* 10.7.0.0/24 is denied */
+	WORLD_OTHER_SOURCES = 1024, /* fd07::/64 is, and nobody else */
 };
 
 /* hz_xdp_attach with two claims and a health port. info and err may be NULL. */
@@ -68,7 +70,8 @@ uint32_t world_foreign_attach(const char *ifname, bool by_link, int *link_fd);
 
 extern const struct world_test attach_life_tests[], attach_refuse_tests[], attach_fault_tests[],
 	attach_maps_tests[], attach_lock_tests[], attach_chain_tests[], attach_update_tests[],
-	attach_gc_tests[], attach_nic_tests[], attach_lists_tests[], attach_kill_tests[],
+	attach_gc_tests[], attach_nic_tests[], attach_lists_tests[], attach_writer_tests[],
+	attach_explain_tests[], attach_kill_tests[], attach_kill_chain_tests[],
 	attach_kill_long_tests[];
 
 #endif

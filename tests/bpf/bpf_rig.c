@@ -25,15 +25,19 @@ static int map_fd(const struct rig *rig, const char *name)
 	return bpf_object__find_map_fd_by_name(rig->object, name);
 }
 
-/* Of each family: a site, a site with probers, a health port, a UDP one. */
+/* Of each family: a site, a site with probers, one of class control, one of gold, a health port, a UDP one. */
 int rig_claims(struct hz_xdp_claims **out)
 {
 	struct hz_mw_prefix from[2] = { { .bits = 24 }, { .bits = 64 } };
-	struct hz_endpoint site[4] = { 0 };
+	static const uint8_t classes[8] = {
+		[4] = HZ_CLASS_CONTROL, HZ_CLASS_CONTROL, HZ_CLASS_GOLD, HZ_CLASS_GOLD
+	};
+	struct hz_endpoint site[8] = { 0 };
 	struct hz_xdp_health health[6] = { 0 };
 	struct hz_xdp_attach_opts opts = { .size = sizeof(opts),
 		                           .claims = site,
 		                           .claim_count = HZ_ARRAY_LEN(site),
+		                           .claim_classes = classes,
 		                           .healths = health,
 		                           .health_count = HZ_ARRAY_LEN(health) };
 	struct hz_err err;
@@ -44,7 +48,9 @@ int rig_claims(struct hz_xdp_claims **out)
 	    hz_addr_parse("fd07::", &from[1].addr) != 0)
 		return -EINVAL;
 	for (int i = 0; i < 2; i++) {
-		site[2 + i].addr = site[i].addr;
+		site[2 + i].addr = site[4 + i].addr = site[6 + i].addr = site[i].addr;
+		site[4 + i].port = RIG_CONTROL_PORT;
+		site[6 + i].port = RIG_GOLD_PORT;
 		site[i].port = RIG_SITE_PORT;
 		site[2 + i].port = RIG_PROBED_PORT;
 		for (int k = i; k < 6; k += 2)

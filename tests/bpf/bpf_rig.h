@@ -10,12 +10,14 @@
 struct bpf_object;
 struct hz_xdp_claims;
 
-#define RIG_SITE_PORT   80
-#define RIG_PROBED_PORT 81 /* a site's, with the client as a prober */
-#define RIG_HEALTH_PORT 8080
-#define RIG_UDP_PORT    8082
-#define RIG_UDP_BODY    "ok"
-#define RIG_PATH        "/healthz"
+#define RIG_SITE_PORT    80
+#define RIG_PROBED_PORT  81 /* a site's, with the client as a prober */
+#define RIG_CONTROL_PORT 83 /* a site's, of class control */
+#define RIG_GOLD_PORT    84 /* of class gold */
+#define RIG_HEALTH_PORT  8080
+#define RIG_UDP_PORT     8082
+#define RIG_UDP_BODY     "ok"
+#define RIG_PATH         "/healthz"
 
 struct rig {
 	struct bpf_object *object;
@@ -89,6 +91,7 @@ void shed_tests(struct tap *tap, struct rig *rig);
 void fuzz_tests(struct tap *tap, struct rig *rig);
 void source_tests(struct tap *tap, const char *object_path);
 void source_rate_tests(struct tap *tap, struct rig *rig);
+void source_flood_tests(struct tap *tap, struct rig *rig);
 void model_tests(struct tap *tap, const char *object_path);
 void sample_tests(struct tap *tap, const char *object_path);
 void load_tests(struct tap *tap, const char *object_path);

@@ -230,11 +230,14 @@ static enum hz_reason site(const struct model_world *world, const struct model_p
 		reason = model_health(world, packet, prober, true, out);
 	if (reason == HZ_REASON_COUNT && list != HZ_SOURCE_PROBE)
 		reason = model_shed(world, packet, claim, out);
-	if (reason == HZ_REASON_COUNT && model_is_over_rate(world, packet, list))
-		reason = HZ_REASON_drop_source_rate;
-	if (reason == HZ_REASON_COUNT)
-		reason = steer(world);
-	return reason == HZ_REASON_steer ? model_syn(world, packet, clock_ns, out) : reason;
+	if (reason != HZ_REASON_COUNT)
+		return reason;
+	reason = steer(world);
+	if (reason != HZ_REASON_steer)
+		return reason;
+	return model_is_over_rate(world, packet, claim, list)
+	               ? HZ_REASON_drop_source_rate
+	               : model_syn(world, packet, clock_ns, out);
 }
 
 void model_run(const struct model_world *world, uint64_t clock_ns, const uint8_t *frame, size_t len,

@@ -92,7 +92,9 @@ uint32_t model_syn_cookie(const struct model_world *world, const struct model_pa
 uint32_t model_list_of(const struct model_world *world, const struct model_packet *packet);
 /* Is this the opening of a flow too many? */
 bool model_is_over_rate(const struct model_world *world, const struct model_packet *packet,
-                        uint32_t list);
+                        const struct hz_claim *claim, uint32_t list);
+/* A segment that opens a flow, whatever FIN says beside it. */
+bool model_is_syn(const struct model_packet *packet);
 
 enum model_health { MODEL_READY, MODEL_NOT_READY, MODEL_DEAD };
 

@@ -7,16 +7,18 @@ enum { FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16 };
 
 #define TOLD_NS 30000000000ull
 
-/* Of the live worker that wants most refused. */
+/* Of the live workers those that want most refused: of each class and in each way another one may. */
 static uint64_t level(const struct model_world *world)
 {
 	uint32_t workers = HZ_MIN(world->cfg.workers, (uint32_t)HZ_WORKERS_MAX);
-	uint64_t most = 0;
+	uint64_t most[4] = { 0 };
 
 	for (uint32_t i = 0; i < workers; i++)
-		if (!model_beat_is_old(world, &world->beat[i]))
-			most = HZ_MAX(most, (uint64_t)world->beat[i].shed);
-	return most;
+		for (int field = 0; field < 4 && !model_beat_is_old(world, &world->beat[i]);
+		     field++)
+			most[field] = HZ_MAX(most[field],
+			                     (uint64_t)world->beat[i].shed >> 16 * field & 0xffff);
+	return most[3] << 48 | most[2] << 32 | most[1] << 16 | most[0];
 }
 
 /* The verdict on a SYN; false: it comes in. */
@@ -47,7 +49,8 @@ static enum hz_reason syn(const struct model_world *world, const struct model_pa
 
 	if (!is_refused(world, packet, class, &verdict))
 		return HZ_REASON_COUNT;
-	if (model_source_is_bogus(packet) || tcp[12] >> 4 < 5 || data > packet->end)
+	if (model_source_is_bogus(packet) || (tcp[13] & FIN) != 0 || tcp[12] >> 4 < 5 ||
+	    data > packet->end)
 		return HZ_REASON_shed_drop;
 	if (verdict == HZ_SHED_RESET) {
 		reply.ack += (uint32_t)(packet->end - data);
@@ -113,13 +116,14 @@ enum hz_reason model_shed(const struct model_world *world, const struct model_pa
                           const struct hz_claim *claim, struct wire *out)
 {
 	uint8_t flags;
-	bool has_told = world->shed_told_ns != 0 && world->shed_told_ns <= world->now_ns &&
-	                world->now_ns - world->shed_told_ns < TOLD_NS;
+	/* what another CPU stored may be of a moment after now */
+	bool has_told = world->shed_told_ns != 0 && (world->shed_told_ns > world->now_ns ||
+	                                             world->now_ns - world->shed_told_ns < TOLD_NS);
 
 	if (packet->protocol != 6)
 		return HZ_REASON_COUNT;
 	flags = packet->frame[packet->l4 + 13] & (FIN | SYN | RST | ACK);
-	if (flags == SYN && claim->shed_class != HZ_CLASS_CONTROL)
+	if (model_is_syn(packet) && claim->shed_class != HZ_CLASS_CONTROL)
 		return syn(world, packet, claim->shed_class, out);
 	if (has_told && (flags == ACK || flags == (ACK | FIN)))
 		return segment(world, packet, out);

@@ -39,15 +39,22 @@ static uint64_t due_of(const struct model_world *world, const struct model_packe
 	return memcmp(packet->from, net6, 8) == 0 ? world->client_due_ns[1] : 0;
 }
 
-bool model_is_over_rate(const struct model_world *world, const struct model_packet *packet,
-                        uint32_t list)
+bool model_is_syn(const struct model_packet *packet)
 {
-	uint64_t due_ns = due_of(world, packet);
+	return packet->protocol == TCP &&
+	       (packet->frame[packet->l4 + 13] & (WIRE_SYN | WIRE_ACK | WIRE_RST)) == WIRE_SYN;
+}
 
-	if (packet->protocol != TCP ||
-	    (packet->frame[packet->l4 + 13] & (WIRE_SYN | WIRE_ACK | WIRE_RST)) != WIRE_SYN)
+/* Further ahead than this rate lets anybody get, a source is of another rate, and at the limit of this one. */
+bool model_is_over_rate(const struct model_world *world, const struct model_packet *packet,
+                        const struct hz_claim *claim, uint32_t list)
+{
+	uint64_t due_ns = due_of(world, packet), over_ns;
+
+	if (!model_is_syn(packet) || list == HZ_SOURCE_ALLOW || list == HZ_SOURCE_PROBE ||
+	    claim->shed_class == HZ_CLASS_CONTROL || world->rate.each_ns == 0)
 		return false;
-	if (list == HZ_SOURCE_ALLOW || list == HZ_SOURCE_PROBE || world->rate.each_ns == 0)
-		return false;
-	return due_ns > world->now_ns && due_ns - world->now_ns > world->rate.ahead_ns;
+	over_ns = due_ns > world->now_ns ? due_ns - world->now_ns : 0;
+	return over_ns > world->rate.ahead_ns &&
+	       over_ns - world->rate.ahead_ns <= world->rate.each_ns;
 }

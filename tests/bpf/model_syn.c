@@ -128,9 +128,9 @@ static enum hz_reason answer(const struct model_world *world, const struct model
 	uint8_t options[20];
 	uint32_t size = 7;
 
-	if (header < 20 || packet->l4 + header > packet->end || model_source_is_bogus(packet) ||
-	    !offer_read(tcp + 20, header - 20, &offer))
-		return HZ_REASON_steer;
+	if (header < 20 || packet->l4 + header > packet->end || (tcp[13] & FIN) != 0 ||
+	    model_source_is_bogus(packet) || !offer_read(tcp + 20, header - 20, &offer))
+		return HZ_REASON_cookie_bad; /* as the worker does */
 	if (offer.mss == 0)
 		offer.mss = packet->version == 4 ? 536 : 1220;
 	while (size > 0 && sizes[size] > offer.mss)
@@ -173,7 +173,7 @@ enum hz_reason model_syn(const struct model_world *world, const struct model_pac
 
 	if (packet->protocol != 6 || clock_ns >= world->cookies.verify_until_ns)
 		return HZ_REASON_steer;
-	if (flags == SYN && clock_ns < world->cookies.answer_until_ns)
+	if (model_is_syn(packet) && clock_ns < world->cookies.answer_until_ns)
 		return answer(world, packet, clock_ns, out);
 	if (flags == ACK || flags == (ACK | FIN))
 		return note(world, packet, clock_ns, out);

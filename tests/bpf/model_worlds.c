@@ -80,13 +80,19 @@ static int rules_draw(struct draw *draw, struct model_world *world)
 	return 0;
 }
 
-/* No flow is near its limit: 1 ns is soon gone, an hour is not. */
+/* No flow is near its limit. Either the clients are beyond it, and strangers far below; or 1 ns is soon gone, and
+ * the clients have a time of another rate. */
 static void rate_draw(struct draw *draw, struct model_world *world)
 {
-	world->rate = (struct hz_source_rate){ .each_ns = draw_one_in(draw, 2) };
-	world->rate.ahead_ns = HOUR_NS;
+	bool is_slow = draw_one_in(draw, 2);
+
+	world->rate =
+		(struct hz_source_rate){ .each_ns = draw_one_in(draw, 2), .ahead_ns = HOUR_NS };
+	if (is_slow)
+		world->rate = (struct hz_source_rate){ 2 * HOUR_NS, 1000 * HOUR_NS };
 	for (int i = 0; i < 2; i++)
-		world->client_due_ns[i] = draw_one_in(draw, 2) ? 0 : world->now_ns + 2 * HOUR_NS;
+		world->client_due_ns[i] =
+			draw_one_in(draw, 2) ? 0 : world->now_ns + world->rate.ahead_ns + HOUR_NS;
 }
 
 static int claims_put(struct model_world *world)
@@ -114,7 +120,7 @@ static int claims_put(struct model_world *world)
 static void shed_draw(struct draw *draw, struct model_world *world)
 {
 	static const uint32_t shares[] = { 0, 0, 0, 1, 300, 500, 900, 999, 1000 };
-	const uint64_t told_ns[] = { 0, world->now_ns - FRESH_NS, world->now_ns - FRESH_NS,
+	const uint64_t told_ns[] = { 0, world->now_ns - FRESH_NS, world->now_ns + STALE_NS,
 		                     world->now_ns - STALE_NS };
 	const uint32_t count = HZ_ARRAY_LEN(shares);
 
@@ -272,6 +278,13 @@ static void claims_spoil(struct draw *draw, struct model_world *world)
 	}
 }
 
+static void rate_spoil(struct draw *draw, struct model_world *world)
+{
+	world->rate.ahead_ns = any64(draw, world->rate.ahead_ns);
+	for (int i = 0; i < 2; i++)
+		world->client_due_ns[i] = any64(draw, world->client_due_ns[i]);
+}
+
 int worlds_hostile(struct draw *draw, struct model_world *out)
 {
 	struct model_world *world = out;
@@ -317,9 +330,8 @@ int worlds_hostile(struct draw *draw, struct model_world *out)
 			world->rule[i].list = any32(draw, world->rule[i].list);
 	if (draw_one_in(draw, 8))
 		world->live = any32(draw, world->live);
-	world->rate.ahead_ns = any64(draw, world->rate.ahead_ns);
-	for (int i = 0; i < 2; i++)
-		world->client_due_ns[i] = any64(draw, world->client_due_ns[i]);
+	if (world->rate.each_ns <= 1)
+		rate_spoil(draw, world);
 	for (uint32_t i = 0; i < HZ_RESPONSES_MAX; i++)
 		if (draw_one_in(draw, 4))
 			bytes_random(draw, &world->resp[i], sizeof(world->resp[i]));

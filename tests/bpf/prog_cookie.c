@@ -159,7 +159,40 @@ static const char *syn_with_other_layouts(struct rig *rig)
 	return NULL;
 }
 
-/* What the worker shall judge, or nobody was told to answer. */
+/* What a worker refuses would be its flood again: each costs it as much as a good one. */
+static const char *syn_that_no_worker_takes(struct rig *rig, int version)
+{
+	static const uint8_t bad[][4] = { { 2, 3, 5, 0xb4 }, { 3, 4, 1, 1 }, { 4, 3, 0, 0 },
+		                          { 8, 4, 0, 0 },    { 1, 1, 1, 2 }, { 1, 1, 30, 3 },
+		                          { 30, 1, 0, 0 } };
+	struct wire_spec spec = spec_of(version, 0, WIRE_SYN);
+	struct wire_tcp reply;
+	struct wire frame;
+	struct run run;
+
+	(void)cookies_on(rig);
+	for (size_t i = 0; i < HZ_ARRAY_LEN(bad); i++) {
+		(void)syn_send(rig, &spec, bad[i], sizeof(bad[i]), &reply, &run);
+		if (run.reason != HZ_REASON_cookie_bad)
+			return "options that lie";
+	}
+	spec.bad_source = true;
+	(void)syn_send(rig, &spec, linux_options, 20, &reply, &run);
+	if (run.reason != HZ_REASON_cookie_bad)
+		return "source that nobody has";
+	spec = spec_of(version, 0, WIRE_SYN | WIRE_FIN);
+	(void)syn_send(rig, &spec, linux_options, 20, &reply, &run);
+	if (run.reason != HZ_REASON_cookie_bad)
+		return "SYN and FIN";
+	spec = spec_of(version, 0, WIRE_SYN);
+	wire_build(&frame, &spec);
+	frame.byte[wire_l4(&spec) + 12] = 0xf0;
+	return rig_run(rig, frame.byte, frame.len, &run) && run.reason == HZ_REASON_cookie_bad
+	               ? NULL
+	               : "a header longer than the segment";
+}
+
+/* Nobody told XDP to answer, so the worker judges even those. */
 static const char *syn_is_left_to_the_worker(struct rig *rig)
 {
 	static const uint8_t bad[4] = { 2, 3, 5, 0xb4 };
@@ -169,16 +202,11 @@ static const char *syn_is_left_to_the_worker(struct rig *rig)
 	uint32_t zero = 0;
 	struct run run;
 
+	cookies.answer_until_ns = rig_now_ns() - 1;
+	bpf_map_update_elem(rig->cookies_fd, &zero, &cookies, BPF_ANY);
 	(void)syn_send(rig, &spec, bad, sizeof(bad), &reply, &run);
 	if (run.reason != HZ_REASON_steer)
 		return "options that lie";
-	spec.bad_source = true;
-	(void)syn_send(rig, &spec, linux_options, 20, &reply, &run);
-	if (run.reason != HZ_REASON_steer)
-		return "source that nobody has";
-	spec.bad_source = false;
-	cookies.answer_until_ns = rig_now_ns() - 1;
-	bpf_map_update_elem(rig->cookies_fd, &zero, &cookies, BPF_ANY);
 	(void)syn_send(rig, &spec, linux_options, 20, &reply, &run);
 	return run.reason == HZ_REASON_steer ? NULL : "time over";
 }
@@ -338,6 +366,10 @@ void cookie_tests(struct tap *tap, struct rig *rig)
 	}
 	tap_result(tap, "cookie.syn_without_timestamps", syn_without_timestamps(rig));
 	tap_result(tap, "cookie.syn_with_other_layouts", syn_with_other_layouts(rig));
+	tap_result(tap, "cookie.syn_that_no_worker_takes_is_dropped_v4",
+	           syn_that_no_worker_takes(rig, 4));
+	tap_result(tap, "cookie.syn_that_no_worker_takes_is_dropped_v6",
+	           syn_that_no_worker_takes(rig, 6));
 	tap_result(tap, "cookie.syn_is_left_to_the_worker", syn_is_left_to_the_worker(rig));
 	tap_result(tap, "cookie.echo_of_another_is_none", echo_of_another_is_none(rig));
 	tap_result(tap, "cookie.echo_of_old_cookie_is_none", echo_of_old_cookie_is_none(rig));

@@ -1,4 +1,5 @@
 /* Samples of dropped frames: the first at once, then few; and a ring that is full changes no verdict. */
+#include "abi/shed_word.h"
 #include "bpf_rig.h"
 #include <errno.h>
 #include <linux/bpf.h>
@@ -121,6 +122,49 @@ static const char *idle_gives_none(struct rig *rig)
 	return gate_sum(rig, HZ_REASON_health_idle).taken == 0 ? NULL : "it is no loss";
 }
 
+/* Refusals that are answered leave by TX: what is shown is what came, not the answer. */
+static const char *refusals_are_sampled(struct rig *rig, struct ring_buffer *ring,
+                                        struct samples *samples)
+{
+	static const struct {
+		uint32_t verdict;
+		int reason;
+	} each[] = { { HZ_SHED_RESET, HZ_REASON_shed_reset },
+		     { HZ_SHED_ANSWER503, HZ_REASON_shed_syn_ack },
+		     { HZ_SHED_ANSWER503, HZ_REASON_shed_503 } };
+	struct wire_spec spec = { .port = RIG_SITE_PORT, .source_port = 9, .flags = WIRE_SYN };
+	struct wire_tcp reply;
+	struct wire frame;
+	struct run run;
+
+	rig->beat[0].shed = hz_shed_word(1000, 1000, 0, 0);
+	for (size_t i = 0; i < HZ_ARRAY_LEN(each); i++) {
+		unsigned before = samples->records;
+
+		rig->cfg.shed_verdict = each[i].verdict;
+		rig_state_apply(rig);
+		wire_build(&frame, &spec);
+		if (!rig_run(rig, frame.byte, frame.len, &run) || run.reason != each[i].reason)
+			return rig_reason_name(run.reason);
+		(void)ring_buffer__consume(ring);
+		if (samples->records != before + 1 ||
+		    samples->last.reason != (uint32_t)each[i].reason)
+			return "no event, or too many";
+		if (samples->last.frame_bytes != frame.len ||
+		    memcmp(samples->last.data, frame.byte,
+		           HZ_MIN(frame.len, (size_t)HZ_SAMPLE_BYTES)) != 0)
+			return "not the frame that came";
+		if (each[i].reason == HZ_REASON_shed_syn_ack &&
+		    wire_take_apart(run.out.byte, run.out.len, &reply) == NULL) {
+			spec.flags = WIRE_ACK;
+			spec.seq++;
+			spec.ack = reply.seq + 1;
+			spec.payload = "GET / HTTP/1.1\r\n\r\n";
+		}
+	}
+	return NULL;
+}
+
 /* Nobody reads. One sample per reason is no flood, so the ring is filled by frames of long ago. */
 static const char *full_ring_changes_nothing(struct rig *rig, const struct wire *frame)
 {
@@ -170,6 +214,8 @@ void sample_tests(struct tap *tap, const char *object_path)
 	           first_drop_is_sampled(&rig, ring, &samples, &frame));
 	tap_result(tap, "sample.flood_gives_few", flood_gives_few(&rig, ring, &samples, &frame));
 	tap_result(tap, "sample.idle_gives_none", idle_gives_none(&rig));
+	tap_result(tap, "sample.refusals_are_sampled_as_they_came",
+	           refusals_are_sampled(&rig, ring, &samples));
 	tap_result(tap, "sample.full_ring_changes_nothing",
 	           full_ring_changes_nothing(&rig, &frame));
 	ring_buffer__free(ring);

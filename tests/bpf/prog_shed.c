@@ -154,6 +154,51 @@ static const char *whose_level(struct rig *rig)
 	return refused_of(rig, 50) == 0 ? NULL : "a worker of an earlier run counts";
 }
 
+/* Each field is that of the worker that wants most of it, whichever number is larger as a whole. */
+static const char *words_add_up(struct rig *rig)
+{
+	static const struct {
+		uint64_t one, other;
+		uint16_t port;
+		uint32_t drops, tells; /* of 1000 */
+	} each[] = {
+		{ (uint64_t)333 << 32 | 900 << 16 | 300, 900 << 16 | 900, RIG_GOLD_PORT, 900, 0 },
+		{ (uint64_t)600 << 32, 200 << 16, RIG_SITE_PORT, 200, 400 },
+		{ (uint64_t)500 << 48, (uint64_t)1000 << 32, RIG_GOLD_PORT, 500, 500 },
+		{ (uint64_t)1 << 48 | 700, 100 << 16, RIG_SITE_PORT, 100, 0 },
+	};
+	const char *why = NULL;
+
+	for (size_t i = 0; i < 2 * HZ_ARRAY_LEN(each) && why == NULL; i++) {
+		size_t row = i / 2, first = i % 2; /* and it does not matter whose is whose */
+		struct wire_spec spec = { .port = each[row].port, .flags = WIRE_SYN };
+		uint32_t drops = 0, tells = 0;
+
+		prog_shed_set(rig, 0, HZ_SHED_DROP);
+		rig->cfg.workers = 2;
+		rig->beat[1] = rig->beat[0];
+		rig->beat[1].queue = 1;
+		rig->beat[first].shed = each[row].one;
+		rig->beat[!first].shed = each[row].other;
+		rig_state_apply(rig);
+		for (spec.source_port = 1; spec.source_port <= 1000; spec.source_port++) {
+			struct wire frame;
+			struct run run;
+
+			wire_build(&frame, &spec);
+			if (!rig_run(rig, frame.byte, frame.len, &run))
+				return "no run";
+			drops += run.reason == HZ_REASON_shed_drop;
+			tells += run.reason == HZ_REASON_shed_syn_ack;
+		}
+		if (drops + 50 < each[row].drops || drops > each[row].drops + 50)
+			why = "another share is dropped";
+		else if (tells + 50 < each[row].tells || tells > each[row].tells + 50)
+			why = "another share is told";
+	}
+	return why;
+}
+
 void shed_tests(struct tap *tap, struct rig *rig)
 {
 	(void)rig_socket(rig, false);
@@ -162,6 +207,7 @@ void shed_tests(struct tap *tap, struct rig *rig)
 	tap_result(tap, "shed.same_flow_same_verdict_v6", same_flow(rig, 6));
 	tap_result(tap, "shed.higher_level_refuses_the_same_flows_and_more", grows_by_flows(rig));
 	tap_result(tap, "shed.level_is_that_of_the_worst_live_worker", whose_level(rig));
+	tap_result(tap, "shed.two_words_each_field_of_the_worse", words_add_up(rig));
 	shed_words_tests(tap, rig);
 	rig_state_reset(rig);
 	rig_state_apply(rig);

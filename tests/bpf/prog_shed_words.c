@@ -146,6 +146,19 @@ static const char *window_check(struct rig *rig)
 	                                                     : "segments are looked at for ever";
 }
 
+/* Stored on another CPU a moment after this one looked at its clock. */
+static const char *future_check(struct rig *rig)
+{
+	struct client client = client_new(rig, RIG_SITE_PORT, 4, 0, 1234);
+
+	prog_shed_set(rig, prog_shed_all(1000), HZ_SHED_ANSWER503);
+	if (!client_send(&client, WIRE_SYN, NULL))
+		return "SYN";
+	(void)rig_shed_told(rig, rig_now_ns() + HZ_NS_PER_S);
+	(void)client_send(&client, WIRE_ACK | WIRE_PSH, REQUEST);
+	return client.run.reason == HZ_REASON_shed_503 ? NULL : "taken for long ago";
+}
+
 static const char *canned_check(struct rig *rig)
 {
 	prog_shed_set(rig, hz_shed_word(0, 0, 1000, 0), HZ_SHED_DROP);
@@ -184,6 +197,7 @@ void shed_words_tests(struct tap *tap, struct rig *rig)
 	tap_result(tap, "shed.cookie_is_bound_to_the_clients_number",
 	           stranger_check(rig, REQUEST, 70000));
 	tap_result(tap, "shed.segments_are_looked_at_for_30_s", window_check(rig));
+	tap_result(tap, "shed.time_of_another_cpu_is_fresh", future_check(rig));
 	tap_result(tap, "shed.canned_and_shut_go_beyond_the_verdict", canned_check(rig));
 	tap_result(tap, "shed.health_is_exempt", health_check(rig));
 }

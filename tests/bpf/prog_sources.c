@@ -262,5 +262,6 @@ void source_tests(struct tap *tap, const char *object_path)
 	tap_result(tap, "sources.mapped_one_is_another_one", mapped_source_is_another_one(&rig));
 	tap_result(tap, "sources.one_is_never_taken_for_another", sources_do_not_mix(&rig));
 	source_rate_tests(tap, &rig);
+	source_flood_tests(tap, &rig);
 	rig_close(&rig);
 }

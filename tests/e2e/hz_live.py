@@ -1,12 +1,14 @@
 """helper_live in a rig: frames that the kernel makes itself, at the rate of a core."""
 import json
 import os
+import re
 import socket
 import struct
 
-from hz_e2e import OUT, SERVER4, Process, Skip, expect_equal
+from hz_e2e import OUT, SERVER4, Process, Skip, expect, expect_equal, run, steady
 
 PER_S_MAX = 5000000
+FAR = "0200000000f1"
 
 
 def checksum(data):
@@ -26,9 +28,42 @@ def syn(port):
     return (b"\2\0\0\0\0\2\2\0\0\0\0\1\x08\0" + ip + tcp).hex()
 
 
-def flood(rig, port, per_s=PER_S_MAX, seconds=10):
+def syn_from_far(port):
+    """The same from the station that xdp_far.bpf.c stands for: answers end at the far end of the link."""
+    frame = syn(port)
+    return frame[:12] + FAR + frame[24:]
+
+
+def far_attach(rig):
+    for more in (["off"], ["obj", OUT + "/tests-bpf/xdp_far.bpf.o", "sec", "xdp"]):
+        run("ip", "-n", rig.client, "link", "set", "dev", "eth0", "xdpdrv", *more)
+
+
+def counted(rig):
+    """Once all is quiet: `reasons`, all verdicts added; `seen`, frames that met the program on eth1; `taken`,
+    of the kernel's own making, which the veth took; `no_room`, which its ring had no room for."""
+    def counter(netns, dev, name):
+        found = re.search(rf"\b{name}: (\d+)", run("ethtool", "-S", dev, netns=netns).stdout)
+        expect(found, f"ethtool -S {dev} has no {name}")
+        return int(found.group(1))
+
+    def read():
+        verdicts = rig.verdicts()
+        return {**verdicts, "reasons": sum(verdicts.values()),
+                "seen": counter(rig.server, "eth1", "rx_queue_0_xdp_packets"),
+                "taken": counter(rig.client, "eth0", "tx_queue_0_xdp_xmit"),
+                "no_room": counter(rig.client, "eth0", "tx_queue_0_xdp_xmit_errors")}
+
+    return steady(read, timeout=15)
+
+
+def gained(after, before):
+    return {name: after[name] - before[name] for name in after}
+
+
+def flood(rig, port, per_s=PER_S_MAX, seconds=10, frame=None):
     """SYNs to a port of SERVER4 from ever other sources; it ends by itself, or is told to by SIGTERM."""
-    process = Process(OUT + "/tests/helper_live", "eth0", per_s, seconds, syn(port), "random",
+    process = Process(OUT + "/tests/helper_live", "eth0", per_s, seconds, frame or syn(port), "random",
                       netns=rig.client, env={**os.environ, "O": OUT})
     process.wait_line("ready")
     return process

@@ -5,10 +5,15 @@ import random
 import socket
 import time
 
-from hz_e2e import (OUT, PORT, SERVER4, SERVER6, Process, Rig, expect, expect_equal, inside,
+from hz_bystander import Bystander
+from hz_e2e import (OUT, PATIENT, PORT, SERVER4, SERVER6, Process, Rig, expect, expect_equal, inside,
                     main, note, run, tcp_connect, test, wait_until)
 
 HALF_OPEN_MAX = 32
+# A worker that waits for its core is not the matter: overload would refuse clients, rightly.
+FLOODED = (f"shed/half_open_max={HALF_OPEN_MAX}", "shed/mode=off")
+CLIENT_SCALE, CLIENT_RMEM = 10, 1 << 25  # tcp_select_initial_window: log2 of the buffer, less 15
+FORGED = 2000
 FLOOD_PER_S, FLOOD_S = 10000, 3
 REQUEST = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 rigs = {}
@@ -25,7 +30,7 @@ class CookieRig(Rig):
             if self.hzd:
                 self.hzd.end()
             self.attach("ensure")
-            self.hzd, self.options = self.serve(options=options), options
+            self.hzd, self.options = self.serve(options=[PATIENT, *options]), options
         return self
 
     def worker(self):
@@ -52,6 +57,7 @@ class CookieRig(Rig):
 def rig(*options):
     if not rigs:
         rigs["rig"] = CookieRig()
+        run("sysctl", "-qw", f"net.ipv4.tcp_rmem=4096 131072 {CLIENT_RMEM}", netns=rigs["rig"].client)
     return rigs["rig"].serving(*options)
 
 
@@ -74,7 +80,7 @@ def connection_keeps_scale_sack_and_timestamps():
         with tcp_connect(here.client, server, PORT) as sock:
             exchange(sock)
             kernel, ours = here.sees(sock)
-            for word in ("ts", "sack", "wscale:2,10"):
+            for word in ("ts", "sack", f"wscale:2,{CLIENT_SCALE}"):
                 expect(word in kernel or any(k.startswith(word) for k in kernel),
                        f"the client lacks {word}: {kernel}")
             expect_equal(sorted(ours["options"]), ["sack", "timestamps", "wscale"], "of hz")
@@ -91,6 +97,7 @@ def connection_keeps_scale_sack_and_timestamps():
 def large_answers_go_on_through_scaled_windows():
     """Several windows of each side: a wrong scale or an old timestamp would stall it."""
     here = rig("shed/syn_cookies=always")
+    dropped = here.counter("drop_out_of_window")
     with tcp_connect(here.client, SERVER4, PORT, 10) as sock:
         for _ in range(3):
             sock.sendall(REQUEST)
@@ -103,7 +110,10 @@ def large_answers_go_on_through_scaled_windows():
                 got += len(data)
             expect_equal(got, 4000 * one, "bytes of the answers")
         kernel, _ = here.sees(sock)
-        expect(not any(k.startswith("retrans:") for k in kernel), f"retransmissions: {kernel}")
+        again = sum(int(k.split("/")[1]) for k in kernel if k.startswith("retrans:"))
+        dropped = here.counter("drop_out_of_window") - dropped
+        # What a client sends again because the worker had to wait for its core came twice; nothing else is dropped.
+        expect(dropped <= again, f"{dropped} segments dropped, {again} sent twice: {kernel}")
 
 
 @test
@@ -133,11 +143,16 @@ def forged_acknowledgements_open_nothing():
     with inside(here.client):
         raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
     raw.bind(("eth0", 0))
-    for _ in range(2000):
-        raw.send(ack_frame(mac, rng.randrange(1024, 65536), rng.getrandbits(32),
-                           rng.getrandbits(32)))
-    raw.close()
-    wait_until(lambda: here.counter("syn_cookie_refused") - refused >= 2000, 5, "not all refused")
+
+    def are_refused():
+        """Some more, for what the ring of the veth had no room for."""
+        for _ in range(FORGED // 4):
+            raw.send(ack_frame(mac, rng.randrange(1024, 65536), rng.getrandbits(32),
+                               rng.getrandbits(32)))
+        return here.counter("syn_cookie_refused") - refused >= FORGED
+
+    with raw:
+        wait_until(are_refused, 15, "they are not refused")
     expect_equal(here.counter("syn_cookie_accepted"), accepted, "forged ones accepted")
 
 
@@ -160,51 +175,81 @@ def ack_frame(mac, port, seq, ack):
     return link + ip + tcp
 
 
+def flood(here, seconds):
+    mac = run("ip", "-n", here.server, "-br", "link", "show", "eth1").stdout.split()[2]
+    process = Process(OUT + "/tests/helper_flood", "eth0", mac, SERVER4, PORT, FLOOD_PER_S, seconds,
+                      netns=here.client)
+    process.wait_line("ready")
+    return process
+
+
+def syns_again(here):
+    """SYNs that the client's kernel had to send again: they or their answers were lost."""
+    lines = [line.split() for line in run("cat", "/proc/net/netstat", netns=here.client).stdout.splitlines()
+             if line.startswith("TcpExt:")]
+    return int(lines[1][lines[0].index("TCPSynRetrans")])
+
+
 @test
 def flood_beyond_the_level_is_answered_in_xdp_and_others_get_in():
-    here = rig(f"shed/half_open_max={HALF_OPEN_MAX}")
+    here = rig(*FLOODED)
     with tcp_connect(here.client, SERVER4, PORT) as first:
         exchange(first)
-        before = here.verdicts()
-        mac = run("ip", "-n", here.server, "-br", "link", "show", "eth1").stdout.split()[2]
-        flood = Process(OUT + "/tests/helper_flood", "eth0", mac, SERVER4, PORT, FLOOD_PER_S,
-                        FLOOD_S, netns=here.client)
-        flood.wait_line("ready")
+        before, again = here.verdicts(), syns_again(here)
+        process = flood(here, FLOOD_S)
         time.sleep(0.5)
         times = []
         half_open = 0
-        while flood.is_running():
+        while process.is_running():
             begun = time.monotonic()
-            with tcp_connect(here.client, SERVER4, PORT, 3) as sock:
+            with tcp_connect(here.client, SERVER4, PORT, 10) as sock:
                 exchange(sock)
             times.append(time.monotonic() - begun)
             if len(times) % 50 == 0:
                 half_open = max(half_open, here.half_open())
         exchange(first)  # which was there before
-    expect_equal(json.loads(flood.output().splitlines()[-1])["failed"], 0, "frames not sent")
-    more = gained(here.verdicts(), before)
+    expect_equal(json.loads(process.output().splitlines()[-1])["sent"], FLOOD_PER_S * FLOOD_S, "frames sent")
+    more, again = gained(here.verdicts(), before), syns_again(here) - again
     times.sort()
     note(f"{len(times)} connections beside {FLOOD_PER_S} SYN/s: median "
          f"{times[len(times) // 2] * 1e3:.2f} ms, worst {times[-1] * 1e3:.1f} ms; {more}")
     expect(len(times) > 50, f"only {len(times)} connections")
-    expect(times[-1] < 1, f"one took {times[-1]:.2f} s: its SYN was lost")
+    expect_equal(again, 0, "SYNs of the client that had to be sent again")
     expect(more["cookie_syn_ack"] > 0.9 * FLOOD_PER_S * FLOOD_S,
            f"XDP answered {more.get('cookie_syn_ack')} of {FLOOD_PER_S * FLOOD_S}")
     expect(more.get("steer_cookie", 0) >= len(times) // 2, f"echoes: {more}")
     expect(half_open <= HALF_OPEN_MAX, f"{half_open} half-open connections")
 
 
+def answered_in_xdp(here, count):
+    """Of so many SYNs one after the other."""
+    before = here.verdicts()["cookie_syn_ack"]
+    for _ in range(count):
+        tcp_connect(here.client, SERVER4, PORT).close()
+    return here.verdicts()["cookie_syn_ack"] - before
+
+
 @test
 def xdp_goes_on_only_while_it_is_told_to():
-    """After the flood of the test before: a SYN is the worker's again, once the half-open ones are gone."""
-    here = rig(f"shed/half_open_max={HALF_OPEN_MAX}")
+    """It is told for a moment only: now and then a SYN goes to the worker, which tells it again as long as there
+    are too many half-open ones. Once they are gone all SYNs are the worker's."""
+    here = rig(*FLOODED)
+    process = flood(here, 1)
+    expect_equal(process.wait(20), 0, "exit of the flood")
+    expect(answered_in_xdp(here, 10) >= 5, "XDP does not answer right after a flood")
+    wait_until(lambda: answered_in_xdp(here, 10) == 0, 20, "XDP still answers", 0.5)
 
-    def is_quiet():
-        before = here.verdicts()["cookie_syn_ack"]
-        tcp_connect(here.client, SERVER4, PORT).close()
-        return here.verdicts()["cookie_syn_ack"] == before
 
-    wait_until(is_quiet, 20, "XDP still answers", 0.5)
+@test
+def kernels_traffic_goes_on_beside_a_flood_and_cookies():
+    here = rig(*FLOODED)
+    before = here.verdicts()["cookie_syn_ack"]
+    with Bystander(here, is_lossy=True) as other:
+        process = flood(here, 2)
+        other.wait()
+        expect_equal(process.wait(20), 0, "exit of the flood")
+        other.wait()
+    expect(here.verdicts()["cookie_syn_ack"] - before > FLOOD_PER_S, "XDP hardly answered")
 
 
 if __name__ == "__main__":

@@ -7,10 +7,12 @@ limit."""
 import json
 import time
 
+from hz_bystander import Bystander
 from hz_e2e import (OUT, PORT, SERVER4, Process, expect, expect_equal, main, note, run, test)
 from hz_relay import MIB, client_socket, echo_on, no_fault, random_body, rig_once
 
 PER_S, FLOOD_S, PAIRS = 10000, 3, 3
+REACHED_LEAST = 0.95  # of the flood: an upload has not always the same number of segments
 FALL_MOST = 0.05
 LINK = ("there.rate_kbit=24000", "there.queue_bytes=64000", "delay_us=1000")
 rigs = {}
@@ -26,39 +28,55 @@ def flood(rig):
 
 
 def rate(rig, sock, body, is_flooded):
-    """MiB/s of one upload, which was answered with the same bytes."""
+    """MiB/s of one upload, which was answered with the same bytes, and the frames that came for it."""
+    before = reached(rig)
     process = flood(rig) if is_flooded else None
     seconds, _ = echo_on(sock, body)
     if process:
         expect(process.is_running(), "the flood ended before the upload")
         expect_equal(process.wait(10), 0, "exit of the flood")
-        expect_equal(json.loads(process.output().splitlines()[-1]),
-                     {"sent": PER_S * FLOOD_S, "failed": 0}, "frames of the flood")
+        expect_equal(json.loads(process.output().splitlines()[-1])["sent"], PER_S * FLOOD_S,
+                     "frames of the flood")
         process.end()
-    return len(body) / MIB / seconds
+    return len(body) / MIB / seconds, reached(rig) - before
 
 
 def reached(rig):
-    """SYNs go to the worker until it has XDP answer them."""
+    """SYNs go to the worker until it has XDP answer them; segments of connections always do."""
     verdicts = rig.verdicts()
     return verdicts["steer"] + verdicts["cookie_syn_ack"]
+
+
+@test
+def kernels_traffic_goes_on_beside_a_flood():
+    rig = rig_once(rigs)
+    before = reached(rig)
+    with rig.relay(("delay_us=100",), rigs["seed"]), Bystander(rig, is_lossy=True) as other:
+        process = flood(rig)
+        other.wait()
+        expect_equal(process.wait(20), 0, "exit of the flood")
+        process.end()
+        other.wait()
+    expect(reached(rig) - before > PER_S * FLOOD_S * 0.9, "hardly a flood")
 
 
 @test
 def syn_flood_costs_an_established_client_little():
     rig = rig_once(rigs)
     body = random_body(4 * MIB, rigs["seed"])
-    rates = {False: [], True: []}
+    rates, frames = {False: [], True: []}, {False: 0, True: 0}
     with rig.relay(LINK, rigs["seed"]) as did, client_socket(rig, 60) as sock:
         sock.connect((SERVER4, PORT))
         rate(rig, sock, body, False)
-        before = reached(rig)
         for i in range(PAIRS):
             for is_flooded in (i % 2 == 0, i % 2 != 0):
-                rates[is_flooded].append(rate(rig, sock, body, is_flooded))
-        frames = reached(rig) - before
+                mib_per_s, more = rate(rig, sock, body, is_flooded)
+                rates[is_flooded].append(mib_per_s)
+                frames[is_flooded] += more
     no_fault(did)
-    expect(frames >= PAIRS * PER_S * FLOOD_S, f"only {frames} frames came to the server")
+    share = (frames[True] - frames[False]) / (PAIRS * PER_S * FLOOD_S)
+    note(f"{share:.4f} of the flood came to the server, {frames[False]} segments of the uploads")
+    expect(share >= REACHED_LEAST, f"only {share:.3f} of the flood came to the server")
     # The best of each: the link bounds it, and other work on the machine only ever takes away.
     ratio = max(rates[True]) / max(rates[False])
     note(f"MiB/s alone {[round(r, 2) for r in rates[False]]}, beside {PER_S} SYN/s "

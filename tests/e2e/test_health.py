@@ -5,6 +5,7 @@ import signal
 import sys
 import time
 
+from hz_bystander import Bystander
 from hz_e2e import (CLIENT4, HEALTH_PORT, PORT, SERVER4, SERVER6, Process, Rig, expect,
                     expect_equal, inside, main, note, run, tcp_connect, test, wait_until)
 
@@ -124,6 +125,24 @@ def kernel_keeps_its_ports_while_the_server_is_dead():
     expect(kernel_server_answers(here), "port 8080 unreachable while hzd is dead")
     for address in (SERVER4, SERVER6):
         run("ping", "-c3", "-i0.1", "-W1", address, netns=here.client)
+
+
+@test
+def kernels_traffic_goes_on_through_every_state_of_the_server():
+    here = serving()
+    with Bystander(here) as other:
+        other.wait()
+        rigs["hzd"].signal(signal.SIGSTOP)
+        until_503(here, time.monotonic())
+        other.wait()
+        rigs["hzd"].signal(signal.SIGCONT)
+        wait_until(lambda: here.health() == 200, 3, "goes on, yet not healthy")
+        here.ctl("health", "maintenance", "on")
+        wait_until(lambda: here.health() == 503, 3, "maintenance, yet healthy")
+        other.wait()
+        rigs["hzd"].kill()
+        until_503(here, time.monotonic())
+        other.wait()
 
 
 @test

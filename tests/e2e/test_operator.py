@@ -127,6 +127,49 @@ def wrong_words_are_errors_of_three_lines_with_exit_2():
 
 
 @test
+def sources_and_classes_without_a_kernel_plane_are_degraded_by_name():
+    for daemon in daemons():
+        daemon.end()
+    site = temporary_directory(0o755) + "/site.yaml"
+
+    def write(sources, kind="bulk"):
+        write_file(site, f"listen: [ {{ interface: lo, address: 127.0.0.1, port: {PORT}, class: {kind} }} ]\n"
+                         f"{sources}routes: [ {{ match: GET /, respond: {{ body: a }} }} ]\n")
+
+    def degraded(word):
+        return [line for line in ctl_json("status")["degraded"] if word in line]
+
+    write("")
+    serve(site=site)
+    expect_equal(degraded("sources"), [], "before")
+    write("sources: { deny: [10.0.0.0/8] }\n")
+    ctl("reload")
+    ctl("reload")
+    expect_equal(len(degraded("sources")), 1, "after a reload with sources")
+    write("")
+    ctl("reload")
+    expect_equal(degraded("sources"), [], "after a reload without")
+    daemons()[0].end()
+    write("", "gold")
+    words = [BIN + "/hzd", "-i", NAME, "-c", site, "-o", "boot/io=socket"]
+    Process(*words, env=env(), **NOBODY).wait_line("ready")
+    expect_equal(len(degraded("class of a listen")), 1, "with a class")
+    daemons()[0].end()
+
+
+@test
+def settings_that_nobody_looks_at_here_are_refused_by_name():
+    running()
+    for word, why in (("shed/mode=fixed", "kernel's TCP serves"), ("shed/syn_cookies=always", "kernel's TCP serves"),
+                      ("shed/verdict=reset", "it is XDP's"), ("health/icmp_echo=1", "it is XDP's")):
+        error = ctl_json("set", word, code=1)["error"]
+        expect_equal(error["code"], "not_supported", word)
+        expect(word in error["why"] and why in error["why"], f"{word}: {error}")
+    ctl("set", "timeouts/drain_ms=1000")
+    expect_equal(ctl_json("get", "timeouts/drain_ms")["values"], {"timeouts/drain_ms": "1000"}, "get")
+
+
+@test
 def conn_shows_sockets_and_trace_says_who_sees_their_frames():
     running()
     http = Http("127.0.0.1", PORT)

@@ -61,8 +61,8 @@ static int line_read(const uint8_t *line, size_t len, struct hz_source_rule *out
 static bool has(const struct hz_source_set *set, const struct hz_source_rule *rule)
 {
 	for (uint32_t i = 0; i < set->count; i++)
-		if (set->rule[i].bits == rule->bits &&
-		    memcmp(&set->rule[i].addr, &rule->addr, sizeof(rule->addr)) == 0)
+		if (set->entry[i].rule.bits == rule->bits &&
+		    memcmp(&set->entry[i].rule.addr, &rule->addr, sizeof(rule->addr)) == 0)
 			return true;
 	return false;
 }
@@ -111,7 +111,8 @@ static void settled_check(struct hz_source_set *set)
 	FUZZ_HOLDS(hz_source_set_settle(set) == NULL); /* all of one list */
 	FUZZ_HOLDS(set->count <= before && (set->count > 0 || before == 0));
 	for (uint32_t i = 1; i < set->count; i++) {
-		const struct hz_source_rule *a = &set->rule[i - 1], *b = &set->rule[i];
+		const struct hz_source_rule *a = &set->entry[i - 1].rule;
+		const struct hz_source_rule *b = &set->entry[i].rule;
 		int order = memcmp(&a->addr, &b->addr, sizeof(a->addr));
 
 		FUZZ_HOLDS(order < 0 || (order == 0 && a->bits < b->bits));
@@ -121,7 +122,7 @@ static void settled_check(struct hz_source_set *set)
 int fuzz_sources_run(const uint8_t *data, size_t size)
 {
 	struct hz_site_errors errors = { .count = 0 };
-	struct hz_source_set set = { .rule = NULL };
+	struct hz_source_set set = { .entry = NULL };
 	unsigned good, bad, lines = 0;
 	int err;
 
@@ -129,7 +130,7 @@ int fuzz_sources_run(const uint8_t *data, size_t size)
 		lines += data[i] == '\n';
 	if (lines > LINES_MAX) /* the second reader looks for each in all */
 		return 0;
-	err = hz_source_lines_parse((struct hz_span){ data, size }, "list", HZ_SOURCE_DENY, &set,
+	err = hz_source_lines_parse((struct hz_span){ data, size }, "list", 1, HZ_SOURCE_DENY, &set,
 	                            &errors);
 	lines_walk(data, size, &set, &good, &bad);
 	FUZZ_HOLDS(err == (bad > 0 ? -EINVAL : 0));

@@ -150,6 +150,11 @@ static void fake_peer(const struct hz_stream *s, uint8_t addr[16], uint16_t *por
 	*port = 1;
 }
 
+static bool fake_is_exempt(const struct hz_stream *s)
+{
+	return fake_of(s)->is_exempt;
+}
+
 static const struct hz_stream_ops fake_ops = {
 	.reserve = fake_reserve,
 	.commit = fake_commit,
@@ -159,6 +164,7 @@ static const struct hz_stream_ops fake_ops = {
 	.timer = fake_timer,
 	.wake = fake_wake,
 	.peer = fake_peer,
+	.is_exempt = fake_is_exempt,
 };
 
 static void up_end(struct fake_stream *fs)

@@ -33,6 +33,7 @@ struct fake_stream {
 	bool is_shutdown;
 	bool is_aborted;
 	bool is_open;
+	bool is_exempt;                             /* told so when asked */
 	unsigned reserves, commits, writes, timers; /* calls */
 	const char *broken;                         /* the first rule that was broken, or NULL */
 };

@@ -27,6 +27,8 @@ bool seg_direct_conf(struct world *world, const char *text)
 		world->cookie_mode = HZ_TCP_COOKIE_OFF;
 	} else if (sscanf(text, "half_open %u", &a) == 1) {
 		world->half_open_max = a;
+	} else if (strcmp(text, "exempt") == 0) {
+		world->is_exempt = true;
 	} else if (strcmp(text, "newreno") == 0) {
 		world->cc = HZ_TCP_CC_NEWRENO;
 	} else if (strcmp(text, "kernel") == 0) {

@@ -201,6 +201,7 @@ int world_start(struct world *world)
 		.proto_ctx = &world->app,
 		.listen_count = 1,
 		.listens = &listen,
+		.exempt_listens = world->is_exempt,
 		.net = { { 0x1122334455667788u, 0x99aabbccddeeff00u } },
 		.is_ours = is_ours,
 		.is_ours_ctx = world,

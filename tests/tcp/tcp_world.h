@@ -112,6 +112,7 @@ struct world {
 	enum world_note note;
 	enum hz_tcp_cookie_mode cookie_mode;
 	uint32_t half_open_max;
+	bool is_exempt; /* the listener: overload sheds nothing of it */
 };
 
 /* Fill in is_v6, tags, connections_max and port fields before start. 0 or -errno. */

@@ -142,7 +142,7 @@ check_headers() {
 		*.h) plain+=("$header") ;;
 		esac
 	done
-	ours=(-D_GNU_SOURCE -Iuserspace -Iuserspace/include -Idpdk -Idpdk/include -Ibpf -Itests/support
+	ours=(-D_GNU_SOURCE -Iuserspace -Iuserspace/include -Idpdk -Idpdk/include -Ibpf -Itests/support -Itests/bpf
 		"-I$O/gen")
 	mapfile -t plain_flags < <(system_flags liburcu-qsbr jansson yaml-0.1 libbpf)
 	mapfile -t packet_flags < <(system_flags libdpdk cunit jansson)

@@ -43,14 +43,16 @@ static json_t *sources_json(const struct hz_site *site)
 
 static json_t *site_json(const char *path, const struct hz_site *site, bool is_known)
 {
+	static const char *const classes[] = HZ_SHED_CLASS_NAMES;
 	json_t *listens = json_array(), *healths = json_array(), *routes = json_array();
 	char text[HZ_ENDPOINT_TEXT_MAX];
 
 	for (uint32_t i = 0; i < site->listen_count; i++) {
 		hz_endpoint_print(&site->listen[i].endpoint, text);
 		json_array_append_new(listens,
-		                      json_pack("{s:s, s:s}", "interface",
-		                                site->listen[i].interface, "address", text));
+		                      json_pack("{s:s, s:s, s:s}", "interface",
+		                                site->listen[i].interface, "address", text, "class",
+		                                classes[site->listen[i].shed_class]));
 	}
 	for (uint32_t i = 0; i < site->health_count; i++)
 		json_array_append_new(healths, json_pack("{s:i, s:s}", "port", site->health[i].port,
@@ -77,8 +79,8 @@ static void site_text(FILE *to, const json_t *result)
 	size_t i;
 
 	json_array_foreach (json_object_get(result, "listens"), i, item)
-		fprintf(to, "listen  %s on %s\n", hz_out_string(item, "address"),
-		        hz_out_string(item, "interface"));
+		fprintf(to, "listen  %s on %s, class %s\n", hz_out_string(item, "address"),
+		        hz_out_string(item, "interface"), hz_out_string(item, "class"));
 	json_array_foreach (json_object_get(result, "health"), i, item)
 		fprintf(to, "health  port %llu, path %s\n",
 		        (unsigned long long)hz_out_u64(item, "port"), hz_out_string(item, "path"));

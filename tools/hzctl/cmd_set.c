@@ -8,10 +8,13 @@ static void values_text(FILE *to, const json_t *result)
 {
 	json_t *values = json_object_get(result, "values"), *value;
 	const char *path;
+	size_t i;
 
 	json_object_foreach (values, path, value)
 		fprintf(to, "%-28s %s\n", path,
 		        json_is_string(value) ? json_string_value(value) : "-");
+	json_array_foreach (json_object_get(result, "at_reload"), i, value)
+		fprintf(to, "%s: with the next hzctl reload\n", json_string_value(value));
 }
 
 static int ask(const struct hz_opts *opts, json_t *request, struct hz_err *err)

@@ -6,6 +6,7 @@
 #include "ctl_client.h"
 #include "figures.h"
 #include "latency_json.h"
+#include "shed_figures.h"
 #include "status_text.h"
 #include "worker_json.h"
 #include "xdp_json.h"
@@ -30,6 +31,7 @@ static void figures_add(json_t *result, const struct hz_telemetry_view *view)
 		const char *key;
 		enum hz_stage stage;
 	} stages[] = { { "total", HZ_STAGE_TOTAL }, { "health", HZ_STAGE_HEALTH } };
+	struct hz_shed_figures shed;
 	struct hz_err ignored;
 	struct hz_hist hist;
 	uint64_t answers;
@@ -40,6 +42,11 @@ static void figures_add(json_t *result, const struct hz_telemetry_view *view)
 			                    hz_latency_json_make(stages[i].key, &hist, false));
 	if (health_read(view, &answers))
 		json_object_set_new(result, "health_answers", json_integer((json_int_t)answers));
+	if (hz_shed_figures_read(view, &shed) != 0)
+		return;
+	json_object_set_new(result, "shed_permille", json_integer((json_int_t)shed.level_permille));
+	json_object_set_new(result, "shed_refused",
+	                    json_integer((json_int_t)hz_shed_figures_refused(&shed)));
 }
 
 static uint64_t sum_of(const json_t *workers, const char *key)
@@ -53,10 +60,24 @@ static uint64_t sum_of(const json_t *workers, const char *key)
 	return sum;
 }
 
+/* Nothing when the counters were made anew meanwhile. */
+static void per_s_add(json_t *result, const char *key, uint64_t before, uint64_t now,
+                      uint64_t began_ns)
+{
+	uint64_t passed_ns = hz_clock_monotonic_ns() - began_ns;
+
+	if (now >= before && passed_ns > 0)
+		json_object_set_new(
+			result, key,
+			json_integer((json_int_t)((now - before) * HZ_NS_PER_S / passed_ns)));
+}
+
 static void rate_add(json_t *result, const struct hz_telemetry_view *view)
 {
-	uint64_t began_ns = hz_clock_monotonic_ns(), before, now;
+	uint64_t began_ns = hz_clock_monotonic_ns(), before = 0, now = 0;
 	bool has_health = health_read(view, &before);
+	struct hz_shed_figures shed_before, shed;
+	bool has_shed = hz_shed_figures_read(view, &shed_before) == 0;
 	struct hz_err ignored;
 	json_t *workers = NULL;
 
@@ -66,11 +87,11 @@ static void rate_add(json_t *result, const struct hz_telemetry_view *view)
 	                    json_integer((json_int_t)sum_of(workers, "requests_per_s")));
 	json_object_set_new(result, "errors_per_s",
 	                    json_integer((json_int_t)sum_of(workers, "errors_per_s")));
-	if (has_health && health_read(view, &now) && now >= before)
-		json_object_set_new(
-			result, "health_per_s",
-			json_integer((json_int_t)((now - before) * HZ_NS_PER_S /
-		                                  (hz_clock_monotonic_ns() - began_ns))));
+	if (has_health && health_read(view, &now))
+		per_s_add(result, "health_per_s", before, now, began_ns);
+	if (has_shed && hz_shed_figures_read(view, &shed) == 0)
+		per_s_add(result, "shed_per_s", hz_shed_figures_refused(&shed_before),
+		          hz_shed_figures_refused(&shed), began_ns);
 	json_decref(workers);
 }
 

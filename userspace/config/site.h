@@ -44,11 +44,19 @@ struct hz_site_source_file {
 	uint32_t line, column, width; /* of its name in the site's file */
 };
 
+/* Where a prefix of a list stands. */
+struct hz_source_place {
+	uint32_t file; /* 0: the site's; else that of sources.file[file - 1] */
+	uint32_t line, column, width;
+};
+
 /* Who may come to what the site listens on. */
 struct hz_site_sources {
 	uint32_t line; /* 0: there is no such section */
 	uint32_t rule_count;
 	const struct hz_source_rule *rule; /* by family, address and bits; no prefix twice */
+	const struct hz_source_place
+		*place; /* of each rule; NULL when the site has no such files */
 	uint32_t file_count;
 	struct hz_site_source_file file[HZ_SOURCE_LISTS];
 };

@@ -119,6 +119,15 @@ static struct hz_span line_find(struct hz_span text, uint32_t line)
 	return (struct hz_span){ NULL, 0 };
 }
 
+uint32_t hz_site_chars_count(struct hz_span text)
+{
+	uint32_t count = 0;
+
+	for (size_t i = 0; i < text.len; i++)
+		count += (text.data[i] & 0xc0) != 0x80;
+	return count;
+}
+
 /* One character of the source, made printable: a tab takes one column, as in the caret's line. */
 static void char_print(FILE *to, const uint8_t *at, size_t bytes)
 {

@@ -21,6 +21,9 @@ void hz_site_errors_hint(struct hz_site_error *error, const struct hz_nearest *n
 /* In the order of the file. */
 void hz_site_errors_sort(struct hz_site_errors *errors);
 
+/* Characters of UTF-8: columns and widths count them. */
+uint32_t hz_site_chars_count(struct hz_span text);
+
 /* The length of a UTF-8 character by its first byte; 1 for what is none. */
 static inline size_t hz_site_char_bytes(uint8_t lead)
 {

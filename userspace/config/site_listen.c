@@ -51,9 +51,7 @@ static void listen_port_read(struct hz_site_reader *r, const struct hz_yaml_node
 
 static void class_read(struct hz_site_reader *r, const struct hz_yaml_node *key, void *into)
 {
-	static const char *const names[] = {
-		[HZ_CLASS_BULK] = "bulk", [HZ_CLASS_GOLD] = "gold", [HZ_CLASS_CONTROL] = "control"
-	};
+	static const char *const names[] = HZ_SHED_CLASS_NAMES;
 	struct hz_site_listen *listen = into;
 	struct hz_span word;
 

@@ -34,15 +34,6 @@ struct hz_site_error *hz_site_read_fail(struct hz_site_reader *r, const struct h
 	return error;
 }
 
-static uint32_t chars_count(struct hz_span text)
-{
-	uint32_t count = 0;
-
-	for (size_t i = 0; i < text.len; i++)
-		count += (text.data[i] & 0xc0) != 0x80;
-	return count;
-}
-
 /* A part has a place in the file when the scalar stands there as it reads: on one line, and in quotes
  * without an escape. */
 struct hz_site_error *hz_site_read_fail_part(struct hz_site_reader *r,
@@ -57,9 +48,9 @@ struct hz_site_error *hz_site_read_fail_part(struct hz_site_reader *r,
 	struct hz_site_error *error;
 	va_list args;
 
-	if (at->width == chars_count(at->text) + quotes) {
-		column += quotes / 2 + chars_count(before);
-		width = HZ_MAX(chars_count(part), 1u);
+	if (at->width == hz_site_chars_count(at->text) + quotes) {
+		column += quotes / 2 + hz_site_chars_count(before);
+		width = HZ_MAX(hz_site_chars_count(part), 1u);
 	}
 	va_start(args, format);
 	error = fail(r, at, column, width, format, args);

@@ -11,30 +11,32 @@
 #define RULES_MAX  (2u * HZ_PREFIXES_MAX)
 
 int hz_source_set_add(struct hz_source_set *set, const struct hz_mw_prefix *prefix,
-                      enum hz_source_list list)
+                      enum hz_source_list list, const struct hz_source_place *at)
 {
 	if (set->count == RULES_MAX)
 		return -E2BIG;
 	if (set->count == set->room) {
 		uint32_t room = set->room == 0 ? ROOM_FIRST : set->room * 2;
-		struct hz_source_rule *rule = realloc(set->rule, room * sizeof(*rule));
+		struct hz_source_entry *entry = realloc(set->entry, room * sizeof(*entry));
 
-		if (rule == NULL)
+		if (entry == NULL)
 			return -ENOMEM;
-		set->rule = rule;
+		set->entry = entry;
 		set->room = room;
 	}
-	set->rule[set->count++] = (struct hz_source_rule){ .addr = prefix->addr,
-		                                           .bits = prefix->bits,
-		                                           .list = (uint8_t)list };
+	set->entry[set->count++] = (struct hz_source_entry){
+		.rule = { .addr = prefix->addr, .bits = prefix->bits, .list = (uint8_t)list },
+		.at = *at,
+	};
 	return 0;
 }
 
 /* IPv4, which is mapped, is shorter than it looks: bits of the two families are never compared, as the
  * addresses of one begin otherwise than those of the other. */
-static int rule_compare(const void *left, const void *right)
+static int entry_compare(const void *left, const void *right)
 {
-	const struct hz_source_rule *a = left, *b = right;
+	const struct hz_source_entry *first = left, *second = right;
+	const struct hz_source_rule *a = &first->rule, *b = &second->rule;
 	int order = memcmp(a->addr.byte, b->addr.byte, sizeof(a->addr.byte));
 
 	if (order == 0)
@@ -47,19 +49,21 @@ static bool is_same_prefix(const struct hz_source_rule *a, const struct hz_sourc
 	return a->bits == b->bits && memcmp(a->addr.byte, b->addr.byte, sizeof(a->addr.byte)) == 0;
 }
 
-const struct hz_source_rule *hz_source_set_settle(struct hz_source_set *set)
+const struct hz_source_entry *hz_source_set_settle(struct hz_source_set *set)
 {
 	uint32_t kept = 0;
 
 	if (set->count == 0)
 		return NULL;
-	qsort(set->rule, set->count, sizeof(set->rule[0]), rule_compare);
+	qsort(set->entry, set->count, sizeof(set->entry[0]), entry_compare);
 	for (uint32_t i = 1; i < set->count; i++) {
-		if (!is_same_prefix(&set->rule[kept], &set->rule[i])) {
-			set->rule[++kept] = set->rule[i];
-		} else if (set->rule[kept].list != set->rule[i].list) {
-			set->rule[kept + 1] = set->rule[i];
-			return &set->rule[kept];
+		struct hz_source_entry *last = &set->entry[kept];
+
+		if (!is_same_prefix(&last->rule, &set->entry[i].rule)) {
+			set->entry[++kept] = set->entry[i];
+		} else if (last->rule.list != set->entry[i].rule.list) {
+			set->entry[kept + 1] = set->entry[i];
+			return last;
 		}
 	}
 	set->count = kept + 1;
@@ -68,7 +72,7 @@ const struct hz_source_rule *hz_source_set_settle(struct hz_source_set *set)
 
 void hz_source_set_free(struct hz_source_set *set)
 {
-	free(set->rule);
+	free(set->entry);
 	*set = (struct hz_source_set){ 0 };
 }
 
@@ -91,21 +95,23 @@ static struct hz_span word_of(struct hz_span line)
 	return (struct hz_span){ line.data + from, end - from };
 }
 
-static uint32_t chars_count(struct hz_span text)
-{
-	uint32_t count = 0;
-
-	for (size_t i = 0; i < text.len; i++)
-		count += (text.data[i] & 0xc0) != 0x80;
-	return count;
-}
-
-static void line_fail(struct hz_site_errors *errors, const char *name, uint32_t number,
-                      struct hz_span line, struct hz_span word)
+/* Of a word of line number `number`. */
+static struct hz_source_place place_of(uint32_t file, uint32_t number, struct hz_span line,
+                                       struct hz_span word)
 {
 	struct hz_span before = { line.data, (size_t)(word.data - line.data) };
+
+	return (struct hz_source_place){ .file = file,
+		                         .line = number,
+		                         .column = hz_site_chars_count(before) + 1,
+		                         .width = HZ_MAX(hz_site_chars_count(word), 1u) };
+}
+
+static void line_fail(struct hz_site_errors *errors, const char *name,
+                      const struct hz_source_place *at, struct hz_span line, struct hz_span word)
+{
 	struct hz_site_error *error = hz_site_errors_add(
-		errors, number, chars_count(before) + 1, HZ_MAX(chars_count(word), 1u),
+		errors, at->line, at->column, at->width,
 		"'%.*s' is no prefix, as 10.0.0.0/8 or 2001:db8::/32, with no bit set beyond it",
 		HZ_SITE_WORD(word));
 	size_t bytes = HZ_MIN(line.len, sizeof(error->quote) - 1);
@@ -117,8 +123,9 @@ static void line_fail(struct hz_site_errors *errors, const char *name, uint32_t 
 	error->quote[bytes] = '\0';
 }
 
-int hz_source_lines_parse(struct hz_span text, const char *name, enum hz_source_list list,
-                          struct hz_source_set *set, struct hz_site_errors *errors)
+int hz_source_lines_parse(struct hz_span text, const char *name, uint32_t file,
+                          enum hz_source_list list, struct hz_source_set *set,
+                          struct hz_site_errors *errors)
 {
 	uint32_t number = 0;
 	bool is_good = true;
@@ -130,17 +137,19 @@ int hz_source_lines_parse(struct hz_span text, const char *name, enum hz_source_
 		size_t end = hz_span_find(text, '\n');
 		struct hz_span line = { text.data, end }, word = word_of(line);
 		struct hz_mw_prefix prefix = { .bits = 0 };
+		struct hz_source_place at;
 
 		number++;
 		text = hz_span_skip(text, HZ_MIN(end + 1, text.len));
 		if (word.len == 0)
 			continue;
+		at = place_of(file, number, line, word);
 		if (hz_site_prefix_parse(word, &prefix)) {
-			status = hz_source_set_add(set, &prefix, list);
+			status = hz_source_set_add(set, &prefix, list, &at);
 			continue;
 		}
 		is_good = false;
-		line_fail(errors, name, number, line, word);
+		line_fail(errors, name, &at, line, word);
 		if (errors->count == HZ_SITE_ERRORS_MAX) /* no place for another one */
 			break;
 	}

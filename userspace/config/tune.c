@@ -9,11 +9,17 @@
 #include <string.h>
 
 const struct hz_tune_attr hz_tune_attrs[] = {
-#define HZ_TUNE(field, path, kind, unit, min, max, value, words, help)                             \
-	{                                                                                          \
-		path,           unit, words, help, offsetof(struct hz_tune, field),                \
-		HZ_TUNE_##kind, min,  max,   value                                                 \
-	},
+#define HZ_TUNE(field, path, kind, unit, min, max, value, when, words, help)                       \
+	{ path,                                                                                    \
+	  unit,                                                                                    \
+	  words,                                                                                   \
+	  help,                                                                                    \
+	  offsetof(struct hz_tune, field),                                                         \
+	  HZ_TUNE_##kind,                                                                          \
+	  HZ_TUNE_WHEN_##when,                                                                     \
+	  min,                                                                                     \
+	  max,                                                                                     \
+	  value },
 #include "config/tune.def"
 #undef HZ_TUNE
 };
@@ -73,15 +79,23 @@ static struct hz_span word_at(const char *words, uint32_t index)
 	return word;
 }
 
-static const struct hz_tune_attr *attr_find(const char *path, const struct why *why)
+const struct hz_tune_attr *hz_tune_find(const char *path)
 {
-	struct hz_nearest nearest = { 0 };
-
-	for (size_t i = 0; i < HZ_ARRAY_LEN(hz_tune_attrs); i++) {
+	for (size_t i = 0; i < HZ_ARRAY_LEN(hz_tune_attrs); i++)
 		if (strcmp(hz_tune_attrs[i].path, path) == 0)
 			return &hz_tune_attrs[i];
+	return NULL;
+}
+
+static const struct hz_tune_attr *attr_find(const char *path, const struct why *why)
+{
+	const struct hz_tune_attr *attr = hz_tune_find(path);
+	struct hz_nearest nearest = { 0 };
+
+	if (attr != NULL)
+		return attr;
+	for (size_t i = 0; i < HZ_ARRAY_LEN(hz_tune_attrs); i++)
 		hz_nearest_offer(&nearest, span_of(path), span_of(hz_tune_attrs[i].path));
-	}
 	if (nearest.word.len > 0)
 		fail(why, 0, "there is no setting '%.48s', did you mean '%.*s'?", path,
 		     (int)nearest.word.len, (const char *)nearest.word.data);

@@ -16,12 +16,21 @@ enum hz_tune_kind {
 	HZ_TUNE_DEVICES,
 };
 
-/* Every setting: field of struct hz_tune, path, kind, unit, min, max, default, words of an enum, help.
- * config/tune.def: HZ_TUNE(field, path, kind, unit, min, max, default, words, help) */
+/* When a value of a running hzd counts, and where anybody looks at it at all. */
+enum hz_tune_when {
+	HZ_TUNE_WHEN_BOOT,   /* only at start */
+	HZ_TUNE_WHEN_RELOAD, /* with the next reload */
+	HZ_TUNE_WHEN_LIVE,   /* at once */
+	HZ_TUNE_WHEN_PATH,   /* at once; boot/io=socket has nothing that looks at it */
+	HZ_TUNE_WHEN_XDP,    /* at once; without XDP there is nothing that looks at it */
+};
+
+/* Every setting: field of struct hz_tune, path, kind, unit, min, max, default, when, words of an enum, help.
+ * config/tune.def: HZ_TUNE(field, path, kind, unit, min, max, default, when, words, help) */
 #define HZ_TUNE_DEVICES_MAX 8u
 
 struct hz_tune {
-#define HZ_TUNE(field, path, kind, unit, min, max, value, words, help) uint32_t field;
+#define HZ_TUNE(field, path, kind, unit, min, max, value, when, words, help) uint32_t field;
 #include "config/tune.def"
 #undef HZ_TUNE
 	int16_t cpu[64]; /* boot/cpus: list, cpu_count of them */
@@ -37,6 +46,7 @@ struct hz_tune_attr {
 	const char *help;
 	size_t offset;
 	enum hz_tune_kind kind;
+	enum hz_tune_when when;
 	uint32_t min, max, value;
 };
 extern const struct hz_tune_attr hz_tune_attrs[];
@@ -47,11 +57,13 @@ void hz_tune_defaults(struct hz_tune *tune);
 int hz_tune_set(struct hz_tune *tune, const char *path, const char *value, char *why,
                 size_t why_bytes);
 
-/* May it change while hzd runs? Else only at its start. */
-bool hz_tune_is_live(const char *path);
+const struct hz_tune_attr *hz_tune_find(const char *path); /* NULL: there is none */
 
-/* The value of a setting that is one number or word, as hz_tune_set takes it. */
-#define HZ_TUNE_TEXT_MAX 32u
+/* What an operator reads of it: "live", "at reload"; "" when it changes at start only. */
+const char *hz_tune_when_text(const struct hz_tune_attr *attr);
+
+/* The value of a setting as hz_tune_set takes it; of boot/device all values, with blanks between them. */
+#define HZ_TUNE_TEXT_MAX (HZ_TUNE_DEVICES_MAX * HZ_DEVICE_TEXT_MAX)
 void hz_tune_print(const struct hz_tune *tune, const struct hz_tune_attr *attr,
                    char out[HZ_TUNE_TEXT_MAX]);
 

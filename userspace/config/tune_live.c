@@ -1,17 +1,21 @@
-/* Settings of a running hzd: which may change, and what they are. */
+/* Settings of a running hzd: when they may change, and what they are. */
 #include "config/tune.h"
 #include <stdio.h>
 #include <string.h>
 
-bool hz_tune_is_live(const char *path)
+const char *hz_tune_when_text(const struct hz_tune_attr *attr)
 {
-	static const char *const live[] = { "shed/mode", "shed/verdict", "shed/fixed_permille",
-		                            "shed/max_permille", "shed/start_percent" };
-
-	for (size_t i = 0; i < HZ_ARRAY_LEN(live); i++)
-		if (strcmp(live[i], path) == 0)
-			return true;
-	return false;
+	switch (attr->when) {
+	case HZ_TUNE_WHEN_RELOAD:
+		return "at reload";
+	case HZ_TUNE_WHEN_LIVE:
+	case HZ_TUNE_WHEN_PATH:
+	case HZ_TUNE_WHEN_XDP:
+		return "live";
+	case HZ_TUNE_WHEN_BOOT:
+		break;
+	}
+	return "";
 }
 
 static const char *word_find(const char *words, uint32_t index, int *len)
@@ -24,6 +28,27 @@ static const char *word_find(const char *words, uint32_t index, int *len)
 	return words;
 }
 
+/* All of boot/cpus fits, HZ_TUNE_CPU_MAX has four digits. */
+static void cpus_print(const struct hz_tune *tune, char out[HZ_TUNE_TEXT_MAX])
+{
+	size_t used = 0;
+
+	out[0] = '\0';
+	for (uint32_t i = 0; i < tune->cpu_count && used < HZ_TUNE_TEXT_MAX; i++)
+		used += (size_t)snprintf(out + used, HZ_TUNE_TEXT_MAX - used, "%s%d",
+		                         i > 0 ? "," : "", tune->cpu[i]);
+}
+
+static void devices_print(const struct hz_tune *tune, char out[HZ_TUNE_TEXT_MAX])
+{
+	size_t used = 0;
+
+	out[0] = '\0';
+	for (uint32_t i = 0; i < tune->boot_device && used < HZ_TUNE_TEXT_MAX; i++)
+		used += (size_t)snprintf(out + used, HZ_TUNE_TEXT_MAX - used, "%s%s",
+		                         i > 0 ? " " : "", tune->device[i]);
+}
+
 void hz_tune_print(const struct hz_tune *tune, const struct hz_tune_attr *attr,
                    char out[HZ_TUNE_TEXT_MAX])
 {
@@ -32,12 +57,23 @@ void hz_tune_print(const struct hz_tune *tune, const struct hz_tune_attr *attr,
 	const char *word;
 
 	memcpy(&value, (const char *)tune + attr->offset, sizeof(value));
-	if (attr->kind == HZ_TUNE_ENUM) {
+	switch (attr->kind) {
+	case HZ_TUNE_ENUM:
 		word = word_find(attr->words, value, &len);
 		snprintf(out, HZ_TUNE_TEXT_MAX, "%.*s", len, word);
-	} else if (attr->kind == HZ_TUNE_PORTS) {
+		return;
+	case HZ_TUNE_PORTS:
 		snprintf(out, HZ_TUNE_TEXT_MAX, "%u-%u", value >> 16, value & UINT16_MAX);
-	} else {
-		snprintf(out, HZ_TUNE_TEXT_MAX, "%u", value);
+		return;
+	case HZ_TUNE_CPUS:
+		cpus_print(tune, out);
+		return;
+	case HZ_TUNE_DEVICES:
+		devices_print(tune, out);
+		return;
+	case HZ_TUNE_U32:
+	case HZ_TUNE_BOOL:
+		break;
 	}
+	snprintf(out, HZ_TUNE_TEXT_MAX, "%u", value);
 }

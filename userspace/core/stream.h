@@ -78,6 +78,8 @@ struct hz_stream_ops {
 	void (*wake)(struct hz_stream *s);
 	/* Peer of this stream, for logs and limits: the same from on_open to on_close. */
 	void (*peer)(const struct hz_stream *s, uint8_t addr[16], uint16_t *port);
+	/* Its listener is of the class control: overload sheds nothing of it. NULL: of no stream. */
+	bool (*is_exempt)(const struct hz_stream *s);
 };
 
 /* The shared head of a transport's connection object, which embeds it. Where up-calls go is the
@@ -122,6 +124,11 @@ static inline void hz_stream_timer(struct hz_stream *s, uint64_t deadline_ns)
 static inline void hz_stream_wake(struct hz_stream *s)
 {
 	s->ops->wake(s);
+}
+
+static inline bool hz_stream_is_exempt(const struct hz_stream *s)
+{
+	return s->ops->is_exempt != NULL && s->ops->is_exempt(s);
 }
 
 #endif

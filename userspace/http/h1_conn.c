@@ -54,6 +54,7 @@ static int on_open(void *proto_ctx, struct hz_stream *s)
 		return -EMFILE;
 	}
 	conn->expires_s = expiry_s(&turn);
+	conn->opened_s = (uint8_t)(turn.now_ns / HZ_NS_PER_S);
 	hz_h1_deadline_set(&turn, hz_h1_limits(conn)->header_timeout_ns);
 	hz_h1_snapshot_unpin(conn);
 	hz_h1_turn_end(&turn, false);
@@ -140,7 +141,7 @@ static bool is_idle_cut(const struct hz_h1_turn *turn)
 	uint64_t idle_ns;
 
 	if (overload == NULL || overload->idle_permille == 0 || conn->in_head ||
-	    conn->requests == 0)
+	    conn->requests == 0 || hz_stream_is_exempt(turn->stream))
 		return false;
 	hz_h1_snapshot_pin(conn); /* idle, so it has none */
 	idle_ns = hz_h1_limits(conn)->idle_timeout_ns;

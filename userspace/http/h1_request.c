@@ -397,10 +397,11 @@ static size_t body_begin(struct hz_h1_turn *turn, struct hz_h1_flight *flight, s
 	return hz_h1_body_step(turn, flight, bytes);
 }
 
-/* A request that came in the end, while the worker cannot keep up: an answer that costs next to nothing. */
-static void request_shed(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
+/* A request that came in the end, while the worker cannot keep up: an answer that costs next to nothing.
+ * why: HZ_COUNTER_shed_request or HZ_COUNTER_shed_late. */
+static void request_shed(struct hz_h1_turn *turn, struct hz_h1_flight *flight, enum hz_counter why)
 {
-	hz_h1_count(turn, HZ_COUNTER_shed_request);
+	hz_h1_count(turn, why);
 	refusal_send(turn, flight, 503, HZ_SPAN_LITERAL("Retry-After: 1\r\n"));
 }
 
@@ -467,11 +468,15 @@ static size_t request_begin(struct hz_h1_turn *turn, struct hz_h1_flight *flight
 		hz_h1_refuse(turn, flight, 501);
 		return bytes.len;
 	}
-	if (hz_h1_shed_request(turn->http, conn->requests == 1)) {
-		request_shed(turn, flight);
+	if (hz_h1_shed_request(turn, conn->requests == 1)) {
+		request_shed(turn, flight, HZ_COUNTER_shed_request);
 		return bytes.len;
 	}
-	if (hz_h1_shed_connection(turn->http)) {
+	if (hz_h1_shed_late(turn)) {
+		request_shed(turn, flight, HZ_COUNTER_shed_late);
+		return bytes.len;
+	}
+	if (hz_h1_shed_connection(turn)) {
 		hz_h1_count(turn, HZ_COUNTER_shed_connection);
 		flight->is_keep = false;
 	}

@@ -59,19 +59,40 @@ static inline bool hz_h1_is_drawn(const struct hz_http_worker *http, uint32_t pe
 }
 
 /* Who is served already goes on being served, as long as there is room. */
-static inline bool hz_h1_shed_request(const struct hz_http_worker *http, bool is_first)
+static inline bool hz_h1_shed_request(const struct hz_h1_turn *turn, bool is_first)
 {
-	const struct hz_overload *overload = http->conf.env->overload;
+	const struct hz_overload *overload = turn->http->conf.env->overload;
 
 	return overload != NULL &&
-	       hz_h1_is_drawn(http, is_first ? overload->refuse_permille : overload->kept_permille);
+	       hz_h1_is_drawn(turn->http,
+	                      is_first ? overload->refuse_permille : overload->kept_permille) &&
+	       !hz_stream_is_exempt(turn->stream);
 }
 
-static inline bool hz_h1_shed_connection(const struct hz_http_worker *http)
+/* Not one of those that were there before the rush, as a client opens some ahead: within two seconds of its
+ * handshake. The clock goes round every 256 s, when such a connection is long closed as idle. */
+static inline bool hz_h1_is_new(const struct hz_h1_turn *turn)
 {
-	const struct hz_overload *overload = http->conf.env->overload;
+	return turn->conn->requests == 1 &&
+	       (uint8_t)(turn->now_ns / HZ_NS_PER_S - turn->conn->opened_s) < 2;
+}
 
-	return overload != NULL && hz_h1_is_drawn(http, overload->close_permille);
+/* Flows are refused, and it waited too long: to say so costs little, and those behind it are served in time. */
+static inline bool hz_h1_shed_late(const struct hz_h1_turn *turn)
+{
+	const struct hz_env *env = turn->http->conf.env;
+
+	return env->overload != NULL && HZ_UNLIKELY(env->overload->late_ns != 0) &&
+	       hz_h1_is_new(turn) && hz_overload_is_late(env->overload, hz_env_clock_ns(env)) &&
+	       !hz_stream_is_exempt(turn->stream);
+}
+
+static inline bool hz_h1_shed_connection(const struct hz_h1_turn *turn)
+{
+	const struct hz_overload *overload = turn->http->conf.env->overload;
+
+	return overload != NULL && hz_h1_is_drawn(turn->http, overload->close_permille) &&
+	       !hz_stream_is_exempt(turn->stream);
 }
 
 /* --- stages --- */

@@ -97,6 +97,7 @@ struct hz_h1_conn {
 	bool has_unread;  /* the last on_data left bytes with the transport */
 	bool resumes;     /* stopped at the pipeline depth: the timer is armed for now */
 	uint8_t glitches; /* h1_glitch.h; as far as it can count */
+	uint8_t opened_s; /* when, the low bits of the second */
 	uint32_t
 		expires_s; /* in seconds of now_ns: the answer after that is the last; UINT32_MAX: never */
 };

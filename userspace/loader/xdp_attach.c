@@ -149,7 +149,22 @@ static int sources_fill(struct hz_xdp_job *job)
 	if (status != 0)
 		return hz_xdp_fail(job->err, status, "xdp_pins", "cannot open the lists of sources",
 		                   NULL);
+	job->lists.wait_ms = HZ_XDP_LISTS_WAIT_PATIENT_MS;
 	return hz_xdp_lists_fill(&job->lists, opts->source, opts->source_count, job->err);
+}
+
+/* Where something runs already, the lists change with what is attached, after it. A new instance has nothing yet that
+ * they could be for, and is taken back as a whole when anything fails: there they come first, so that nothing can
+ * fail any more once it is attached. */
+static int sources_flip(struct hz_xdp_job *job, bool is_before)
+{
+	if (is_before != job->shared.is_new || hz_xdp_lists_flip(&job->lists) == 0)
+		return 0;
+	return hz_xdp_fail(job->err, -EIO, "lists",
+	                   is_before ? "cannot make the lists of sources count"
+	                             : "it is attached, the lists of sources are as before: "
+	                               "ensure again",
+	                   NULL);
 }
 
 static int attach_or_replace(struct hz_xdp_job *job)
@@ -174,14 +189,13 @@ static int attach_locked(struct hz_xdp_job *job)
 		return status;
 	status = sources_fill(job);
 	if (status == 0)
+		status = sources_flip(job, true);
+	if (status == 0)
 		status = attach_or_replace(job);
-	if (status != 0)
+	if (status == 0)
+		status = sources_flip(job, false);
+	else
 		hz_xdp_lists_drop(&job->lists);
-	else if (hz_xdp_lists_flip(&job->lists) != 0)
-		status = hz_xdp_fail(job->err, -EIO, "lists",
-		                     "it is attached, the lists of sources are as before: ensure "
-		                     "again",
-		                     NULL);
 	if ((status != 0 || opts->dry_run) && job->shared.is_new) {
 		hz_xdp_program_close(&job->program); /* removing needs descriptors too */
 		hz_xdp_lists_close(&job->lists);

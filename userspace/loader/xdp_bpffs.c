@@ -1,21 +1,18 @@
 #include "loader/xdp_bpffs.h"
 #include "loader/xdp_fail.h"
+#include "loader/xdp_lock.h"
 #include "loader/xdp_pins.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
-#include <time.h>
 #include <unistd.h>
 
-#define LOCK_FOLDER   HZ_BPFFS "/lock~hz" /* ~: no name of an instance has it */
-#define LOCK_WAIT_S   5
-#define LOCK_RETRY_NS 10000000
-#define LOCK_RETRIES  (LOCK_WAIT_S * 100)
+#define LOCK_FOLDER HZ_BPFFS "/lock~hz" /* ~: no name of an instance has it */
+#define LOCK_WAIT_S 5                   /* another one needs milliseconds */
 
 static bool is_mounted(void)
 {
@@ -65,27 +62,12 @@ static int lock_open(void)
 	return status == -EPERM ? -EEXIST : status;
 }
 
-/* Another one needs milliseconds; one that was stopped in the middle must not stop all others. */
-static int lock_take(int fd)
-{
-	const struct timespec pause = { .tv_nsec = LOCK_RETRY_NS };
-
-	for (int i = 0; i < LOCK_RETRIES; i++) {
-		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-			return 0;
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return -errno;
-		(void)nanosleep(&pause, NULL);
-	}
-	return -ETIMEDOUT;
-}
-
 int hz_xdp_bpffs_lock(struct hz_err *err)
 {
 	int fd = lock_open(), status = fd;
 
 	if (fd >= 0) {
-		status = lock_take(fd);
+		status = hz_xdp_lock_take(fd, LOCK_WAIT_S * 1000);
 		if (status == 0)
 			return fd;
 		close(fd);
@@ -93,8 +75,8 @@ int hz_xdp_bpffs_lock(struct hz_err *err)
 	if (status == -EEXIST)
 		return hz_err_set(err, status, 1, "bpffs_lock", "rmdir " LOCK_FOLDER,
 		                  LOCK_FOLDER " was made by another user");
-	if (status == -ETIMEDOUT)
-		return hz_err_set(err, status, 6, "bpffs_lock", "fuser -v " LOCK_FOLDER,
+	if (status == -EBUSY)
+		return hz_err_set(err, -ETIMEDOUT, 6, "bpffs_lock", "fuser -v " LOCK_FOLDER,
 		                  "another attach or detach has held the lock for %d s",
 		                  LOCK_WAIT_S);
 	return hz_xdp_fail(err, status, "bpffs_lock", "cannot lock " LOCK_FOLDER, NULL);

@@ -12,11 +12,11 @@
 #define PROGRAM_MAPS_MAX 64
 #define ELEMENTS_MAX     (1u << 20) /* a map that grows while it is copied comes to an end */
 
-/* Written and not asked: what they hold decides nothing. */
-static bool is_log(const char *name)
+/* Written and not asked: what they hold decides nothing. Or too many, of which a packet needs one: `src`. */
+static bool is_left_out(const char *name)
 {
-	static const char *const names[] = { "verdicts",    "latency", "drops",
-		                             "sample_gate", "meta",    "acl_known" };
+	static const char *const names[] = { "verdicts", "latency",   "drops", "sample_gate",
+		                             "meta",     "acl_known", "src" };
 
 	for (size_t i = 0; i < HZ_ARRAY_LEN(names); i++)
 		if (strcmp(names[i], name) == 0)
@@ -127,6 +127,25 @@ static int map_copy(int from_fd, int to_fd, const struct bpf_map_info *info)
 	return status;
 }
 
+int hz_xdp_copy_again(int from_fd, int to_fd)
+{
+	struct bpf_map_info info = { 0 };
+	uint32_t bytes = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(from_fd, &info, &bytes) != 0)
+		return -errno;
+	return map_copy(from_fd, to_fd, &info);
+}
+
+int hz_xdp_copy_element(int from_fd, int to_fd, const void *key, void *value)
+{
+	if (bpf_map_lookup_elem(from_fd, key, value) == 0)
+		return bpf_map_update_elem(to_fd, key, value, BPF_ANY) == 0 ? 0 : -errno;
+	if (errno != ENOENT)
+		return -errno;
+	return bpf_map_delete_elem(to_fd, key) == 0 || errno == ENOENT ? 0 : -errno;
+}
+
 int hz_xdp_copy_maps(int prog_fd, const struct bpf_object *to)
 {
 	uint32_t id[PROGRAM_MAPS_MAX], count = 0;
@@ -139,7 +158,8 @@ int hz_xdp_copy_maps(int prog_fd, const struct bpf_object *to)
 		if (from_fd < 0)
 			return from_fd;
 		to_fd = bpf_object__find_map_fd_by_name(to, info.name);
-		if (to_fd >= 0 && !is_log(info.name)) /* constants have no map of such a name */
+		if (to_fd >= 0 &&
+		    !is_left_out(info.name)) /* constants have no map of such a name */
 			status = map_copy(from_fd, to_fd, &info);
 		close(from_fd);
 	}

@@ -2,12 +2,14 @@
 #include "core/hint.h"
 #include "loader/xdp_copy.h"
 #include "loader/xdp_fail.h"
+#include "loader/xdp_limit.h"
 #include "loader/xdp_link.h"
 #include "loader/xdp_rule.h"
 #include "loader/xdp_skel.h"
 #include <errno.h>
 #include <linux/bpf.h>
 #include <net/if.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -43,6 +45,17 @@ static int tag_compare(int attached_fd, int copy_fd)
 	return memcmp(attached.tag, copy.tag, sizeof(copy.tag)) == 0 ? 0 : -EPROTO;
 }
 
+_Static_assert(HZ_XDP_EXPLAIN_RULE_MAX == HZ_XDP_RULE_MAX, "a rule fits");
+
+static int live_open(struct hz_xdp_explain *explain, int attached_fd)
+{
+	explain->beat_fd = hz_xdp_copy_find(attached_fd, "beat");
+	if (explain->beat_fd < 0)
+		return explain->beat_fd;
+	explain->src_fd = hz_xdp_copy_find(attached_fd, "src");
+	return HZ_MIN(explain->src_fd, 0);
+}
+
 /* The copy of the program, with the contents of the attached one's maps. */
 static int copy_load(struct hz_xdp_explain *explain, int attached_fd)
 {
@@ -67,6 +80,8 @@ static int copy_load(struct hz_xdp_explain *explain, int attached_fd)
 	if (status == 0)
 		status = tag_compare(attached_fd,
 		                     bpf_program__fd(explain->skel->progs.xsk_def_prog));
+	if (status == 0)
+		status = live_open(explain, attached_fd);
 	return status == 0 ? hz_xdp_copy_maps(attached_fd, explain->skel->obj) : status;
 }
 
@@ -93,7 +108,7 @@ static int open_fail(const char *instance, const char *ifname, int status,
 int hz_xdp_explain_open(const char *instance, const char *ifname, struct hz_xdp_explain *out,
                         struct hz_err *err)
 {
-	struct hz_xdp_explain explain = { .skel = NULL };
+	struct hz_xdp_explain explain = { .beat_fd = -1, .src_fd = -1 };
 	struct hz_xdp_chatter chatter = { 0 };
 	int attached_fd = attached_open(instance, ifname, &explain.ifindex), status;
 
@@ -115,6 +130,11 @@ void hz_xdp_explain_close(struct hz_xdp_explain *explain)
 {
 	hz_xdp__destroy(explain->skel);
 	free(explain->counters);
+	if (explain->beat_fd > 0) /* 0 in a zeroed one: never ours, stdin is open */
+		close(explain->beat_fd);
+	if (explain->src_fd > 0)
+		close(explain->src_fd);
+	explain->beat_fd = explain->src_fd = -1;
 	explain->skel = NULL;
 	explain->counters = NULL;
 }
@@ -133,16 +153,50 @@ static int counters_read(const struct hz_xdp_explain *explain, uint64_t sum[HZ_R
 	return 0;
 }
 
+/* What changes while packets are explained. */
+static int live_copy(const struct hz_xdp_explain *explain, const uint8_t *frame, size_t bytes)
+{
+	int status = hz_xdp_copy_again(explain->beat_fd, bpf_map__fd(explain->skel->maps.beat));
+	struct hz_addr who;
+	struct hz_src known;
+	int version = hz_xdp_rule_sender(frame, bytes, &who);
+
+	if (status != 0 || version == 0)
+		return status;
+	if (version == 6) /* a source is a /64 */
+		memset(who.byte + 8, 0, 8);
+	return hz_xdp_copy_element(explain->src_fd, bpf_map__fd(explain->skel->maps.src), &who,
+	                           &known);
+}
+
+/* The list that a source is on says all of a denied one; of an exempt one it is told too. */
 static void rule_write(const struct hz_xdp_explain *explain, const uint8_t *frame, size_t bytes,
                        struct hz_xdp_explained *out)
 {
 	const int tries_fd[2] = { bpf_map__fd(explain->skel->maps.acl4),
 		                  bpf_map__fd(explain->skel->maps.acl6) };
+	const struct hz_xdp_limit_maps maps = {
+		.vips_fd = bpf_map__fd(explain->skel->maps.vips),
+		.cfg_fd = bpf_map__fd(explain->skel->maps.cfg),
+		.beat_fd = bpf_map__fd(explain->skel->maps.beat),
+		.src_fd = bpf_map__fd(explain->skel->maps.src),
+		.src_rate_fd = bpf_map__fd(explain->skel->maps.src_rate),
+	};
+	char list[HZ_XDP_RULE_MAX];
+	bool is_listed = hz_xdp_rule_source(bpf_map__fd(explain->skel->maps.acl), tries_fd, frame,
+	                                    bytes, list);
+	struct hz_claim claim;
+	size_t used;
 
-	if (out->reason != HZ_REASON_drop_deny ||
-	    !hz_xdp_rule_source(bpf_map__fd(explain->skel->maps.acl), tries_fd, frame, bytes,
-	                        out->rule))
-		hz_xdp_rule_text(bpf_map__fd(explain->skel->maps.vips), frame, bytes, out->rule);
+	if (is_listed && out->reason == HZ_REASON_drop_deny) {
+		memcpy(out->rule, list, sizeof(list));
+		return;
+	}
+	if (!hz_xdp_limit_text(&maps, out->reason, frame, bytes, out->rule))
+		hz_xdp_rule_text(maps.vips_fd, frame, bytes, out->rule);
+	used = strlen(out->rule);
+	if (is_listed && used > 0 && hz_xdp_rule_claim(maps.vips_fd, frame, bytes, &claim))
+		snprintf(out->rule + used, sizeof(out->rule) - used, "; %s", list);
 }
 
 int hz_xdp_explain_run(const struct hz_xdp_explain *explain, const uint8_t *frame, size_t bytes,
@@ -157,7 +211,9 @@ int hz_xdp_explain_run(const struct hz_xdp_explain *explain, const uint8_t *fram
 
 	if (bytes < HZ_XDP_EXPLAIN_MIN || bytes > HZ_XDP_EXPLAIN_MAX)
 		return -EMSGSIZE;
-	status = counters_read(explain, before);
+	status = live_copy(explain, frame, bytes);
+	if (status == 0)
+		status = counters_read(explain, before);
 	if (status != 0)
 		return status;
 	if (bpf_prog_test_run_opts(bpf_program__fd(explain->skel->progs.xsk_def_prog), &opts) != 0)

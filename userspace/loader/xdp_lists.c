@@ -1,9 +1,12 @@
 #include "loader/xdp_lists.h"
 #include "core/endpoint.h"
+#include "loader/xdp_fail.h"
+#include "loader/xdp_lock.h"
 #include "loader/xdp_pins.h"
 #include "loader/xdp_shared.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -12,11 +15,13 @@
 
 #include <bpf/bpf.h>
 
-#define EXIT_BPF      6    /* of hzd */
+#define EXIT_BUSY     6    /* of hzctl: timed out */
 #define BATCH         4096 /* prefixes of one call */
 #define KEY_BYTES_MAX sizeof(struct hz_acl_key6)
-#define LOCK_RETRY_NS 10000000
-#define LOCK_RETRIES  500 /* 5 s */
+/* Calls that empty a trie, each of which takes a batch; as many again for what another one puts back meanwhile. */
+#define CLEAR_CALLS (2 * (HZ_PREFIXES_MAX / BATCH + 1))
+
+#define LOCK_NAME   "private"
 
 static const size_t key_bytes[HZ_XDP_LISTS_FAMILIES] = { sizeof(struct hz_acl_key4),
 	                                                 sizeof(struct hz_acl_key6) };
@@ -30,11 +35,11 @@ struct batch {
 
 /* --- opening --------------------------------------------------------------------------------------- */
 
-/* Members of group hz may open the folder, as they may write the maps. */
-static int folder_open(const char *instance)
+/* The instance's folder itself is open to group hz, whose members may read figures: any of them could hold it. */
+static int lock_open(const char *instance)
 {
 	char path[HZ_PIN_PATH_MAX];
-	int status = hz_xdp_pin_path(path, instance, NULL, NULL), fd;
+	int status = hz_xdp_pin_path(path, instance, LOCK_NAME, NULL), fd;
 
 	if (status != 0)
 		return status;
@@ -57,13 +62,14 @@ int hz_xdp_lists_open(const char *instance, struct hz_xdp_lists *out)
 		status = HZ_MIN(*fd[i], 0);
 	}
 	if (status == 0) {
-		lists.lock_fd = folder_open(instance);
+		lists.lock_fd = lock_open(instance);
 		status = HZ_MIN(lists.lock_fd, 0);
 	}
 	if (status != 0) {
 		hz_xdp_lists_close(&lists);
 		return status;
 	}
+	lists.wait_ms = HZ_XDP_LISTS_WAIT_MS;
 	*out = lists;
 	return 0;
 }
@@ -91,7 +97,7 @@ static int trie_clear(int fd, struct batch *batch)
 {
 	uint8_t last[KEY_BYTES_MAX];
 
-	for (;;) {
+	for (int i = 0; i < CLEAR_CALLS; i++) {
 		uint32_t count = BATCH;
 
 		if (bpf_map_lookup_batch(fd, NULL, last, batch->key, batch->entry, &count, NULL) !=
@@ -103,6 +109,7 @@ static int trie_clear(int fd, struct batch *batch)
 		if (bpf_map_delete_batch(fd, batch->key, &count, NULL) != 0)
 			return -errno;
 	}
+	return -ELOOP; /* somebody else writes into it, without the lock */
 }
 
 static int slot_clear(const struct hz_xdp_lists *lists, uint32_t slot, struct batch *batch)
@@ -162,36 +169,23 @@ static int family_fill(struct hz_xdp_lists *lists, int family, const struct hz_s
 
 /* --- fill, flip, drop ---------------------------------------------------------------------------------- */
 
-static int lock_take(int fd)
-{
-	const struct timespec pause = { .tv_nsec = LOCK_RETRY_NS };
-
-	for (int i = 0; i < LOCK_RETRIES; i++) {
-		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-			return 0;
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return -errno;
-		(void)nanosleep(&pause, NULL);
-	}
-	return -ETIMEDOUT;
-}
-
+/* Which slot is the free one is known from `acl` alone: when that cannot be read, none is touched. */
 static int fill_locked(struct hz_xdp_lists *lists, const struct hz_source_rule *rule,
                        uint32_t count)
 {
-	struct batch *batch = calloc(1, sizeof(*batch));
-	struct hz_acl now = { 0 };
+	struct batch *batch;
+	struct hz_acl now;
 	uint32_t zero = 0;
-	int status = 0;
+	int status;
 
+	if (bpf_map_lookup_elem(lists->acl_fd, &zero, &now) != 0)
+		return -errno;
+	batch = calloc(1, sizeof(*batch));
 	if (batch == NULL)
 		return -ENOMEM;
-	if (bpf_map_lookup_elem(lists->acl_fd, &zero, &now) != 0)
-		status = -errno;
 	lists->next = (struct hz_acl){ .generation = now.generation + 1,
 		                       .loaded_unix = (uint64_t)time(NULL) };
-	if (status == 0) /* of one that was killed while it filled */
-		status = slot_clear(lists, slot_of(&lists->next), batch);
+	status = slot_clear(lists, slot_of(&lists->next), batch); /* of one that was killed */
 	for (int family = 0; family < HZ_XDP_LISTS_FAMILIES && status == 0; family++)
 		status = family_fill(lists, family, rule, count, batch);
 	if (status != 0)
@@ -200,14 +194,27 @@ static int fill_locked(struct hz_xdp_lists *lists, const struct hz_source_rule *
 	return status;
 }
 
+/* Who holds it, the hint finds out: /proc/self/fd names the folder that is open. */
+static int busy_fail(const struct hz_xdp_lists *lists, struct hz_err *err)
+{
+	char link[32], path[HZ_PIN_PATH_MAX] = "", hint[sizeof(err->hint)];
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", lists->lock_fd);
+	if (readlink(link, path, sizeof(path) - 1) < 0)
+		path[0] = '\0';
+	snprintf(hint, sizeof(hint), "fuser -v %s", path);
+	return hz_err_set(err, -EBUSY, EXIT_BUSY, "lists_busy", hint,
+	                  "another one has been writing the lists of sources for %u ms",
+	                  lists->wait_ms);
+}
+
 int hz_xdp_lists_fill(struct hz_xdp_lists *lists, const struct hz_source_rule *rule, uint32_t count,
                       struct hz_err *err)
 {
-	int status = lock_take(lists->lock_fd);
+	int status = hz_xdp_lock_take(lists->lock_fd, lists->wait_ms);
 
-	if (status == -ETIMEDOUT)
-		return hz_err_set(err, status, EXIT_BPF, "lists_lock", "hzctl shed show",
-		                  "another one has been writing the lists of sources for 5 s");
+	if (status == -EBUSY)
+		return busy_fail(lists, err);
 	if (status == 0) {
 		status = fill_locked(lists, rule, count);
 		if (status != 0)
@@ -215,9 +222,8 @@ int hz_xdp_lists_fill(struct hz_xdp_lists *lists, const struct hz_source_rule *r
 	}
 	lists->is_filled = status == 0;
 	if (status != 0)
-		return hz_err_set(err, status, EXIT_BPF, "lists", "hzctl doctor",
-		                  "cannot write the lists of sources into the kernel: %s",
-		                  strerror(-status));
+		return hz_xdp_fail(err, status, "lists",
+		                   "cannot write the lists of sources into the kernel", NULL);
 	return 0;
 }
 

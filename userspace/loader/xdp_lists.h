@@ -15,7 +15,9 @@ struct hz_xdp_lists { /* close with hz_xdp_lists_close */
 	int outer_fd[HZ_XDP_LISTS_FAMILIES];
 	int trie_fd[HZ_XDP_LISTS_FAMILIES][HZ_ACL_SLOTS];
 	int rate_fd;
-	int lock_fd;        /* the instance's folder: one writer at a time */
+	int lock_fd; /* the instance's folder `private`: one writer at a time, and root opened it */
+	uint32_t
+		wait_ms; /* for another writer; HZ_XDP_LISTS_WAIT_MS, its caller may want another one */
 	struct hz_acl next; /* what is filled, between fill and flip */
 	bool is_filled;
 };
@@ -25,13 +27,17 @@ struct hz_xdp_lists { /* close with hz_xdp_lists_close */
 		.rate_fd = -1, .lock_fd = -1                                                       \
 	}
 
-/* The pins of an instance, to write. 0 or -errno. */
+/* A thread that has other things to do waits no longer. Writing 200,000 prefixes takes the better part of one second. */
+#define HZ_XDP_LISTS_WAIT_MS         50
+#define HZ_XDP_LISTS_WAIT_PATIENT_MS 5000 /* a command that somebody typed */
+
+/* The pins of an instance, to write. Root only, as the rest of `private`. 0 or -errno. */
 int hz_xdp_lists_open(const char *instance, struct hz_xdp_lists *out);
 void hz_xdp_lists_close(struct hz_xdp_lists *lists); /* accepts a zeroed one */
 
-/* Writes rules, none of them twice, where nobody looks yet, and holds the lock until flip or drop; what
- * another one writes at the same time is waited for, 5 s at most. 0 or -errno with err filled (exit code
- * 6 of hzd): then nothing is held. */
+/* Writes rules, none of them twice, where nobody looks yet, and holds the lock until flip or drop; what another one
+ * writes at the same time is waited for, wait_ms at most. 0 or -errno with err filled (exit codes of hzctl): then
+ * nothing is held, and what counts is untouched. -EBUSY (6, `lists_busy`): another one writes. */
 int hz_xdp_lists_fill(struct hz_xdp_lists *lists, const struct hz_source_rule *rule, uint32_t count,
                       struct hz_err *err);
 /* They count now; those before are taken away once no packet looks at them any more. 0 or -errno: the

@@ -1,5 +1,4 @@
 #include "loader/xdp_rule.h"
-#include "abi/hz_abi.h"
 #include "core/endpoint.h"
 #include "loader/xdp_claims.h"
 #include <arpa/inet.h>
@@ -92,8 +91,15 @@ void hz_xdp_rule_text(int vips_fd, const uint8_t *frame, size_t bytes, char out[
 	                 : "not claimed");
 }
 
-/* The address of the sender; 0: there is none, else the version of IP. */
-static int source_read(const uint8_t *frame, size_t bytes, struct hz_addr *out)
+bool hz_xdp_rule_claim(int vips_fd, const uint8_t *frame, size_t bytes, struct hz_claim *out)
+{
+	struct hz_claim_key key;
+
+	return key_read(frame, bytes, &key) && key.port != 0 &&
+	       bpf_map_lookup_elem(vips_fd, &key, out) == 0;
+}
+
+int hz_xdp_rule_sender(const uint8_t *frame, size_t bytes, struct hz_addr *out)
 {
 	size_t l3 = ip_at(frame, bytes);
 	int version = l3 == 0 || bytes < l3 + 20 ? 0 : frame[l3] >> 4;
@@ -137,7 +143,7 @@ bool hz_xdp_rule_source(int acl_fd, const int tries_fd[2], const uint8_t *frame,
 	struct hz_acl_key4 key4 = { .prefixlen = 32 };
 	char source[HZ_ENDPOINT_TEXT_MAX], prefix[HZ_ENDPOINT_TEXT_MAX];
 	struct hz_acl_entry entry;
-	int version = source_read(frame, bytes, &key6.addr);
+	int version = hz_xdp_rule_sender(frame, bytes, &key6.addr);
 	struct hz_addr net = key6.addr;
 	uint32_t skip = version == 4 ? 96 : 0;
 

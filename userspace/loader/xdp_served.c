@@ -95,3 +95,23 @@ int hz_xdp_served_health(const char *instance, const char *ifname,
 	hz_xdp_claim_maps_close(&maps);
 	return status;
 }
+
+int hz_xdp_served_class(const char *instance, const char *ifname,
+                        const struct hz_endpoint *endpoint, uint8_t *out)
+{
+	int status = 0, fd = hz_xdp_pins_open(instance, "vips", ifname, true);
+	struct hz_claim_key key;
+	struct hz_claim claim;
+
+	if (fd < 0)
+		return fd;
+	hz_xdp_claims_key(&key, endpoint, false);
+	if (bpf_map_lookup_elem(fd, &key, &claim) != 0)
+		status = -errno;
+	else if (claim.kind != HZ_CLAIM_SITE)
+		status = -ENOENT;
+	close(fd);
+	if (status == 0)
+		*out = claim.shed_class;
+	return status;
+}

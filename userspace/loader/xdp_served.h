@@ -23,4 +23,8 @@ int hz_xdp_served_mode(const char *instance, const char *ifname, enum hz_xdp_mod
 int hz_xdp_served_health(const char *instance, const char *ifname,
                          const struct hz_xdp_health *health);
 
+/* The class, enum hz_shed_class, with which a site's port is claimed. 0, -ENOENT: it is not claimed, or -errno. */
+int hz_xdp_served_class(const char *instance, const char *ifname,
+                        const struct hz_endpoint *endpoint, uint8_t *out);
+
 #endif

@@ -24,11 +24,25 @@ static json_t *text_json(const char *text)
 	return json_stringn(plain, len);
 }
 
+/* Errors of functions that a start calls as well have hzd's exit codes, whose 3 to 7 mean something else to hzctl. */
+static int exit_of(const struct hz_err *err)
+{
+	static const struct {
+		const char *code;
+		int exit;
+	} own[] = { { "not_permitted", 4 }, { "timeout", 6 } };
+
+	for (size_t i = 0; i < HZ_ARRAY_LEN(own); i++)
+		if (err->exit_code == own[i].exit && strcmp(err->code, own[i].code) == 0)
+			return err->exit_code;
+	return err->exit_code == 2 ? 2 : 1;
+}
+
 json_t *hz_control_cmd_error(const struct hz_err *err)
 {
 	return json_pack("{s:b, s:{s:s, s:o, s:o, s:o, s:i}}", "ok", 0, "error", "code", err->code,
 	                 "message", text_json(err->what), "why", text_json(err->why), "hint",
-	                 text_json(err->hint), "exit", err->exit_code);
+	                 text_json(err->hint), "exit", exit_of(err));
 }
 
 json_t *hz_control_cmd_ok(json_t *result)

@@ -28,9 +28,19 @@ static int cfg_fail(const struct hz_server *server, int status, struct hz_err *e
 	return hz_err_set(err, status, 6, "map", hint, "map cfg: %s", strerror(-status));
 }
 
-int hz_server_health_open(struct hz_server *server, struct hz_err *err)
+static void settings_put(struct hz_cfg *cfg, const struct hz_tune *tune)
 {
-	const struct hz_tune *tune = &server->conf->tune;
+	cfg->beat_timeout_ns = tune->health_beat_timeout_ms * HZ_NS_PER_MS;
+	cfg->on_dead = tune->health_on_dead;
+	cfg->icmp_echo = tune->health_icmp_echo;
+	cfg->keep_alive = tune->health_keep_alive;
+	cfg->health_off = tune->health_in_kernel == 0;
+	cfg->shed_verdict = tune->shed_verdict;
+}
+
+/* All of them with one write: XDP never sees some of a transaction. */
+int hz_server_health_apply(struct hz_server *server, struct hz_err *err)
+{
 	struct hz_cfg cfg;
 	int status;
 
@@ -38,11 +48,22 @@ int hz_server_health_open(struct hz_server *server, struct hz_err *err)
 		return 0;
 	status = hz_xdp_cfg_read(&server->maps, &cfg);
 	if (status == 0) {
-		cfg.beat_timeout_ns = tune->health_beat_timeout_ms * HZ_NS_PER_MS;
-		cfg.on_dead = tune->health_on_dead;
-		cfg.icmp_echo = tune->health_icmp_echo;
-		cfg.keep_alive = tune->health_keep_alive;
-		cfg.health_off = tune->health_in_kernel == 0;
+		settings_put(&cfg, &server->conf->tune);
+		status = hz_xdp_cfg_write(&server->maps, &cfg);
+	}
+	return status == 0 ? 0 : cfg_fail(server, status, err);
+}
+
+int hz_server_health_open(struct hz_server *server, struct hz_err *err)
+{
+	struct hz_cfg cfg;
+	int status;
+
+	if (!has_kernel_plane(server))
+		return 0;
+	status = hz_xdp_cfg_read(&server->maps, &cfg);
+	if (status == 0) {
+		settings_put(&cfg, &server->conf->tune);
 		cfg.workers = server->seats.count;
 		cfg.state = HZ_STATE_STARTING;
 		status = hz_xdp_cfg_write(&server->maps, &cfg);

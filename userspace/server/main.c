@@ -47,6 +47,7 @@ static void help_print(void)
 	for (size_t i = 0; i < hz_tune_attr_count; i++) {
 		const struct hz_tune_attr *attr = &hz_tune_attrs[i];
 		char values[48] = "";
+		const char *when;
 
 		if (attr->kind == HZ_TUNE_ENUM)
 			snprintf(values, sizeof(values), "%s", attr->words);
@@ -56,7 +57,9 @@ static void help_print(void)
 		else if (attr->kind != HZ_TUNE_CPUS && attr->kind != HZ_TUNE_DEVICES)
 			snprintf(values, sizeof(values), "%u..%u, %u%s%s", attr->min, attr->max,
 			         attr->value, attr->unit[0] != '\0' ? " " : "", attr->unit);
-		printf("  %-24s %-26s  %s\n", attr->path, values, attr->help);
+		when = hz_tune_when_text(attr);
+		printf("  %-24s %-26s  %s%s%s\n", attr->path, values, attr->help,
+		       when[0] != '\0' ? "; " : "", when);
 	}
 }
 

@@ -118,7 +118,6 @@ static int listens_unchanged(const struct hz_server *server, const struct hz_sit
 		return 0;
 	for (uint32_t i = 0; same && i < site->listen_count; i++)
 		same = strcmp(site->listen[i].interface, now->listen[i].interface) == 0 &&
-		       site->listen[i].shed_class == now->listen[i].shed_class &&
 		       memcmp(&site->listen[i].endpoint, &now->listen[i].endpoint,
 		              sizeof(struct hz_endpoint)) == 0;
 	if (same)
@@ -126,6 +125,28 @@ static int listens_unchanged(const struct hz_server *server, const struct hz_sit
 	hz_hint_write(hint, sizeof(hint), server->conf->instance, "drain, then start hzd again");
 	return hz_err_set(err, -EBUSY, 1, "needs_restart", hint,
 	                  "listen cannot change while running");
+}
+
+/* Classes are the claims' as well. */
+static int classes_unchanged(const struct hz_server *server, const struct hz_site *site,
+                             struct hz_err *err)
+{
+	const struct hz_site *now = snapshot_of(server)->site;
+	char hint[sizeof(err->hint)];
+
+	if (server->conf->tune.boot_io != HZ_IO_AF_XDP || server->conf->listen_count > 0)
+		return 0;
+	for (uint32_t i = 0; i < site->listen_count; i++) {
+		if (site->listen[i].shed_class == now->listen[i].shed_class)
+			continue;
+		hz_hint_write(hint, sizeof(hint), server->conf->instance,
+		              "xdp attach dev %s site %s ensure, then restart hzd",
+		              site->listen[i].interface, server->conf->site_path);
+		return hz_err_set(err, -EBUSY, 1, "needs_restart", hint,
+		                  "line %u: the class of a listen cannot change while running",
+		                  site->listen[i].line);
+	}
+	return 0;
 }
 
 static const struct hz_site_route *route_find(const struct hz_site *site, const char *name)
@@ -261,17 +282,22 @@ int hz_server_reload(struct hz_server *server, json_t **result, struct hz_err *e
 	if (status == 0)
 		status = listens_unchanged(server, site, err);
 	if (status == 0)
+		status = classes_unchanged(server, site, err);
+	if (status == 0)
 		status = healths_unchanged(server, site, err);
 	if (status == 0)
 		status = hz_server_handlers_bind(server, site, false, err);
-	if (status == 0)
-		status = hz_server_sources_fill(server, site, err);
 	if (status == 0)
 		status = snapshot_next(server, site, &fresh, err);
 	if (status == 0) {
 		site = NULL; /* the snapshot's now */
 		status = hz_log_writer_bind(server->log_writer, fresh->site, err);
 	}
+	/* Others wait for the lists while they are filled: not before what takes long. */
+	if (status == 0)
+		status = hz_server_sources_fill(server, fresh->site, err);
+	if (status == 0) /* the last thing that may fail */
+		status = hz_server_sources_flip(server, fresh->site, err);
 	if (status != 0) {
 		hz_server_sources_drop(server);
 		hz_snapshot_free(fresh);
@@ -282,7 +308,6 @@ int hz_server_reload(struct hz_server *server, json_t **result, struct hz_err *e
 	assert(fresh != NULL);
 	changes = site_diff(snapshot_of(server)->site, fresh->site);
 	snapshot_switch(server, fresh);
-	hz_server_sources_flip(server);
 	hz_log_writer_reopen(server->log_writer);
 	*result = json_pack("{s:I, s:i, s:f, s:f, s:o}", "generation",
 	                    (json_int_t)server->generation, "routes", (int)fresh->site->route_count,

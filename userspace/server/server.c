@@ -18,9 +18,22 @@
 
 void hz_server_degrade(struct hz_server *server, const char *what)
 {
+	for (uint32_t i = 0; i < server->degraded_count; i++)
+		if (server->degraded[i] == what)
+			return;
 	hz_log(HZ_LOG_WARN, "degraded: %s", what);
 	if (server->degraded_count < HZ_SERVER_DEGRADED_MAX)
 		server->degraded[server->degraded_count++] = what;
+}
+
+void hz_server_degrade_end(struct hz_server *server, const char *what)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < server->degraded_count; i++)
+		if (server->degraded[i] != what)
+			server->degraded[kept++] = server->degraded[i];
+	server->degraded_count = kept;
 }
 
 /* Every queue of an interface needs a worker, or its packets would fall to the kernel and be reset. */
@@ -144,7 +157,6 @@ static int fastpath_open(struct hz_server *server, struct hz_err *err)
 {
 	const struct hz_tune *tune = &server->conf->tune;
 	const char *instance = server->conf->instance;
-	uint32_t half_open_max = tune->shed_half_open_max / server->seats.count;
 	char prefix[64];
 	struct hz_fastpath_conf conf = {
 		.file_prefix = prefix,
@@ -156,6 +168,7 @@ static int fastpath_open(struct hz_server *server, struct hz_err *err)
 		.time_wait_max = tune->boot_time_wait_max / server->seats.count,
 		.burst = tune->worker_burst,
 		.spin_us = tune->worker_spin_us,
+		.sleep_ms_max = hz_server_sleep_ms(tune),
 		.congestion = (enum hz_congestion)tune->tcp_congestion,
 		.tcp = { .is_keepalive = tune->tcp_keepalive != 0,
 		         .keepalive_idle_s = tune->tcp_keepalive_idle_s,
@@ -165,7 +178,7 @@ static int fastpath_open(struct hz_server *server, struct hz_err *err)
 		         .dscp = (uint8_t)tune->tcp_dscp,
 		         .lport_first = (uint16_t)(tune->tcp_local_ports >> 16),
 		         .lport_last = (uint16_t)tune->tcp_local_ports,
-		         .half_open_max = HZ_MAX(half_open_max, 1u),
+		         .half_open_max = hz_server_half_open_max(server),
 		         .cookie_mode = (enum hz_syn_cookies)tune->shed_syn_cookies },
 		.worker_count = server->seats.count,
 		.workers = server->seats.conf,
@@ -173,6 +186,7 @@ static int fastpath_open(struct hz_server *server, struct hz_err *err)
 		.ports = server->port,
 		.listen_count = server->listen_count,
 		.listens = server->listen,
+		.exempt_listens = server->exempt_listens,
 		.cookies = cookies_of(server),
 	};
 	struct hz_xdp_chatter chatter = { 0 };
@@ -238,7 +252,6 @@ static int snapshot_open(struct hz_server *server, struct hz_err *err)
 	struct hz_snapshot *snapshot;
 	int status = hz_server_handlers_open(server, err);
 
-	hz_server_shed_classes(server, server->conf->site);
 	if (status == 0)
 		status = hz_server_handlers_bind(server, server->conf->site, true, err);
 	if (status == 0)
@@ -302,7 +315,7 @@ static int server_open(struct hz_server *server, struct hz_err *err)
 	if (status == 0)
 		status = hz_server_sources_open(server, err);
 	if (status == 0)
-		status = hz_server_shed_apply(server, err);
+		hz_server_shed_apply(server);
 	if (status == 0)
 		status = transport_open(server, err);
 	if (status == 0)

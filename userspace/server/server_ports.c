@@ -154,9 +154,23 @@ static int ports_check(struct hz_server *server, struct hz_err *err)
 	}
 	if (status == 0)
 		status = healths_check(server, err);
+	if (status == 0) {
+		hz_server_classes_read(server);
+		status = hz_server_classes_check(server, err);
+	}
 	if (status == 0)
 		modes_look(server);
 	return status;
+}
+
+_Static_assert(HZ_SITE_LISTENS_MAX <= 64, "exempt_listens has a bit per listener");
+
+static void listen_take(struct hz_server *server, uint32_t index,
+                        const struct hz_site_listen *listen)
+{
+	server->listen[index] = listen->endpoint;
+	if (listen->shed_class == HZ_CLASS_CONTROL)
+		server->exempt_listens |= 1ull << index;
 }
 
 int hz_server_ports_open(struct hz_server *server, struct hz_err *err)
@@ -169,7 +183,7 @@ int hz_server_ports_open(struct hz_server *server, struct hz_err *err)
 	server->listen_count =
 		conf->listen_count > 0 ? conf->listen_count : conf->site->listen_count;
 	for (uint32_t i = 0; i < server->listen_count; i++)
-		server->listen[i] = listen[i].endpoint;
+		listen_take(server, i, &listen[i]);
 	if (server->listen_count == 0)
 		return hz_err_set(err, -EINVAL, 2, "no_listen", "hzd -l IF,ADDR:PORT",
 		                  "the site has no listen entry");
@@ -178,6 +192,8 @@ int hz_server_ports_open(struct hz_server *server, struct hz_err *err)
 			err, -EINVAL, 2, "io_ring", "hzd -o boot/io=socket",
 			"boot/io=ring is for tests inside one process: nobody could reach "
 			"the listen addresses");
+	if (conf->tune.boot_io != HZ_IO_AF_XDP)
+		hz_server_classes_miss(server);
 	if (hz_server_has_devices(server)) {
 		status = hz_server_devices_open(server, listen, err);
 		if (status != 0)
@@ -231,8 +247,10 @@ void hz_server_ports_watch(struct hz_server *server, uint64_t now_ns)
 		if (status != 0)
 			hz_err_what(&err, "%s is cut off", server->port[i].ifname);
 	}
-	if (status == 0)
+	if (status == 0) {
+		hz_server_classes_read(server);
 		err = (struct hz_err){ 0 };
+	}
 	server->cut_off = err;
 	if ((status != 0) == was_cut_off)
 		return;

@@ -15,7 +15,7 @@
 #include <jansson.h>
 
 #define HZ_SERVER_PORTS_MAX    16
-#define HZ_SERVER_DEGRADED_MAX 4
+#define HZ_SERVER_DEGRADED_MAX 6
 
 struct hz_api_modules; /* api/api_module.h */
 struct hz_control;     /* control.c */
@@ -55,7 +55,9 @@ struct hz_server {
 	/* where it serves */
 	uint32_t listen_count;
 	struct hz_endpoint listen[HZ_SITE_LISTENS_MAX];
+	uint64_t exempt_listens;                   /* bit per index: class control */
 	uint32_t listen_port[HZ_SITE_LISTENS_MAX]; /* index in port, with boot/io=af_xdp */
+	uint8_t listen_class[HZ_SITE_LISTENS_MAX]; /* enum hz_shed_class, as claimed */
 	uint32_t port_count;
 	struct hz_fastpath_port port[HZ_SERVER_PORTS_MAX];
 	int port_lock_fd[HZ_SERVER_PORTS_MAX];
@@ -68,8 +70,8 @@ struct hz_server {
 	struct hz_rundir rundir;
 	struct hz_rundir_shared shared;   /* boot/io=socket */
 	struct hz_xdp_maps maps;          /* boot/io=af_xdp */
-	struct hz_cookies cookies;        /* without maps */
-	struct hz_xdp_lists lists;        /* the same: of sources */
+	struct hz_cookies cookies;        /* without maps; else those of the map are used */
+	struct hz_xdp_lists lists;        /* of sources; boot/io=af_xdp */
 	struct hz_overload_conf overload; /* of all workers; words that shed_settings.c stores */
 	struct hz_seats seats;
 	struct hz_fastpath *fp;
@@ -97,8 +99,9 @@ int hz_server_ports_open(struct hz_server *server, struct hz_err *err);
 void hz_server_ports_watch(struct hz_server *server, uint64_t now_ns);
 void hz_server_ports_close(struct hz_server *server);
 
-/* server.c: one line now, and in `hzctl status` from now on. what is kept. */
+/* server.c: one line now, and in `hzctl status` until it ends. what is kept, and known by its address. */
 void hz_server_degrade(struct hz_server *server, const char *what);
+void hz_server_degrade_end(struct hz_server *server, const char *what);
 
 /* server_devices.c: the same where boot/device says what a listen's port is. On failure the caller closes
  * the ports. */
@@ -141,26 +144,40 @@ void hz_server_drain_step(struct hz_server *server, uint64_t now_ns);
 /* health_state.c: map `cfg`, from which XDP answers probes; nothing to do without XDP. open: the settings,
  * and not ready yet. maintenance outlives a restart: it ends when somebody ends it. */
 int hz_server_health_open(struct hz_server *server, struct hz_err *err);
+int hz_server_health_apply(struct hz_server *server, struct hz_err *err); /* other settings */
 void hz_server_state_set(struct hz_server *server, enum hz_state state);
 int hz_server_maintenance(struct hz_server *server, bool is_on, struct hz_err *err);
 void hz_server_health_watch(struct hz_server *server); /* once per second */
 
 /* source_lists.c: the site's lists of sources and the limit per source, which XDP looks at. open: those of
- * the first snapshot count, without XDP that is told as degraded. A reload fills those of the next site,
- * then flips to them or drops them. 0 or -errno with err filled. */
+ * the first snapshot count. A reload fills those of the next site, then flips to them or drops them; without
+ * XDP it is the flip that tells of site's as degraded. rate: what the settings say. 0 or -errno with err
+ * filled: then the lists and the limit are those from before. */
 int hz_server_sources_open(struct hz_server *server, struct hz_err *err);
 int hz_server_sources_fill(struct hz_server *server, const struct hz_site *site,
                            struct hz_err *err);
-void hz_server_sources_flip(struct hz_server *server);
+int hz_server_sources_flip(struct hz_server *server, const struct hz_site *site,
+                           struct hz_err *err);
+int hz_server_sources_rate(const struct hz_server *server, struct hz_err *err);
 void hz_server_sources_drop(struct hz_server *server);
 void hz_server_sources_close(struct hz_server *server);
 
-/* shed_settings.c: shed/ settings into the words that workers and XDP read; 0 or -errno with err filled. */
-int hz_server_shed_apply(struct hz_server *server, struct hz_err *err);
-void hz_server_shed_classes(struct hz_server *server, const struct hz_site *site);
+/* listen_classes.c: classes of the listens. read: as they are claimed now. check, at the start: whether that is what
+ * the site says; 0 or -errno with err filled. miss: without XDP, told as degraded if the site has any. */
+void hz_server_classes_read(struct hz_server *server);
+int hz_server_classes_check(const struct hz_server *server, struct hz_err *err);
+void hz_server_classes_miss(struct hz_server *server);
+
+/* shed_settings.c: settings into the words that workers read, and what one of them is for each worker: how long it
+ * sleeps at most, how many half-open connections it has before it answers with cookies. */
+void hz_server_shed_apply(struct hz_server *server);
+uint32_t hz_server_sleep_ms(const struct hz_tune *tune);
+uint32_t hz_server_half_open_max(const struct hz_server *server);
 struct hz_server_shed {
 	uint64_t pressure_percent, level_permille;
-	uint64_t refused; /* SYNs, since the program was attached */
+	uint64_t refused; /* SYNs by XDP since the program was attached, and requests by workers */
+	uint64_t cookies_sent;               /* by XDP and workers */
+	uint64_t answered_200, answered_503; /* probes */
 };
 struct hz_server_shed hz_server_shed_now(const struct hz_server *server);
 
@@ -173,7 +190,8 @@ bool hz_control_is_waiting(const struct hz_control *control); /* for workers: tu
 
 /* control_cmd.c: one request object in, one answer object out (a new reference). */
 json_t *hz_control_cmd_run(struct hz_server *server, const json_t *request, bool may_change);
-json_t *hz_control_cmd_error(const struct hz_err *err); /* the answer that says err */
+json_t *hz_control_cmd_error(
+	const struct hz_err *err); /* the answer that says err, with hzctl's exit code */
 
 json_t *hz_control_cmd_ok(json_t *result); /* takes over result */
 

@@ -1,56 +1,39 @@
-/* What overload does: settings into the words that workers and XDP read, and what came of it. */
-#include "core/log.h"
+/* What overload does: settings into the words that workers read, and what came of it. */
 #include "server/server_priv.h"
-#include <errno.h>
-#include <string.h>
+
+#define BEATS_PER_TIMEOUT 4u   /* a sleeper that beats so often is never taken for dead */
+#define SLEEP_MS_MAX      100u /* as long as a worker sleeps of its own accord */
 
 static void word_store(uint32_t *word, uint32_t value)
 {
 	__atomic_store_n(word, value, __ATOMIC_RELAXED);
 }
 
-static int verdict_write(const struct hz_server *server)
+uint32_t hz_server_sleep_ms(const struct hz_tune *tune)
 {
-	struct hz_cfg cfg;
-	int status;
-
-	if (server->maps.beat == NULL)
-		return 0;
-	status = hz_xdp_cfg_read(&server->maps, &cfg);
-	if (status != 0)
-		return status;
-	cfg.shed_verdict = server->conf->tune.shed_verdict;
-	return hz_xdp_cfg_write(&server->maps, &cfg);
+	return HZ_MIN(HZ_MAX(tune->health_beat_timeout_ms / BEATS_PER_TIMEOUT, 1u), SLEEP_MS_MAX);
 }
 
-/* Weights mean something only between classes that are both there. */
-static bool is_mixed(const struct hz_site *site)
+uint32_t hz_server_half_open_max(const struct hz_server *server)
 {
-	bool has[HZ_CLASS_CONTROL + 1] = { false };
-
-	for (uint32_t i = 0; i < site->listen_count; i++)
-		has[site->listen[i].shed_class] = true;
-	return has[HZ_CLASS_BULK] && has[HZ_CLASS_GOLD];
+	return HZ_MAX(server->conf->tune.shed_half_open_max / HZ_MAX(server->seats.count, 1u), 1u);
 }
 
-void hz_server_shed_classes(struct hz_server *server, const struct hz_site *site)
-{
-	word_store(&server->overload.is_mixed, is_mixed(site));
-}
-
-int hz_server_shed_apply(struct hz_server *server, struct hz_err *err)
+void hz_server_shed_apply(struct hz_server *server)
 {
 	const struct hz_tune *tune = &server->conf->tune;
-	int status = verdict_write(server);
+	struct hz_overload_conf *words = &server->overload;
+	bool has_workers = server->fp != NULL || server->sock != NULL;
 
-	if (status != 0)
-		return hz_err_set(err, status, 6, "map", "hzctl xdp show", "map cfg: %s",
-		                  strerror(-status));
-	word_store(&server->overload.start_percent, tune->shed_start_percent);
-	word_store(&server->overload.max_permille, tune->shed_max_permille);
-	word_store(&server->overload.fixed_permille, tune->shed_fixed_permille);
-	word_store(&server->overload.mode, tune->shed_mode);
-	return 0;
+	word_store(&words->start_percent, tune->shed_start_percent);
+	word_store(&words->max_permille, tune->shed_max_permille);
+	word_store(&words->fixed_permille, tune->shed_fixed_permille);
+	word_store(&words->mode, tune->shed_mode);
+	word_store(&words->syn_cookies, tune->shed_syn_cookies);
+	word_store(&words->half_open_max, hz_server_half_open_max(server));
+	word_store(&words->sleep_ms_max, hz_server_sleep_ms(tune));
+	for (uint32_t i = 0; has_workers && i < server->seats.count; i++)
+		hz_server_ring(server, i); /* one that sleeps would look later */
 }
 
 /* The worker that is pressed hardest speaks for all, as it does to XDP. */
@@ -68,8 +51,16 @@ struct hz_server_shed hz_server_shed_now(const struct hz_server *server)
 		now.level_permille =
 			HZ_MAX(now.level_permille,
 		               __atomic_load_n(&worker->shed_permille, __ATOMIC_RELAXED));
+		now.refused += __atomic_load_n(&worker->counters[HZ_COUNTER_shed_request],
+		                               __ATOMIC_RELAXED);
+		now.cookies_sent += __atomic_load_n(&worker->counters[HZ_COUNTER_syn_cookie_sent],
+		                                    __ATOMIC_RELAXED);
 	}
-	if (server->maps.beat != NULL && hz_xdp_verdicts_read(&server->maps, &sum) == 0)
-		now.refused = sum.shed_drop + sum.shed_reset + sum.shed_syn_ack;
+	if (server->maps.beat == NULL || hz_xdp_verdicts_read(&server->maps, &sum) != 0)
+		return now;
+	now.refused += sum.shed_drop + sum.shed_reset + sum.shed_syn_ack;
+	now.cookies_sent += sum.cookie_syn_ack;
+	now.answered_200 = sum.health_200;
+	now.answered_503 = sum.health_503;
 	return now;
 }

@@ -2,6 +2,7 @@
 #include "core/hint.h"
 #include "core/log.h"
 #include "server/server_priv.h"
+#include <errno.h>
 #include <string.h>
 
 static bool has_kernel_plane(const struct hz_server *server)
@@ -22,6 +23,27 @@ static void lists_log(const struct hz_xdp_lists *lists)
 		       count[HZ_SOURCE_DENY], count[HZ_SOURCE_ALLOW], count[HZ_SOURCE_PROBE]);
 }
 
+/* Without XDP nobody looks at them, which a reload may begin as well as a start. */
+static void absence_tell(struct hz_server *server, const struct hz_site *site)
+{
+	static const char absent[] = "sources and shed/source_rate are XDP's, which is not there: "
+				     "nobody is refused";
+
+	if (site->sources.rule_count > 0 || server->conf->tune.shed_source_rate > 0)
+		hz_server_degrade(server, absent);
+	else
+		hz_server_degrade_end(server, absent);
+}
+
+static int map_fail(const struct hz_server *server, int status, const char *name,
+                    struct hz_err *err)
+{
+	char hint[sizeof(err->hint)];
+
+	hz_hint_write(hint, sizeof(hint), server->conf->instance, "xdp show");
+	return hz_err_set(err, status, 6, "map", hint, "map %s: %s", name, strerror(-status));
+}
+
 static int open_fail(const struct hz_server *server, int status, struct hz_err *err)
 {
 	char hint[sizeof(err->hint)];
@@ -34,27 +56,35 @@ static int open_fail(const struct hz_server *server, int status, struct hz_err *
 
 int hz_server_sources_open(struct hz_server *server, struct hz_err *err)
 {
-	const struct hz_tune *tune = &server->conf->tune;
 	const struct hz_snapshot *snapshot = server->app.snapshot;
 	const struct hz_site *site = snapshot->site;
+	int status = 0;
+
+	if (has_kernel_plane(server)) {
+		status = hz_xdp_lists_open(server->conf->instance, &server->lists);
+		if (status != 0)
+			return open_fail(server, status, err);
+		server->lists.wait_ms =
+			HZ_XDP_LISTS_WAIT_PATIENT_MS; /* nobody waits for this thread yet */
+	}
+	status = hz_server_sources_rate(server, err);
+	if (status == 0)
+		status = hz_server_sources_fill(server, site, err);
+	if (status == 0)
+		status = hz_server_sources_flip(server, site, err);
+	server->lists.wait_ms = HZ_XDP_LISTS_WAIT_MS;
+	return status;
+}
+
+int hz_server_sources_rate(const struct hz_server *server, struct hz_err *err)
+{
+	const struct hz_tune *tune = &server->conf->tune;
 	int status;
 
-	if (!has_kernel_plane(server)) {
-		if (site->sources.line > 0 || tune->shed_source_rate > 0)
-			hz_server_degrade(server, "sources and shed/source_rate are XDP's, "
-			                          "which is not there: nobody is refused");
+	if (!has_kernel_plane(server))
 		return 0;
-	}
-	status = hz_xdp_lists_open(server->conf->instance, &server->lists);
-	if (status == 0)
-		status = hz_xdp_lists_rate(&server->lists, tune->shed_source_rate,
-		                           tune->shed_source_burst);
-	if (status != 0)
-		return open_fail(server, status, err);
-	status = hz_server_sources_fill(server, site, err);
-	if (status == 0)
-		hz_server_sources_flip(server);
-	return status;
+	status = hz_xdp_lists_rate(&server->lists, tune->shed_source_rate, tune->shed_source_burst);
+	return status == 0 ? 0 : map_fail(server, status, "src_rate", err);
 }
 
 int hz_server_sources_fill(struct hz_server *server, const struct hz_site *site, struct hz_err *err)
@@ -64,15 +94,19 @@ int hz_server_sources_fill(struct hz_server *server, const struct hz_site *site,
 	return hz_xdp_lists_fill(&server->lists, site->sources.rule, site->sources.rule_count, err);
 }
 
-void hz_server_sources_flip(struct hz_server *server)
+int hz_server_sources_flip(struct hz_server *server, const struct hz_site *site, struct hz_err *err)
 {
-	if (!has_kernel_plane(server))
-		return;
-	if (hz_xdp_lists_flip(&server->lists) != 0)
-		hz_log(HZ_LOG_ERROR, "cannot write the map acl: the lists of sources are those "
-		                     "from before");
-	else
-		lists_log(&server->lists);
+	int status;
+
+	if (!has_kernel_plane(server)) {
+		absence_tell(server, site);
+		return 0;
+	}
+	status = hz_xdp_lists_flip(&server->lists);
+	if (status != 0)
+		return map_fail(server, status, "acl", err);
+	lists_log(&server->lists);
+	return 0;
 }
 
 void hz_server_sources_drop(struct hz_server *server)

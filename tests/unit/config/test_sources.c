@@ -34,6 +34,15 @@ static int list_of(const struct hz_source_rule *rule, uint32_t count, const char
 	return HZ_SOURCE_NONE;
 }
 
+static int set_list_of(const struct hz_source_set *set, const char *addr, uint8_t bits)
+{
+	int list = HZ_SOURCE_NONE;
+
+	for (uint32_t i = 0; i < set->count && list == HZ_SOURCE_NONE; i++)
+		list = list_of(&set->entry[i].rule, 1, addr, bits);
+	return list;
+}
+
 static void sources_are_read_into_one_list(void)
 {
 	struct hz_site_errors errors;
@@ -88,8 +97,10 @@ static void sources_that_are_wrong_have_a_place(void)
 	sources_fail("sources:\n  denny: []\n", 2, 3, "unknown key 'denny' in 'sources'");
 	sources_fail("sources: [10.0.0.0/8]\n", 1, 10, "must be a mapping");
 	sources_fail("sources:\n  deny_file: ''\n", 2, 14, "'deny_file'");
-	sources_fail("listen: []\nsources:\n  deny: [10.0.0.0/8]\n  allow: [10.0.0.0/8]\n", 2, 1,
-	             "10.0.0.0/8 is in 'deny' and in 'allow'");
+	sources_fail("listen: []\nsources:\n  deny: [10.0.0.0/8]\n  allow: [10.0.0.0/8]\n", 4, 11,
+	             "10.0.0.0/8 is in 'allow', and in 'deny' at line 3");
+	sources_fail("sources:\n  allow: [\"::/0\"]\n  deny: [10.0.0.0/8, \"::/0\"]\n", 3, 22,
+	             "::/0 is in 'deny', and in 'allow' at line 2");
 	sources_fail("sources:\n  deny: [\"10.0.0.1\\0/32\"]\n", 2, 10, "is no prefix");
 }
 
@@ -101,15 +112,16 @@ static void lines_hold_prefixes_comments_and_blanks(void)
 		"\xef\xbb\xbf# from the feed of today\n\n10.1.0.0/16\r\n"
 		"\t 10.2.0.1   # one host\n2001:db8::/32#\n  # nothing\n10.3.0.0/16";
 	struct hz_site_errors errors = { .count = 0 };
-	struct hz_source_set set = { .rule = NULL };
+	struct hz_source_set set = { .entry = NULL };
 
-	CU_ASSERT_EQUAL(hz_source_lines_parse(span(text), "f", HZ_SOURCE_DENY, &set, &errors), 0);
+	CU_ASSERT_EQUAL(hz_source_lines_parse(span(text), "f", 1, HZ_SOURCE_DENY, &set, &errors),
+	                0);
 	CU_ASSERT_EQUAL(errors.count, 0);
 	CU_ASSERT_EQUAL(set.count, 4);
-	CU_ASSERT_EQUAL(list_of(set.rule, set.count, "10.1.0.0", 16), HZ_SOURCE_DENY);
-	CU_ASSERT_EQUAL(list_of(set.rule, set.count, "10.2.0.1", 32), HZ_SOURCE_DENY);
-	CU_ASSERT_EQUAL(list_of(set.rule, set.count, "2001:db8::", 32), HZ_SOURCE_DENY);
-	CU_ASSERT_EQUAL(list_of(set.rule, set.count, "10.3.0.0", 16), HZ_SOURCE_DENY);
+	CU_ASSERT_EQUAL(set_list_of(&set, "10.1.0.0", 16), HZ_SOURCE_DENY);
+	CU_ASSERT_EQUAL(set_list_of(&set, "10.2.0.1", 32), HZ_SOURCE_DENY);
+	CU_ASSERT_EQUAL(set_list_of(&set, "2001:db8::", 32), HZ_SOURCE_DENY);
+	CU_ASSERT_EQUAL(set_list_of(&set, "10.3.0.0", 16), HZ_SOURCE_DENY);
 	hz_source_set_free(&set);
 }
 
@@ -117,13 +129,13 @@ static void lines_that_are_wrong_have_a_place_and_a_caret(void)
 {
 	static const char text[] = "10.1.0.0/16\n  10.2.0.0/33 # too many\n10.3.0.0 10.4.0.0\n";
 	struct hz_site_errors errors = { .count = 0 };
-	struct hz_source_set set = { .rule = NULL };
+	struct hz_source_set set = { .entry = NULL };
 	char *printed = NULL;
 	size_t bytes = 0;
 	FILE *to;
 
 	CU_ASSERT_EQUAL(
-		hz_source_lines_parse(span(text), "/etc/hz/deny", HZ_SOURCE_DENY, &set, &errors),
+		hz_source_lines_parse(span(text), "/etc/hz/deny", 1, HZ_SOURCE_DENY, &set, &errors),
 		-EINVAL);
 	CU_ASSERT_EQUAL_FATAL(errors.count, 2);
 	to = open_memstream(&printed, &bytes);
@@ -147,13 +159,13 @@ static void lines_that_are_wrong_have_a_place_and_a_caret(void)
 static void lines_without_end_of_errors_are_cut(void)
 {
 	struct hz_site_errors errors = { .count = 0 };
-	struct hz_source_set set = { .rule = NULL };
+	struct hz_source_set set = { .entry = NULL };
 	char text[4 * HZ_SITE_ERRORS_MAX + 1];
 
 	for (size_t i = 0; i < sizeof(text) - 1; i++)
 		text[i] = i % 2 == 0 ? 'x' : '\n';
 	text[sizeof(text) - 1] = '\0';
-	CU_ASSERT_EQUAL(hz_source_lines_parse(span(text), "f", HZ_SOURCE_DENY, &set, &errors),
+	CU_ASSERT_EQUAL(hz_source_lines_parse(span(text), "f", 1, HZ_SOURCE_DENY, &set, &errors),
 	                -EINVAL);
 	CU_ASSERT_EQUAL(errors.count, HZ_SITE_ERRORS_MAX);
 	hz_source_set_free(&set);
@@ -162,21 +174,21 @@ static void lines_without_end_of_errors_are_cut(void)
 static void set_takes_twice_the_same_once(void)
 {
 	struct hz_site_errors errors = { .count = 0 };
-	struct hz_source_set set = { .rule = NULL };
-	const struct hz_source_rule *twice;
+	struct hz_source_set set = { .entry = NULL };
+	const struct hz_source_entry *twice;
 
 	CU_ASSERT_EQUAL(hz_source_lines_parse(span("10.1.0.0/16\n10.0.0.0/8\n10.1.0.0/16\n"), "f",
-	                                      HZ_SOURCE_DENY, &set, &errors),
+	                                      1, HZ_SOURCE_DENY, &set, &errors),
 	                0);
 	CU_ASSERT_PTR_NULL(hz_source_set_settle(&set));
 	CU_ASSERT_EQUAL(set.count, 2);
-	CU_ASSERT_EQUAL(
-		hz_source_lines_parse(span("10.1.0.0/16\n"), "f", HZ_SOURCE_ALLOW, &set, &errors),
-		0);
+	CU_ASSERT_EQUAL(hz_source_lines_parse(span("10.1.0.0/16\n"), "f", 1, HZ_SOURCE_ALLOW, &set,
+	                                      &errors),
+	                0);
 	twice = hz_source_set_settle(&set);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(twice);
-	CU_ASSERT_EQUAL(twice->bits, 16);
-	CU_ASSERT_NOT_EQUAL(twice[0].list, twice[1].list);
+	CU_ASSERT_EQUAL(twice->rule.bits, 16);
+	CU_ASSERT_NOT_EQUAL(twice[0].rule.list, twice[1].rule.list);
 	hz_source_set_free(&set);
 }
 
@@ -285,11 +297,22 @@ static void list_file_against_the_site_is_refused(void)
 	struct scratch s;
 
 	scratch_open(&s, "listen: []\nsources: { deny_file: deny, allow: [10.1.0.0/16] }\n",
-	             "10.1.0.0/16\n");
+	             "\n  10.1.0.0/16\n");
 	CU_ASSERT_EQUAL(load(&s, &site, &errors), -EINVAL);
 	CU_ASSERT_EQUAL_FATAL(errors.count, 1);
 	CU_ASSERT_EQUAL(errors.error[0].line, 2);
-	CU_ASSERT_PTR_NOT_NULL(strstr(errors.error[0].text, "in 'deny' and in 'allow'"));
+	CU_ASSERT_EQUAL(errors.error[0].column, 3);
+	CU_ASSERT_STRING_EQUAL(errors.error[0].file, s.list);
+	CU_ASSERT_STRING_EQUAL(errors.error[0].text,
+	                       "10.1.0.0/16 is in 'deny', and in 'allow' at line 2");
+	scratch_close(&s);
+	scratch_open(&s, "sources: { deny_file: deny, allow_file: deny }\n", "\n10.2.0.0/16\n");
+	CU_ASSERT_EQUAL(load(&s, &site, &errors), -EINVAL);
+	CU_ASSERT_EQUAL_FATAL(errors.count, 1);
+	CU_ASSERT_EQUAL(errors.error[0].line, 2);
+	CU_ASSERT_STRING_EQUAL(errors.error[0].file, s.list);
+	CU_ASSERT_PTR_NOT_NULL(strstr(errors.error[0].text, "is in 'allow', and in 'deny' at "));
+	CU_ASSERT_PTR_NOT_NULL(strstr(errors.error[0].text, "/deny:2"));
 	scratch_close(&s);
 }
 

@@ -273,9 +273,81 @@ static void worker_that_slept_comes_to_rest(void)
 	CU_ASSERT_EQUAL(plant.overload.pressure_percent, 0);
 }
 
+/* A turn of many steps, all of it work: the queue it makes counts for each of them. */
+static void turn_longer_than_steps_is_no_rest(void)
+{
+	struct hz_overload_conf conf = { .mode = HZ_OVERLOAD_ADAPTIVE,
+		                         .start_percent = 85,
+		                         .max_permille = 900 };
+	struct hz_overload o = { .conf = &conf };
+	struct hz_overload_sample sample = { .queue_ns = 50000000, .busy_percent = 100 };
+
+	for (unsigned i = 1; i <= 40; i++) {
+		sample.now_ns = i * 5ull * HZ_OVERLOAD_STEP_NS;
+		hz_overload_step(&o, &sample);
+	}
+	CU_ASSERT_EQUAL(hz_shed_field(o.word, HZ_SHED_BULK), 900);
+}
+
+/* While flows are refused a first request may have waited for two targets, each as long as a request at least. */
+static void wait_that_is_too_long_follows_the_work_of_a_request(void)
+{
+	struct hz_overload_conf conf = { .mode = HZ_OVERLOAD_ADAPTIVE,
+		                         .start_percent = 85,
+		                         .max_permille = 900 };
+	struct hz_overload o = { .conf = &conf };
+	struct hz_overload_sample sample = { .busy_percent = 100, .work_ns = 10000000 };
+
+	for (unsigned i = 1; i <= 400; i++) {
+		bool is_slow = i > 100;
+
+		sample.now_ns = (uint64_t)i * HZ_OVERLOAD_STEP_NS;
+		sample.queue_ns = i % 100 > 90 ? 50000000 : 0;
+		sample.served = is_slow ? 2 : 100;
+		hz_overload_step(&o, &sample);
+		if (i == 99) /* a burst, so far */
+			CU_ASSERT_EQUAL(o.late_ns, 0);
+		if (i == 100)
+			CU_ASSERT_EQUAL(o.late_ns, 2ull * HZ_OVERLOAD_TARGET_NS);
+	}
+	CU_ASSERT_TRUE(o.late_ns > 9450000 && o.late_ns <= 9500000);
+	conf.mode = HZ_OVERLOAD_OFF;
+	hz_overload_step(&o, &sample);
+	CU_ASSERT_EQUAL(o.late_ns, 0);
+}
+
+/* Three of four requests came too late, for ten steps, while frames wait for so long at least: refused of bulk. */
+static uint32_t refused_when_late(uint64_t queue_ns)
+{
+	struct hz_overload_conf conf = { .mode = HZ_OVERLOAD_ADAPTIVE,
+		                         .start_percent = 85,
+		                         .max_permille = 900 };
+	struct hz_overload o = { .conf = &conf };
+	struct hz_overload_sample sample = {
+		.queue_ns = queue_ns, .busy_percent = 100, .served = 10, .late = 30
+	};
+
+	for (unsigned i = 1; i <= 10; i++) {
+		sample.now_ns = (uint64_t)i * HZ_OVERLOAD_STEP_NS;
+		hz_overload_step(&o, &sample);
+	}
+	return hz_shed_field(o.word, HZ_SHED_BULK);
+}
+
+/* Flows too many; but where the queue is gone in between, the core was. */
+static void late_requests_make_xdp_refuse_where_a_queue_stays(void)
+{
+	CU_ASSERT_TRUE(refused_when_late(HZ_OVERLOAD_TARGET_NS) > 700);
+	CU_ASSERT_TRUE(refused_when_late(HZ_OVERLOAD_TARGET_NS / 4) > 400);
+	CU_ASSERT_EQUAL(refused_when_late(0), 0);
+}
+
 HZ_SUITE(overload_plant, CASE(load_below_capacity_refuses_nothing),
          CASE(step_settles_at_capacity_without_swinging), CASE(step_does_not_oscillate),
          CASE(step_is_met_within_half_a_second),
          CASE(end_of_load_lets_all_in_within_a_second_and_a_half), CASE(ramp_is_followed),
          CASE(burst_is_queued_not_refused), CASE(stalls_at_half_load_refuse_little),
-         CASE(load_beyond_max_permille_goes_on_with_503), CASE(worker_that_slept_comes_to_rest));
+         CASE(load_beyond_max_permille_goes_on_with_503), CASE(worker_that_slept_comes_to_rest),
+         CASE(turn_longer_than_steps_is_no_rest),
+         CASE(wait_that_is_too_long_follows_the_work_of_a_request),
+         CASE(late_requests_make_xdp_refuse_where_a_queue_stays));

@@ -128,6 +128,32 @@ static bool limit_is(const json_t *result, const char *name, json_int_t used, js
 	return false;
 }
 
+static int exit_for(int exit_code, const char *code)
+{
+	struct hz_err err = { 0 };
+	json_t *answer;
+	int exit;
+
+	(void)hz_err_set(&err, -EIO, exit_code, code, "", "why");
+	answer = hz_control_cmd_error(&err);
+	exit = (int)json_integer_value(json_object_get(json_object_get(answer, "error"), "exit"));
+	json_decref(answer);
+	return exit;
+}
+
+static void control_exit_codes_of_hzd_are_failures_to_hzctl(void)
+{
+	CU_ASSERT_EQUAL(exit_for(1, "busy"), 1);
+	CU_ASSERT_EQUAL(exit_for(2, "bad_config"), 2);
+	CU_ASSERT_EQUAL(exit_for(4, "not_permitted"), 4);
+	CU_ASSERT_EQUAL(exit_for(6, "timeout"), 6);
+	CU_ASSERT_EQUAL(exit_for(3, "xdp_busy"), 1);
+	CU_ASSERT_EQUAL(exit_for(4, "no_device"), 1);
+	CU_ASSERT_EQUAL(exit_for(5, "memory"), 1);
+	CU_ASSERT_EQUAL(exit_for(6, "map"), 1);
+	CU_ASSERT_EQUAL(exit_for(70, "getrandom"), 1);
+}
+
 static void control_status_names_what_runs(void)
 {
 	static const char *const keys[] = { "version",  "state",          "pid",     "uptime_s",
@@ -576,7 +602,8 @@ static void control_request_of_a_client_that_has_gone_is_not_carried_out(void)
 	world_close(&world);
 }
 
-HZ_SUITE(control, CASE(control_status_names_what_runs), CASE(control_line_in_pieces_is_one_request),
+HZ_SUITE(control, CASE(control_exit_codes_of_hzd_are_failures_to_hzctl),
+         CASE(control_status_names_what_runs), CASE(control_line_in_pieces_is_one_request),
          CASE(control_lines_in_one_piece_are_answered_in_order),
          CASE(control_malformed_line_is_answered_and_the_next_is_served),
          CASE(control_deeply_nested_line_is_refused),
