@@ -13,9 +13,11 @@
 #include "server/server.h"
 #include "server/snapshot.h"
 #include <jansson.h>
+#include <sys/types.h>
 
 #define HZ_SERVER_PORTS_MAX    16
 #define HZ_SERVER_DEGRADED_MAX 4
+#define HZ_SERVER_STREAM_MAX   16
 
 struct hz_api_modules; /* api/api_module.h */
 struct hz_control;     /* control.c */
@@ -29,6 +31,13 @@ struct hz_server_round {
 	uint64_t until_ns;
 	uint64_t asked;  /* bit per worker */
 	uint64_t silent; /* bit per worker that answered too late or not at all */
+};
+
+/* What hz-collector is handed, control_stream.c: opened at start, owned by the server. */
+struct hz_server_stream {
+	uint32_t count;
+	int fd[HZ_SERVER_STREAM_MAX];
+	const char *name[HZ_SERVER_STREAM_MAX];
 };
 
 /* Changes of files that the published snapshot does not show yet, files_follow.c. */
@@ -75,6 +84,7 @@ struct hz_server {
 	struct hz_fastpath *fp;
 	struct hz_sock *sock;
 	struct hz_control *control;
+	struct hz_server_stream stream;
 	struct hz_publish *publish;
 	struct hz_log_writer *log_writer;
 	struct hz_server_round round;
@@ -194,6 +204,15 @@ int hz_control_get(const struct hz_server *server, const json_t *request, json_t
 int hz_control_trace(struct hz_server *server, const json_t *request, json_t **result,
                      struct hz_err *err);
 void hz_control_trace_close(struct hz_server *server);
+
+/* control_stream.c: the telemetry's descriptors for hz-collector. open: at start; without XDP there are none. The
+ * answer: 0 and *result, or -errno with err filled; send: the first piece of its line, with the descriptors. */
+int hz_control_stream_open(struct hz_server *server, struct hz_err *err);
+void hz_control_stream_close(struct hz_server *server);
+int hz_control_stream(const struct hz_server *server, bool may_read, json_t **result,
+                      struct hz_err *err);
+ssize_t hz_control_stream_send(const struct hz_server *server, int fd, const char *data,
+                               size_t bytes);
 
 /* server_topics.c: what hzctl topic does; 0 and *result, or -errno with err filled. And a message of hz.latency. */
 int hz_server_topics_cmd(const struct hz_server *server, const json_t *request, bool may_change,
