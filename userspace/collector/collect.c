@@ -1,4 +1,6 @@
 #include "collector/collect.h"
+#include "collector/history.h"
+#include "collector/otlp_push.h"
 #include "collector/rights_drop.h"
 #include "collector/web.h"
 #include "core/common.h"
@@ -19,6 +21,8 @@ struct hz_collect {
 	struct hz_listen listen; /* fd -1: no HTTP */
 	struct hz_metrics metrics;
 	struct hz_web *web;
+	struct hz_history *history;
+	struct hz_otlp *otlp;
 	int timer_fd;
 	int output_status; /* of stdout */
 };
@@ -43,14 +47,48 @@ static void event_take(void *ctx, const struct hz_event *header, const void *rec
                        const char *line, size_t line_bytes)
 {
 	struct hz_collect *collect = ctx;
+	struct hz_event_slow slow;
 
-	(void)record;
+	if (header->kind == HZ_EVENT_SLOW && header->bytes >= sizeof(slow) &&
+	    collect->otlp != NULL) {
+		memcpy(&slow, record, sizeof(slow));
+		hz_otlp_push_slow(collect->otlp, &slow, collect->feed->unix_minus_ns);
+	}
 	if (line == NULL)
 		return;
 	if (collect->conf.has_lines)
 		line_print(collect, line, line_bytes);
 	if (collect->web != NULL)
 		hz_web_event(collect->web, header->kind, line, line_bytes);
+}
+
+static const char *instance_of(const struct hz_collect *collect)
+{
+	return collect->conf.instance != NULL ? collect->conf.instance : "";
+}
+
+static void far_take(void *ctx, int64_t unix_s, const uint8_t *packed, size_t bytes)
+{
+	struct hz_collect *collect = ctx;
+
+	if (collect->history != NULL)
+		(void)hz_history_put(collect->history, instance_of(collect), unix_s, packed, bytes);
+}
+
+/* With the rights that are left: SQLite opens files beside its own at any time. */
+static int history_open(struct hz_collect *collect, struct hz_err *err)
+{
+	int count, status = hz_history_open(collect->conf.history, &collect->history, err);
+
+	if (status != 0)
+		return status;
+	count = hz_history_load(collect->history, instance_of(collect), (int64_t)time(NULL),
+	                        &collect->feed->series.far);
+	if (count < 0)
+		return hz_err_set(err, count, 1, "history", "--history FILE",
+		                  "%.200s: cannot be read", collect->conf.history);
+	hz_log(HZ_LOG_INFO, "history: %d columns of the last day", count);
+	return 0;
 }
 
 /* At whole seconds of the wall clock: columns begin there. */
@@ -78,6 +116,7 @@ static int parts_open(struct hz_collect *collect, struct hz_err *err)
 	const struct hz_feed_conf feed = { .instance = conf->instance,
 		                           .has_lines = conf->has_lines,
 		                           .on_event = event_take,
+		                           .on_far = far_take,
 		                           .ctx = collect };
 	int status = 0;
 
@@ -92,6 +131,10 @@ static int parts_open(struct hz_collect *collect, struct hz_err *err)
 	}
 	if (status == 0)
 		status = hz_rights_drop(conf->user, err);
+	if (status == 0 && conf->history != NULL)
+		status = history_open(collect, err);
+	if (status == 0 && conf->otlp != NULL)
+		status = hz_otlp_push_open(conf->otlp, &collect->otlp, err);
 	if (status == 0 && conf->listen != NULL)
 		status = hz_web_open(&collect->listen, collect->feed, &collect->metrics,
 		                     &collect->web, err);
@@ -127,6 +170,8 @@ void hz_collect_close(struct hz_collect *collect)
 		       (unsigned long long)collect->feed->malformed,
 		       (unsigned long long)collect->feed->unknown);
 	hz_feed_close(collect->feed);
+	hz_history_close(collect->history);
+	hz_otlp_push_close(collect->otlp);
 	if (collect->timer_fd >= 0)
 		close(collect->timer_fd);
 	if (collect->listen.fd >= 0)
@@ -144,6 +189,8 @@ static void second_turn(struct hz_collect *collect)
 	hz_metrics_doc_expire(&collect->metrics);
 	if (collect->web != NULL)
 		hz_web_tick(collect->web);
+	if (collect->otlp != NULL)
+		hz_otlp_push_tick(collect->otlp, collect->feed);
 }
 
 enum { POLL_SIGNAL, POLL_RING, POLL_TIMER, POLL_WEB, POLLS };
@@ -151,8 +198,14 @@ enum { POLL_SIGNAL, POLL_RING, POLL_TIMER, POLL_WEB, POLLS };
 static int wait_ms(const struct hz_collect *collect)
 {
 	int web_ms = collect->web != NULL ? hz_web_timeout_ms(collect->web) : -1;
+	int otlp_ms = collect->otlp != NULL ? hz_otlp_push_turn(collect->otlp) : -1;
+	int least_ms = WAIT_MAX_MS;
 
-	return web_ms < 0 ? WAIT_MAX_MS : HZ_MIN(web_ms, WAIT_MAX_MS);
+	if (web_ms >= 0)
+		least_ms = HZ_MIN(least_ms, web_ms);
+	if (otlp_ms >= 0)
+		least_ms = HZ_MIN(least_ms, otlp_ms);
+	return least_ms;
 }
 
 static void started_say(const struct hz_collect *collect)

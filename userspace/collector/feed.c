@@ -176,8 +176,15 @@ static void others_look(struct hz_feed *feed)
 	if (feed->now.is_alive || feed->now.time_ns - feed->look_ns < LOOK_EVERY_NS)
 		return;
 	feed->look_ns = feed->now.time_ns;
-	if (hz_map_source_open(feed->conf.instance, &source, &err) != 0)
+	if (hz_map_source_open(feed->conf.instance, &source, &err) != 0) {
+		if (err.exit_code == 4 && !feed->is_locked_out)
+			hz_log(HZ_LOG_WARN,
+			       "%s: without group hz, start hz-collector again when hz "
+			       "was attached anew",
+			       err.why);
+		feed->is_locked_out |= err.exit_code == 4;
 		return;
+	}
 	if (source.id == feed->source.id || source_use(feed, &source, &err) != 0) {
 		hz_map_source_close(&source);
 		return;
