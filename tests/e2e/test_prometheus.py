@@ -3,10 +3,11 @@
 import json
 import re
 import shutil
+import time
 import urllib.parse
 
 from hz_collector import Collector, recorded
-from hz_e2e import (Process, Rig, Skip, expect, expect_equal, main, note, run, temporary_directory,
+from hz_e2e import (BENCH_SITE, ROOT, Process, Rig, Skip, expect, expect_equal, main, note, run, temporary_directory,
                     test, wait_until, write_file)
 
 SERIES_MAX = 1000
@@ -21,7 +22,11 @@ def rig():
         raise Skip("prometheus is not installed (make setup)")
     if not world:
         here = world["rig"] = Rig()
-        here.start()
+        with open(BENCH_SITE, encoding="utf-8") as file:
+            world["text"] = file.read().replace("../../tests", ROOT + "/tests")
+        world["site"] = temporary_directory() + "/site.yaml"
+        write_file(world["site"], world["text"])
+        here.start(site=world["site"])
         world["collector"] = Collector(here)
         here.wrk("-t1", "-c16", "-d3")
         for _ in range(20):
@@ -110,6 +115,22 @@ def promtool_finds_nothing_to_say_and_series_are_few():
                  "hz_telemetry_records_total", "hz_telemetry_refused_total"):
         expect(name in names, f"no {name}")
     expect_equal(len(series), value("text", 'scrape_samples_scraped{job="hz"}'), "samples of a scrape")
+
+
+@test
+def refused_reload_is_told():
+    here, collector = rig()
+    before = collector.metrics()
+    expect_equal(before["hz_config_last_reload_success"], 1, "success before")
+    expect(abs(before["hz_config_last_reload_timestamp_seconds"] - time.time()) < 300, "time of the start")
+    write_file(world["site"], "listen: [\n")
+    expect(here.ctl("reload", check=False).returncode != 0, "a broken site was taken")
+    wait_until(lambda: collector.metrics()["hz_config_last_reload_success"] == 0, 4, "not told", every=0.2)
+    write_file(world["site"], world["text"])
+    here.ctl("reload")
+    wait_until(lambda: collector.metrics()["hz_config_last_reload_success"] == 1, 4, "not told", every=0.2)
+    expect_equal(collector.metrics()["hz_config_generation"], before["hz_config_generation"] + 1,
+                 "generation")
 
 
 @test

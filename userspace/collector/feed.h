@@ -28,7 +28,7 @@ struct hz_feed { /* large: from the heap; owned by the caller */
 	bool is_open; /* source and ring are */
 	bool has_view, has_before;
 	bool is_locked_out; /* told that other maps could not be opened */
-	int reader_lock; /* abstract socket that says: this ring has its reader */
+	int reader_lock;    /* abstract socket that says: this ring has its reader */
 	struct hz_map_source source;
 	struct hz_ringbuf *ring;
 	uint64_t unix_minus_ns;

@@ -222,6 +222,12 @@ uint32_t hz_metric_set_each(const struct hz_feed *feed, uint32_t series_per_hist
 	counters_put(&writer);
 	workers_put(&writer);
 	put(&writer, HZ_METRIC_hz_config_generation, NULL, NULL, (double)feed->now.cfg.generation);
+	if (feed->now.cfg.reload_unix != 0) {
+		put(&writer, HZ_METRIC_hz_config_last_reload_success, NULL, NULL,
+		    feed->now.cfg.reload_failed == 0);
+		put(&writer, HZ_METRIC_hz_config_last_reload_timestamp_seconds, NULL, NULL,
+		    (double)feed->now.cfg.reload_unix);
+	}
 	put(&writer, HZ_METRIC_hz_telemetry_records_total, NULL, NULL,
 	    (double)feed->now.stream.records);
 	put(&writer, HZ_METRIC_hz_telemetry_refused_total, NULL, NULL,

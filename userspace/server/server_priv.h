@@ -60,6 +60,8 @@ struct hz_server {
 	struct hz_api_modules *modules;
 	uint64_t generation;
 	uint64_t reloaded_ns;
+	uint64_t reload_unix; /* when one was last tried, start included */
+	bool is_reload_failed;
 	struct hz_server_files files;
 	/* where it serves */
 	uint32_t listen_count;
@@ -153,7 +155,8 @@ void hz_server_drain_step(struct hz_server *server, uint64_t now_ns);
 int hz_server_health_open(struct hz_server *server, struct hz_err *err);
 void hz_server_state_set(struct hz_server *server, enum hz_state state);
 int hz_server_maintenance(struct hz_server *server, bool is_on, struct hz_err *err);
-void hz_server_health_watch(struct hz_server *server); /* once per second */
+void hz_server_reload_note(struct hz_server *server, bool is_taken); /* for who reads cfg */
+void hz_server_health_watch(struct hz_server *server);               /* once per second */
 
 /* source_lists.c: the site's lists of sources and the limit per source, which XDP looks at. open: those of
  * the first snapshot count, without XDP that is told as degraded. A reload fills those of the next site,
