@@ -23,9 +23,9 @@ def rig():
     if not world:
         here = world["rig"] = Rig()
         with open(BENCH_SITE, encoding="utf-8") as file:
-            world["text"] = file.read().replace("../../tests", ROOT + "/tests")
+            world["site_text"] = file.read().replace("../../tests", ROOT + "/tests")
         world["site"] = temporary_directory() + "/site.yaml"
-        write_file(world["site"], world["text"])
+        write_file(world["site"], world["site_text"])
         here.start(site=world["site"])
         world["collector"] = Collector(here)
         here.wrk("-t1", "-c16", "-d3")
@@ -126,7 +126,7 @@ def refused_reload_is_told():
     write_file(world["site"], "listen: [\n")
     expect(here.ctl("reload", check=False).returncode != 0, "a broken site was taken")
     wait_until(lambda: collector.metrics()["hz_config_last_reload_success"] == 0, 4, "not told", every=0.2)
-    write_file(world["site"], world["text"])
+    write_file(world["site"], world["site_text"])
     here.ctl("reload")
     wait_until(lambda: collector.metrics()["hz_config_last_reload_success"] == 1, 4, "not told", every=0.2)
     expect_equal(collector.metrics()["hz_config_generation"], before["hz_config_generation"] + 1,

@@ -91,23 +91,23 @@ static int history_open(struct hz_collect *collect, struct hz_err *err)
 	return 0;
 }
 
-/* At whole seconds of the wall clock: columns begin there. */
+/* At whole seconds of the wall clock, where columns begin; but by the other clock, which nobody sets back: a timer of the
+ * wall clock would then wait for its time to come again. */
 static int timer_open(struct hz_err *err)
 {
 	struct itimerspec each = { .it_interval = { .tv_sec = 1 } };
-	int fd = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	struct timespec now;
+	int status;
 
-	clock_gettime(CLOCK_REALTIME, &each.it_value);
-	each.it_value.tv_sec++;
-	each.it_value.tv_nsec = 0;
-	if (fd == -1 || timerfd_settime(fd, TFD_TIMER_ABSTIME, &each, NULL) != 0) {
-		int status = -errno;
-
-		if (fd != -1)
-			close(fd);
-		return hz_err_set(err, status, 1, "timer", "", "%s", strerror(-status));
-	}
-	return fd;
+	clock_gettime(CLOCK_REALTIME, &now);
+	each.it_value.tv_nsec = (long)HZ_NS_PER_S - HZ_MAX(now.tv_nsec, 1);
+	if (fd != -1 && timerfd_settime(fd, 0, &each, NULL) == 0)
+		return fd;
+	status = -errno;
+	if (fd != -1)
+		close(fd);
+	return hz_err_set(err, status, 1, "timer", "", "%s", strerror(-status));
 }
 
 static int parts_open(struct hz_collect *collect, struct hz_err *err)

@@ -54,6 +54,21 @@ static int64_t record_second(const struct hz_feed *feed, uint64_t time_ns)
 	return record_s;
 }
 
+/* What the maps do not show; marks.c finds the rest there, with hzd dead as well. */
+static void state_mark(struct hz_feed *feed, const struct hz_event *header, const void *record)
+{
+	struct hz_event_state state;
+	char name[sizeof(state.name) + 1] = "";
+
+	if (header->kind != HZ_EVENT_STATE || header->bytes < sizeof(state))
+		return;
+	memcpy(&state, record, sizeof(state));
+	memcpy(name, state.name, sizeof(state.name));
+	if (state.what == HZ_STATE_OF_XDP)
+		hz_event_log_mark(&feed->log, record_second(feed, header->time_ns), "xdp", "%s %s",
+		                  name, state.now != 0 ? "attached" : "detached");
+}
+
 static int record_take(void *ctx, const void *record, size_t bytes)
 {
 	struct hz_feed *feed = ctx;
@@ -73,6 +88,7 @@ static int record_take(void *ctx, const void *record, size_t bytes)
 	feed->unknown += status == -ENOTSUP;
 	if (status != 0)
 		return 0;
+	state_mark(feed, &header, record);
 	if (len > 0) /* its newline is not part of it */
 		hz_event_log_put(&feed->log, header.kind, line, (size_t)len - 1);
 	if (feed->conf.on_event != NULL)

@@ -108,6 +108,12 @@ int hz_series_add(struct hz_series *series, const void *record, size_t bytes, in
 
 void hz_series_tick(struct hz_series *series, int64_t unix_s, bool is_alive)
 {
+	if (unix_s < series->open_s - HZ_SERIES_BACK_S) {
+		hz_tier_clear(&series->near);
+		hz_tier_clear(&series->far);
+		series->open_s =
+			unix_s; /* samples of the open columns count here: they are moved, not lost */
+	}
 	open_move(series, unix_s);
 	if (is_alive)
 		series->is_known = true;

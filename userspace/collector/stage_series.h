@@ -8,6 +8,7 @@
 #define HZ_SERIES_NEAR_STEP_S  1u
 #define HZ_SERIES_NEAR_COLUMNS 3600u
 #define HZ_SERIES_FAR_STEP_S   10u
+#define HZ_SERIES_BACK_S       60
 #define HZ_SERIES_FAR_COLUMNS  8640u
 #define HZ_SERIES_NEAR_BYTES   (24u << 20) /* 3600 seconds of 6.8 KB: all stages busy */
 #define HZ_SERIES_FAR_BYTES    (24u << 20) /* coarse: 8640 columns of 2.8 KB */
@@ -38,7 +39,8 @@ void hz_series_close(struct hz_series *series); /* accepts a zeroed one */
  * in the open column: moved by a second, never lost. 0, or -EBADMSG when its lengths or indices lie. */
 int hz_series_add(struct hz_series *series, const void *record, size_t bytes, int64_t unix_s);
 
-/* A tick of the clock: closes what is over. is_alive: someone was there who would have told of samples. */
+/* A tick of the clock: closes what is over. is_alive: someone was there who would have told of samples. A clock that was set
+ * back by more than HZ_SERIES_BACK_S has both tiers begin anew: what they hold lies in the future. */
 void hz_series_tick(struct hz_series *series, int64_t unix_s, bool is_alive);
 
 /* What a stage got in the last seconds that are over, 1 s steps within the last hour, else 10 s. Returns the seconds that are

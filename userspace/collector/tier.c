@@ -37,6 +37,12 @@ void hz_tier_close(struct hz_tier *tier)
 	*tier = (struct hz_tier){ 0 };
 }
 
+void hz_tier_clear(struct hz_tier *tier)
+{
+	tier->first = tier->count = 0;
+	tier->end = 0;
+}
+
 static struct hz_tier_column *column_at(const struct hz_tier *tier, uint32_t index)
 {
 	return &tier->column[(tier->first + index) % tier->room];

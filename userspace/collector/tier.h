@@ -25,6 +25,8 @@ struct hz_tier { /* owned by the caller; close with hz_tier_close */
 int hz_tier_open(struct hz_tier *tier, uint32_t step_s, uint32_t room, size_t size);
 void hz_tier_close(struct hz_tier *tier); /* accepts a zeroed one */
 
+void hz_tier_clear(struct hz_tier *tier); /* forgets all columns */
+
 /* Appends a column. 0, or -EINVAL when it does not begin behind the newest one, at a step, or is too large. */
 int hz_tier_put(struct hz_tier *tier, int64_t unix_s, const uint8_t *packed, size_t bytes);
 

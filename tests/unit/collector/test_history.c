@@ -57,7 +57,7 @@ static void columns_of_the_last_day_and_this_instance_come_back(void)
 
 		CU_ASSERT_EQUAL(hz_history_put(history, "", BEGIN_S + i * 10, packed, bytes), 0);
 	}
-	CU_ASSERT_EQUAL(hz_history_put(history, "other", BEGIN_S, packed, 1), 0);
+	CU_ASSERT_EQUAL(hz_history_put(history, "other", BEGIN_S - 10, NULL, 0), 0);
 	hz_history_close(history);
 	CU_ASSERT_EQUAL_FATAL(hz_history_open(path, &history, &err), 0);
 	CU_ASSERT_EQUAL_FATAL(hz_tier_open(&tier, 10, HZ_SERIES_FAR_COLUMNS, 1 << 20), 0);

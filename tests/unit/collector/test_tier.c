@@ -264,6 +264,27 @@ static void second_without_a_server_is_unknown_not_empty(void)
 	free(series);
 }
 
+static void clock_that_is_set_back_begins_anew_and_loses_no_sample(void)
+{
+	struct hz_series *series = calloc(1, sizeof(*series));
+	struct hz_event_hist_delta delta = delta_of(HZ_STAGE_TOTAL, 1000, 4);
+	struct hz_hist sum;
+
+	CU_ASSERT_EQUAL_FATAL(hz_series_open(series, NULL, NULL), 0);
+	for (int64_t t = 10000; t < 10030; t++)
+		hz_series_tick(series, t, true);
+	hz_series_tick(series, 10000, true); /* a little: what is open waits */
+	CU_ASSERT_EQUAL(series->open_s, 10029);
+	CU_ASSERT_EQUAL(hz_series_add(series, &delta, delta.header.bytes, 10001), 0);
+	hz_series_tick(series, 6400, true);
+	CU_ASSERT_EQUAL(series->near.count, 0);
+	hz_series_tick(series, 6401, true);
+	CU_ASSERT_EQUAL(hz_series_last(series, HZ_STAGE_TOTAL, 10, &sum), 1);
+	CU_ASSERT_EQUAL(hz_hist_count(&sum), 4);
+	hz_series_close(series);
+	free(series);
+}
+
 static void largest_of_an_interval_is_not_the_largest_ever(void)
 {
 	struct hz_series *series = calloc(1, sizeof(*series));
@@ -291,4 +312,5 @@ HZ_SUITE(tier, CASE(packed_stages_come_back_exact),
          CASE(column_older_than_the_tier_is_long_goes_though_there_is_room),
          CASE(samples_of_both_tiers_are_those_that_came),
          CASE(second_without_a_server_is_unknown_not_empty),
+         CASE(clock_that_is_set_back_begins_anew_and_loses_no_sample),
          CASE(largest_of_an_interval_is_not_the_largest_ever));
