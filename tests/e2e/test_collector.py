@@ -1,16 +1,14 @@
 #!/usr/bin/env python3
 """hz-collector beside a real hzd: what it serves is what the maps say, and neither needs the other."""
-import http.server
 import json
 import os
 import signal
 import socket
 import stat
-import threading
 import time
 
 from hz_collector import PORT, Collector, recorded
-from hz_e2e import (BIN, STACK, Process, Rig, expect, expect_equal, inside, main, note, run, status_field,
+from hz_e2e import (BIN, Process, Rig, expect, expect_equal, main, note, run, status_field,
                     tcp_connect, temporary_directory, test, wait_until)
 
 world = {}
@@ -226,71 +224,6 @@ def death_and_return_of_hzd_are_seen_and_counters_go_on():
     kinds = [mark["kind"] for mark in heatmap["marks"]]
     expect("stall" in kinds and "restart" in kinds, f"marks {kinds}")
     expect(any(column["counts"] is None for column in heatmap["columns"][-8:]), "dead seconds are known")
-
-
-class OtlpServer(threading.Thread):
-    """Takes what is pushed, in the server's namespace; answers 503 while it is `down`."""
-
-    def __init__(self, here, port=4318):
-        super().__init__(daemon=True)
-        self.bodies, self.down = [], False
-        outer = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self):  # pylint: disable=invalid-name
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                if not outer.down:
-                    outer.bodies.append((self.path, self.headers["Content-Type"], json.loads(body)))
-                self.send_response(503 if outer.down else 200)
-                self.send_header("Content-Length", "2")
-                self.end_headers()
-                self.wfile.write(b"{}")
-
-            def log_message(self, *_):  # pylint: disable=arguments-differ
-                pass
-
-        with inside(here.server):
-            self.server = http.server.HTTPServer(("127.0.0.1", port), Handler)
-        STACK.callback(self.server.server_close)
-
-    def run(self):
-        self.server.serve_forever()
-
-
-@test
-def metrics_are_pushed_and_the_history_outlives_a_kill():
-    here, collector = rig()
-    collector.end()
-    path = temporary_directory(0o777) + "/history.db"
-    server = OtlpServer(here)
-    server.start()
-    words = ("--history", path, "--otlp", "http://127.0.0.1:4318/", "--user", "nobody")
-    collector = world["collector"] = Collector(here, *words)
-    client = here.http()
-    for _ in range(40):
-        client.get("/")
-    wait_until(lambda: server.bodies, 14, "nothing was pushed", every=0.1)
-    where, kind, body = server.bodies[0]
-    expect_equal((where, kind), ("/v1/metrics", "application/json"), "request")
-    metrics = {m["name"]: m for m in body["resourceMetrics"][0]["scopeMetrics"][0]["metrics"]}
-    points = metrics["hz_request_duration_seconds"]["exponentialHistogram"]["dataPoints"]
-    total = next(p for p in points if p["attributes"][0]["value"]["stringValue"] == "total")
-    buckets = sum(int(count) for count in total["positive"]["bucketCounts"])
-    expect_equal(int(total["count"]), recorded(here), "count of the histogram")
-    expect_equal(buckets + int(total["zeroCount"]), recorded(here), "and of its buckets")
-    expect_equal(metrics["hz_up"]["gauge"]["dataPoints"][0]["asDouble"], 1, "hz_up")
-    expect_equal(os.stat(path).st_uid, 65534, "owner of the history")
-    known = wait_until_history(collector, 40)
-    collector.kill()
-    collector = world["collector"] = Collector(here, *words)
-    expect_equal(collector.samples(last=86400)[0], known, "samples after a kill, of the file")
-    collector.end()
-    world["collector"] = Collector(here)
-
-
-def wait_until_history(collector, least):
-    wait_until(lambda: collector.samples(last=86400)[0] >= least, 12, "no column of 10 s", every=0.2)
-    return collector.samples(last=86400)[0]
 
 
 @test

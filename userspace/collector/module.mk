@@ -12,3 +12,9 @@ $(O)/gen/page/page_html.h: userspace/collector/page/index.html
 	$(Q){ echo 'static const unsigned char page_html[] = {'; od -An -v -tu1 $< | \
 		sed 's/  */,/g; s/^,//; s/$$/,/'; echo '};'; } >$@.tmp && mv $@.tmp $@
 $(O)/obj/userspace/collector/web_doc.o: $(O)/gen/page/page_html.h
+
+# hz_build_info says it; only this object is made anew for another commit.
+$(O)/.commit: FORCE
+	@mkdir -p $(O); echo '$(COMMIT)' | cmp -s - $@ || echo '$(COMMIT)' >$@
+$(O)/obj/userspace/collector/metric_set.o: $(O)/.commit
+$(O)/obj/userspace/collector/metric_set.o: private HZ_CFLAGS += -DHZ_COMMIT='"$(COMMIT)"'

@@ -119,6 +119,8 @@ static void push_end(struct hz_otlp *otlp, bool is_taken, const char *why)
 	} else {
 		otlp->counts.failed++;
 		otlp->counts.spans_dropped += otlp->spans_pushing;
+		if (otlp->push == PUSH_METRICS)
+			otlp->idle_s = HZ_OTLP_EVERY_S; /* newer ones, as soon as it may be tried */
 		otlp->wait_s = otlp->backoff_s;
 		otlp->backoff_s = HZ_MIN(otlp->backoff_s * 2, (uint32_t)HZ_OTLP_BACKOFF_S);
 		if (!otlp->is_failing)
