@@ -196,7 +196,8 @@ struct hz_cfg {
 	/* health/maintenance, kept over restarts: a server in maintenance says so in state. */
 	__u32 maintenance;
 	__u32 shed_verdict; /* enum hz_shed_verdict, of refused SYNs */
-	__u64 reserved[2];
+	__u64 reload_unix; /* when a site was last loaded, or was to be; 0: by a hzd that did not tell */
+	__u64 reload_failed; /* it was refused: the generation before it goes on */
 };
 
 /* An address as XDP and the worker key it: IPv4 is v4-mapped (::ffff:a.b.c.d). Network order. */
@@ -508,7 +509,7 @@ _Static_assert(sizeof(struct hz_acl_entry) == 8 && sizeof(struct hz_acl) == 48 &
                "lists of sources");
 _Static_assert(sizeof(struct hz_src) == 24 && sizeof(struct hz_source_rate) == 16,
                "limit per source");
-_Static_assert(sizeof(struct hz_cfg) == 72, "settings grow into the reserved words");
+_Static_assert(sizeof(struct hz_cfg) == 72, "settings: a longer one is another ABI");
 _Static_assert(sizeof(struct hz_response) == 104, "response layout");
 _Static_assert(sizeof(struct hz_sample) == 112, "sample layout");
 _Static_assert(sizeof(struct hz_event) == 24, "event header layout");

@@ -124,7 +124,7 @@ def hzctl_worker_counts_what_wrk_got():
 @test
 def collector_prints_deltas_that_add_up():
     here = rig()
-    collector = Process(BIN + "/hz-collector", "-i", here.name)
+    collector = Process(BIN + "/hz-collector", "-i", here.name, "--lines")
     served = 500
     time.sleep(1.5)
 

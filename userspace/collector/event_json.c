@@ -103,16 +103,39 @@ static int sample_event(const void *record, size_t bytes, char *out)
 	return sample.reason < HZ_REASON_COUNT ? sample_line(&sample, out) : -EBADMSG;
 }
 
+int hz_event_json_header(struct hz_event *header, const void *record, size_t bytes)
+{
+	struct hz_event tmp;
+
+	if (bytes < sizeof(tmp))
+		return -EBADMSG;
+	memcpy(&tmp, record, sizeof(tmp));
+	/* The ring rounds sizes up, so a record may claim less than it occupies, never more. */
+	if (tmp.bytes < sizeof(tmp) || tmp.bytes > bytes)
+		return -EBADMSG;
+	*header = tmp;
+	return 0;
+}
+
+int hz_event_json_delta(struct hz_event_hist_delta *delta, const void *record, size_t bytes)
+{
+	struct hz_event header;
+	int status = hz_event_json_header(&header, record, bytes);
+
+	if (status != 0)
+		return status;
+	if (header.kind != HZ_EVENT_HIST_DELTA)
+		return -ENOTSUP;
+	return delta_read(delta, record, header.bytes) ? 0 : -EBADMSG;
+}
+
 int hz_event_json_line(const void *record, size_t bytes, char *out)
 {
 	struct hz_event header;
+	int status = hz_event_json_header(&header, record, bytes);
 
-	if (bytes < sizeof(header))
-		return -EBADMSG;
-	memcpy(&header, record, sizeof(header));
-	/* The ring rounds sizes up, so a record may claim less than it occupies, never more. */
-	if (header.bytes < sizeof(header) || header.bytes > bytes)
-		return -EBADMSG;
+	if (status != 0)
+		return status;
 	switch (header.kind) {
 	case HZ_EVENT_HIST_DELTA:
 		return delta_event(record, header.bytes, out);

@@ -3,6 +3,7 @@
 #ifndef HZ_EVENT_JSON_H
 #define HZ_EVENT_JSON_H
 
+#include "abi/hz_abi.h"
 #include <stddef.h>
 
 #define HZ_EVENT_JSON_BYTES 16384 /* no line is longer */
@@ -11,5 +12,12 @@
  * length of the line, -EBADMSG when the record's lengths or indices lie, or -ENOTSUP for a kind this
  * version does not know. */
 int hz_event_json_line(const void *record, size_t bytes, char *out);
+
+/* The header alone: 0, or -EBADMSG when the record cannot be as long as it says. */
+int hz_event_json_header(struct hz_event *header, const void *record, size_t bytes);
+
+/* A record HZ_EVENT_HIST_DELTA, checked and copied; pairs beyond pair_count are not written. 0, -EBADMSG, or -ENOTSUP
+ * for a record of another kind. *delta is scratch if it fails. */
+int hz_event_json_delta(struct hz_event_hist_delta *delta, const void *record, size_t bytes);
 
 #endif

@@ -4,6 +4,7 @@
 #include "server/server_priv.h"
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 static bool has_kernel_plane(const struct hz_server *server)
 {
@@ -66,6 +67,8 @@ int hz_server_health_open(struct hz_server *server, struct hz_err *err)
 		settings_put(&cfg, &server->conf->tune);
 		cfg.workers = server->seats.count;
 		cfg.state = HZ_STATE_STARTING;
+		cfg.reload_unix = server->reload_unix = (uint64_t)time(NULL);
+		cfg.reload_failed = 0;
 		status = hz_xdp_cfg_write(&server->maps, &cfg);
 	}
 	if (status != 0)
@@ -88,6 +91,8 @@ static int state_write(const struct hz_server *server)
 	cfg.maintenance = server->in_maintenance;
 	cfg.workers = server->seats.count;
 	cfg.generation = server->generation;
+	cfg.reload_unix = server->reload_unix;
+	cfg.reload_failed = server->is_reload_failed;
 	return hz_xdp_cfg_write(&server->maps, &cfg);
 }
 
@@ -96,6 +101,13 @@ void hz_server_state_set(struct hz_server *server, enum hz_state state)
 	server->state = state;
 	if (has_kernel_plane(server) && state_write(server) != 0)
 		hz_log(HZ_LOG_ERROR, "cannot write the cfg map: health answers may be wrong");
+}
+
+void hz_server_reload_note(struct hz_server *server, bool is_taken)
+{
+	server->reload_unix = (uint64_t)time(NULL);
+	server->is_reload_failed = !is_taken;
+	hz_server_state_set(server, server->state);
 }
 
 int hz_server_maintenance(struct hz_server *server, bool is_on, struct hz_err *err)

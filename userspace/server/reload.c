@@ -263,7 +263,7 @@ static void snapshot_switch(struct hz_server *server, struct hz_snapshot *fresh)
 	hz_snapshot_files_log(fresh);
 }
 
-int hz_server_reload(struct hz_server *server, json_t **result, struct hz_err *err)
+static int site_replace(struct hz_server *server, json_t **result, struct hz_err *err)
 {
 	uint64_t began_ns = hz_clock_monotonic_ns(), built_ns;
 	struct hz_snapshot *fresh = NULL;
@@ -314,4 +314,12 @@ int hz_server_reload(struct hz_server *server, json_t **result, struct hz_err *e
 	                    "built_ms", (double)(built_ns - began_ns) / 1e6, "switched_ms",
 	                    (double)(server->reloaded_ns - built_ns) / 1e6, "changes", changes);
 	return 0;
+}
+
+int hz_server_reload(struct hz_server *server, json_t **result, struct hz_err *err)
+{
+	int status = site_replace(server, result, err);
+
+	hz_server_reload_note(server, status == 0);
+	return status;
 }

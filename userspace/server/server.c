@@ -323,6 +323,8 @@ static int server_open(struct hz_server *server, struct hz_err *err)
 	if (status == 0)
 		status = publish_open(server, err);
 	if (status == 0)
+		status = hz_control_stream_open(server, err);
+	if (status == 0)
 		status = hz_control_open(server, &server->control, err);
 	if (status == 0)
 		status = transport_start(server, err);
@@ -344,6 +346,7 @@ static int server_close(struct hz_server *server)
 	if (server->seats.count > 0)
 		hz_server_state_set(server, HZ_STATE_DOWN);
 	hz_control_close(server->control);
+	hz_control_stream_close(server);
 	hz_jobs_stop(server->app.jobs); /* helpers ring at the transport's door, */
 	hz_api_stop(server->api);       /* and so do holders of tickets */
 	if (transport_close(server) != 0)

@@ -13,9 +13,11 @@
 #include "server/server.h"
 #include "server/snapshot.h"
 #include <jansson.h>
+#include <sys/types.h>
 
 #define HZ_SERVER_PORTS_MAX    16
 #define HZ_SERVER_DEGRADED_MAX 6
+#define HZ_SERVER_STREAM_MAX   16
 
 struct hz_api_modules; /* api/api_module.h */
 struct hz_control;     /* control.c */
@@ -29,6 +31,13 @@ struct hz_server_round {
 	uint64_t until_ns;
 	uint64_t asked;  /* bit per worker */
 	uint64_t silent; /* bit per worker that answered too late or not at all */
+};
+
+/* What hz-collector is handed, control_stream.c: opened at start, owned by the server. */
+struct hz_server_stream {
+	uint32_t count;
+	int fd[HZ_SERVER_STREAM_MAX];
+	const char *name[HZ_SERVER_STREAM_MAX];
 };
 
 /* Changes of files that the published snapshot does not show yet, files_follow.c. */
@@ -51,6 +60,8 @@ struct hz_server {
 	struct hz_api_modules *modules;
 	uint64_t generation;
 	uint64_t reloaded_ns;
+	uint64_t reload_unix; /* when one was last tried, start included */
+	bool is_reload_failed;
 	struct hz_server_files files;
 	/* where it serves */
 	uint32_t listen_count;
@@ -77,6 +88,7 @@ struct hz_server {
 	struct hz_fastpath *fp;
 	struct hz_sock *sock;
 	struct hz_control *control;
+	struct hz_server_stream stream;
 	struct hz_publish *publish;
 	struct hz_log_writer *log_writer;
 	struct hz_server_round round;
@@ -147,7 +159,8 @@ int hz_server_health_open(struct hz_server *server, struct hz_err *err);
 int hz_server_health_apply(struct hz_server *server, struct hz_err *err); /* other settings */
 void hz_server_state_set(struct hz_server *server, enum hz_state state);
 int hz_server_maintenance(struct hz_server *server, bool is_on, struct hz_err *err);
-void hz_server_health_watch(struct hz_server *server); /* once per second */
+void hz_server_reload_note(struct hz_server *server, bool is_taken); /* for who reads cfg */
+void hz_server_health_watch(struct hz_server *server);               /* once per second */
 
 /* source_lists.c: the site's lists of sources and the limit per source, which XDP looks at. open: those of
  * the first snapshot count. A reload fills those of the next site, then flips to them or drops them; without
@@ -212,6 +225,15 @@ int hz_control_get(const struct hz_server *server, const json_t *request, json_t
 int hz_control_trace(struct hz_server *server, const json_t *request, json_t **result,
                      struct hz_err *err);
 void hz_control_trace_close(struct hz_server *server);
+
+/* control_stream.c: the telemetry's descriptors for hz-collector. open: at start; without XDP there are none. The
+ * answer: 0 and *result, or -errno with err filled; send: the first piece of its line, with the descriptors. */
+int hz_control_stream_open(struct hz_server *server, struct hz_err *err);
+void hz_control_stream_close(struct hz_server *server);
+int hz_control_stream(const struct hz_server *server, bool may_read, json_t **result,
+                      struct hz_err *err);
+ssize_t hz_control_stream_send(const struct hz_server *server, int fd, const char *data,
+                               size_t bytes);
 
 /* server_topics.c: what hzctl topic does; 0 and *result, or -errno with err filled. And a message of hz.latency. */
 int hz_server_topics_cmd(const struct hz_server *server, const json_t *request, bool may_change,

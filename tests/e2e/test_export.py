@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+"""What hz-collector sends elsewhere: metrics by OTLP/HTTP, columns into its history."""
+import http.server
+import json
+import os
+import threading
+
+from hz_collector import Collector, recorded
+from hz_e2e import (STACK, Rig, expect_equal, inside, main, temporary_directory, test, wait_until)
+
+
+class OtlpServer(threading.Thread):
+    """Takes what is pushed, in the server's namespace; answers 503 while it is `down`."""
+
+    def __init__(self, here, port=4318):
+        super().__init__(daemon=True)
+        self.bodies, self.down = [], False
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):  # pylint: disable=invalid-name
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                if not outer.down:
+                    outer.bodies.append((self.path, self.headers["Content-Type"], json.loads(body)))
+                self.send_response(503 if outer.down else 200)
+                self.send_header("Content-Length", "2")
+                self.end_headers()
+                self.wfile.write(b"{}")
+
+            def log_message(self, *_):  # pylint: disable=arguments-differ
+                pass
+
+        with inside(here.server):
+            self.server = http.server.HTTPServer(("127.0.0.1", port), Handler)
+        STACK.callback(self.server.server_close)
+
+    def run(self):
+        self.server.serve_forever()
+
+
+@test
+def metrics_are_pushed_and_the_history_outlives_a_kill():
+    here = Rig()
+    here.start()
+    path = temporary_directory(0o777) + "/history.db"
+    server = OtlpServer(here)
+    server.start()
+    words = ("--history", path, "--otlp", "http://127.0.0.1:4318/", "--user", "nobody")
+    collector = Collector(here, *words)
+    client = here.http()
+    for _ in range(40):
+        client.get("/")
+    wait_until(lambda: server.bodies, 14, "nothing was pushed", every=0.1)
+    where, kind, body = server.bodies[0]
+    expect_equal((where, kind), ("/v1/metrics", "application/json"), "request")
+    metrics = {m["name"]: m for m in body["resourceMetrics"][0]["scopeMetrics"][0]["metrics"]}
+    points = metrics["hz_request_duration_seconds"]["exponentialHistogram"]["dataPoints"]
+    total = next(p for p in points if p["attributes"][0]["value"]["stringValue"] == "total")
+    buckets = sum(int(count) for count in total["positive"]["bucketCounts"])
+    expect_equal(int(total["count"]), recorded(here), "count of the histogram")
+    expect_equal(buckets + int(total["zeroCount"]), recorded(here), "and of its buckets")
+    expect_equal(metrics["hz_up"]["gauge"]["dataPoints"][0]["asDouble"], 1, "hz_up")
+    expect_equal(os.stat(path).st_uid, 65534, "owner of the history")
+    known = wait_until_history(collector, 40)
+    collector.kill()
+    collector = Collector(here, *words)
+    expect_equal(collector.samples(last=86400)[0], known, "samples after a kill, of the file")
+
+
+def wait_until_history(collector, least):
+    wait_until(lambda: collector.samples(last=86400)[0] >= least, 12, "no column of 10 s", every=0.2)
+    return collector.samples(last=86400)[0]
+
+
+@test
+def endpoint_that_refuses_is_told_once_and_tried_again():
+    here = Rig("b")
+    here.start()
+    server = OtlpServer(here)
+    server.down = True
+    server.start()
+    collector = Collector(here, "--otlp", "http://127.0.0.1:4318")
+    wait_until(lambda: "answer 503" in collector.output(), 14, "not told", every=0.2)
+    server.down = False
+    wait_until(lambda: server.bodies, 14, "not tried again", every=0.2)
+    expect_equal(collector.output().count("answer 503"), 1, "lines about it")
+
+
+if __name__ == "__main__":
+    main(each_ends_its_own=True)

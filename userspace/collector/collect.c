@@ -1,0 +1,252 @@
+#include "collector/collect.h"
+#include "collector/history.h"
+#include "collector/otlp_push.h"
+#include "collector/rights_drop.h"
+#include "collector/web.h"
+#include "core/common.h"
+#include "core/log.h"
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define WAIT_MAX_MS 1000
+
+struct hz_collect {
+	struct hz_collect_conf conf;
+	struct hz_feed *feed;    /* owned, as all below */
+	struct hz_listen listen; /* fd -1: no HTTP */
+	struct hz_metrics metrics;
+	struct hz_web *web;
+	struct hz_history *history;
+	struct hz_otlp *otlp;
+	int timer_fd;
+	int output_status; /* of stdout */
+};
+
+/* In one piece with its newline, which stands behind it: who is killed leaves whole lines. */
+static void line_print(struct hz_collect *collect, const char *line, size_t bytes)
+{
+	bytes++;
+	while (bytes > 0 && collect->output_status == 0) {
+		ssize_t part = write(STDOUT_FILENO, line, bytes);
+
+		if (part >= 0) {
+			line += part;
+			bytes -= (size_t)part;
+		} else if (errno != EINTR) {
+			collect->output_status = -errno;
+		}
+	}
+}
+
+static void event_take(void *ctx, const struct hz_event *header, const void *record,
+                       const char *line, size_t line_bytes)
+{
+	struct hz_collect *collect = ctx;
+	struct hz_event_slow slow;
+
+	if (header->kind == HZ_EVENT_SLOW && header->bytes >= sizeof(slow) &&
+	    collect->otlp != NULL) {
+		memcpy(&slow, record, sizeof(slow));
+		hz_otlp_push_slow(collect->otlp, &slow, collect->feed->unix_minus_ns);
+	}
+	if (line == NULL)
+		return;
+	if (collect->conf.has_lines)
+		line_print(collect, line, line_bytes);
+	if (collect->web != NULL)
+		hz_web_event(collect->web, header->kind, line, line_bytes);
+}
+
+static const char *instance_of(const struct hz_collect *collect)
+{
+	return collect->conf.instance != NULL ? collect->conf.instance : "";
+}
+
+static void far_take(void *ctx, int64_t unix_s, const uint8_t *packed, size_t bytes)
+{
+	struct hz_collect *collect = ctx;
+
+	if (collect->history != NULL)
+		(void)hz_history_put(collect->history, instance_of(collect), unix_s, packed, bytes);
+}
+
+/* With the rights that are left: SQLite opens files beside its own at any time. */
+static int history_open(struct hz_collect *collect, struct hz_err *err)
+{
+	int count, status = hz_history_open(collect->conf.history, &collect->history, err);
+
+	if (status != 0)
+		return status;
+	count = hz_history_load(collect->history, instance_of(collect), (int64_t)time(NULL),
+	                        &collect->feed->series.far);
+	if (count < 0)
+		return hz_err_set(err, count, 1, "history", "--history FILE",
+		                  "%.200s: cannot be read", collect->conf.history);
+	hz_log(HZ_LOG_INFO, "history: %d columns of the last day", count);
+	return 0;
+}
+
+/* At whole seconds of the wall clock, where columns begin; but by the other clock, which nobody sets back: a timer of the
+ * wall clock would then wait for its time to come again. */
+static int timer_open(struct hz_err *err)
+{
+	struct itimerspec each = { .it_interval = { .tv_sec = 1 } };
+	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	struct timespec now;
+	int status;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	each.it_value.tv_nsec = (long)HZ_NS_PER_S - HZ_MAX(now.tv_nsec, 1);
+	if (fd != -1 && timerfd_settime(fd, 0, &each, NULL) == 0)
+		return fd;
+	status = -errno;
+	if (fd != -1)
+		close(fd);
+	return hz_err_set(err, status, 1, "timer", "", "%s", strerror(-status));
+}
+
+static int parts_open(struct hz_collect *collect, struct hz_err *err)
+{
+	const struct hz_collect_conf *conf = &collect->conf;
+	const struct hz_feed_conf feed = { .instance = conf->instance,
+		                           .has_lines = conf->has_lines,
+		                           .on_event = event_take,
+		                           .on_far = far_take,
+		                           .ctx = collect };
+	int status = 0;
+
+	/* First what others may hold, so that a second collector says so before it takes a record. */
+	if (conf->listen != NULL)
+		status = hz_listen_at_open(conf->listen, &collect->listen, err);
+	if (status == 0)
+		status = hz_feed_open(&feed, &collect->feed, err);
+	if (status == 0) {
+		collect->timer_fd = timer_open(err);
+		status = HZ_MIN(collect->timer_fd, 0);
+	}
+	if (status == 0)
+		status = hz_rights_drop(conf->user, err);
+	if (status == 0 && conf->history != NULL)
+		status = history_open(collect, err);
+	if (status == 0 && conf->otlp != NULL)
+		status = hz_otlp_push_open(conf->otlp, &collect->otlp, err);
+	if (status == 0 && conf->listen != NULL)
+		status = hz_web_open(&collect->listen, collect->feed, &collect->metrics,
+		                     &collect->web, err);
+	return status;
+}
+
+int hz_collect_open(const struct hz_collect_conf *conf, struct hz_collect **out, struct hz_err *err)
+{
+	struct hz_collect *collect = calloc(1, sizeof(*collect));
+	int status;
+
+	if (collect == NULL)
+		return hz_err_set(err, -ENOMEM, 1, "memory", "", "%s", strerror(ENOMEM));
+	collect->conf = *conf;
+	collect->listen.fd = collect->timer_fd = -1;
+	status = parts_open(collect, err);
+	if (status != 0) {
+		hz_collect_close(collect);
+		return status;
+	}
+	*out = collect;
+	return 0;
+}
+
+void hz_collect_close(struct hz_collect *collect)
+{
+	if (collect == NULL)
+		return;
+	hz_web_close(collect->web);
+	hz_metrics_doc_close(&collect->metrics);
+	if (collect->feed != NULL && collect->feed->malformed + collect->feed->unknown > 0)
+		hz_log(HZ_LOG_WARN, "%llu malformed and %llu unknown records were skipped",
+		       (unsigned long long)collect->feed->malformed,
+		       (unsigned long long)collect->feed->unknown);
+	hz_feed_close(collect->feed);
+	hz_history_close(collect->history);
+	hz_otlp_push_close(collect->otlp);
+	if (collect->timer_fd >= 0)
+		close(collect->timer_fd);
+	if (collect->listen.fd >= 0)
+		close(collect->listen.fd);
+	free(collect);
+}
+
+/* Records first: those of the second that is over belong into its column. */
+static void second_turn(struct hz_collect *collect)
+{
+	uint64_t expirations;
+
+	(void)!read(collect->timer_fd, &expirations, sizeof(expirations));
+	hz_feed_tick(collect->feed);
+	hz_metrics_doc_expire(&collect->metrics);
+	if (collect->web != NULL)
+		hz_web_tick(collect->web);
+	if (collect->otlp != NULL)
+		hz_otlp_push_tick(collect->otlp, collect->feed);
+}
+
+enum { POLL_SIGNAL, POLL_RING, POLL_TIMER, POLL_WEB, POLLS };
+
+static int wait_ms(const struct hz_collect *collect)
+{
+	int web_ms = collect->web != NULL ? hz_web_timeout_ms(collect->web) : -1;
+	int otlp_ms = collect->otlp != NULL ? hz_otlp_push_turn(collect->otlp) : -1;
+	int least_ms = WAIT_MAX_MS;
+
+	if (web_ms >= 0)
+		least_ms = HZ_MIN(least_ms, web_ms);
+	if (otlp_ms >= 0)
+		least_ms = HZ_MIN(least_ms, otlp_ms);
+	return least_ms;
+}
+
+static void started_say(const struct hz_collect *collect)
+{
+	char at[128];
+
+	if (collect->web == NULL)
+		return;
+	hz_listen_at_print(&collect->listen, at, sizeof(at));
+	hz_log(HZ_LOG_INFO, "serving %s%s; at most %u MiB for an hour and a day of latency",
+	       collect->listen.is_unix ? "" : "http://", at,
+	       (unsigned)((HZ_SERIES_BYTES_MAX + (1u << 20) - 1) >> 20));
+	if (!collect->listen.is_loopback)
+		hz_log(HZ_LOG_WARN, "%s is not loopback: everybody who comes reads everything", at);
+}
+
+int hz_collect_run(struct hz_collect *collect, int signal_fd, struct hz_err *err)
+{
+	struct pollfd fds[POLLS] = { 0 };
+	int status = 0;
+
+	started_say(collect);
+	while (status == 0 && (fds[POLL_SIGNAL].revents & POLLIN) == 0) {
+		fds[POLL_SIGNAL] = (struct pollfd){ signal_fd, POLLIN, 0 };
+		fds[POLL_RING] = (struct pollfd){ hz_feed_poll_fd(collect->feed), POLLIN, 0 };
+		fds[POLL_TIMER] = (struct pollfd){ collect->timer_fd, POLLIN, 0 };
+		fds[POLL_WEB].fd = collect->web != NULL ? hz_web_poll_fd(collect->web) : -1;
+		fds[POLL_WEB].events = POLLIN;
+		if (poll(fds, POLLS, wait_ms(collect)) < 0 && errno != EINTR)
+			return hz_err_set(err, -errno, 1, "poll", "", "%s", strerror(errno));
+		status = hz_feed_consume(collect->feed);
+		if ((fds[POLL_TIMER].revents & POLLIN) != 0)
+			second_turn(collect);
+		if (collect->web != NULL)
+			hz_web_turn(collect->web);
+		if (status == 0)
+			status = collect->output_status;
+	}
+	if (status == -EPIPE)
+		return 0; /* the reader of our lines has seen enough */
+	if (status != 0)
+		return hz_err_set(err, status, 1, "output", "", "%s", strerror(-status));
+	return 0;
+}

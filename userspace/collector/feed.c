@@ -1,0 +1,248 @@
+#include "collector/feed.h"
+#include "collector/event_json.h"
+#include "collector/marks.h"
+#include "core/clock.h"
+#include "core/log.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LOOK_EVERY_NS (2 * HZ_NS_PER_S) /* for other maps, while nobody turns */
+
+/* Two readers of one ring would take each other's records. The name lies in the network namespace and goes with the
+ * process; 0: another instance of bpffs may share it, so the ring's id is the name. */
+static int reader_lock(uint32_t id, struct hz_err *err)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int len, status;
+
+	if (fd == -1)
+		return hz_err_set(err, -errno, 1, "socket", "", "%s", strerror(errno));
+	len = snprintf(name.sun_path + 1, sizeof(name.sun_path) - 1, "hz-collector-ring-%u", id);
+	if (bind(fd, (const struct sockaddr *)&name,
+	         (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)len)) == 0)
+		return fd;
+	status = -errno;
+	close(fd);
+	return hz_err_set(err, status, 1, "busy", "stop it, or ask it: curl 127.0.0.1:9477/events",
+	                  "another hz-collector reads this stream");
+}
+
+static uint64_t unix_minus_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * HZ_NS_PER_S + (uint64_t)now.tv_nsec - hz_clock_monotonic_ns();
+}
+
+/* When a record's samples count: at its own time, which may be long ago when the ring was not read, but is not believed
+ * beyond what the tiers hold. */
+static int64_t record_second(const struct hz_feed *feed, uint64_t time_ns)
+{
+	int64_t now_s = (int64_t)((hz_clock_monotonic_ns() + feed->unix_minus_ns) / HZ_NS_PER_S);
+	int64_t record_s = (int64_t)((time_ns + feed->unix_minus_ns) / HZ_NS_PER_S);
+
+	if (record_s > now_s || record_s < now_s - (int64_t)HZ_SERIES_NEAR_COLUMNS)
+		return now_s;
+	return record_s;
+}
+
+/* What the maps do not show; marks.c finds the rest there, with hzd dead as well. */
+static void state_mark(struct hz_feed *feed, const struct hz_event *header, const void *record)
+{
+	struct hz_event_state state;
+	char name[sizeof(state.name) + 1] = "";
+
+	if (header->kind != HZ_EVENT_STATE || header->bytes < sizeof(state))
+		return;
+	memcpy(&state, record, sizeof(state));
+	memcpy(name, state.name, sizeof(state.name));
+	if (state.what == HZ_STATE_OF_XDP)
+		hz_event_log_mark(&feed->log, record_second(feed, header->time_ns), "xdp", "%s %s",
+		                  name, state.now != 0 ? "attached" : "detached");
+}
+
+static int record_take(void *ctx, const void *record, size_t bytes)
+{
+	struct hz_feed *feed = ctx;
+	struct hz_event header;
+	char line[HZ_EVENT_JSON_BYTES];
+	int len = -ENOTSUP, status = hz_event_json_header(&header, record, bytes);
+
+	feed->records++;
+	if (status == 0 && header.kind == HZ_EVENT_HIST_DELTA)
+		status = hz_series_add(&feed->series, record, bytes,
+		                       record_second(feed, header.time_ns));
+	if (status == 0 && (header.kind != HZ_EVENT_HIST_DELTA || feed->conf.has_lines))
+		len = hz_event_json_line(record, bytes, line);
+	if (status == 0 && header.kind != HZ_EVENT_HIST_DELTA)
+		status = HZ_MIN(len, 0);
+	feed->malformed += status == -EBADMSG;
+	feed->unknown += status == -ENOTSUP;
+	if (status != 0)
+		return 0;
+	state_mark(feed, &header, record);
+	if (len > 0) /* its newline is not part of it */
+		hz_event_log_put(&feed->log, header.kind, line, (size_t)len - 1);
+	if (feed->conf.on_event != NULL)
+		feed->conf.on_event(feed->conf.ctx, &header, record, len > 0 ? line : NULL,
+		                    len > 0 ? (size_t)len - 1 : 0);
+	return 0;
+}
+
+static int source_use(struct hz_feed *feed, const struct hz_map_source *source, struct hz_err *err)
+{
+	struct hz_ringbuf *ring = NULL;
+	int status, lock = reader_lock(source->id, err);
+
+	if (lock < 0)
+		return lock;
+	status = hz_ringbuf_open(source->fd[HZ_STREAM_events], record_take, feed, &ring, err);
+	if (status != 0) {
+		close(lock);
+		return status;
+	}
+	if (feed->is_open) {
+		(void)hz_ringbuf_consume(feed->ring); /* what the old one still held */
+		hz_ringbuf_close(feed->ring);
+		hz_map_source_close(&feed->source);
+		close(feed->reader_lock);
+	}
+	feed->source = *source;
+	feed->ring = ring;
+	feed->reader_lock = lock;
+	feed->is_open = true;
+	return 0;
+}
+
+int hz_feed_open(const struct hz_feed_conf *conf, struct hz_feed **out, struct hz_err *err)
+{
+	struct hz_feed *feed = calloc(1, sizeof(*feed));
+	struct hz_map_source source;
+	int status;
+
+	if (feed == NULL || hz_series_open(&feed->series, conf->on_far, conf->ctx) != 0) {
+		free(feed);
+		return hz_err_set(err, -ENOMEM, 1, "memory", "", "%s", strerror(ENOMEM));
+	}
+	feed->conf = *conf;
+	feed->unix_minus_ns = unix_minus_ns();
+	status = hz_map_source_open(conf->instance, &source, err);
+	if (status == 0) {
+		status = source_use(feed, &source, err);
+		if (status != 0)
+			hz_map_source_close(&source);
+	}
+	if (status != 0) {
+		hz_feed_close(feed);
+		return status;
+	}
+	*out = feed;
+	return 0;
+}
+
+void hz_feed_close(struct hz_feed *feed)
+{
+	if (feed == NULL)
+		return;
+	if (feed->is_open) {
+		hz_ringbuf_close(feed->ring);
+		hz_map_source_close(&feed->source);
+		close(feed->reader_lock);
+	}
+	hz_series_close(&feed->series);
+	hz_event_log_close(&feed->log);
+	free(feed);
+}
+
+int hz_feed_poll_fd(const struct hz_feed *feed)
+{
+	return hz_ringbuf_poll_fd(feed->ring);
+}
+
+int hz_feed_consume(struct hz_feed *feed)
+{
+	feed->unix_minus_ns = unix_minus_ns();
+	return HZ_MIN(hz_ringbuf_consume(feed->ring), 0);
+}
+
+double hz_feed_rate(const struct hz_feed *feed, uint64_t now, uint64_t before)
+{
+	uint64_t ns = feed->now.time_ns - feed->before.time_ns;
+
+	if (!feed->has_before || now < before || ns == 0)
+		return -1;
+	return (double)(now - before) * (double)HZ_NS_PER_S / (double)ns;
+}
+
+/* xdp detach all and attach makes new maps, which only a hzd that was started anew writes: while a worker turns, ours
+ * are the right ones. */
+static void others_look(struct hz_feed *feed)
+{
+	struct hz_map_source source;
+	struct hz_err err = { 0 };
+
+	if (feed->now.is_alive || feed->now.time_ns - feed->look_ns < LOOK_EVERY_NS)
+		return;
+	feed->look_ns = feed->now.time_ns;
+	if (hz_map_source_open(feed->conf.instance, &source, &err) != 0) {
+		if (err.exit_code == 4 && !feed->is_locked_out)
+			hz_log(HZ_LOG_WARN,
+			       "%s: without group hz, start hz-collector again when hz "
+			       "was attached anew",
+			       err.why);
+		feed->is_locked_out |= err.exit_code == 4;
+		return;
+	}
+	if (source.id == feed->source.id || source_use(feed, &source, &err) != 0) {
+		hz_map_source_close(&source);
+		return;
+	}
+	hz_log(HZ_LOG_INFO, "other maps: attached anew");
+	feed->reopened++;
+	/* Counters of other maps are not these: there is nothing to subtract. */
+	feed->has_before = false;
+	feed->has_view = hz_map_view_read(&feed->source, &feed->now) == 0;
+	memset(feed->base_ns, 0, sizeof(feed->base_ns));
+	hz_event_log_mark(&feed->log, feed->known_s, "xdp", "attached anew: other maps");
+}
+
+static void routes_base(struct hz_feed *feed)
+{
+	if (feed->base_ns[1] != 0 &&
+	    feed->now.time_ns - feed->base_ns[1] < HZ_FEED_ROUTE_STEP_S * HZ_NS_PER_S)
+		return;
+	memcpy(feed->base[0], feed->base[1], sizeof(feed->base[0]));
+	feed->base_ns[0] = feed->base_ns[1];
+	memcpy(feed->base[1], feed->now.route, sizeof(feed->base[1]));
+	feed->base_ns[1] = feed->now.time_ns;
+}
+
+void hz_feed_tick(struct hz_feed *feed)
+{
+	int status;
+
+	feed->before = feed->now;
+	feed->has_before = feed->has_view;
+	status = hz_map_view_read(&feed->source, &feed->now);
+	if (status != 0) {
+		feed->now = feed->before;
+		feed->has_before = false;
+		hz_log(HZ_LOG_WARN, "cannot read the maps: %s", strerror(-status));
+		return;
+	}
+	feed->has_view = true;
+	feed->known_s = (int64_t)(feed->now.unix_ms / 1000);
+	hz_series_tick(&feed->series, feed->known_s, feed->now.is_alive);
+	if (feed->has_before)
+		hz_marks_find(&feed->log, feed->known_s, &feed->before, &feed->now);
+	routes_base(feed);
+	others_look(feed);
+}

@@ -1,0 +1,110 @@
+#include "collector/time_doc.h"
+#include "abi/hist_bucket.h"
+#include "collector/status_doc.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* A row is eight buckets wide: a quarter of an octave. */
+#define ROW_BUCKETS  8u
+#define FIRST_BUCKET 128u /* begins at 256 ns */
+
+static const char *const stage_names[HZ_STAGE_COUNT] = HZ_STAGE_NAMES;
+
+_Static_assert(FIRST_BUCKET + HZ_TIME_DOC_ROWS * ROW_BUCKETS <= HZ_HIST_BUCKETS, "rows exist");
+
+static uint32_t row_of(uint32_t bucket)
+{
+	uint32_t row = bucket < FIRST_BUCKET ? 0 : (bucket - FIRST_BUCKET) / ROW_BUCKETS;
+
+	return HZ_MIN(row, HZ_TIME_DOC_ROWS - 1u);
+}
+
+static void column_write(const struct hz_tier *tier, int64_t unix_s, uint32_t stage,
+                         struct hz_doc *out)
+{
+	const struct hz_tier_column *column = hz_tier_find(tier, unix_s);
+	uint64_t rows[HZ_TIME_DOC_ROWS] = { 0 };
+	struct hz_hist hist = { 0 };
+
+	if (column == NULL || hz_tier_unpack(tier, column, stage, &hist) != 0) {
+		hz_doc_text_print(out, "{\"t\":%lld,\"counts\":null}", (long long)unix_s);
+		return;
+	}
+	for (uint32_t i = 0; i < HZ_HIST_BUCKETS; i++)
+		rows[row_of(i)] += hist.bucket[i];
+	hz_doc_text_print(out, "{\"t\":%lld,\"counts\":[", (long long)unix_s);
+	for (uint32_t i = 0; i < HZ_TIME_DOC_ROWS; i++) {
+		if (i > 0)
+			hz_doc_text_add(out, ",", 1);
+		if (rows[i] == 0) /* nearly all of them */
+			hz_doc_text_add(out, "0", 1);
+		else
+			hz_doc_text_print(out, "%llu", (unsigned long long)rows[i]);
+	}
+	hz_doc_text_add(out, "]}", 2);
+}
+
+void hz_time_doc_heatmap(const struct hz_feed *feed, uint32_t stage, uint32_t last_s,
+                         struct hz_doc *out)
+{
+	const struct hz_series *series = &feed->series;
+	const struct hz_tier *tier =
+		last_s <= HZ_SERIES_NEAR_COLUMNS ? &series->near : &series->far;
+	int64_t step_s = tier->step_s;
+	int64_t end_s = series->open_s - series->open_s % step_s;
+	int64_t from_s = series->open_s - (int64_t)last_s;
+
+	from_s -= from_s % step_s;
+	hz_doc_text_print(out,
+	                  "{\"stage\":\"%s\",\"from_unix\":%lld,\"step_s\":%lld,\"bounds_ns\":[",
+	                  stage_names[stage], (long long)from_s, (long long)step_s);
+	for (uint32_t i = 0; i <= HZ_TIME_DOC_ROWS; i++)
+		hz_doc_text_print(
+			out, "%s%llu", i > 0 ? "," : "",
+			(unsigned long long)hz_hist_bucket_low(FIRST_BUCKET + i * ROW_BUCKETS));
+	hz_doc_text_print(out, "],\"columns\":[");
+	for (int64_t t = from_s; t < end_s; t += step_s) {
+		if (t > from_s)
+			hz_doc_text_add(out, ",", 1);
+		column_write(tier, t, stage, out);
+	}
+	hz_doc_text_print(out, "],\"marks\":");
+	hz_event_log_marks_write(&feed->log, from_s, INT64_MAX, out);
+	hz_doc_text_add(out, "}", 1);
+}
+
+void hz_time_doc_column(const struct hz_feed *feed, uint32_t stage, struct hz_doc *out)
+{
+	column_write(&feed->series.near, feed->series.open_s - 1, stage, out);
+}
+
+void hz_time_doc_latency(const struct hz_feed *feed, uint32_t stage, uint32_t last_s,
+                         struct hz_doc *out)
+{
+	bool is_first = true;
+
+	hz_doc_text_print(out, "{\"last_s\":%u,\"stages\":[", last_s);
+	for (uint32_t i = 0; i < HZ_STAGE_COUNT; i++) {
+		struct hz_hist hist;
+		uint32_t known_s;
+		json_t *row;
+		char *text;
+
+		if (stage != HZ_STAGE_COUNT && stage != i)
+			continue;
+		known_s = hz_series_last(&feed->series, i, last_s, &hist);
+		row = hz_status_doc_stage(i, &hist, known_s);
+		text = json_dumps(row, JSON_COMPACT | JSON_REAL_PRECISION(9));
+		json_decref(row);
+		if (text == NULL) {
+			out->is_failed = true;
+			return;
+		}
+		if (!is_first)
+			hz_doc_text_add(out, ",", 1);
+		hz_doc_text_add(out, text, strlen(text));
+		free(text);
+		is_first = false;
+	}
+	hz_doc_text_print(out, "]}");
+}

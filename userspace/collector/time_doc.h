@@ -1,0 +1,20 @@
+/* Latency over time as JSON: columns of the heatmap and percentiles of a stretch of time. */
+#ifndef HZ_TIME_DOC_H
+#define HZ_TIME_DOC_H
+
+#include "collector/feed.h"
+
+#define HZ_TIME_DOC_ROWS                                                                           \
+	104 /* 4 per octave, 256 ns to 17.2 s; the outermost ones hold what lies beyond */
+#define HZ_TIME_DOC_LAST_S 86400
+
+/* /api/v1/heatmap of one stage, 1 <= last_s <= HZ_TIME_DOC_LAST_S. */
+void hz_time_doc_heatmap(const struct hz_feed *feed, uint32_t stage, uint32_t last_s,
+                         struct hz_doc *out);
+/* {"t":..., "counts":[...] or null}: the newest second that is over. */
+void hz_time_doc_column(const struct hz_feed *feed, uint32_t stage, struct hz_doc *out);
+/* /api/v1/latency of one stage, or of all (HZ_STAGE_COUNT). */
+void hz_time_doc_latency(const struct hz_feed *feed, uint32_t stage, uint32_t last_s,
+                         struct hz_doc *out);
+
+#endif

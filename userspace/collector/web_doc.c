@@ -1,0 +1,120 @@
+#include "collector/web_doc.h"
+#include "collector/status_doc.h"
+#include "collector/time_doc.h"
+#include "page/page_html.h" /* generated from page/index.html */
+#include <stdlib.h>
+#include <string.h>
+
+static const struct hz_web_doc_kind kinds[] = {
+	{ "/api/v1/status", HZ_WEB_DOC_STATUS, HZ_STAGE_COUNT, 10, HZ_TIME_DOC_LAST_S },
+	{ "/api/v1/latency", HZ_WEB_DOC_LATENCY, HZ_STAGE_COUNT, 10, HZ_TIME_DOC_LAST_S },
+	{ "/api/v1/heatmap", HZ_WEB_DOC_HEATMAP, HZ_STAGE_TOTAL, 120, HZ_TIME_DOC_LAST_S },
+	{ "/api/v1/events", HZ_WEB_DOC_EVENTS, HZ_STAGE_COUNT, 100,
+	  HZ_EVENT_LOG_ROOM *HZ_EVENT_LOG_KINDS },
+};
+
+const struct hz_web_doc_kind *hz_web_doc_find(const char *path)
+{
+	for (size_t i = 0; i < HZ_ARRAY_LEN(kinds); i++)
+		if (strcmp(kinds[i].path, path) == 0)
+			return &kinds[i];
+	return NULL;
+}
+
+static void status_write(const struct hz_feed *feed, struct hz_doc *out)
+{
+	json_t *status = hz_status_doc(feed);
+	char *text = json_dumps(status, JSON_COMPACT | JSON_REAL_PRECISION(9));
+
+	json_decref(status);
+	if (text == NULL)
+		out->is_failed = true;
+	else
+		hz_doc_text_add(out, text, strlen(text));
+	free(text);
+}
+
+static void doc_write(const struct hz_feed *feed, enum hz_web_doc doc,
+                      const struct hz_web_query *query, struct hz_doc *out)
+{
+	switch (doc) {
+	case HZ_WEB_DOC_STATUS:
+		status_write(feed, out);
+		break;
+	case HZ_WEB_DOC_LATENCY:
+		hz_time_doc_latency(feed, query->stage, query->last, out);
+		break;
+	case HZ_WEB_DOC_HEATMAP:
+		hz_time_doc_heatmap(feed, query->stage, query->last, out);
+		break;
+	case HZ_WEB_DOC_EVENTS:
+		hz_doc_text_print(out, "{\"events\":");
+		hz_event_log_write(&feed->log, query->kind, query->last, out);
+		hz_doc_text_add(out, "}", 1);
+		break;
+	case HZ_WEB_DOCS:
+		break;
+	}
+}
+
+const struct hz_doc *hz_web_doc_get(struct hz_web_docs *docs, const struct hz_feed *feed,
+                                    enum hz_web_doc doc, const struct hz_web_query *query)
+{
+	struct hz_doc *out = &docs->kept[doc].doc;
+	const struct hz_web_query *kept = &docs->kept[doc].query;
+
+	/* Events come at any time; the rest changes with the second, and a day of columns, which take a while to write,
+	 * with its step. */
+	if (docs->kept[doc].is_fresh && doc != HZ_WEB_DOC_EVENTS && !out->is_failed &&
+	    kept->stage == query->stage && kept->last == query->last)
+		return out;
+	docs->kept[doc].is_fresh = true;
+	docs->kept[doc].age_s = 0;
+	docs->kept[doc].query = *query;
+	hz_doc_text_clear(out);
+	doc_write(feed, doc, query, out);
+	return out;
+}
+
+void hz_web_doc_tick(struct hz_web_docs *docs, const struct hz_feed *feed, int64_t marks_from_s,
+                     uint64_t lost, struct hz_doc *out)
+{
+	const struct hz_web_query query = { HZ_STAGE_COUNT, 10, 0 };
+	const struct hz_doc *status = hz_web_doc_get(docs, feed, HZ_WEB_DOC_STATUS, &query);
+
+	if (status->is_failed) {
+		out->is_failed = true;
+		return;
+	}
+	hz_doc_text_print(out, "{\"status\":");
+	hz_doc_text_add(out, status->data, status->bytes);
+	hz_doc_text_print(out, ",\"column\":");
+	hz_time_doc_column(feed, HZ_STAGE_TOTAL, out);
+	hz_doc_text_print(out, ",\"marks\":");
+	hz_event_log_marks_write(&feed->log, marks_from_s, feed->known_s, out);
+	hz_doc_text_print(out, ",\"lost\":%llu}", (unsigned long long)lost);
+}
+
+void hz_web_doc_expire(struct hz_web_docs *docs)
+{
+	for (uint32_t i = 0; i < HZ_WEB_DOCS; i++) {
+		bool is_slow = i == HZ_WEB_DOC_HEATMAP &&
+		               docs->kept[i].query.last > HZ_SERIES_NEAR_COLUMNS;
+
+		if (!is_slow)
+			docs->kept[i].is_fresh = false;
+		else if (++docs->kept[i].age_s >= HZ_SERIES_FAR_STEP_S)
+			docs->kept[i].is_fresh = false;
+	}
+}
+
+void hz_web_doc_close(struct hz_web_docs *docs)
+{
+	for (uint32_t i = 0; i < HZ_WEB_DOCS; i++)
+		hz_doc_text_close(&docs->kept[i].doc);
+}
+
+struct hz_span hz_web_doc_page(void)
+{
+	return (struct hz_span){ page_html, sizeof(page_html) };
+}
