@@ -85,6 +85,11 @@ def hovered_cell_says_what_the_collector_sent():
                 t, row, count, all_of = read_cell(text, collector)
                 expect_equal((count, all_of), (collector.counts(t)[row], sum(collector.counts(t))),
                              f"{clock(t)} row {row}")
+                # The pointer's pixel has a colour of the scale where the cell has answers, else none.
+                vivid = tab.js(f"""(() => {{ const c = document.querySelector('#heat'), r = devicePixelRatio;
+                    const p = c.getContext('2d').getImageData({w * at / 100} * r, {h * down / 100} * r, 1, 1).data;
+                    return Math.max(p[0], p[1], p[2]) - Math.min(p[0], p[1], p[2]) > 60; }})()""")
+                expect_equal(vivid, count > 0, f"colour of {clock(t)} row {row} with {count} answers")
                 share = (t - (collector.now - 120)) / 120
                 expect(abs(at / 100 - (0.05 + 0.945 * share)) < 0.05, f"{clock(t)} is hovered at {at} % of the width")
                 seen.add((at, row))
