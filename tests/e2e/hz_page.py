@@ -73,6 +73,18 @@ class Visit:
                       f"tick {self.ticks} is shown")
         self.tab.js("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
+    def hold(self):
+        """A tick, and the picture stands still before the page's clock runs away from the collector's, which it
+        does three seconds later: cells are then read at leisure."""
+        for _ in range(5):
+            started = time.monotonic()
+            self.tick()
+            self.tab.key("p")
+            if time.monotonic() - started < 2:
+                return
+            self.tab.key("p")
+        raise AssertionError("no tick is shown within 2 s")
+
 
 def edge(ns):
     """A bound as the page writes it, three digits."""

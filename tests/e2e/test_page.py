@@ -73,7 +73,8 @@ def hovered_cell_says_what_the_collector_sent():
             return counts
         collector.counts = counts
 
-    with Visit(change) as (collector, tab, _visit):
+    with Visit(change) as (collector, tab, visit):
+        visit.hold()
         x, y, w, h = heat_box(tab)
         seen = set()
         for at in range(12, 96, 7):
@@ -125,7 +126,8 @@ def canvas_with_answers_is_not_blank_and_hatched_where_data_is_missing():
 
 @test
 def keyboard_alone_reads_cells_and_switches_ranges():
-    with Visit() as (collector, tab, _visit):
+    with Visit() as (collector, tab, visit):
+        visit.hold()
         tab.key("h")
         expect_equal(tab.js("document.activeElement.id"), "heat", "focus after h")
         tab.key("End")
@@ -162,6 +164,7 @@ def day_after_an_hour_of_ticks_counts_every_answer_once():
         wait_until(lambda: any("last=86400" in path for path in collector.requests), 10, "the day is not asked for")
         for _ in range(3):
             visit.tick()
+        visit.hold()
         tab.key("h")
         tab.key("End")
         for back in range(3):
@@ -213,6 +216,7 @@ def broken_stream_is_stale_then_live_again_with_the_gap_filled():
         visit.wait_history()
         visit.tick()
         expect_equal(tab.js("document.querySelector('#banner').hidden"), True, "banner when it is back")
+        visit.hold()
         tab.key("h")
         tab.key("End")
         tab.key("ArrowLeft", shift=True)
