@@ -42,6 +42,7 @@ static const struct hz_command commands[] = {
 	{ "topic", "publish", "NAME [MESSAGE]", "a message, else from stdin",
 	  hz_cmd_topic_publish },
 	{ "status", NULL, "", "one screen", hz_cmd_status },
+	{ "top", NULL, "[from ADDR:PORT]", "live view, q quits", hz_cmd_top },
 	{ "doctor", NULL, "", "check this machine", hz_cmd_doctor },
 	{ "get", NULL, "[PATH...]", "settings of hzd", hz_cmd_get },
 	{ "set", NULL, "PATH=VALUE...", "change some at once, all or none", hz_cmd_set },
