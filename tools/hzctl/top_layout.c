@@ -44,7 +44,7 @@ static void total_row(const struct hz_top_total *total, struct hz_top_grid *grid
 		hz_top_layout_rate(total->per_s, rate);
 		hz_figures_count(total->total, sum);
 	}
-	col = hz_top_grid_print(grid, row, 0, HZ_TOP_STYLE(0), "%-8s %13s %18s", total->name, rate,
+	col = hz_top_grid_print(grid, row, 0, HZ_TOP_STYLE(0), "%-8s %13s %17s", total->name, rate,
 	                        sum);
 	if (latency->count == 0)
 		return;
@@ -70,7 +70,7 @@ static unsigned totals_draw(const struct hz_top_state *state, struct hz_top_grid
 	if (state->model->window_ns > 0)
 		snprintf(window, sizeof(window), "last %llu s", (unsigned long long)window_s);
 	hz_top_grid_print(grid, first, 0, HZ_TOP_STYLE(HZ_TOP_BOLD),
-	                  "%-8s %13s %18s %9s %9s %9s %9s", "", "per second", "total", "p50", "p99",
+	                  "%-8s %13s %17s %9s %9s %9s %9s", "", "per second", "total", "p50", "p99",
 	                  "p99.9", "max");
 	hz_top_grid_text(grid, first, 0, HZ_TOP_STYLE(HZ_TOP_DIM), window);
 	for (unsigned i = 0; i < HZ_TOP_TOTALS; i++)
@@ -90,7 +90,7 @@ static void footer_draw(const struct hz_top_state *state, struct hz_top_grid *gr
 		col = hz_top_grid_text(grid, row, col, HZ_TOP_STYLE(attr), views[i]) + 1;
 	}
 	col = hz_top_grid_text(grid, row, col, HZ_TOP_STYLE(HZ_TOP_DIM),
-	                       state->is_paused ? " p go on" : " p pause");
+	                       state->is_paused ? "p go on" : "p pause");
 	if (state->view == HZ_TOP_VIEW_ALL || state->view == HZ_TOP_VIEW_ROUTES ||
 	    state->view == HZ_TOP_VIEW_SOURCES)
 		col = hz_top_grid_text(grid, row, col, HZ_TOP_STYLE(HZ_TOP_DIM), " s sort r turn");

@@ -25,16 +25,16 @@ static int turned(const struct order *order, int result, unsigned left, unsigned
 
 /* The heading of the column that rows are sorted by stands out. */
 static void heading_draw(struct hz_top_grid *grid, unsigned row, const char *const *name,
-                         const int *width, unsigned count, unsigned sorted)
+                         const int *width, unsigned count, unsigned sorted, unsigned name_cols)
 {
-	unsigned col = 0;
+	unsigned col = name_cols;
 
 	for (unsigned i = 0; i < count; i++) {
 		uint8_t attr = i == sorted ? HZ_TOP_BOLD | HZ_TOP_REVERSE : HZ_TOP_BOLD;
-		unsigned pad = width[i] > 0 ? (unsigned)width[i] - (unsigned)strlen(name[i]) : 0;
+		unsigned at = i == 0 ? 0 : col + 1 + (unsigned)width[i] - (unsigned)strlen(name[i]);
 
-		hz_top_grid_text(grid, row, col + pad, HZ_TOP_STYLE(attr), name[i]);
-		col += (unsigned)abs(width[i]) + 1;
+		hz_top_grid_text(grid, row, at, HZ_TOP_STYLE(attr), name[i]);
+		col += i == 0 ? 0 : (unsigned)width[i] + 1;
 	}
 }
 
@@ -50,10 +50,11 @@ enum route_column {
 	ROUTE_NAME,
 	ROUTE_COLUMNS
 };
-/* As they stand from left to right; negative: to the left. */
+/* As they stand from left to right. */
 static const char *const route_names[] = { "route", "per second", "total", "errors",
 	                                   "p50",   "p99",        "max" };
-static const int route_widths[] = { -32, 11, 15, 9, 8, 8, 8 };
+static const int route_widths[] = { 0, 11, 13, 9, 8, 8, 8 };
+#define ROUTE_FIGURES_COLS 63u /* of all but the name */
 static const unsigned route_place[ROUTE_COLUMNS] = {
 	[ROUTE_NAME] = 0, [ROUTE_RATE] = 1, [ROUTE_TOTAL] = 2, [ROUTE_ERRORS] = 3,
 	[ROUTE_P50] = 4,  [ROUTE_P99] = 5,  [ROUTE_MAX] = 6,
@@ -95,8 +96,16 @@ static int route_compare(const void *left, const void *right, void *ctx)
 	              a, b);
 }
 
+static unsigned route_name_cols(const struct hz_top_grid *grid)
+{
+	unsigned left = grid->cols - HZ_MIN(grid->cols, ROUTE_FIGURES_COLS);
+
+	return HZ_MIN(HZ_MAX(left, 12u), (unsigned)HZ_ROUTE_NAME_BYTES);
+}
+
 static void route_row(const struct hz_top_route_row *route, struct hz_top_grid *grid, unsigned row)
 {
+	unsigned name_cols = route_name_cols(grid);
 	char rate[HZ_FIGURES_MAX], total[HZ_FIGURES_MAX], errors[HZ_FIGURES_MAX];
 	char p50[HZ_FIGURES_MAX], p99[HZ_FIGURES_MAX], most[HZ_FIGURES_MAX];
 
@@ -107,8 +116,9 @@ static void route_row(const struct hz_top_route_row *route, struct hz_top_grid *
 	hz_top_layout_ns(route->latency.count, route->latency.p99_ns, p99);
 	hz_top_layout_ns(route->latency.count, route->latency.max_ns, most);
 	hz_top_grid_text(grid, row, 0, HZ_TOP_STYLE(0), route->name);
-	hz_top_grid_print(grid, row, 32, HZ_TOP_STYLE(0), " %11s %15s %9s %8s %8s %8s", rate, total,
-	                  errors, p50, p99, most);
+	/* over the end of a name that is too long */
+	hz_top_grid_print(grid, row, name_cols, HZ_TOP_STYLE(0), " %11s %13s %9s %8s %8s %8s%*s",
+	                  rate, total, errors, p50, p99, most, HZ_ROUTE_NAME_BYTES, "");
 }
 
 unsigned hz_top_ranked_routes(const struct hz_top_state *state, struct hz_top_grid *grid,
@@ -121,7 +131,7 @@ unsigned hz_top_ranked_routes(const struct hz_top_state *state, struct hz_top_gr
 	if (rows < 2)
 		return 0;
 	heading_draw(grid, first, route_names, route_widths, HZ_ARRAY_LEN(route_names),
-	             route_place[order.column]);
+	             route_place[order.column], route_name_cols(grid));
 	for (unsigned i = 0; i < count; i++)
 		index[i] = (uint16_t)i;
 	qsort_r(index, count, sizeof(index[0]), route_compare, &order);
@@ -141,7 +151,8 @@ unsigned hz_top_ranked_routes(const struct hz_top_state *state, struct hz_top_gr
 
 enum source_column { SOURCE_REFUSED, SOURCE_LAST, SOURCE_ADDR, SOURCE_COLUMNS };
 static const char *const source_names[] = { "source", "refused", "last refused" };
-static const int source_widths[] = { -44, 15, 14 };
+static const int source_widths[] = { 0, 15, 14 };
+#define SOURCE_COLS 44u
 static const unsigned source_place[SOURCE_COLUMNS] = {
 	[SOURCE_ADDR] = 0,
 	[SOURCE_REFUSED] = 1,
@@ -197,7 +208,7 @@ unsigned hz_top_ranked_sources(const struct hz_top_state *state, struct hz_top_g
 	if (rows < 2)
 		return 0;
 	heading_draw(grid, first, source_names, source_widths, HZ_ARRAY_LEN(source_names),
-	             source_place[order.column]);
+	             source_place[order.column], SOURCE_COLS);
 	for (unsigned i = 0; i < count; i++)
 		index[i] = (uint16_t)i;
 	qsort_r(index, count, sizeof(index[0]), source_compare, &order);
