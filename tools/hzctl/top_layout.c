@@ -2,7 +2,9 @@
 #include "figures.h"
 #include <string.h>
 
+#define HEAT_ROWS_MIN 8u
 #define HEAT_ROWS_MAX 22u
+#define STAGES_ROWS   (1u + HZ_STAGE_COUNT)
 
 /* The right end holds what every view must show; the left one is cut where both do not fit. */
 static void head_draw(const struct hz_top_state *state, struct hz_top_grid *grid)
@@ -127,7 +129,7 @@ static unsigned parts_draw(const struct hz_top_state *state, struct hz_top_grid 
 static void all_draw(const struct hz_top_state *state, struct hz_top_grid *grid, unsigned first,
                      unsigned end)
 {
-	unsigned left = end - first, heat = HZ_MIN(HZ_MAX(left / 4, 8u), 16u);
+	unsigned left = end - first, heat = HZ_MIN(HZ_MAX(left / 4, HEAT_ROWS_MIN), 16u);
 	const struct part parts[] = {
 		{ totals_draw, 0 },
 		{ hz_top_heat_view_draw, heat },
@@ -154,14 +156,16 @@ static void all_draw(const struct hz_top_state *state, struct hz_top_grid *grid,
 static void view_draw(const struct hz_top_state *state, struct hz_top_grid *grid, unsigned first,
                       unsigned end)
 {
-	static const struct part latency[] = { { hz_top_heat_view_draw, HEAT_ROWS_MAX },
-		                               { hz_top_tables_stages, 0 } };
+	unsigned heat = HZ_MAX(end - first, STAGES_ROWS) - STAGES_ROWS;
+	const struct part latency[] = { { hz_top_heat_view_draw,
+		                          HZ_MIN(HZ_MAX(heat, HEAT_ROWS_MIN), HEAT_ROWS_MAX) },
+		                        { hz_top_tables_stages, 0 } };
 	static const struct part routes[] = { { hz_top_ranked_routes, 0 } };
 	static const struct part sources[] = { { hz_top_tables_verdicts, 12 },
 		                               { hz_top_ranked_sources, 0 } };
 	static const struct part workers[] = { { totals_draw, 0 }, { hz_top_tables_workers, 0 } };
 	static const struct part slow[] = { { hz_top_tables_slow, 0 } };
-	static const struct {
+	const struct {
 		const struct part *part;
 		unsigned count;
 	} views[HZ_TOP_VIEWS] = {

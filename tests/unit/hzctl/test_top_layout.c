@@ -243,7 +243,7 @@ static void heat_cell_stands_where_time_and_latency_say(void)
 		                HZ_TOP_MARK_NONE);
 	rig->state.view = HZ_TOP_VIEW_LATENCY;
 	rig->state.is_utf8 = false; /* one row per cell, by its background */
-	(void)screen(rig, 30, 140);
+	(void)screen(rig, 33, 140);
 	for (unsigned row = 2; row < 22; row++) {
 		for (unsigned col = 9; col < 129; col++) {
 			if (rig->grid.cell[row * 140 + col].style.bg == HZ_TOP_COLOUR_NONE)
