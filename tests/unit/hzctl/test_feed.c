@@ -22,6 +22,7 @@
 
 struct heard {
 	unsigned count;
+	uint64_t skipped;
 	char text[512]; /* "name=data;" */
 };
 
@@ -45,6 +46,7 @@ static int stream_read(const char *bytes, size_t len, size_t piece, struct heard
 	for (size_t at = 0; at < len && status == 0; at += piece)
 		status =
 			hz_sse_read_feed(&reader, bytes + at, HZ_MIN(piece, len - at), hear, heard);
+	heard->skipped = reader.skipped;
 	hz_sse_read_close(&reader);
 	return status;
 }
@@ -90,6 +92,7 @@ static void stream_line_beyond_all_bounds_is_skipped_alone(void)
 	memcpy(bytes + len - 30, "\n\nevent: slow\ndata: y\n\n        ", 30);
 	CU_ASSERT_EQUAL(stream_read(bytes, len, 4093, &heard), 0);
 	CU_ASSERT_STRING_EQUAL(heard.text, "slow=y;");
+	CU_ASSERT_EQUAL(heard.skipped, 1);
 	free(bytes);
 }
 
