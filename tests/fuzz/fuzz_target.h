@@ -22,6 +22,7 @@ int fuzz_pcap_run(const uint8_t *data, size_t size);
 int fuzz_sources_run(const uint8_t *data, size_t size);
 int fuzz_record_run(const uint8_t *data, size_t size);
 int fuzz_query_run(const uint8_t *data, size_t size);
+int fuzz_sse_run(const uint8_t *data, size_t size);
 int fuzz_accept_run(const uint8_t *data, size_t size);
 
 #ifdef HZ_LIBFUZZER

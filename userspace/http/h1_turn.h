@@ -114,8 +114,11 @@ static inline void hz_h1_record(const struct hz_h1_turn *turn, enum hz_stage sta
 /* The stage that began at the last mark ends now. */
 static inline void hz_h1_stage_end(struct hz_h1_turn *turn, enum hz_stage stage)
 {
-	uint64_t now_ns = hz_env_clock_ns(turn->http->conf.env);
+	uint64_t now_ns;
 
+	if (!HZ_TELEMETRY)
+		return;
+	now_ns = hz_env_clock_ns(turn->http->conf.env);
 	hz_h1_record(turn, stage, turn->mark_ns, now_ns);
 	turn->mark_ns = now_ns;
 }

@@ -28,6 +28,8 @@ int hz_publish_open(struct hz_server *server, struct hz_publish **out)
 		return -ENOMEM;
 	publish->cpus = cpus > 0 && cpus < HZ_WORKERS_MAX ? (uint32_t)cpus : HZ_WORKERS_MAX;
 	publish->pct_ns = publish->flush_ns = server->started_ns;
+	if (!HZ_TELEMETRY)
+		hz_server_degrade(server, "built without latency (HZ_TELEMETRY=0)");
 	*out = publish;
 	return 0;
 }
@@ -71,9 +73,11 @@ static void deltas_flush(struct hz_publish *publish, const struct hz_server *ser
 
 void hz_publish_turn(struct hz_publish *publish, struct hz_server *server, uint64_t now_ns)
 {
-	const struct hz_hist *latency =
-		server->maps.latency != NULL ? server->maps.latency : server->shared.latency;
+	const struct hz_hist *latency;
 
+	if (!HZ_TELEMETRY)
+		return;
+	latency = server->maps.latency != NULL ? server->maps.latency : server->shared.latency;
 	if (now_ns - publish->pct_ns >= HZ_NS_PER_S) {
 		pct_refresh(publish, server, latency, now_ns - publish->pct_ns);
 		publish->pct_ns = now_ns;
