@@ -140,6 +140,7 @@ def kernels_traffic_goes_on_through_every_state_of_the_server():
         here.ctl("health", "maintenance", "on")
         wait_until(lambda: here.health() == 503, 3, "maintenance, yet healthy")
         other.wait()
+        here.ctl("health", "maintenance", "off")  # it would outlive the server
         rigs["hzd"].kill()
         until_503(here, time.monotonic())
         other.wait()

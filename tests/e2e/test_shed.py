@@ -17,7 +17,7 @@ rigs = {}
 def rig():
     if not rigs:
         rigs["rig"] = Rig()
-        rigs["hzd"] = rigs["rig"].start(options=[PATIENT])
+        rigs["hzd"] = rigs["rig"].start(options=[PATIENT, "shed/mode=adaptive"])
     return rigs["rig"]
 
 

@@ -120,11 +120,8 @@ int hz_cmd_health_show(const struct hz_opts *opts, struct hz_words *words, struc
 	if (status != 0)
 		return status;
 	hz_telemetry_view_note(&view);
-	if (view.is_shared)
-		status = hz_err_set(err, -EOPNOTSUPP, 1, "no_kernel_plane", "hzctl status",
-		                    "hzd serves over kernel sockets (boot/io=socket): no XDP "
-		                    "program answers probes");
-	else
+	status = hz_telemetry_view_kernel_plane(&view, "answers probes", err);
+	if (status == 0)
 		status = maps_read(&view, &cfg, beats, &verdicts, err);
 	if (status == 0)
 		verdict_find(&cfg, beats, why, sizeof(why));

@@ -25,11 +25,8 @@ static int figures_read(const struct hz_opts *opts, struct hz_shed_figures *out,
 	if (status != 0)
 		return status;
 	hz_telemetry_view_note(&view);
-	if (view.is_shared)
-		status = hz_err_set(err, -EOPNOTSUPP, 1, "no_kernel_plane", "hzctl status",
-		                    "hzd serves over kernel sockets (boot/io=socket): no XDP "
-		                    "program refuses anybody");
-	else if (hz_shed_figures_read(&view, out) != 0)
+	status = hz_telemetry_view_kernel_plane(&view, "refuses anybody", err);
+	if (status == 0 && hz_shed_figures_read(&view, out) != 0)
 		status = hz_err_set(err, -EIO, 1, "map", "hzctl doctor",
 		                    "cannot read the maps verdicts, cfg and workers");
 	hz_telemetry_view_close(&view);

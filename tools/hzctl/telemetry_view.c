@@ -249,6 +249,16 @@ static bool is_hzd(uint32_t pid)
 	return strcmp(name, "hzd\n") == 0;
 }
 
+int hz_telemetry_view_kernel_plane(const struct hz_telemetry_view *view, const char *deed,
+                                   struct hz_err *err)
+{
+	if (!view->is_shared)
+		return 0;
+	return hz_err_set(err, -EOPNOTSUPP, 1, "no_kernel_plane", "hzctl status",
+	                  "hzd serves over kernel sockets (boot/io=socket): no XDP program %s",
+	                  deed);
+}
+
 void hz_telemetry_view_note(const struct hz_telemetry_view *view)
 {
 	uint32_t pid;

@@ -36,6 +36,11 @@ bool hz_telemetry_view_is_live(const struct hz_telemetry_view *view);
 /* One line on stderr when no worker of it beats any more: what follows is old. */
 void hz_telemetry_view_note(const struct hz_telemetry_view *view);
 
+/* Is there a kernel plane, of which a command is to tell? 0, or -EOPNOTSUPP with err filled: of files, as hzd serves over
+ * kernel sockets. deed: what no XDP program does then, "answers probes". */
+int hz_telemetry_view_kernel_plane(const struct hz_telemetry_view *view, const char *deed,
+                                   struct hz_err *err);
+
 /* Age after which a beat counts as dead. */
 uint64_t hz_telemetry_view_beat_timeout_ns(const struct hz_telemetry_view *view);
 

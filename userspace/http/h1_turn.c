@@ -93,7 +93,7 @@ void hz_h1_turn_end(struct hz_h1_turn *turn, bool is_input_over)
 	hz_h1_out_flush(turn);
 	if (conn->state == HZ_H1_DISCARD)
 		return;
-	if (conn->state == HZ_H1_HEAD && is_input_over) {
+	if (is_input_over && (conn->state == HZ_H1_HEAD || conn->state == HZ_H1_BODY)) {
 		hz_h1_turn_shutdown(turn);
 		return;
 	}

@@ -19,7 +19,8 @@ struct hz_h1_turn {
 };
 
 void hz_h1_turn_begin(struct hz_h1_turn *turn, struct hz_stream *s);
-/* Last in a call: output leaves, deadlines are armed. is_input_over: no further request will come. */
+/* Last in a call: output leaves, deadlines are armed. is_input_over: no further byte will come, so that
+ * neither a request nor a body that has begun is completed. */
 void hz_h1_turn_end(struct hz_h1_turn *turn, bool is_input_over);
 
 /* Ends the connection after what was answered so far, or at once. */

@@ -39,20 +39,30 @@ static void settings_put(struct hz_cfg *cfg, const struct hz_tune *tune)
 	cfg->shed_verdict = tune->shed_verdict;
 }
 
-/* All of them with one write: XDP never sees some of a transaction. */
+/* All of them with one write: XDP never sees some of a transaction. *cfg is what it says then. */
+static int cfg_settle(struct hz_server *server, bool is_start, struct hz_cfg *cfg,
+                      struct hz_err *err)
+{
+	int status = hz_xdp_cfg_read(&server->maps, cfg);
+
+	if (status == 0) {
+		settings_put(cfg, &server->conf->tune);
+		if (is_start) {
+			cfg->workers = server->seats.count;
+			cfg->state = HZ_STATE_STARTING;
+			cfg->reload_unix = server->reload_unix = (uint64_t)time(NULL);
+			cfg->reload_failed = 0;
+		}
+		status = hz_xdp_cfg_write(&server->maps, cfg);
+	}
+	return status == 0 ? 0 : cfg_fail(server, status, err);
+}
+
 int hz_server_health_apply(struct hz_server *server, struct hz_err *err)
 {
 	struct hz_cfg cfg;
-	int status;
 
-	if (!has_kernel_plane(server))
-		return 0;
-	status = hz_xdp_cfg_read(&server->maps, &cfg);
-	if (status == 0) {
-		settings_put(&cfg, &server->conf->tune);
-		status = hz_xdp_cfg_write(&server->maps, &cfg);
-	}
-	return status == 0 ? 0 : cfg_fail(server, status, err);
+	return has_kernel_plane(server) ? cfg_settle(server, false, &cfg, err) : 0;
 }
 
 int hz_server_health_open(struct hz_server *server, struct hz_err *err)
@@ -62,17 +72,9 @@ int hz_server_health_open(struct hz_server *server, struct hz_err *err)
 
 	if (!has_kernel_plane(server))
 		return 0;
-	status = hz_xdp_cfg_read(&server->maps, &cfg);
-	if (status == 0) {
-		settings_put(&cfg, &server->conf->tune);
-		cfg.workers = server->seats.count;
-		cfg.state = HZ_STATE_STARTING;
-		cfg.reload_unix = server->reload_unix = (uint64_t)time(NULL);
-		cfg.reload_failed = 0;
-		status = hz_xdp_cfg_write(&server->maps, &cfg);
-	}
+	status = cfg_settle(server, true, &cfg, err);
 	if (status != 0)
-		return cfg_fail(server, status, err);
+		return status;
 	server->in_maintenance = cfg.maintenance != 0;
 	if (server->in_maintenance)
 		hz_log(HZ_LOG_WARN, "in maintenance since before this start: health answers 503; "

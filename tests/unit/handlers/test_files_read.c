@@ -258,6 +258,7 @@ static void blocked_clients_lose_what_was_read(void)
 	enum { COUNT = HZ_LIMIT_files_buffers };
 	struct read_rig *rig = read_open(1024);
 	struct files_ask *ask[COUNT], *last;
+	unsigned losers = 0;
 	uint8_t out[64];
 
 	for (unsigned i = 0; i < COUNT; i++) {
@@ -278,11 +279,16 @@ static void blocked_clients_lose_what_was_read(void)
 	CU_ASSERT_EQUAL(hz_files_pool_turn_due_ns(rig->pool, 0), UINT64_MAX);
 	CU_ASSERT_FATAL(turn(rig));
 	CU_ASSERT_EQUAL(pull(last, out, sizeof(out)), sizeof(out));
-	/* And who lost it reads again. */
-	CU_ASSERT_EQUAL(pull(ask[0], out, sizeof(out)), 0);
-	CU_ASSERT_FATAL(turn(rig));
-	CU_ASSERT_EQUAL(pull(ask[0], out, sizeof(out)), sizeof(out));
-	CU_ASSERT(is_big(out, 0, sizeof(out)));
+	/* And who lost it reads again: the one whose buffer was filled first, helpers come to an end in any order. */
+	for (unsigned i = 0; i < COUNT; i++) {
+		if (pull(ask[i], out, sizeof(out)) != 0)
+			continue;
+		losers++;
+		CU_ASSERT_FATAL(turn(rig));
+		CU_ASSERT_EQUAL(pull(ask[i], out, sizeof(out)), sizeof(out));
+		CU_ASSERT(is_big(out, 0, sizeof(out)));
+	}
+	CU_ASSERT_EQUAL(losers, 1);
 	for (unsigned i = 0; i < COUNT; i++)
 		files_ask_close(ask[i]);
 	files_ask_close(last);

@@ -629,6 +629,30 @@ static void streaming_route_that_waits_takes_no_more(void)
 	bench_close(&b);
 }
 
+/* The FIN comes while the application waits, behind bytes that it has seen or not; then it has seen all there are. */
+static void fin_before_the_end_of_a_body_ends_it_when_the_route_goes_on(void)
+{
+	for (int has_more = 0; has_more < 2; has_more++) {
+		struct bench b;
+
+		bench_open(&b, WINDOW_WIDE);
+		b.rig->body_waits = true;
+		feed(&b, "POST /upload HTTP/1.1\r\n" H "Content-Length: 9\r\n" END "abc");
+		if (has_more)
+			feed(&b, "def");
+		fake_stream_eof(&b.fs);
+		CU_ASSERT(!b.fs.is_shutdown);
+		b.rig->body_waits = false;
+		CU_ASSERT(http_rig_resume(b.rig));
+		settle(&b);
+		CU_ASSERT_EQUAL(b.rig->upload_bytes, has_more ? 6 : 3);
+		CU_ASSERT(b.fs.is_shutdown);
+		CU_ASSERT_EQUAL(b.rig->finishes, 1);
+		CU_ASSERT_EQUAL(b.fs.out_len, 0);
+		bench_close(&b);
+	}
+}
+
 static void streaming_route_that_has_enough_ends_the_connection(void)
 {
 	struct bench b;
@@ -693,6 +717,7 @@ HZ_SUITE(h1_wait, CASE(handler_that_waits_answers_when_resumed),
          CASE(streaming_route_takes_a_body_larger_than_any_buffer),
          CASE(streaming_route_sees_each_byte_once_at_every_split),
          CASE(streaming_route_that_waits_takes_no_more),
+         CASE(fin_before_the_end_of_a_body_ends_it_when_the_route_goes_on),
          CASE(streaming_route_that_has_enough_ends_the_connection),
          CASE(added_fields_follow_a_prepared_head_up_to_the_limit),
          CASE(head_that_does_not_parse_is_finished_without_a_route));
