@@ -2,6 +2,7 @@
 """SYN cookies of XDP and a kernel's client: what its connections keep, and who gets in beside a flood."""
 import json
 import random
+import signal
 import socket
 import time
 
@@ -250,6 +251,20 @@ def kernels_traffic_goes_on_beside_a_flood_and_cookies():
         expect_equal(process.wait(20), 0, "exit of the flood")
         other.wait()
     expect(here.verdicts()["cookie_syn_ack"] - before > FLOOD_PER_S, "XDP hardly answered")
+
+
+@test
+def half_open_connections_of_a_flood_hold_no_drain_up():
+    here = rig("shed/syn_cookies=off", "shed/mode=off")
+    expect_equal(flood(here, 1).wait(20), 0, "exit of the flood")
+    half_open = here.half_open()
+    expect(half_open > 1000, f"only {half_open} half-open connections")
+    started = time.monotonic()
+    here.hzd.signal(signal.SIGTERM)
+    expect_equal(here.hzd.wait(20), 0, "exit code of the drain")
+    took = time.monotonic() - started
+    note(f"{half_open} half-open connections: ended {took:.2f} s after SIGTERM")
+    expect(took < 3, f"the drain took {took:.1f} s")
 
 
 if __name__ == "__main__":

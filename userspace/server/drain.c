@@ -21,16 +21,21 @@ void hz_server_terminate(struct hz_server *server)
 	hz_server_drain(server);
 }
 
+/* When no SYN is taken any more, a handshake that is under way ends within this; what is half open then a flood has
+ * left, or a client that must send its SYN again, and gets RST. */
+#define HANDSHAKE_NS HZ_NS_PER_S /* RFC 6298 2.1 */
+
 /* Those that may still have something to send or to be told. Not FIN_WAIT_2 and TIME_WAIT: the peer has
  * acknowledged our last byte and our FIN, and how long it stays is its own affair. */
-static uint64_t connections_open(const struct hz_server *server)
+static uint64_t connections_open(const struct hz_server *server, uint64_t refusing_ns)
 {
 	uint64_t count = 0;
 
 	for (uint32_t i = 0; i < server->seats.count; i++) {
 		const struct hz_connections *conns = server->seats.seat[i].slot.conns;
 
-		count += __atomic_load_n(&conns->syn_rcvd, __ATOMIC_RELAXED);
+		if (refusing_ns < HANDSHAKE_NS)
+			count += __atomic_load_n(&conns->syn_rcvd, __ATOMIC_RELAXED);
 		count += __atomic_load_n(&conns->established, __ATOMIC_RELAXED);
 		count += __atomic_load_n(&conns->fin_wait_1, __ATOMIC_RELAXED);
 		count += __atomic_load_n(&conns->close_wait, __ATOMIC_RELAXED);
@@ -57,7 +62,7 @@ void hz_server_drain_step(struct hz_server *server, uint64_t now_ns)
 	const struct hz_tune *tune = &server->conf->tune;
 	uint64_t lame_duck_ns = tune->timeout_lame_duck_ms * HZ_NS_PER_MS;
 	uint64_t end_ns = lame_duck_ns + tune->timeout_drain_ms * HZ_NS_PER_MS;
-	uint64_t elapsed_ns;
+	uint64_t elapsed_ns, open;
 
 	if (server->drain_ns == 0)
 		return;
@@ -67,11 +72,10 @@ void hz_server_drain_step(struct hz_server *server, uint64_t now_ns)
 		refuse_new(server);
 	if (!server->is_refusing)
 		return;
-	if (elapsed_ns >= end_ns) {
+	open = connections_open(server, elapsed_ns - lame_duck_ns);
+	if (elapsed_ns >= end_ns && open != 0)
 		hz_log(HZ_LOG_WARN, "drain time is over: %llu connections are reset",
-		       (unsigned long long)connections_open(server));
+		       (unsigned long long)open);
+	if (elapsed_ns >= end_ns || open == 0)
 		server->is_done = true;
-	} else if (connections_open(server) == 0) {
-		server->is_done = true;
-	}
 }

@@ -96,6 +96,23 @@ static void drain_does_not_wait_for_peers_that_have_everything(void)
 	server_rig_close(rig);
 }
 
+/* A flood of SYNs leaves half-open ones by the thousand; who is in the middle of a handshake is through in a second. */
+static void drain_waits_a_second_for_handshakes(void)
+{
+	struct server_rig *rig = draining_open(0);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(rig);
+	rig->conf.tune.timeout_drain_ms = 30000;
+	rig->server.seats.seat[0].slot.conns->syn_rcvd = 1000;
+	hz_server_drain_step(&rig->server, after_ms(rig, LAME_DUCK_MS));
+	hz_server_drain_step(&rig->server, after_ms(rig, LAME_DUCK_MS + 1000) - 1);
+	CU_ASSERT_TRUE(rig->server.is_refusing);
+	CU_ASSERT_FALSE(rig->server.is_done);
+	hz_server_drain_step(&rig->server, after_ms(rig, LAME_DUCK_MS + 1000));
+	CU_ASSERT_TRUE(rig->server.is_done);
+	server_rig_close(rig);
+}
+
 static void drain_by_a_second_signal_skips_the_wait(void)
 {
 	struct server_rig *rig = draining_open(1);
@@ -174,6 +191,6 @@ HZ_SUITE(drain, CASE(drain_not_asked_for_does_nothing),
          CASE(drain_waits_for_connections_up_to_its_deadline),
          CASE(drain_ends_when_the_last_connection_has_gone),
          CASE(drain_does_not_wait_for_peers_that_have_everything),
-         CASE(drain_by_a_second_signal_skips_the_wait),
+         CASE(drain_waits_a_second_for_handshakes), CASE(drain_by_a_second_signal_skips_the_wait),
          CASE(seats_of_a_new_run_keep_counters_and_clear_gauges),
          CASE(seats_take_the_listed_cpus_in_turn), CASE(seats_have_randomness_of_their_own));
