@@ -53,6 +53,7 @@ static const void *rig_pin(void *app, uint32_t worker_index)
 
 	(void)worker_index;
 	rig->pins++;
+	rig->parse_due_ns = rig->parse_ns;
 	return rig;
 }
 
@@ -68,7 +69,11 @@ static void rig_unpin(void *app, uint32_t worker_index, const void *snapshot)
 
 static const struct hz_http_limits *rig_limits(const void *snapshot)
 {
-	return &((const struct http_rig *)snapshot)->limits;
+	struct http_rig *rig = (struct http_rig *)(uintptr_t)snapshot;
+
+	rig->env.now_ns += rig->parse_due_ns;
+	rig->parse_due_ns = 0;
+	return &rig->limits;
 }
 
 static enum hz_http_next wait(struct http_rig *rig, const struct hz_http_req *req)
@@ -93,6 +98,7 @@ static enum hz_http_next rig_route(const void *snapshot, struct hz_http_req *req
 {
 	struct http_rig *rig = (struct http_rig *)(uintptr_t)snapshot;
 
+	rig->env.now_ns += rig->route_ns;
 	if (path_is(req, "/gate") && !rig->is_ready)
 		return wait(rig, req);
 	route->is_streaming = path_is(req, "/upload");
@@ -238,6 +244,7 @@ static enum hz_http_next rig_body(const void *snapshot, struct hz_http_req *req,
 	struct http_rig *rig = (struct http_rig *)(uintptr_t)snapshot;
 
 	rig->pieces++;
+	rig->env.now_ns += rig->body_ns;
 	for (size_t i = 0; i < bytes.len; i++)
 		rig->upload_sum = rig->upload_sum * 31 + bytes.data[i];
 	rig->upload_bytes += bytes.len;
@@ -273,6 +280,7 @@ static enum hz_http_next rig_handle(const void *snapshot, struct hz_http_req *re
 	const struct hz_http_header *type;
 	char digits[24] = { 0 };
 
+	rig->env.now_ns += rig->handle_ns;
 	if (path_is(req, "/later") && !rig->is_ready)
 		return wait(rig, req);
 	if ((path_is(req, "/nap") || path_is(req, "/doze")) && req->app == NULL) {

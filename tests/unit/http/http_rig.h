@@ -44,6 +44,9 @@ struct http_rig {
 	unsigned pulls;
 	unsigned releases, waits, pieces, source_ends;
 	uint64_t upload_bytes, upload_sum;
+	/* What the steps take of env.now_ns; that of parse is spent by the first limits() after a pin. */
+	uint64_t parse_ns, route_ns, body_ns, handle_ns;
+	uint64_t parse_due_ns;
 	unsigned finishes;
 	struct hz_http_outcome outcome; /* of the last request that was over */
 	int32_t finished_route;
