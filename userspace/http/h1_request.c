@@ -164,7 +164,7 @@ void hz_h1_refuse_late(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
 static void flight_begin(struct hz_h1_turn *turn, struct hz_h1_flight *flight, struct hz_span head,
                          bool is_keep)
 {
-	uint64_t timeout_ns = hz_h1_limits(turn->conn)->answer_timeout_ns;
+	const struct hz_http_limits *limits = hz_h1_limits(turn->conn);
 	struct hz_http_req *req = &flight->req;
 
 	hz_arena_reset(&flight->arena);
@@ -175,8 +175,11 @@ static void flight_begin(struct hz_h1_turn *turn, struct hz_h1_flight *flight, s
 	req->is_held = false;
 	req->is_late = false;
 	req->wake_ns = 0;
-	req->answer_by_ns = timeout_ns != 0 ? turn->now_ns + timeout_ns : UINT64_MAX;
+	req->answer_by_ns = limits->answer_timeout_ns != 0
+	                            ? turn->now_ns + limits->answer_timeout_ns
+	                            : UINT64_MAX;
 	flight->resp = (struct hz_http_resp){ 0 };
+	flight->route = (struct hz_http_route){ .body_bytes_max = limits->body_bytes };
 	flight->stream = turn->stream;
 	flight->head = head;
 	flight->is_begun = true;
@@ -489,7 +492,6 @@ static size_t request_begin(struct hz_h1_turn *turn, struct hz_h1_flight *flight
 		hz_h1_count(turn, HZ_COUNTER_shed_connection);
 		flight->is_keep = false;
 	}
-	flight->route = (struct hz_http_route){ .body_bytes_max = limits->body_bytes };
 	bytes.data += head_bytes;
 	bytes.len -= head_bytes;
 	return head_bytes + request_route(turn, flight, bytes);

@@ -1,4 +1,5 @@
 #include "http/h1_stage.h"
+#include "http/h1_slow.h"
 
 /* The turn's mark is when it began to be read. What it waited since it came counts, as far as this request was not being
  * worked on meanwhile: that has been counted. */
@@ -72,11 +73,18 @@ static void stages_record(const struct hz_slot *slot, struct hz_h1_stages *stage
 
 uint64_t hz_h1_stage_end(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
 {
+	const struct hz_http_worker_conf *conf = &turn->http->conf;
+
 	if (!HZ_TELEMETRY) {
-		turn->mark_ns = hz_env_clock_ns(turn->http->conf.env);
+		turn->mark_ns = hz_env_clock_ns(conf->env);
 		return turn->mark_ns;
 	}
 	hz_h1_stage_next(turn, flight, HZ_H1_STAGE_NONE);
-	stages_record(turn->http->conf.slot, &flight->stages);
+	stages_record(conf->slot, &flight->stages);
+	hz_slot_record_route(conf->slot, flight->route.slot, hz_http_resp_status(&flight->resp),
+	                     flight->stages.ns[HZ_STAGE_TOTAL]);
+	if (conf->slow != NULL &&
+	    HZ_UNLIKELY(hz_slow_ring_wants(conf->slow, flight->stages.ns[HZ_STAGE_TOTAL])))
+		hz_h1_slow_tell(turn, flight);
 	return turn->mark_ns;
 }

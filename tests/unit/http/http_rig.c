@@ -101,6 +101,7 @@ static enum hz_http_next rig_route(const void *snapshot, struct hz_http_req *req
 	rig->env.now_ns += rig->route_ns;
 	if (path_is(req, "/gate") && !rig->is_ready)
 		return wait(rig, req);
+	route->slot = RIG_SLOT;
 	route->is_streaming = path_is(req, "/upload");
 	route->takes_body = !path_begins(req, "/drop");
 	if (path_is(req, "/missing")) {
@@ -273,6 +274,15 @@ static void rig_finish(const void *snapshot, const struct hz_http_req *req,
 	rig->finished_route = req->route_index;
 }
 
+static void rig_describe(const void *snapshot, const struct hz_http_req *req,
+                         struct hz_event_slow *record)
+{
+	(void)snapshot;
+	if (req->route_index >= 0)
+		memcpy(record->route_name, RIG_ROUTE, sizeof(RIG_ROUTE));
+	record->trace_id[0] = 0xab;
+}
+
 static enum hz_http_next rig_handle(const void *snapshot, struct hz_http_req *req,
                                     struct hz_http_resp *resp)
 {
@@ -335,6 +345,7 @@ static const struct hz_http_app_ops rig_ops = {
 	.handle = rig_handle,
 	.refuse = rig_refuse,
 	.finish = rig_finish,
+	.describe = rig_describe,
 };
 
 struct http_rig *http_rig_open(uint32_t connections_max)
@@ -352,6 +363,10 @@ struct http_rig *http_rig_open(uint32_t connections_max)
 	rig->env.unix_s = RIG_UNIX_S;
 	rig->slot.hist = rig->hist;
 	rig->slot.worker = &rig->worker;
+	rig->slot.routes = rig->routes;
+	rig->slow_conf.over_ns = UINT64_MAX;
+	hz_slow_ring_init(&rig->slow, &rig->slow_conf);
+	conf.slow = &rig->slow;
 	rig->limits = (struct hz_http_limits){
 		.header_bytes = HZ_LIMIT_header_bytes_max,
 		.header_count = HZ_LIMIT_header_count_max,

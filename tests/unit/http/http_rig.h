@@ -21,10 +21,14 @@
 #include "fake_stream.h"
 #include "http/h1_worker.h"
 #include "hz_test.h"
+#include "telemetry/slow_ring.h"
 
 struct http_rig {
 	struct hz_env env;
 	struct hz_hist hist[HZ_STAGE_COUNT];
+	struct hz_route_hist routes[HZ_ROUTE_SLOTS];
+	struct hz_slow_conf slow_conf; /* off until the test says otherwise, and a second begins */
+	struct hz_slow_ring slow;
 	struct hz_worker worker;
 	struct hz_slot slot;
 	struct hz_http_limits limits;
@@ -52,6 +56,8 @@ struct http_rig {
 	int32_t finished_route;
 };
 
+#define RIG_SLOT   9         /* of every route: route_latency, */
+#define RIG_ROUTE  "rig"     /* and its name */
 #define RIG_UNIX_S 784111777 /* Sun, 06 Nov 1994 08:49:37 GMT */
 
 struct http_rig *http_rig_open(uint32_t connections_max); /* aborts when it cannot */
