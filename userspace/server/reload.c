@@ -248,7 +248,10 @@ static uint64_t generation_min(const struct hz_server *server)
 /* New requests see fresh when this returns. */
 static void snapshot_switch(struct hz_server *server, struct hz_snapshot *fresh)
 {
-	struct hz_snapshot *old = hz_app_publish(&server->app, fresh);
+	struct hz_snapshot *old;
+
+	hz_server_routes_name(server, fresh);
+	old = hz_app_publish(&server->app, fresh);
 
 	hz_rcu_synchronize();
 	hz_server_retire(server, old);

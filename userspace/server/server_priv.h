@@ -51,6 +51,14 @@ struct hz_server_files {
 	bool is_short;   /* told that not all is watched */
 };
 
+/* Slow answers, slow_tell.c. */
+struct hz_server_slow {
+	struct hz_slow_conf conf; /* words that workers load */
+	uint64_t second_ns;
+	uint32_t this_second;   /* told in it */
+	uint64_t told, refused; /* beyond telemetry/slow_per_s */
+};
+
 struct hz_server {
 	struct hz_server_conf *conf;
 	/* what it serves */
@@ -84,6 +92,7 @@ struct hz_server {
 	struct hz_cookies cookies;        /* without maps; else those of the map are used */
 	struct hz_xdp_lists lists;        /* of sources; boot/io=af_xdp */
 	struct hz_overload_conf overload; /* of all workers; words that shed_settings.c stores */
+	struct hz_server_slow slow;
 	struct hz_seats seats;
 	struct hz_fastpath *fp;
 	struct hz_sock *sock;
@@ -240,6 +249,13 @@ int hz_server_topics_cmd(const struct hz_server *server, const json_t *request, 
                          json_t **result, struct hz_err *err);
 void hz_server_topics_latency(const struct hz_server *server,
                               const struct hz_latency_pct pct[HZ_STAGE_COUNT]);
+
+/* route_slots.c: slots of latency by route, for a snapshot that nobody sees yet. */
+void hz_server_routes_name(const struct hz_server *server, struct hz_snapshot *snapshot);
+
+/* slow_tell.c: settings into the words that workers read; and what they told, into the ring of events. */
+void hz_server_slow_apply(struct hz_server *server);
+void hz_server_slow_turn(struct hz_server *server, uint64_t now_ns);
 
 /* telemetry_pub.c: percentiles at 1 Hz and histogram deltas into the ring. */
 int hz_publish_open(struct hz_server *server, struct hz_publish **out);

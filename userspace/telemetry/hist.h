@@ -34,6 +34,18 @@ static inline void hz_hist_record(struct hz_hist *hist, uint64_t ns)
 		hz_hist_bump(&hist->overflow, 1);
 }
 
+/* The same of a route, with the class of its status, 100..599. */
+static inline void hz_hist_record_route(struct hz_route_hist *hist, uint16_t status, uint64_t ns)
+{
+	if (!HZ_TELEMETRY)
+		return;
+	hz_hist_bump(&hist->answers[(status / 100u - 1) % HZ_CODE_CLASSES], 1);
+	hz_hist_bump(&hist->bucket[hz_hist_bucket(ns) / (HZ_HIST_BUCKETS / HZ_ROUTE_BUCKETS)], 1);
+	hz_hist_bump(&hist->sum_ns, ns);
+	if (ns > hist->max_ns)
+		__atomic_store_n(&hist->max_ns, ns, __ATOMIC_RELAXED);
+}
+
 /* Adds from into to, bucket by bucket. from may be written meanwhile; to is private to the caller. */
 void hz_hist_merge(struct hz_hist *to, const struct hz_hist *from);
 
