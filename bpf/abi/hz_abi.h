@@ -165,7 +165,8 @@ struct hz_worker {
 	__u64 shed_pressure;      /* gauge, 0..100: what is fullest, core/overload.h */
 	__u64 shed_permille;      /* gauge: of new flows that it wants refused */
 	__u64 queue_wait_ns;      /* gauge: the shortest wait of a frame in the last step */
-	__u64 reserved[7];
+	__u64 started_busy_ns; /* busy_ns when it started, which goes on counting */
+	__u64 reserved[6];
 };
 
 /* Map `connections`: mmapable ARRAY, index = worker; gauges by RFC 9293 state. */

@@ -96,5 +96,6 @@ void model_tests(struct tap *tap, const char *object_path);
 void sample_tests(struct tap *tap, const char *object_path);
 void load_tests(struct tap *tap, const char *object_path);
 void stream_tests(struct tap *tap, const char *object_path);
+void view_tests(struct tap *tap, const char *object_path);
 
 #endif

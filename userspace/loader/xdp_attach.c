@@ -4,6 +4,7 @@
 #include "loader/xdp_fail.h"
 #include "loader/xdp_guard.h"
 #include "loader/xdp_job.h"
+#include "loader/xdp_make.h"
 #include "loader/xdp_nic.h"
 #include "loader/xdp_owner.h"
 #include <errno.h>
@@ -200,7 +201,7 @@ static int attach_locked(struct hz_xdp_job *job)
 		hz_xdp_program_close(&job->program); /* removing needs descriptors too */
 		hz_xdp_lists_close(&job->lists);
 		hz_xdp_shared_close(&job->shared);
-		(void)hz_xdp_shared_remove(opts->instance);
+		(void)hz_xdp_make_undo(opts->instance);
 	}
 	return status;
 }

@@ -4,6 +4,7 @@
 #include "loader/xdp_bpffs.h"
 #include "loader/xdp_fail.h"
 #include "loader/xdp_link.h"
+#include "loader/xdp_make.h"
 #include "loader/xdp_nic.h"
 #include "loader/xdp_shared.h"
 #include <errno.h>
@@ -63,7 +64,7 @@ static int detach_locked(const char *instance, const char *ifname)
 	if (status == 0)
 		status = hz_xdp_pins_each(instance, HZ_XDP_PINS_HELD, first_ifname, left);
 	if (status == 0)
-		return hz_xdp_shared_remove(instance);
+		return hz_xdp_make_undo(instance);
 	return status == 1 ? 0 : status;
 }
 

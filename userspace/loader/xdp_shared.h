@@ -27,8 +27,6 @@ struct hz_xdp_shared { /* what the XDP program uses of it; owned by the caller *
  * command that removes them. */
 int hz_xdp_shared_open(const char *instance, struct hz_xdp_shared *out, struct hz_err *err);
 void hz_xdp_shared_close(struct hz_xdp_shared *shared); /* accepts HZ_XDP_SHARED_NONE */
-/* Removes it with everything else of the instance. */
-int hz_xdp_shared_remove(const char *instance);
 
 /* Opens one pinned map and holds it against xdp_pins.def. Returns an fd or -errno: -EPROTO when it is
  * of another size. */

@@ -26,6 +26,7 @@ static void slot_adopt(const struct hz_slot *slot, uint64_t now_ns)
 	memset(slot->conns, 0, sizeof(*slot->conns));
 	slot->worker->connections = 0;
 	slot->worker->started_ns = now_ns;
+	slot->worker->started_busy_ns = slot->worker->busy_ns;
 	slot->worker->state = HZ_STATE_STARTING;
 	*slot->beat = (struct hz_beat){ .state = HZ_STATE_STARTING, .pid = (uint32_t)getpid() };
 }

@@ -1,7 +1,8 @@
-/* Housekeeping's share of telemetry: merges the workers' histograms into latency_pct and the topic hz.latency once
+/* Housekeeping's share of telemetry: merges the workers' histograms into latency_pct, latency_log2 and the topic hz.latency once
  * per second, and has the kernel diff them into the ring buffer every telemetry/interval_ms. */
 #include "core/log.h"
 #include "server/server_priv.h"
+#include "telemetry/hist_log2.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +40,22 @@ void hz_publish_close(struct hz_publish *publish)
 	free(publish);
 }
 
+/* Both readable forms of one stage, for whoever has no tool of ours. */
+static void maps_write(const struct hz_publish *publish, const struct hz_server *server,
+                       uint32_t stage, const struct hz_latency_pct *pct)
+{
+	struct hz_latency_log2 log2 = { .updated_unix = pct->updated_unix };
+	int status = hz_xdp_pct_write(&server->maps, stage, pct);
+
+	memcpy(log2.stage, stage_names[stage], strlen(stage_names[stage]));
+	hz_hist_log2_fill(&log2, &publish->merged);
+	if (status == 0)
+		status = hz_xdp_log2_write(&server->maps, stage, &log2);
+	if (status != 0)
+		hz_log(HZ_LOG_WARN, "cannot write latency_pct and latency_log2: %s",
+		       strerror(-status));
+}
+
 /* Histograms of dead workers of an earlier run count too: the view is the map's, not this process's. */
 static void pct_refresh(struct hz_publish *publish, const struct hz_server *server,
                         const struct hz_hist *latency, uint64_t interval_ns)
@@ -54,9 +71,8 @@ static void pct_refresh(struct hz_publish *publish, const struct hz_server *serv
 		            interval_ns);
 		publish->count_before[stage] = pct[stage].count;
 		memcpy(pct[stage].stage, stage_names[stage], strlen(stage_names[stage]));
-		if (server->maps.latency != NULL &&
-		    hz_xdp_pct_write(&server->maps, stage, &pct[stage]) != 0)
-			hz_log(HZ_LOG_WARN, "cannot write latency_pct");
+		if (server->maps.latency != NULL)
+			maps_write(publish, server, stage, &pct[stage]);
 	}
 	hz_server_topics_latency(server, pct);
 }
