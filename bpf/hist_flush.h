@@ -4,8 +4,7 @@
 #ifndef HZ_HIST_FLUSH_H
 #define HZ_HIST_FLUSH_H
 
-#include "abi/hz_abi.h"
-#include "maps.h"
+#include "stream_out.h"
 
 /* Records a histogram can need at most: every bucket gained. */
 #define HZ_FLUSH_RECORDS_MAX ((HZ_HIST_BUCKETS + HZ_DELTA_PAIRS - 1) / HZ_DELTA_PAIRS)
@@ -56,24 +55,13 @@ static long flush_settle(__u32 turn, void *ctx)
 	return 0;
 }
 
-/* Nobody is woken for a record: that costs an interrupt each. The last call of a round rings the bell.
- * A ring half full has a slow reader or none; he is woken at once, lest the round fill it. */
-static __always_inline __u64 flush_wakeup_flags(void)
-{
-	return bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) > HZ_RING_BYTES / 2
-	               ? BPF_RB_FORCE_WAKEUP
-	               : BPF_RB_NO_WAKEUP;
-}
-
-static __always_inline void flush_fill_header(struct flush_job *job, __u32 index, __u32 bytes,
-                                              __u64 sequence)
+static __always_inline void flush_fill_header(struct flush_job *job, __u32 index, __u32 bytes)
 {
 	struct hz_event_hist_delta *record = job->record;
 
 	record->header.kind = HZ_EVENT_HIST_DELTA;
 	record->header.worker = (__u16)(index / HZ_STAGE_COUNT);
 	record->header.bytes = bytes;
-	record->header.sequence = sequence;
 	record->header.time_ns = bpf_ktime_get_ns();
 	record->stage = index % HZ_STAGE_COUNT;
 	record->pair_count = job->pairs;
@@ -102,15 +90,14 @@ static __noinline enum flush_result flush_one(struct flush_job *job, __u32 index
 	        job->pairs * (__u32)sizeof(job->record->pair[0]);
 	if (bytes > sizeof(*job->record))
 		return FLUSH_NOTHING;
-	flush_fill_header(job, index, bytes, stats->records);
+	flush_fill_header(job, index, bytes);
 	sum_ns = job->record->sum_ns;
-	if (bpf_ringbuf_output(&events, job->record, bytes, flush_wakeup_flags()) != 0) {
+	if (!stream_out(&job->record->header, bytes, stats, stream_wakeup_flags())) {
 		stats->refused++;
 		return FLUSH_REFUSED;
 	}
 	bpf_loop(HZ_DELTA_PAIRS, flush_settle, job, 0);
 	job->sent->sum_ns += sum_ns;
-	stats->records++;
 	stats->samples += job->samples;
 	return FLUSH_SENT;
 }

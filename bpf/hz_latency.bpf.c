@@ -1,17 +1,23 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 /* Latency out of the histograms that workers fill: as a stream of what was gained (prog_flush, run by
- * hzd's housekeeping thread) and as text for people (show/latency, show/verdicts). The maps that an instance shares
- * are created from this object. */
-#define HZ_MAPS_LATENCY
+ * hzd's housekeeping thread) and as text for people (show/latency, show/verdicts). Records of other kinds that user space
+ * makes go the same way (prog_emit). The maps that an instance shares are created from this object. */
+#include "event_emit.h"
 #include "hist_flush.h"
 #include "hist_show.h"
-#include "maps.h"
+#include "maps_stream.h"
 #include "verdict_show.h"
 
 SEC("syscall")
 int prog_flush(struct hz_flush_ctx *ctx)
 {
 	return hz_hist_flush(ctx);
+}
+
+SEC("syscall")
+int prog_emit(struct hz_emit_ctx *ctx)
+{
+	return hz_event_emit(ctx);
 }
 
 SEC("iter/bpf_map_elem")

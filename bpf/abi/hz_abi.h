@@ -8,7 +8,7 @@
 #include <linux/types.h>
 
 #define HZ_ABI_MAJOR     4
-#define HZ_ABI_MINOR     0
+#define HZ_ABI_MINOR     1
 
 #define HZ_WORKERS_MAX   64
 #define HZ_QUEUES_MAX    64
@@ -73,20 +73,33 @@ struct hz_latency_pct {
 	__u64 updated_unix;
 };
 
+/* Map `latency_log2`: ARRAY, index = stage, all workers merged, refreshed at 1 Hz by hzd. Cumulative and exact: le_1us is
+ * all samples below 1024 ns, as each bound is an edge of buckets; le_inf all that there are. */
+struct hz_latency_log2 {
+	char stage[16];
+#define HZ_LOG2_BOUND(name, exponent) __u64 le_##name;
+#include "log2_bounds.def"
+#undef HZ_LOG2_BOUND
+	__u64 le_inf;
+	__u64 updated_unix;
+};
+
 /* Routes whose latency is kept apart. A name keeps its slot over reloads; slot 0 is of all that have none. */
 #define HZ_ROUTE_SLOTS      256
 #define HZ_ROUTE_NAME_BYTES 32
 
-/* Map `route_names`: ARRAY, index = slot. Written by hzd before the slot is used. */
+/* Map `route_names`: mmapable ARRAY, index = slot. Written by hzd before the slot is used. */
 struct hz_route_name {
 	char name[HZ_ROUTE_NAME_BYTES]; /* empty: free; cut to fit */
 	__u64 generation;               /* of the site that names it last */
 };
 
 /* Map `route_latency`: mmapable ARRAY, index = worker * HZ_ROUTE_SLOTS + slot; as `latency`, with 8 sub-buckets
- * per octave: bucket of the fine histogram >> 2 on the octaves, worst error 1/16. */
-#define HZ_ROUTE_BUCKETS 256
-#define HZ_CODE_CLASSES  5
+ * per octave: bucket of the fine histogram >> 2 on the octaves, worst error 1/16. As many workers as the machine has
+ * CPUs, at least HZ_ROUTE_WORKERS_MIN and at most HZ_WORKERS_MAX: half a MiB each. */
+#define HZ_ROUTE_WORKERS_MIN 8
+#define HZ_ROUTE_BUCKETS     256
+#define HZ_CODE_CLASSES      5
 struct hz_route_hist {
 	__u64 answers[HZ_CODE_CLASSES]; /* 1xx, 2xx, 3xx, 4xx, 5xx */
 	__u64 sum_ns;
@@ -516,11 +529,14 @@ struct hz_sample_gate {
 	__u64 refused; /* of them: the ring of events was full */
 };
 
-/* Map `stream_stats`: ARRAY of one. */
+/* Map `stream_stats`: ARRAY of one. A delta that is refused goes out later, with what came since; a record of another
+ * kind is lost when the ring is full. Samples that XDP could not hand over are counted in `sample_gate`. */
 struct hz_stream_stats {
 	__u64 records;
-	__u64 refused; /* the ring was full; the samples stay and go out later */
+	__u64 refused; /* deltas: the ring was full; the samples stay and go out later */
 	__u64 samples;
+	__u64 slow_lost, shed_lost, drop_lost, state_lost; /* records, by kind */
+	__u64 reserved[9];
 };
 
 /* Context of prog_flush, run by hzd's housekeeping thread for one histogram. */
@@ -529,6 +545,19 @@ struct hz_flush_ctx {
 	__u32 wakeup;  /* 1 on the last call of a round */
 	__u32 emitted; /* out: records sent */
 	__u32 refused; /* out */
+};
+
+/* Context of prog_emit: one record of any kind but deltas, header.bytes long, goes out as it is, with header.sequence, and
+ * with header.time_ns where that is 0. Whoever may run it may do so at any time: calls share nothing but counters. */
+#define HZ_EMIT_BYTES_MAX 256
+struct hz_emit_ctx {
+	union {
+		struct hz_event header;
+		__u8 bytes[HZ_EMIT_BYTES_MAX];
+	} record;
+	__u16 wakeup;  /* 1: the reader is woken */
+	__u16 is_kept; /* 1: refused it comes again, and is not counted as lost */
+	__u32 refused; /* out: 1: the ring was full; the record is lost, and counted as such */
 };
 
 _Static_assert(sizeof(struct hz_hist) == 8224, "histogram layout");
@@ -550,6 +579,16 @@ _Static_assert(sizeof(struct hz_event) == 24, "event header layout");
 _Static_assert(sizeof(struct hz_shed_place) == 40 &&
                        sizeof(struct hz_shed_row) == 32 + 40 * (HZ_SHED_PLACES + HZ_SHED_REASONS),
                "rows of refusals");
+_Static_assert(sizeof(struct hz_event_slow) == 232 && sizeof(struct hz_event_shed) == 64 &&
+                       sizeof(struct hz_event_state) == 96,
+               "records that prog_emit takes");
+_Static_assert(sizeof(struct hz_emit_ctx) == HZ_EMIT_BYTES_MAX + 8 &&
+                       sizeof(struct hz_event_slow) <= HZ_EMIT_BYTES_MAX,
+               "context of prog_emit");
+_Static_assert(sizeof(struct hz_stream_stats) == 128, "counters of the stream");
+_Static_assert(sizeof(struct hz_latency_log2) == 16 + 26 * 8, "25 bounds and the time");
+_Static_assert(sizeof(struct hz_route_name) == 40 && sizeof(struct hz_route_hist) == 2112,
+               "routes");
 _Static_assert(sizeof(struct hz_rx_stamp) == 16, "metadata of a frame");
 _Static_assert(sizeof(struct hz_worker) == 1792 && sizeof(struct hz_worker) % HZ_CACHE_LINE == 0,
                "worker layout; no line is shared by two workers");

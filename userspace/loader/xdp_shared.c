@@ -51,6 +51,14 @@ static const struct shared_pin *pin_named(const char *name)
 	return NULL;
 }
 
+static bool entries_fit(const struct shared_pin *pin, uint32_t entries)
+{
+	if (pin->entries > 0)
+		return entries == pin->entries;
+	return entries > 0 && entries % HZ_ROUTE_SLOTS == 0 &&
+	       entries / HZ_ROUTE_SLOTS <= HZ_WORKERS_MAX;
+}
+
 int hz_xdp_shared_map(const char *instance, const char *name, bool is_reader)
 {
 	const struct shared_pin *pin = pin_named(name);
@@ -65,13 +73,31 @@ int hz_xdp_shared_map(const char *instance, const char *name, bool is_reader)
 		return fd;
 	if (bpf_obj_get_info_by_fd(fd, &info, &info_bytes) == 0 &&
 	    info.key_size == pin->key_bytes && info.value_size == pin->value_bytes &&
-	    info.max_entries == pin->entries)
+	    entries_fit(pin, info.max_entries))
 		return fd;
 	close(fd);
 	return -EPROTO;
 }
 
 /* --- making it ------------------------------------------------------------------------------------ */
+
+/* Also what hzd fills later says at once of which stage it is. */
+static int stages_name(const struct hz_latency *skel)
+{
+	for (uint32_t stage = 0; stage < HZ_STAGE_COUNT; stage++) {
+		struct hz_latency_pct pct = { 0 };
+		struct hz_latency_log2 log2 = { 0 };
+
+		snprintf(pct.stage, sizeof(pct.stage), "%s", stage_names[stage]);
+		snprintf(log2.stage, sizeof(log2.stage), "%s", stage_names[stage]);
+		if (bpf_map_update_elem(bpf_map__fd(skel->maps.latency_pct), &stage, &pct,
+		                        BPF_ANY) != 0 ||
+		    bpf_map_update_elem(bpf_map__fd(skel->maps.latency_log2), &stage, &log2,
+		                        BPF_ANY) != 0)
+			return -errno;
+	}
+	return 0;
+}
 
 /* Before anybody can see the maps: settings of an instance without a server, a key nobody knows. */
 static int values_fill(const struct hz_latency *skel)
@@ -92,15 +118,7 @@ static int values_fill(const struct hz_latency *skel)
 	    bpf_map_update_elem(bpf_map__fd(skel->maps.key), &zero, &key, BPF_ANY) != 0 ||
 	    bpf_map_freeze(bpf_map__fd(skel->maps.key)) != 0)
 		return -errno;
-	for (uint32_t stage = 0; stage < HZ_STAGE_COUNT; stage++) {
-		struct hz_latency_pct pct = { 0 };
-
-		snprintf(pct.stage, sizeof(pct.stage), "%s", stage_names[stage]);
-		if (bpf_map_update_elem(bpf_map__fd(skel->maps.latency_pct), &stage, &pct,
-		                        BPF_ANY) != 0)
-			return -errno;
-	}
-	return 0;
+	return stages_name(skel);
 }
 
 static int in_folder(char out[HZ_PIN_PATH_MAX], const char *folder, const char *name)
@@ -145,6 +163,25 @@ static int folders_make(const char *folder)
 	return status;
 }
 
+/* Pinned under their own names. */
+static const char *const program_pins[] = { "prog_flush", "prog_emit" };
+
+static int programs_pin(const struct hz_latency *skel, const char *folder)
+{
+	char path[HZ_PIN_PATH_MAX];
+	int status = 0;
+
+	for (size_t i = 0; i < HZ_ARRAY_LEN(program_pins) && status == 0; i++) {
+		const struct bpf_program *prog =
+			bpf_object__find_program_by_name(skel->obj, program_pins[i]);
+
+		status = prog == NULL ? -ENOENT : in_folder(path, folder, program_pins[i]);
+		if (status == 0)
+			status = hz_xdp_pins_pin(bpf_program__fd(prog), path, 0640);
+	}
+	return status;
+}
+
 static int all_pin(const struct hz_latency *skel, const char *folder)
 {
 	char path[HZ_PIN_PATH_MAX];
@@ -161,9 +198,7 @@ static int all_pin(const struct hz_latency *skel, const char *folder)
 	if (status == 0)
 		status = hz_xdp_pins_pin(bpf_map__fd(skel->maps.events), path, 0660);
 	if (status == 0)
-		status = in_folder(path, folder, "prog_flush");
-	if (status == 0)
-		status = hz_xdp_pins_pin(bpf_program__fd(skel->progs.prog_flush), path, 0640);
+		status = programs_pin(skel, folder);
 	if (status == 0)
 		status = view_pin(skel->progs.show_latency, skel->maps.latency_pct, folder,
 		                  "show/latency");
@@ -184,6 +219,35 @@ static int folder_paths(const char *instance, char folder[HZ_PIN_PATH_MAX],
 	return status;
 }
 
+/* Rows of `route_latency` that this machine can use. */
+static uint32_t route_workers(void)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_CONF);
+
+	if (cpus < HZ_ROUTE_WORKERS_MIN)
+		return HZ_ROUTE_WORKERS_MIN;
+	return cpus < HZ_WORKERS_MAX ? (uint32_t)cpus : HZ_WORKERS_MAX;
+}
+
+/* NULL, and errno says why. */
+static struct hz_latency *skel_load(void)
+{
+	struct hz_latency *skel = hz_latency__open();
+	int status;
+
+	if (skel == NULL)
+		return NULL;
+	status = bpf_map__set_max_entries(skel->maps.route_latency,
+	                                  route_workers() * HZ_ROUTE_SLOTS);
+	if (status == 0)
+		status = hz_latency__load(skel);
+	if (status == 0)
+		return skel;
+	hz_latency__destroy(skel);
+	errno = -status;
+	return NULL;
+}
+
 static int shared_make(const char *instance, struct hz_err *err)
 {
 	struct hz_xdp_chatter chatter = { 0 };
@@ -194,7 +258,7 @@ static int shared_make(const char *instance, struct hz_err *err)
 	if (status != 0)
 		return hz_xdp_fail(err, status, "instance", "bad name of an instance", NULL);
 	hz_xdp_chatter_listen(&chatter);
-	skel = hz_latency__open_and_load();
+	skel = skel_load();
 	status = skel == NULL ? -errno : values_fill(skel);
 	if (status == 0)
 		status = hz_xdp_pins_remove(staged); /* of a run that was killed */
@@ -213,6 +277,26 @@ static int shared_make(const char *instance, struct hz_err *err)
 }
 
 /* --- opening it ----------------------------------------------------------------------------------- */
+
+/* Is all there, and as large as this version thinks? hzd uses what the XDP program never sees. */
+static int pins_look(const char *instance)
+{
+	for (size_t i = 0; i < HZ_ARRAY_LEN(shared_pins); i++) {
+		int fd = hz_xdp_shared_map(instance, shared_pins[i].name, true);
+
+		if (fd < 0)
+			return fd;
+		close(fd);
+	}
+	for (size_t i = 0; i < HZ_ARRAY_LEN(program_pins); i++) {
+		int fd = hz_xdp_pins_open(instance, program_pins[i], NULL, false);
+
+		if (fd < 0)
+			return fd;
+		close(fd);
+	}
+	return 0;
+}
 
 /* -ENOENT: there is no such folder. */
 static int shared_open_pinned(const char *instance, struct hz_xdp_shared *out)
@@ -243,8 +327,11 @@ static int shared_open_pinned(const char *instance, struct hz_xdp_shared *out)
 		shared.events_fd = hz_xdp_pins_open(instance, "events", NULL, false);
 		status = HZ_MIN(shared.events_fd, 0);
 	}
+	if (status == 0)
+		status = pins_look(instance);
 	if (status == -ENOENT)
-		status = -EPROTO; /* a folder without its maps */
+		status =
+			-EPROTO; /* a folder without its maps, or made before there were all of them */
 	if (status == 0 && bpf_map_lookup_elem(shared.cfg_fd, &zero, &cfg) != 0)
 		status = -errno;
 	if (status == 0 && cfg.abi_major != HZ_ABI_MAJOR)
