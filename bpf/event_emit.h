@@ -6,7 +6,7 @@
 
 #include "stream_out.h"
 
-/* Unlike a delta, which is made anew, it is gone. */
+/* Unlike a delta, which is made anew, it is gone, unless its maker keeps it. */
 static __always_inline void emit_count_lost(struct hz_stream_stats *stats, __u16 kind)
 {
 	if (kind == HZ_EVENT_SLOW)
@@ -40,7 +40,8 @@ static __always_inline int hz_event_emit(struct hz_emit_ctx *ctx)
 	ctx->refused = 0;
 	if (!stream_out(&record.header, bytes, stats,
 	                ctx->wakeup ? BPF_RB_FORCE_WAKEUP : stream_wakeup_flags())) {
-		emit_count_lost(stats, record.header.kind);
+		if (!ctx->is_kept)
+			emit_count_lost(stats, record.header.kind);
 		ctx->refused = 1;
 	}
 	return 0;

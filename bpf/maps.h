@@ -72,6 +72,14 @@ struct hz_map_drops {
 	__type(value, struct hz_sample);
 };
 
+struct hz_map_shed_rows {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, HZ_WORKERS_MAX);
+	__type(key, __u32);
+	__type(value, struct hz_shed_row);
+};
+
 struct hz_map_acl {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_RDONLY_PROG);
@@ -149,6 +157,7 @@ struct hz_map_key key SEC(".maps");
 struct hz_map_cookies cookies SEC(".maps");
 struct hz_map_events events SEC(".maps");
 struct hz_map_drops drops SEC(".maps");
+struct hz_map_shed_rows shed_rows SEC(".maps");
 struct hz_map_acl acl SEC(".maps");
 struct hz_map_acl4 acl4 SEC(".maps"); /* the loader has those of the instance, which are filled */
 struct hz_map_acl6 acl6 SEC(".maps");

@@ -14,6 +14,7 @@ struct hz_map_key key SEC(".maps");
 struct hz_map_cookies cookies SEC(".maps");
 struct hz_map_events events SEC(".maps");
 struct hz_map_drops drops SEC(".maps");
+struct hz_map_shed_rows shed_rows SEC(".maps");
 struct hz_map_acl acl SEC(".maps");
 struct hz_map_acl4_slot acl4_a SEC(".maps");
 struct hz_map_acl4_slot acl4_b SEC(".maps");

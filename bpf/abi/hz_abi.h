@@ -470,6 +470,40 @@ struct hz_event_shed {
 	__u64 span_ns; /* in which they came; 0: the first one */
 };
 
+/* Map `shed_rows`: mmapable ARRAY, index = CPU (modulo HZ_WORKERS_MAX): refusals that are counted until a record tells of
+ * them. The CPU alone writes a row, but for what is marked: that is written by whoever sends the sums, hzd's housekeeping,
+ * once per second. A place goes to another prefix only when all of its count is told and a round is over, so whoever
+ * sees a count that is not told sees its prefix. */
+#define HZ_SHED_PLACE_BITS   8
+#define HZ_SHED_PLACES       (1 << HZ_SHED_PLACE_BITS)
+#define HZ_SHED_FIRSTS_MAX   64 /* records of first ones that a CPU sends in a round */
+#define HZ_SHED_PREFIX_BITS  24
+#define HZ_SHED_PREFIX_BITS6 64
+struct hz_shed_place {
+	struct hz_addr prefix;
+	__u64 count;  /* flows that no record told of at once */
+	__u64 told;   /* of them, in sums; marked */
+	__u32 reason; /* enum hz_reason */
+	__u32 round;  /* in which it was taken */
+};
+/* Reasons that are told of by prefix, in the order of hz_shed_row's rest. */
+#define HZ_SHED_REASONS 4
+#define HZ_SHED_REASON_LIST                                                                        \
+	{                                                                                          \
+		HZ_REASON_shed_drop, HZ_REASON_shed_reset, HZ_REASON_shed_syn_ack,                 \
+			HZ_REASON_drop_source_rate                                                 \
+	}
+struct hz_shed_row {
+	__u32 round; /* grows with each one; marked. 0: nobody ever sent sums */
+	__u32 seen;  /* the one that sent_before is of */
+	__u64 sent;  /* records of first ones */
+	__u64 sent_before;
+	__u32 reason;
+	__u32 reserved;
+	struct hz_shed_place place[HZ_SHED_PLACES];
+	struct hz_shed_place rest[HZ_SHED_REASONS]; /* of all prefixes without a place */
+};
+
 /* HZ_EVENT_STATE: something is other than it was. */
 enum hz_state_what {
 	HZ_STATE_OF_DAEMON = 1, /* before, now: enum hz_state */
@@ -522,7 +556,8 @@ struct hz_emit_ctx {
 		struct hz_event header;
 		__u8 bytes[HZ_EMIT_BYTES_MAX];
 	} record;
-	__u32 wakeup;  /* 1: the reader is woken */
+	__u16 wakeup;  /* 1: the reader is woken */
+	__u16 is_kept; /* 1: refused it comes again, and is not counted as lost */
 	__u32 refused; /* out: 1: the ring was full; the record is lost, and counted as such */
 };
 
@@ -542,6 +577,9 @@ _Static_assert(sizeof(struct hz_cfg) == 72, "settings: a longer one is another A
 _Static_assert(sizeof(struct hz_response) == 104, "response layout");
 _Static_assert(sizeof(struct hz_sample) == 112, "sample layout");
 _Static_assert(sizeof(struct hz_event) == 24, "event header layout");
+_Static_assert(sizeof(struct hz_shed_place) == 40 &&
+                       sizeof(struct hz_shed_row) == 32 + 40 * (HZ_SHED_PLACES + HZ_SHED_REASONS),
+               "rows of refusals");
 _Static_assert(sizeof(struct hz_event_slow) == 232 && sizeof(struct hz_event_shed) == 64 &&
                        sizeof(struct hz_event_state) == 96,
                "records that prog_emit takes");

@@ -56,7 +56,7 @@ static void record_feed(const uint8_t *data, size_t size)
 
 	FUZZ_HOLDS(line != NULL);
 	status = hz_series_add(series, data, size, second);
-	len = hz_event_json_line(data, size, line);
+	len = hz_event_json_line(data, size, 1700000000000000000u, line);
 	if (status == 0) {
 		FUZZ_HOLDS(len > 0 && samples_of(series->open) == opinion(data));
 		hz_series_tick(series, second + 1, false);

@@ -70,11 +70,10 @@ static void shed_print(FILE *to, const json_t *object)
 {
 	uint64_t span_ns = hz_out_u64(object, "span_ns");
 	char span[HZ_FIGURES_MAX], count[HZ_FIGURES_MAX];
+	const json_t *prefix = json_object_get(object, "prefix");
 
 	fputs("shed  ", to);
-	plain_print(to, hz_out_string(object, "prefix"));
-	if (strchr(hz_out_string(object, "prefix"), '/') == NULL)
-		fprintf(to, "/%llu", (unsigned long long)hz_out_u64(object, "prefix_bits"));
+	plain_print(to, json_is_string(prefix) ? json_string_value(prefix) : "other sources");
 	hz_figures_count(hz_out_u64(object, "count"), count);
 	fprintf(to, "  %s new flows  ", count);
 	plain_print(to, hz_out_string(object, "reason"));

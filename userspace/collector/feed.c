@@ -81,7 +81,7 @@ static int record_take(void *ctx, const void *record, size_t bytes)
 		status = hz_series_add(&feed->series, record, bytes,
 		                       record_second(feed, header.time_ns));
 	if (status == 0 && (header.kind != HZ_EVENT_HIST_DELTA || feed->conf.has_lines))
-		len = hz_event_json_line(record, bytes, line);
+		len = hz_event_json_line(record, bytes, feed->unix_minus_ns, line);
 	if (status == 0 && header.kind != HZ_EVENT_HIST_DELTA)
 		status = HZ_MIN(len, 0);
 	feed->malformed += status == -EBADMSG;

@@ -61,6 +61,8 @@ static const struct pinned pinned[] = {
 	  OF_HZD },
 	{ "route_latency", AT(route_latency_fd), AT(route_latency),
 	  BYTES(hz_route_hist, HZ_ROUTE_SLOTS), OF_HZD },
+	{ "shed_rows", AT(shed_rows_fd), AT(shed_rows), BYTES(hz_shed_row, HZ_WORKERS_MAX),
+	  OF_HZD },
 };
 
 static void *field_of(struct hz_xdp_maps *maps, size_t offset)
@@ -145,6 +147,7 @@ static const struct hz_xdp_maps maps_none = { .latency_fd = -1,
 	                                      .latency_log2_fd = -1,
 	                                      .route_names_fd = -1,
 	                                      .route_latency_fd = -1,
+	                                      .shed_rows_fd = -1,
 	                                      .flush_prog_fd = -1,
 	                                      .emit_prog_fd = -1 };
 

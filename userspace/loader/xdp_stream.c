@@ -26,9 +26,10 @@ int hz_xdp_flush(const struct hz_xdp_maps *maps, uint32_t index, bool wakeup, ui
 	return 0;
 }
 
-int hz_xdp_emit(const struct hz_xdp_maps *maps, const void *record, size_t bytes, bool wakeup)
+static int emit(const struct hz_xdp_maps *maps, const void *record, size_t bytes, bool wakeup,
+                bool is_kept)
 {
-	struct hz_emit_ctx ctx = { .wakeup = wakeup };
+	struct hz_emit_ctx ctx = { .wakeup = wakeup, .is_kept = is_kept };
 	int status;
 
 	if (bytes < sizeof(ctx.record.header) || bytes > sizeof(ctx.record))
@@ -40,4 +41,14 @@ int hz_xdp_emit(const struct hz_xdp_maps *maps, const void *record, size_t bytes
 	if (status != 0)
 		return status;
 	return ctx.refused ? -EAGAIN : 0;
+}
+
+int hz_xdp_emit(const struct hz_xdp_maps *maps, const void *record, size_t bytes, bool wakeup)
+{
+	return emit(maps, record, bytes, wakeup, false);
+}
+
+int hz_xdp_emit_kept(const struct hz_xdp_maps *maps, const void *record, size_t bytes, bool wakeup)
+{
+	return emit(maps, record, bytes, wakeup, true);
 }
