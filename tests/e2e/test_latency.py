@@ -137,6 +137,8 @@ def collector_prints_deltas_that_add_up():
             if not line.startswith("{"):
                 continue
             record = json.loads(line)
+            if record["kind"] != "hist_delta":
+                continue
             in_buckets = sum(int(count) for _, _, count in record["buckets"])
             expect_equal(record["samples"], in_buckets, f"samples of record {record['sequence']}")
             gained += in_buckets if record["stage"] == "total" else 0
