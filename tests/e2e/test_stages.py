@@ -4,12 +4,14 @@ import json
 import os
 import time
 
-from hz_e2e import (BIN, OUT, PATIENT, PORT, SERVER4, Http, Process, Rig, expect, expect_equal, main,
-                    note, run, temporary_directory, test, wait_until)
+from hz_collector import Collector
+from hz_e2e import (BIN, OUT, PATIENT, PORT, SERVER4, Http, Process, Rig, Skip, expect, expect_equal,
+                    main, note, run, temporary_directory, test, wait_until)
 
 STAGES = ("queue", "parse", "route", "handler", "upstream", "tx")
 SOCKET_PORT = 18487
 MS = 1000000
+STALLS, ROUNDS = 15, 20
 rigs = {}
 
 
@@ -114,6 +116,99 @@ def stages_of_answers_that_come_later_add_up_to_the_total():
                    f"{stage}: p50 {quantile_ns(rows[stage], 0.5)} ns of answers 5 ms later")
         for stage in ("parse", "route", "tx"):
             expect(quantile_ns(rows[stage], 0.9) < MS, f"{stage} has what the handler took")
+
+
+def collector():
+    """Of all that follows."""
+    if "collector" not in rigs:
+        rigs["collector"] = Collector(rig())
+    return rigs["collector"]
+
+
+def shape(rows):
+    return {stage: {"p50_us": quantile_ns(row, 0.5) / 1000, "over_2_ms": at_least(row, 2 * MS)}
+            for stage, row in rows.items() if row["count"]}
+
+
+def heat_over(stage, ns):
+    """Samples of the last minute in cells that begin at ns or above."""
+    heatmap = collector().get(f"/api/v1/heatmap?stage={stage}&last=60")
+    return sum(count for column in heatmap["columns"] if column["counts"] is not None
+               for low, count in zip(heatmap["bounds_ns"], column["counts"]) if low >= ns)
+
+
+@test
+def handler_that_stalls_shows_in_its_stage_and_nowhere_else():
+    with Notes("telemetry/slow_us=4000") as app:
+        heat = {stage: heat_over(stage, 4 * MS) for stage in STAGES}
+        http = app.http()
+        for number in range(20 * STALLS):
+            path = "/block/5" if number % 20 == 0 else "/worker"
+            expect_equal(http.get(path)[0], 204 if "block" in path else 200, path)
+        rows = app.stages()
+        note(str(shape(rows)))
+        expect(quantile_ns(rows["handler"], 0.99) >= 4.8 * MS, "p99 of handler")
+        expect(at_least(rows["handler"], 4.8 * MS) >= STALLS, "handlers that stalled")
+        for stage in ("queue", "parse", "route", "tx"):
+            # A worker whose core is taken away for a while waits, too; a few times.
+            expect(at_least(rows[stage], 4 * MS) <= STALLS // 3, f"{stage}: {shape(rows)}")
+        wait_until(lambda: heat_over("handler", 4 * MS) - heat["handler"] >= STALLS, 5,
+                   "stalls in the heatmap of handler")
+        for stage in ("queue", "parse", "route", "tx"):
+            gained = heat_over(stage, 4 * MS) - heat[stage]
+            expect(gained <= STALLS // 3, f"{gained} in the heatmap of {stage}")
+
+
+@test
+def answer_behind_a_stall_waits_in_queue_and_nowhere_else():
+    with Notes("telemetry/slow_us=1000") as app:
+        heat = heat_over("queue", MS)
+        held, behind = app.http(), app.http()
+        for http in (held, behind):
+            expect_equal(http.get("/worker")[0], 200, "GET")
+        app.stages()
+        for _ in range(ROUNDS):
+            held.request("GET", "/block/5")
+            time.sleep(0.001)  # the worker is in it
+            expect_equal(behind.get("/worker")[0], 200, "GET")
+            response = held.getresponse()
+            expect_equal((response.status, response.read()), (204, b""), "what held it up")
+        rows = app.stages()
+        note(str(shape(rows)))
+        expect(at_least(rows["queue"], 2 * MS) >= 0.8 * ROUNDS, f"waits: {shape(rows)}")
+        expect(at_least(rows["handler"], 2 * MS) <= ROUNDS * 1.1, f"handlers: {shape(rows)}")
+        for stage in ("parse", "route", "tx"):
+            expect(at_least(rows[stage], 2 * MS) <= 0.1 * ROUNDS, f"{stage}: {shape(rows)}")
+        wait_until(lambda: heat_over("queue", MS) - heat >= 0.8 * ROUNDS, 5,
+                   "waits in the heatmap of queue")
+
+
+def told(path, enough):
+    """What was told of answers of that path, examples apart, when it is enough."""
+    def of_path():
+        return [record for record in collector().get("/api/v1/events?kind=slow&last=100")["events"]
+                if record["path"] == path and not record["is_example"]]
+
+    wait_until(lambda: len(of_path()) >= enough, 5, f"slow answers of {path}", every=0.2)
+    return of_path()
+
+
+@test
+def both_are_told_with_route_worker_and_stages():
+    if collector().status()["events_lost"] >= STALLS + ROUNDS:
+        raise Skip("this hz-collector does not know records of slow answers")
+    for record in told("/block/5", STALLS + ROUNDS // 2):
+        expect_equal((record["route"], record["worker"], record["status"], record["method"]),
+                     ("block", 0, 204, "GET"), "a stall")
+        expect(record["stages_ns"]["handler"] >= 4.8 * MS, f"{record}")
+        parts = sum(record["stages_ns"][stage] or 0 for stage in STAGES)
+        expect_equal(parts, record["total_ns"], "sum of the stages of a record")
+    waits = [record for record in told("/worker", ROUNDS // 2)
+             if record["stages_ns"]["queue"] >= 2 * MS and record["stages_ns"]["handler"] < MS]
+    expect(len(waits) >= ROUNDS // 2, f"{len(waits)} of {ROUNDS} waited in queue")
+    for record in waits:
+        expect_equal((record["worker"], record["status"], bool(record["route"])), (0, 200, True),
+                     "a wait")
 
 
 @test
