@@ -61,6 +61,9 @@ static const struct pinned pinned[] = {
 	  OF_HZD },
 	{ "route_latency", AT(route_latency_fd), AT(route_latency),
 	  BYTES(hz_route_hist, HZ_ROUTE_SLOTS), OF_HZD },
+	{ "subscribers", AT(subscribers_fd), NOT_MAPPED, 0, OF_HZD },
+	{ "subscriber_stats", AT(subscriber_fd), AT(subscriber),
+	  BYTES(hz_subscriber, HZ_SUBSCRIBERS_MAX), OF_HZD },
 };
 
 static void *field_of(struct hz_xdp_maps *maps, size_t offset)
@@ -145,6 +148,8 @@ static const struct hz_xdp_maps maps_none = { .latency_fd = -1,
 	                                      .latency_log2_fd = -1,
 	                                      .route_names_fd = -1,
 	                                      .route_latency_fd = -1,
+	                                      .subscribers_fd = -1,
+	                                      .subscriber_fd = -1,
 	                                      .flush_prog_fd = -1,
 	                                      .emit_prog_fd = -1 };
 
