@@ -38,8 +38,7 @@ static __always_inline int hz_event_emit(struct hz_emit_ctx *ctx)
 	if (record.header.time_ns == 0)
 		record.header.time_ns = bpf_ktime_get_ns();
 	ctx->refused = 0;
-	if (!stream_out(&record.header, bytes, stats,
-	                ctx->wakeup ? BPF_RB_FORCE_WAKEUP : stream_wakeup_flags())) {
+	if (!stream_out(&record.header, bytes, stats, ctx->wakeup != 0)) {
 		if (!ctx->is_kept)
 			emit_count_lost(stats, record.header.kind);
 		ctx->refused = 1;

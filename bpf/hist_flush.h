@@ -92,7 +92,7 @@ static __noinline enum flush_result flush_one(struct flush_job *job, __u32 index
 		return FLUSH_NOTHING;
 	flush_fill_header(job, index, bytes);
 	sum_ns = job->record->sum_ns;
-	if (!stream_out(&job->record->header, bytes, stats, stream_wakeup_flags())) {
+	if (!stream_out(&job->record->header, bytes, stats, false)) {
 		stats->refused++;
 		return FLUSH_REFUSED;
 	}
@@ -100,15 +100,6 @@ static __noinline enum flush_result flush_one(struct flush_job *job, __u32 index
 	job->sent->sum_ns += sum_ns;
 	stats->samples += job->samples;
 	return FLUSH_SENT;
-}
-
-/* An empty record, discarded: readers do not see it, but they wake. */
-static __always_inline void flush_ring_bell(void)
-{
-	void *bell = bpf_ringbuf_reserve(&events, 8, 0);
-
-	if (bell != NULL)
-		bpf_ringbuf_discard(bell, BPF_RB_FORCE_WAKEUP);
 }
 
 /* One caller at a time: hzd's housekeeping thread. */
@@ -132,7 +123,7 @@ static __always_inline int hz_hist_flush(struct hz_flush_ctx *ctx)
 			break;
 	}
 	if (ctx->wakeup)
-		flush_ring_bell();
+		stream_ring_bell();
 	return 0;
 }
 

@@ -79,6 +79,25 @@ struct {
 	__type(value, struct hz_stream_stats);
 } stream_stats SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, HZ_SUBSCRIBERS_MAX);
+	__type(key, __u32);
+	__array(
+		values, struct {
+			__uint(type, BPF_MAP_TYPE_RINGBUF);
+			__uint(max_entries, HZ_RING_BYTES);
+		});
+} subscribers SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, HZ_SUBSCRIBERS_MAX);
+	__type(key, __u32);
+	__type(value, struct hz_subscriber);
+} subscriber_stats SEC(".maps");
+
 /* What of `latency` has gone out: prog_flush alone reads and writes it, and keeps it alive. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

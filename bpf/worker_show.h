@@ -159,7 +159,7 @@ static __always_inline int hz_connections_show(struct bpf_iter__bpf_map_elem *ct
 
 	if (conns == NULL || id == NULL) {
 		bpf_loop(HZ_WORKERS_MAX, show_add_connections, &sum, 0);
-		BPF_SEQ_PRINTF(seq, "%6s %-11s", "sum", "");
+		BPF_SEQ_PRINTF(seq, "   sum -          ");
 		show_states_of(seq, &sum);
 		return 0;
 	}

@@ -540,6 +540,23 @@ struct hz_stream_stats {
 	__u64 reserved[9];
 };
 
+/* Map `subscribers`: ARRAY_OF_MAPS, places for further readers of the stream. Whoever puts a ring buffer of his own there, of
+ * any size, gets a copy of each record that prog_flush and prog_emit put into `events`; XDP's samples are not among them.
+ * header.sequence has a gap where his ring was full. While nobody reads `events`, nothing goes out to anybody. */
+#define HZ_SUBSCRIBERS_MAX    4
+#define HZ_SUBSCRIBER_DEAD_NS 10000000000ULL /* full and not read for so long: hzd takes it out */
+
+/* Map `subscriber_stats`: mmapable ARRAY, index = place; counters go on with the next ring there. */
+struct hz_subscriber {
+	__u64 records;
+	__u64 lost; /* copies, the ring was full */
+	__u64 full_ns; /* CLOCK_MONOTONIC: full since then, with its reader at position; 0: it is not */
+	__u64 lost_ns;  /* when a copy was lost last */
+	__u64 position; /* of the reader, in bytes */
+	__u64 reaped;   /* rings that hzd took out */
+	__u64 reserved[2];
+};
+
 /* Context of prog_flush, run by hzd's housekeeping thread for one histogram. */
 struct hz_flush_ctx {
 	__u32 index;   /* into `latency` */
@@ -587,6 +604,7 @@ _Static_assert(sizeof(struct hz_emit_ctx) == HZ_EMIT_BYTES_MAX + 8 &&
                        sizeof(struct hz_event_slow) <= HZ_EMIT_BYTES_MAX,
                "context of prog_emit");
 _Static_assert(sizeof(struct hz_stream_stats) == 128, "counters of the stream");
+_Static_assert(sizeof(struct hz_subscriber) == HZ_CACHE_LINE, "one line per place");
 _Static_assert(sizeof(struct hz_latency_log2) == 16 + 26 * 8, "25 bounds and the time");
 _Static_assert(sizeof(struct hz_route_name) == 40 && sizeof(struct hz_route_hist) == 2112,
                "routes");

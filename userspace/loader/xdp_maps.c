@@ -63,6 +63,9 @@ static const struct pinned pinned[] = {
 	  BYTES(hz_route_hist, HZ_ROUTE_SLOTS), OF_HZD },
 	{ "shed_rows", AT(shed_rows_fd), AT(shed_rows), BYTES(hz_shed_row, HZ_WORKERS_MAX),
 	  OF_HZD },
+	{ "subscribers", AT(subscribers_fd), NOT_MAPPED, 0, OF_HZD },
+	{ "subscriber_stats", AT(subscriber_fd), AT(subscriber),
+	  BYTES(hz_subscriber, HZ_SUBSCRIBERS_MAX), OF_HZD },
 };
 
 static void *field_of(struct hz_xdp_maps *maps, size_t offset)
@@ -148,6 +151,8 @@ static const struct hz_xdp_maps maps_none = { .latency_fd = -1,
 	                                      .route_names_fd = -1,
 	                                      .route_latency_fd = -1,
 	                                      .shed_rows_fd = -1,
+	                                      .subscribers_fd = -1,
+	                                      .subscriber_fd = -1,
 	                                      .flush_prog_fd = -1,
 	                                      .emit_prog_fd = -1 };
 

@@ -18,11 +18,13 @@ struct hz_xdp_maps {              /* owned by the caller; close with hz_xdp_maps
 	struct hz_route_name *route_names;   /* mapped, HZ_ROUTE_SLOTS */
 	struct hz_route_hist *route_latency; /* mapped, route_workers * HZ_ROUTE_SLOTS */
 	struct hz_shed_row *shed_rows;       /* mapped, HZ_WORKERS_MAX */
+	struct hz_subscriber *subscriber;    /* mapped, HZ_SUBSCRIBERS_MAX */
 	uint32_t route_workers; /* workers from here on have no room; for readers too */
 	int latency_fd, beat_fd, worker_fd, conns_fd;
 	int cookies_fd; /* -1 for readers: its keys are nobody else's */
 	int latency_pct_fd, cfg_fd, verdicts_fd, stream_stats_fd;
 	int latency_log2_fd, route_names_fd, route_latency_fd, shed_rows_fd;
+	int subscribers_fd, subscriber_fd;
 	int flush_prog_fd, emit_prog_fd; /* -1 for readers */
 };
 
@@ -65,5 +67,9 @@ int hz_xdp_flush(const struct hz_xdp_maps *maps, uint32_t index, bool wakeup, ui
 int hz_xdp_emit(const struct hz_xdp_maps *maps, const void *record, size_t bytes, bool wakeup);
 /* The same of a record that its maker keeps after -EAGAIN: nothing is lost, nothing is counted. */
 int hz_xdp_emit_kept(const struct hz_xdp_maps *maps, const void *record, size_t bytes, bool wakeup);
+
+/* xdp_stream.c: the kernel's id of the ring in a place of `subscribers`. 0; -ENOENT: the place is free; or -errno. */
+int hz_xdp_subscriber_id(const struct hz_xdp_maps *maps, uint32_t place, uint32_t *id);
+int hz_xdp_subscriber_remove(const struct hz_xdp_maps *maps, uint32_t place); /* 0 or -errno */
 
 #endif

@@ -1,4 +1,4 @@
-/* Programs that put records into the ring of events, which user space cannot write. */
+/* Programs that put records into the ring of events, which user space cannot write; the places of its other readers. */
 #include "loader/xdp_maps.h"
 #include <errno.h>
 #include <string.h>
@@ -51,4 +51,14 @@ int hz_xdp_emit(const struct hz_xdp_maps *maps, const void *record, size_t bytes
 int hz_xdp_emit_kept(const struct hz_xdp_maps *maps, const void *record, size_t bytes, bool wakeup)
 {
 	return emit(maps, record, bytes, wakeup, true);
+}
+
+int hz_xdp_subscriber_id(const struct hz_xdp_maps *maps, uint32_t place, uint32_t *id)
+{
+	return bpf_map_lookup_elem(maps->subscribers_fd, &place, id) == 0 ? 0 : -errno;
+}
+
+int hz_xdp_subscriber_remove(const struct hz_xdp_maps *maps, uint32_t place)
+{
+	return bpf_map_delete_elem(maps->subscribers_fd, &place) == 0 ? 0 : -errno;
 }

@@ -481,6 +481,7 @@ static int housekeep(struct hz_server *server, int signal_fd, struct hz_err *err
 		hz_server_slow_turn(server, now_ns);
 		hz_publish_turn(server->publish, server, now_ns);
 		cookies_turn(server, now_ns);
+		hz_server_subscribers_watch(server, now_ns);
 		hz_server_ports_watch(server, now_ns);
 		hz_server_reclaim(server);
 		hz_server_files_reclaim(server);

@@ -40,6 +40,12 @@ struct hz_server_stream {
 	const char *name[HZ_SERVER_STREAM_MAX];
 };
 
+/* A ring in a place of `subscribers`, subscriber_reap.c. */
+struct hz_server_subscriber {
+	uint32_t id; /* the kernel's; 0: the place is free */
+	uint64_t since_ns;
+};
+
 /* Changes of files that the published snapshot does not show yet, files_follow.c. */
 struct hz_server_files {
 	uint64_t generation;        /* of the snapshot that is looked at */
@@ -98,6 +104,8 @@ struct hz_server {
 	struct hz_sock *sock;
 	struct hz_control *control;
 	struct hz_server_stream stream;
+	struct hz_server_subscriber subscriber[HZ_SUBSCRIBERS_MAX];
+	uint64_t subscribers_ns; /* when they were last looked at */
 	struct hz_publish *publish;
 	struct hz_log_writer *log_writer;
 	struct hz_server_round round;
@@ -243,6 +251,9 @@ int hz_control_stream(const struct hz_server *server, bool may_read, json_t **re
                       struct hz_err *err);
 ssize_t hz_control_stream_send(const struct hz_server *server, int fd, const char *data,
                                size_t bytes);
+
+/* subscriber_reap.c: once per second, readers of the stream that died are taken out. */
+void hz_server_subscribers_watch(struct hz_server *server, uint64_t now_ns);
 
 /* server_topics.c: what hzctl topic does; 0 and *result, or -errno with err filled. And a message of hz.latency. */
 int hz_server_topics_cmd(const struct hz_server *server, const json_t *request, bool may_change,
