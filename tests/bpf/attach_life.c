@@ -34,6 +34,7 @@ static const struct {
 	{ "/connections", S_IFREG | 0660 },
 	{ "/cfg", S_IFREG | 0660 },
 	{ "/stream_stats", S_IFREG | 0640 },
+	{ "/shed_rows", S_IFREG | 0660 },
 	{ "/acl", S_IFREG | 0660 },
 	{ "/acl4", S_IFREG | 0660 },
 	{ "/acl6", S_IFREG | 0660 },

@@ -28,6 +28,7 @@ static void build_test(struct tap *tap, const char *folder)
 	subscriber_tests(tap, stream);
 	model_tests(tap, xdp);
 	sample_tests(tap, xdp);
+	note_tests(tap, xdp);
 	source_tests(tap, xdp);
 	status = rig_open(&rig, xdp);
 	if (status != 0) {

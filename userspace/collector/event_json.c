@@ -58,14 +58,16 @@ static size_t append(char *out, size_t at, const char *format, ...)
 	return at + (size_t)HZ_MAX(len, 0);
 }
 
-/* How every line but a delta's begins; worker: what header.worker is called there. */
+/* How every line but a delta's begins; whose: what header.worker is called there, NULL: it says nothing. */
 static size_t head_append(char *out, const struct hz_event *header, const char *kind,
-                          const char *worker, uint64_t unix_minus_ns)
+                          const char *whose, uint64_t unix_minus_ns)
 {
-	return append(out, 0,
-	              "{\"kind\":\"%s\",\"%s\":%u,\"sequence\":%llu,\"time_ns\":%llu,"
-	              "\"time_unix_ms\":%llu",
-	              kind, worker, header->worker, header->sequence, header->time_ns,
+	size_t at = append(out, 0, "{\"kind\":\"%s\",", kind);
+
+	if (whose != NULL)
+		at = append(out, at, "\"%s\":%u,", whose, header->worker);
+	return append(out, at, "\"sequence\":%llu,\"time_ns\":%llu,\"time_unix_ms\":%llu",
+	              header->sequence, header->time_ns,
 	              (unsigned long long)(header->time_ns + unix_minus_ns) / HZ_NS_PER_MS);
 }
 
@@ -175,7 +177,9 @@ static size_t prefix_append(char *out, size_t at, const struct hz_event_shed *sh
 
 static int shed_line(const struct hz_event_shed *shed, uint64_t unix_minus_ns, char *out)
 {
-	size_t at = head_append(out, &shed->header, "shed", "cpu", unix_minus_ns);
+	/* sums are of all CPUs */
+	size_t at = head_append(out, &shed->header, "shed", shed->span_ns == 0 ? "cpu" : NULL,
+	                        unix_minus_ns);
 
 	at = append(out, at, ",\"reason\":\"%s\"", reason_names[shed->reason]);
 	at = prefix_append(out, at, shed);
@@ -195,7 +199,8 @@ static size_t value_append(char *out, size_t at, const char *key, uint32_t what,
 
 static int state_line(const struct hz_event_state *state, uint64_t unix_minus_ns, char *out)
 {
-	size_t at = head_append(out, &state->header, "state", "worker", unix_minus_ns);
+	const char *whose = state->what == HZ_STATE_OF_WORKER ? "worker" : NULL;
+	size_t at = head_append(out, &state->header, "state", whose, unix_minus_ns);
 
 	at = append(out, at, ",\"what\":\"%s\"", what_names[state->what]);
 	at = text_append(out, at, "name", state->name, sizeof(state->name));

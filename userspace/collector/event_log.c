@@ -112,23 +112,41 @@ void hz_event_log_mark(struct hz_event_log *log, int64_t unix_s, const char *kin
 			*at = '?';
 }
 
+static void mark_write(const struct hz_mark *mark, bool is_first, struct hz_doc *out)
+{
+	hz_doc_text_print(out, "%s{\"t\":%lld,\"kind\":\"%s\",\"text\":\"%s\"}",
+	                  is_first ? "" : ",", (long long)mark->unix_s, mark->kind, mark->text);
+}
+
+static uint64_t marks_first(const struct hz_event_log *log)
+{
+	return log->mark_count - HZ_MIN(log->mark_count, (uint64_t)HZ_EVENT_LOG_MARKS);
+}
+
 void hz_event_log_marks_write(const struct hz_event_log *log, int64_t from_s, int64_t to_s,
                               struct hz_doc *out)
 {
-	uint64_t kept = HZ_MIN(log->mark_count, (uint64_t)HZ_EVENT_LOG_MARKS);
 	bool is_first = true;
 
 	hz_doc_text_add(out, "[", 1);
-	for (uint64_t i = log->mark_count - kept; i < log->mark_count; i++) {
+	for (uint64_t i = marks_first(log); i < log->mark_count; i++) {
 		const struct hz_mark *mark = &log->mark[i % HZ_EVENT_LOG_MARKS];
 
 		if (mark->unix_s < from_s || mark->unix_s > to_s)
 			continue;
-		hz_doc_text_print(out, "%s{\"t\":%lld,\"kind\":\"%s\",\"text\":\"%s\"}",
-		                  is_first ? "" : ",", (long long)mark->unix_s, mark->kind,
-		                  mark->text);
+		mark_write(mark, is_first, out);
 		is_first = false;
 	}
+	hz_doc_text_add(out, "]", 1);
+}
+
+void hz_event_log_marks_since(const struct hz_event_log *log, uint64_t number, struct hz_doc *out)
+{
+	const uint64_t from = HZ_MAX(number, marks_first(log));
+
+	hz_doc_text_add(out, "[", 1);
+	for (uint64_t i = from; i < log->mark_count; i++)
+		mark_write(&log->mark[i % HZ_EVENT_LOG_MARKS], i == from, out);
 	hz_doc_text_add(out, "]", 1);
 }
 

@@ -1,8 +1,8 @@
 #include "collector/feed.h"
 #include "collector/event_json.h"
-#include "collector/marks.h"
 #include "core/clock.h"
 #include "core/log.h"
+#include "telemetry/stream_lost.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,19 +54,14 @@ static int64_t record_second(const struct hz_feed *feed, uint64_t time_ns)
 	return record_s;
 }
 
-/* What the maps do not show; marks.c finds the rest there, with hzd dead as well. */
-static void state_mark(struct hz_feed *feed, const struct hz_event *header, const void *record)
+static void state_take(struct hz_feed *feed, const struct hz_event *header, const void *record)
 {
 	struct hz_event_state state;
-	char name[sizeof(state.name) + 1] = "";
 
 	if (header->kind != HZ_EVENT_STATE || header->bytes < sizeof(state))
 		return;
 	memcpy(&state, record, sizeof(state));
-	memcpy(name, state.name, sizeof(state.name));
-	if (state.what == HZ_STATE_OF_XDP)
-		hz_event_log_mark(&feed->log, record_second(feed, header->time_ns), "xdp", "%s %s",
-		                  name, state.now != 0 ? "attached" : "detached");
+	hz_marks_take(&feed->marks, &feed->log, record_second(feed, header->time_ns), &state);
 }
 
 static int record_take(void *ctx, const void *record, size_t bytes)
@@ -88,7 +83,7 @@ static int record_take(void *ctx, const void *record, size_t bytes)
 	feed->unknown += status == -ENOTSUP;
 	if (status != 0)
 		return 0;
-	state_mark(feed, &header, record);
+	state_take(feed, &header, record);
 	if (len > 0) /* its newline is not part of it */
 		hz_event_log_put(&feed->log, header.kind, line, (size_t)len - 1);
 	if (feed->conf.on_event != NULL)
@@ -182,6 +177,11 @@ double hz_feed_rate(const struct hz_feed *feed, uint64_t now, uint64_t before)
 	return (double)(now - before) * (double)HZ_NS_PER_S / (double)ns;
 }
 
+uint64_t hz_feed_events_lost(const struct hz_feed *feed)
+{
+	return hz_stream_lost_sum(&feed->now.stream) + feed->malformed + feed->unknown;
+}
+
 /* xdp detach all and attach makes new maps, which only a hzd that was started anew writes: while a worker turns, ours
  * are the right ones. */
 static void others_look(struct hz_feed *feed)
@@ -211,7 +211,8 @@ static void others_look(struct hz_feed *feed)
 	feed->has_before = false;
 	feed->has_view = hz_map_view_read(&feed->source, &feed->now) == 0;
 	memset(feed->base_ns, 0, sizeof(feed->base_ns));
-	hz_event_log_mark(&feed->log, feed->known_s, "xdp", "attached anew: other maps");
+	memset(&feed->marks, 0, sizeof(feed->marks));
+	hz_marks_look(&feed->marks, &feed->log, feed->known_s, &feed->now);
 }
 
 static void routes_base(struct hz_feed *feed)
@@ -241,8 +242,7 @@ void hz_feed_tick(struct hz_feed *feed)
 	feed->has_view = true;
 	feed->known_s = (int64_t)(feed->now.unix_ms / 1000);
 	hz_series_tick(&feed->series, feed->known_s, feed->now.is_alive);
-	if (feed->has_before)
-		hz_marks_find(&feed->log, feed->known_s, &feed->before, &feed->now);
+	hz_marks_look(&feed->marks, &feed->log, feed->known_s, &feed->now);
 	routes_base(feed);
 	others_look(feed);
 }

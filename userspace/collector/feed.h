@@ -5,6 +5,7 @@
 
 #include "collector/event_log.h"
 #include "collector/map_view.h"
+#include "collector/marks.h"
 #include "collector/ringbuf.h"
 #include "collector/stage_series.h"
 
@@ -42,6 +43,7 @@ struct hz_feed { /* large: from the heap; owned by the caller */
 	struct hz_route_view base[2][HZ_ROUTE_SLOTS];
 	struct hz_series series;
 	struct hz_event_log log;
+	struct hz_marks marks;
 };
 
 /* Opens the instance's stream. 0, or -errno with err filled, exit codes as hz_map_source_open; 1 when another collector
@@ -57,5 +59,9 @@ void hz_feed_tick(struct hz_feed *feed);
 
 /* Growth per second between the last two views; negative: not known (there is one view, or the counter began anew). */
 double hz_feed_rate(const struct hz_feed *feed, uint64_t now, uint64_t before);
+
+/* Records that nobody sees: a full ring lost them for good, or they cannot be read. Deltas that it refused are not lost,
+ * they come later. */
+uint64_t hz_feed_events_lost(const struct hz_feed *feed);
 
 #endif

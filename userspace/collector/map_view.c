@@ -131,6 +131,10 @@ int hz_map_view_read(const struct hz_map_source *source, struct hz_map_view *vie
 {
 	int status = entry_read(source, HZ_STREAM_cfg, 0, &view->cfg);
 
+	/* Before the beats: whoever is held up in between finds them newer than that, not old. */
+	view->time_ns = hz_clock_monotonic_ns();
+	view->unix_ms = realtime_ns() / HZ_NS_PER_MS;
+	view->unix_minus_ns = realtime_ns() - hz_clock_monotonic_ns();
 	if (status == 0)
 		status = entry_read(source, HZ_STREAM_stream_stats, 0, &view->stream);
 	for (uint32_t i = 0; i < HZ_WORKERS_MAX && status == 0; i++) {
@@ -140,10 +144,6 @@ int hz_map_view_read(const struct hz_map_source *source, struct hz_map_view *vie
 	}
 	if (status != 0)
 		return status;
-	/* After the beats: one that is written meanwhile is not from the future. */
-	view->time_ns = hz_clock_monotonic_ns();
-	view->unix_ms = realtime_ns() / HZ_NS_PER_MS;
-	view->unix_minus_ns = realtime_ns() - hz_clock_monotonic_ns();
 	view->workers = HZ_MIN(view->cfg.workers, (uint32_t)HZ_WORKERS_MAX);
 	alive_find(view);
 	status = verdicts_read(source, view);

@@ -68,13 +68,19 @@ json_t *hz_status_doc_stage(uint32_t stage, const struct hz_hist *hist, uint32_t
 	return row;
 }
 
-static json_t *total_json(const struct hz_feed *feed, const char *name, uint64_t now,
-                          uint64_t before, const struct hz_hist *hist)
+/* What nobody counts any more is not 0 per second, but unknown. */
+static double rate_of(const struct hz_feed *feed, bool is_alive, uint64_t now, uint64_t before)
+{
+	return is_alive ? hz_feed_rate(feed, now, before) : -1;
+}
+
+static json_t *total_json(const struct hz_feed *feed, const char *name, bool is_counted,
+                          uint64_t now, uint64_t before, const struct hz_hist *hist)
 {
 	static const struct hz_hist none;
-	json_t *row =
-		json_pack("{s:s, s:o, s:o}", "name", name, "per_s",
-	                  rate_json(hz_feed_rate(feed, now, before)), "total", count_json(now));
+	json_t *row = json_pack("{s:s, s:o, s:o}", "name", name, "per_s",
+	                        rate_json(rate_of(feed, is_counted, now, before)), "total",
+	                        count_json(now));
 
 	percentiles_set(row, hist != NULL ? hist : &none, hist != NULL ? hz_hist_count(hist) : 0);
 	return row;
@@ -108,22 +114,24 @@ static json_t *totals_json(const struct hz_feed *feed)
 	struct hz_hist hist;
 
 	(void)hz_series_last(&feed->series, HZ_STAGE_HEALTH, LAST_S, &hist);
-	json_array_append_new(list,
-	                      total_json(feed, "health", health_of(now), health_of(before), &hist));
+	json_array_append_new(
+		list, total_json(feed, "health", true, health_of(now), health_of(before), &hist));
 	(void)hz_series_last(&feed->series, HZ_STAGE_TOTAL, LAST_S, &hist);
-	json_array_append_new(list, total_json(feed, "served", HZ_MAP_VIEW_SUM(now, requests),
+	json_array_append_new(list, total_json(feed, "served", now->is_alive,
+	                                       HZ_MAP_VIEW_SUM(now, requests),
 	                                       HZ_MAP_VIEW_SUM(before, requests), &hist));
-	json_array_append_new(list, total_json(feed, "shed", shed_of(now), shed_of(before), NULL));
 	json_array_append_new(list,
-	                      total_json(feed, "errors", errors_of(now), errors_of(before), NULL));
+	                      total_json(feed, "shed", true, shed_of(now), shed_of(before), NULL));
+	json_array_append_new(list, total_json(feed, "errors", now->is_alive, errors_of(now),
+	                                       errors_of(before), NULL));
 	return list;
 }
 
 /* busy_ns grows by at most one second a second. */
 static json_t *busy_json(const struct hz_feed *feed, uint32_t i)
 {
-	double per_s =
-		hz_feed_rate(feed, feed->now.worker[i].busy_ns, feed->before.worker[i].busy_ns);
+	double per_s = rate_of(feed, !hz_map_view_is_stale(&feed->now, i),
+	                       feed->now.worker[i].busy_ns, feed->before.worker[i].busy_ns);
 
 	if (per_s < 0)
 		return json_null();
@@ -135,14 +143,14 @@ static json_t *worker_json(const struct hz_feed *feed, uint32_t i)
 	const struct hz_worker *now = &feed->now.worker[i];
 	uint64_t beat_ns = feed->now.beat[i].beat_ns, now_ns = feed->now.time_ns;
 
-	return json_pack(
-		"{s:i, s:i, s:s, s:o, s:o, s:o, s:o, s:o}", "id", (int)i, "cpu", (int)now->cpu,
-		"state", hz_map_view_worker_state(&feed->now, i), "busy_ratio", busy_json(feed, i),
-		"requests_per_s",
-		rate_json(hz_feed_rate(feed, now->requests, feed->before.worker[i].requests)),
-		"connections", count_json(now->connections), "longest_gap_ns",
-		count_json(now->longest_gap_ns), "beat_age_ms",
-		count_json(now_ns > beat_ns ? (now_ns - beat_ns) / HZ_NS_PER_MS : 0));
+	return json_pack("{s:i, s:i, s:s, s:o, s:o, s:o, s:o, s:o}", "id", (int)i, "cpu",
+	                 (int)now->cpu, "state", hz_map_view_worker_state(&feed->now, i),
+	                 "busy_ratio", busy_json(feed, i), "requests_per_s",
+	                 rate_json(rate_of(feed, !hz_map_view_is_stale(&feed->now, i),
+	                                   now->requests, feed->before.worker[i].requests)),
+	                 "connections", count_json(now->connections), "longest_gap_ns",
+	                 count_json(now->longest_gap_ns), "beat_age_ms",
+	                 count_json(now_ns > beat_ns ? (now_ns - beat_ns) / HZ_NS_PER_MS : 0));
 }
 
 static json_t *stages_json(const struct hz_feed *feed)
@@ -178,15 +186,16 @@ static json_t *route_json(const struct hz_feed *feed, uint32_t slot)
 		gained.bucket[i * 4 + 2] =
 			now->hist.bucket[i] > before ? now->hist.bucket[i] - before : 0;
 	}
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "name", hz_status_doc_text(now->name),
-	                 "requests", count_json(requests), "per_s",
-	                 rate_json(!is_same || ns == 0 || requests < requests_base
-	                                   ? -1
-	                                   : (double)(requests - requests_base) *
-	                                             (double)HZ_NS_PER_S / (double)ns),
-	                 "errors", count_json(now->hist.answers[4]), "p50_ns",
-	                 quantile_json(&gained, hz_hist_count(&gained), 500000), "p99_ns",
-	                 quantile_json(&gained, hz_hist_count(&gained), 990000));
+	return json_pack(
+		"{s:o, s:o, s:o, s:o, s:o, s:o}", "name", hz_status_doc_text(now->name), "requests",
+		count_json(requests), "per_s",
+		rate_json(!feed->now.is_alive || !is_same || ns == 0 || requests < requests_base
+	                          ? -1
+	                          : (double)(requests - requests_base) * (double)HZ_NS_PER_S /
+	                                    (double)ns),
+		"errors", count_json(now->hist.answers[4]), "p50_ns",
+		quantile_json(&gained, hz_hist_count(&gained), 500000), "p99_ns",
+		quantile_json(&gained, hz_hist_count(&gained), 990000));
 }
 
 static json_t *verdicts_json(const struct hz_feed *feed)
@@ -255,7 +264,7 @@ json_t *hz_status_doc(const struct hz_feed *feed)
 		count_json(view->unix_ms), "is_alive", view->is_alive, "state",
 		hz_map_view_state(view), "generation", count_json(view->cfg.generation), "uptime_s",
 		uptime_json(view), "shed_permille", (int)hz_map_view_shed_permille(view),
-		"events_lost", count_json(feed->malformed + feed->unknown), "records",
+		"events_lost", count_json(hz_feed_events_lost(feed)), "records",
 		count_json(view->stream.records), "refused", count_json(view->stream.refused));
 
 	if (doc != NULL && lists != NULL)

@@ -7,6 +7,7 @@
 #include "loader/xdp_make.h"
 #include "loader/xdp_nic.h"
 #include "loader/xdp_owner.h"
+#include "loader/xdp_tell.h"
 #include <errno.h>
 #include <linux/if_link.h>
 #include <stdlib.h>
@@ -193,6 +194,9 @@ static int attach_locked(struct hz_xdp_job *job)
 		status = sources_flip(job, true);
 	if (status == 0)
 		status = attach_or_replace(job);
+	if (status == 0 && !opts->dry_run)
+		hz_xdp_tell(opts->instance, opts->ifname,
+		            job->link.ifindex != 0 ? job->link.program_id : 0, job->program_id);
 	if (status == 0)
 		status = sources_flip(job, false);
 	else

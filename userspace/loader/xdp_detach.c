@@ -7,6 +7,7 @@
 #include "loader/xdp_make.h"
 #include "loader/xdp_nic.h"
 #include "loader/xdp_shared.h"
+#include "loader/xdp_tell.h"
 #include <errno.h>
 #include <linux/if_link.h>
 #include <net/if.h>
@@ -23,8 +24,14 @@ static int detach_one(const char *instance, const char *ifname)
 
 	if (status == -ENOENT)
 		status = hz_xdp_link_open_half(instance, ifname, &link);
-	if (status == 0)
-		return hz_xdp_link_detach(instance, ifname, &link);
+	if (status == 0) {
+		uint32_t before_id = link.ifindex != 0 ? link.program_id : 0;
+
+		status = hz_xdp_link_detach(instance, ifname, &link);
+		if (status == 0)
+			hz_xdp_tell(instance, ifname, before_id, 0);
+		return status;
+	}
 	if (status != -EPROTO)
 		return status;
 	hz_xdp_pins_forget(instance, ifname);

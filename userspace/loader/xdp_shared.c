@@ -101,11 +101,12 @@ static int shared_open_pinned(const char *instance, struct hz_xdp_shared *out)
 	int *fd[] = { &shared.latency_fd,  &shared.cfg_fd,      &shared.beat_fd,
 		      &shared.verdicts_fd, &shared.key_fd,      &shared.cookies_fd,
 		      &shared.drops_fd,    &shared.acl_fd,      &shared.acl4_fd,
-		      &shared.acl6_fd,     &shared.src_rate_fd, &shared.src_fd };
-	static const char *const name[] = { "latency",  "cfg",         "beat",
-		                            "verdicts", "private/key", "private/cookies",
-		                            "drops",    "acl",         "acl4",
-		                            "acl6",     "src_rate",    "src" };
+		      &shared.acl6_fd,     &shared.src_rate_fd, &shared.src_fd,
+		      &shared.shed_rows_fd };
+	static const char *const name[] = {
+		"latency", "cfg",  "beat", "verdicts", "private/key", "private/cookies", "drops",
+		"acl",     "acl4", "acl6", "src_rate", "src",         "shed_rows"
+	};
 
 	if (status != 0)
 		return status;
@@ -171,6 +172,7 @@ void hz_xdp_shared_close(struct hz_xdp_shared *shared)
 	fd_close(shared->key_fd);
 	fd_close(shared->cookies_fd);
 	fd_close(shared->drops_fd);
+	fd_close(shared->shed_rows_fd);
 	fd_close(shared->acl_fd);
 	fd_close(shared->acl4_fd);
 	fd_close(shared->acl6_fd);

@@ -12,7 +12,7 @@ struct hz_xdp_shared { /* what the XDP program uses of it; owned by the caller *
 	int verdicts_fd;
 	int key_fd;
 	int cookies_fd;
-	int drops_fd;
+	int drops_fd, shed_rows_fd;
 	int acl_fd, acl4_fd, acl6_fd; /* lists of sources */
 	int src_rate_fd, src_fd;      /* the limit per source */
 	int events_fd;
@@ -20,7 +20,7 @@ struct hz_xdp_shared { /* what the XDP program uses of it; owned by the caller *
 };
 #define HZ_XDP_SHARED_NONE                                                                         \
 	{                                                                                          \
-		-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, false                          \
+		-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, false                      \
 	}
 
 /* Opens what is pinned, or makes and pins it. Pins of another ABI or other sizes are refused with the

@@ -12,7 +12,7 @@ static bool has_kernel_plane(const struct hz_server *server)
 }
 
 /* Cut off, it serves nobody; in maintenance it serves who comes. Probes shall look elsewhere. */
-static uint32_t state_word(const struct hz_server *server)
+enum hz_state hz_server_state_word(const struct hz_server *server)
 {
 	if (server->state != HZ_STATE_READY)
 		return server->state;
@@ -89,7 +89,7 @@ static int state_write(const struct hz_server *server)
 
 	if (status != 0)
 		return status;
-	cfg.state = state_word(server);
+	cfg.state = hz_server_state_word(server);
 	cfg.maintenance = server->in_maintenance;
 	cfg.workers = server->seats.count;
 	cfg.generation = server->generation;
@@ -140,6 +140,6 @@ void hz_server_health_watch(struct hz_server *server)
 
 	if (!has_kernel_plane(server) || hz_xdp_cfg_read(&server->maps, &cfg) != 0)
 		return;
-	if (cfg.state != state_word(server) || cfg.maintenance != server->in_maintenance)
+	if (cfg.state != hz_server_state_word(server) || cfg.maintenance != server->in_maintenance)
 		hz_server_state_set(server, server->state);
 }

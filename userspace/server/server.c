@@ -284,6 +284,8 @@ static int publish_open(struct hz_server *server, struct hz_err *err)
 {
 	int status = hz_publish_open(server, &server->publish);
 
+	if (status == 0)
+		status = hz_server_events_open(server);
 	if (status != 0)
 		return hz_err_set(err, status, 5, "memory", "", "telemetry: %s", strerror(-status));
 	return 0;
@@ -362,6 +364,7 @@ static int server_close(struct hz_server *server)
 {
 	if (server->seats.count > 0)
 		hz_server_state_set(server, HZ_STATE_DOWN);
+	hz_server_events_close(server);
 	hz_control_close(server->control);
 	hz_control_stream_close(server);
 	hz_jobs_stop(server->app.jobs); /* helpers ring at the transport's door, */
@@ -480,6 +483,7 @@ static int housekeep(struct hz_server *server, int signal_fd, struct hz_err *err
 		hz_control_turn(server->control, now_ns);
 		hz_server_slow_turn(server, now_ns);
 		hz_publish_turn(server->publish, server, now_ns);
+		hz_server_events_turn(server, now_ns);
 		cookies_turn(server, now_ns);
 		hz_server_subscribers_watch(server, now_ns);
 		hz_server_ports_watch(server, now_ns);

@@ -22,6 +22,7 @@
 struct hz_api_modules; /* api/api_module.h */
 struct hz_control;     /* control.c */
 struct hz_publish;     /* telemetry_pub.c */
+struct hz_events_tell; /* events_tell.c */
 struct hz_log_writer;  /* log_writer.h */
 
 /* A question about connections that went to the workers, control_conn.c. One at a time. */
@@ -107,6 +108,7 @@ struct hz_server {
 	struct hz_server_subscriber subscriber[HZ_SUBSCRIBERS_MAX];
 	uint64_t subscribers_ns; /* when they were last looked at */
 	struct hz_publish *publish;
+	struct hz_events_tell *events;
 	struct hz_log_writer *log_writer;
 	struct hz_server_round round;
 	struct hz_trace_file *trace; /* mapped since the first start; NULL */
@@ -175,6 +177,7 @@ void hz_server_drain_step(struct hz_server *server, uint64_t now_ns);
 int hz_server_health_open(struct hz_server *server, struct hz_err *err);
 int hz_server_health_apply(struct hz_server *server, struct hz_err *err); /* other settings */
 void hz_server_state_set(struct hz_server *server, enum hz_state state);
+enum hz_state hz_server_state_word(const struct hz_server *server); /* what probes see */
 int hz_server_maintenance(struct hz_server *server, bool is_on, struct hz_err *err);
 void hz_server_reload_note(struct hz_server *server, bool is_taken); /* for who reads cfg */
 void hz_server_health_watch(struct hz_server *server);               /* once per second */
@@ -272,5 +275,11 @@ void hz_server_slow_turn(struct hz_server *server, uint64_t now_ns);
 int hz_publish_open(struct hz_server *server, struct hz_publish **out);
 void hz_publish_turn(struct hz_publish *publish, struct hz_server *server, uint64_t now_ns);
 void hz_publish_close(struct hz_publish *publish);
+
+/* events_tell.c: records of the stream that housekeeping makes: changes of state, refused sources. Nothing to do without
+ * XDP, which has the stream. open: 0 or -ENOMEM. close tells the end; accepts a server where it is not open. */
+int hz_server_events_open(struct hz_server *server);
+void hz_server_events_turn(struct hz_server *server, uint64_t now_ns);
+void hz_server_events_close(struct hz_server *server);
 
 #endif

@@ -9,6 +9,11 @@
 
 #define KEPT HZ_LIMIT_state_records_kept
 
+static int send_first(struct hz_state_tell *tell, bool is_kept)
+{
+	return tell->send != NULL ? tell->send(tell->ctx, &tell->kept[tell->first], is_kept) : 0;
+}
+
 /* When there is no room, the oldest one goes: what is newest says how things are. */
 static struct hz_event_state *put(struct hz_state_tell *tell, const struct hz_state_facts *facts,
                                   enum hz_state_what what, uint64_t before, uint64_t now)
@@ -16,9 +21,9 @@ static struct hz_event_state *put(struct hz_state_tell *tell, const struct hz_st
 	struct hz_event_state *record;
 
 	if (tell->count == KEPT) {
+		tell->lost += send_first(tell, false) != 0;
 		tell->first = (tell->first + 1) % KEPT;
 		tell->count--;
-		tell->lost++;
 	}
 	record = &tell->kept[(tell->first + tell->count++) % KEPT];
 	*record = (struct hz_event_state){
@@ -98,8 +103,7 @@ static void worker_look(struct hz_state_tell *tell, const struct hz_state_facts 
 static void kept_send(struct hz_state_tell *tell)
 {
 	while (tell->count > 0) {
-		int status =
-			tell->send != NULL ? tell->send(tell->ctx, &tell->kept[tell->first]) : 0;
+		int status = send_first(tell, true);
 
 		if (status == -EAGAIN)
 			return;

@@ -5,13 +5,15 @@
 
 #include "abi/hz_abi.h"
 #include "core/limits.h"
+#include <stdbool.h>
 #include <stdint.h>
 
 /* A level that changes is told so often at most, and as often when it rises from nothing. */
 #define HZ_STATE_TELL_SHED_NS 1000000000u
 
-/* Sends one record: 0, -EAGAIN when there is no room now, or another -errno: then it is lost. */
-typedef int hz_state_tell_fn(void *ctx, const struct hz_event_state *record);
+/* Sends one record: 0, -EAGAIN when there is no room now, or another -errno: then it is lost. is_kept: after -EAGAIN it
+ * comes again; else that is its end. */
+typedef int hz_state_tell_fn(void *ctx, const struct hz_event_state *record, bool is_kept);
 
 struct hz_state_facts {
 	uint64_t now_ns; /* CLOCK_MONOTONIC, taken before anything below was read */

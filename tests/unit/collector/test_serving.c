@@ -165,9 +165,36 @@ static void mark_is_found_by_its_time_and_is_always_json(void)
 	free(log);
 }
 
+static void mark_of_a_while_ago_is_told_when_it_comes(void)
+{
+	struct hz_event_log *log = calloc(1, sizeof(*log));
+	struct hz_doc doc = { 0 };
+	uint64_t told;
+
+	hz_event_log_mark(log, 12, "stall", "a");
+	told = log->mark_count;
+	hz_event_log_mark(log, 5, "xdp", "b"); /* it waited in the ring */
+	hz_event_log_marks_since(log, told, &doc);
+	hz_doc_text_add(&doc, "", 1);
+	CU_ASSERT_STRING_EQUAL(doc.data, "[{\"t\":5,\"kind\":\"xdp\",\"text\":\"b\"}]");
+	hz_doc_text_clear(&doc);
+	hz_event_log_marks_since(log, log->mark_count, &doc);
+	hz_doc_text_add(&doc, "", 1);
+	CU_ASSERT_STRING_EQUAL(doc.data, "[]");
+	for (int i = 0; i < HZ_EVENT_LOG_MARKS; i++)
+		hz_event_log_mark(log, i, "reload", "c");
+	hz_doc_text_clear(&doc);
+	hz_event_log_marks_since(log, 0, &doc); /* as many as are kept */
+	CU_ASSERT_PTR_NULL(memmem(doc.data, doc.bytes, "xdp", 3));
+	CU_ASSERT_PTR_NOT_NULL(memmem(doc.data, doc.bytes, "\"t\":0,", 6));
+	hz_doc_text_close(&doc);
+	free(log);
+}
+
 HZ_SUITE(serving, CASE(question_is_read_or_refused_whole),
          CASE(protobuf_is_sent_to_who_asks_for_it_in_full),
          CASE(host_of_elsewhere_is_told_from_an_address),
          CASE(reader_that_takes_nothing_loses_events_and_no_memory),
          CASE(log_keeps_the_last_of_each_kind_in_order),
-         CASE(mark_is_found_by_its_time_and_is_always_json));
+         CASE(mark_is_found_by_its_time_and_is_always_json),
+         CASE(mark_of_a_while_ago_is_told_when_it_comes));

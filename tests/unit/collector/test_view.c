@@ -147,6 +147,7 @@ static void route_that_is_hostile_or_new_is_json_and_unknown(void)
 	const json_t *api, *hostile;
 	json_t *doc;
 
+	feed->now.is_alive = true;
 	feed->now.routes = 3;
 	feed->now.time_ns = 20 * HZ_NS_PER_S;
 	feed->base_ns[0] = 5 * HZ_NS_PER_S;
@@ -177,60 +178,128 @@ static void route_that_is_hostile_or_new_is_json_and_unknown(void)
 	free(feed);
 }
 
-/* Kinds of the marks between two views, with a space behind each. */
-static const char *marks_of(const struct hz_map_view *before, const struct hz_map_view *now,
-                            char *out, size_t room)
-{
-	struct hz_event_log *log = calloc(1, sizeof(*log));
-	size_t at = 0;
+struct marking {
+	struct hz_marks marks;
+	struct hz_event_log log;
+	struct hz_map_view view;
+	int64_t unix_s;
+	char kinds[128]; /* of the marks so far, with a space behind each */
+};
 
-	out[0] = '\0';
-	hz_marks_find(log, 7, before, now);
-	for (uint64_t i = 0; i < log->mark_count; i++)
-		at += (size_t)snprintf(out + at, room - at, "%s ", log->mark[i].kind);
-	free(log);
-	return out;
+static struct marking *marking_open(void)
+{
+	struct marking *marking = calloc(1, sizeof(*marking));
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(marking);
+	marking->view.is_alive = true;
+	marking->view.cfg.state = HZ_STATE_READY;
+	marking->unix_s = 1000;
+	return marking;
 }
 
-static void change_between_two_views_is_marked_once(void)
+static const char *kinds_of(struct marking *marking)
 {
-	struct hz_map_view *before = calloc(1, sizeof(*before)), *now = calloc(1, sizeof(*now));
-	char kinds[128];
+	size_t at = 0;
 
-	before->workers = 2;
-	before->is_alive = true;
-	before->cfg.beat_timeout_ns = 500;
-	before->cfg.state = HZ_STATE_READY;
-	before->time_ns = 10000;
-	for (uint32_t i = 0; i < 2; i++) {
-		before->beat[i] =
-			(struct hz_beat){ .state = HZ_STATE_READY, .beat_ns = 10000, .pid = 5 };
-		before->worker[i].started_ns = 100;
-	}
-	*now = *before;
-	CU_ASSERT_STRING_EQUAL(marks_of(before, now, kinds, sizeof(kinds)), "");
-	now->cfg.generation = 2;
-	now->worker[1].shed_permille = 300;
-	CU_ASSERT_STRING_EQUAL(marks_of(before, now, kinds, sizeof(kinds)), "reload shed_on ");
-	CU_ASSERT_STRING_EQUAL(marks_of(now, before, kinds, sizeof(kinds)), "reload shed_off ");
-	*now = *before;
-	now->time_ns = 10600; /* both beats are too old */
-	now->beat[0].beat_ns = 10550;
-	CU_ASSERT_STRING_EQUAL(marks_of(before, now, kinds, sizeof(kinds)), "stall ");
-	now->is_alive = false;
-	CU_ASSERT_STRING_EQUAL(marks_of(before, now, kinds, sizeof(kinds)), "stall ");
-	now->is_alive = true;
-	now->beat[0].pid = now->beat[1].pid = 6;
-	now->worker[0].started_ns = 10500;
-	now->cfg.generation = 1;
-	CU_ASSERT_STRING_EQUAL(marks_of(before, now, kinds, sizeof(kinds)), "restart ");
-	*now = *before;
-	now->cfg.state = HZ_STATE_DRAINING;
-	CU_ASSERT_STRING_EQUAL(marks_of(before, now, kinds, sizeof(kinds)), "drain ");
-	free(before);
-	free(now);
+	marking->kinds[0] = '\0';
+	for (uint64_t i = 0; i < marking->log.mark_count; i++)
+		at += (size_t)snprintf(marking->kinds + at, sizeof(marking->kinds) - at, "%s ",
+		                       marking->log.mark[i].kind);
+	return marking->kinds;
+}
+
+static void tell(struct marking *marking, uint32_t what, uint64_t before, uint64_t now)
+{
+	const struct hz_event_state state = {
+		.header = { .worker = 3 }, .what = what, .before = before, .now = now
+	};
+
+	hz_marks_take(&marking->marks, &marking->log, marking->unix_s, &state);
+}
+
+static void look(struct marking *marking, bool is_alive)
+{
+	marking->unix_s++;
+	marking->view.is_alive = is_alive;
+	hz_marks_look(&marking->marks, &marking->log, marking->unix_s, &marking->view);
+}
+
+static void change_that_is_told_is_marked_once(void)
+{
+	struct marking *marking = marking_open();
+
+	look(marking, true);
+	tell(marking, HZ_STATE_OF_DAEMON, HZ_STATE_DOWN, HZ_STATE_READY);
+	tell(marking, HZ_STATE_OF_SITE, 1, 2);
+	marking->view.cfg.generation = 2; /* the map says it too: no second mark */
+	look(marking, true);
+	tell(marking, HZ_STATE_OF_SHED, 0, 300);
+	tell(marking, HZ_STATE_OF_SHED, 300, 500);
+	tell(marking, HZ_STATE_OF_SHED, 500, 0);
+	tell(marking, HZ_STATE_OF_WORKER, HZ_STATE_READY, HZ_STATE_DOWN);
+	tell(marking, HZ_STATE_OF_WORKER, HZ_STATE_DOWN, HZ_STATE_READY);
+	tell(marking, HZ_STATE_OF_XDP, 0, 7);
+	tell(marking, HZ_STATE_OF_XDP, 7, 8);
+	tell(marking, HZ_STATE_OF_XDP, 8, 0);
+	tell(marking, HZ_STATE_OF_DAEMON, HZ_STATE_READY, HZ_STATE_MAINTENANCE);
+	tell(marking, HZ_STATE_OF_DAEMON, HZ_STATE_READY, HZ_STATE_DRAINING);
+	tell(marking, 99, 0, 1);
+	look(marking, true);
+	CU_ASSERT_STRING_EQUAL(kinds_of(marking),
+	                       "restart reload shed_on shed_off stall xdp xdp xdp drain ");
+	CU_ASSERT_STRING_EQUAL(marking->log.mark[4].text, "worker 3 does not turn");
+	CU_ASSERT_PTR_NOT_NULL(strstr(marking->log.mark[6].text, "updated"));
+	free(marking);
+}
+
+static void death_that_nobody_tells_is_marked_when_it_began(void)
+{
+	struct marking *marking = marking_open();
+
+	look(marking, true);
+	look(marking, false);
+	CU_ASSERT_STRING_EQUAL(kinds_of(marking), ""); /* housekeeping may still tell */
+	look(marking, false);
+	look(marking, false);
+	CU_ASSERT_STRING_EQUAL(kinds_of(marking), "stall ");
+	CU_ASSERT_EQUAL(marking->log.mark[0].unix_s, 1002);
+	/* it stood still as a whole, and tells when it goes on */
+	tell(marking, HZ_STATE_OF_WORKER, HZ_STATE_READY, HZ_STATE_DOWN);
+	tell(marking, HZ_STATE_OF_WORKER, HZ_STATE_DOWN, HZ_STATE_READY);
+	look(marking, true);
+	CU_ASSERT_STRING_EQUAL(kinds_of(marking), "stall ");
+	look(marking, false);
+	look(marking, false);
+	CU_ASSERT_STRING_EQUAL(kinds_of(marking), "stall stall ");
+	free(marking);
+}
+
+static void stall_that_was_told_and_an_end_in_order_are_no_death(void)
+{
+	struct marking *marking = marking_open();
+
+	look(marking, false); /* before it began to look */
+	look(marking, false);
+	look(marking, false);
+	CU_ASSERT_STRING_EQUAL(kinds_of(marking), "");
+	look(marking, true);
+	tell(marking, HZ_STATE_OF_WORKER, HZ_STATE_READY, HZ_STATE_DOWN);
+	look(marking, false);
+	look(marking, false);
+	look(marking, false);
+	CU_ASSERT_STRING_EQUAL(kinds_of(marking), "stall ");
+	tell(marking, HZ_STATE_OF_WORKER, HZ_STATE_DOWN, HZ_STATE_READY);
+	look(marking, true);
+	marking->view.cfg.state = HZ_STATE_DOWN;
+	look(marking, false);
+	look(marking, false);
+	look(marking, false);
+	CU_ASSERT_STRING_EQUAL(kinds_of(marking), "stall ");
+	free(marking);
 }
 
 HZ_SUITE(view, CASE(maps_are_added_up_over_workers_and_cpus),
          CASE(route_that_is_hostile_or_new_is_json_and_unknown),
-         CASE(change_between_two_views_is_marked_once));
+         CASE(change_that_is_told_is_marked_once),
+         CASE(death_that_nobody_tells_is_marked_when_it_began),
+         CASE(stall_that_was_told_and_an_end_in_order_are_no_death));

@@ -236,9 +236,13 @@ static void lines_say_what_happened(void)
 	        "slow  641 us  GET /users/812  app 200  worker 1  queue 512 parse 1 route 0 "
 	        "upstream "
 	        "126 tx 2  trace 4bf9\n");
-	line_is("{\"kind\":\"shed\",\"time_unix_ms\":5,\"prefix\":\"10.7.3.0\",\"prefix_bits\":24,"
+	line_is("{\"kind\":\"shed\",\"time_unix_ms\":5,\"prefix\":\"10.7.3.0/"
+	        "24\",\"prefix_bits\":24,"
 	        "\"count\":2118,\"reason\":\"drop_source_rate\",\"span_ns\":1000000000}",
 	        "shed  10.7.3.0/24  2 118 new flows  drop_source_rate  (1.0 s summary)\n");
+	line_is("{\"kind\":\"shed\",\"time_unix_ms\":5,\"prefix\":null,\"prefix_bits\":0,"
+	        "\"count\":7,\"reason\":\"shed_drop\",\"span_ns\":1000000000}",
+	        "shed  other sources  7 new flows  shed_drop  (1.0 s summary)\n");
 	line_is("{\"kind\":\"state\",\"time_unix_ms\":5,\"what\":\"worker\",\"worker\":3,"
 	        "\"before\":"
 	        "\"ready\",\"now\":\"down\"}",

@@ -12,7 +12,8 @@
 #define SENT_MAX   256
 
 struct sink {
-	int status; /* of the next ones */
+	int status;     /* of the next ones */
+	uint32_t ended; /* that were offered for the last time */
 	uint32_t count;
 	struct hz_event_state sent[SENT_MAX];
 };
@@ -24,10 +25,11 @@ struct world {
 	struct hz_beat beat[2];
 };
 
-static int sink_take(void *ctx, const struct hz_event_state *record)
+static int sink_take(void *ctx, const struct hz_event_state *record, bool is_kept)
 {
 	struct sink *sink = ctx;
 
+	sink->ended += !is_kept;
 	if (sink->status == 0 && sink->count < SENT_MAX)
 		sink->sent[sink->count++] = *record;
 	return sink->status;
@@ -214,6 +216,7 @@ static void changes_beyond_the_room_for_them_are_counted_oldest_first(void)
 		look(&world, 50 * MS, 0);
 	}
 	CU_ASSERT_EQUAL(world.tell.lost, 7);
+	CU_ASSERT_EQUAL(world.sink.ended, 7);
 	world.sink.status = 0;
 	look(&world, 50 * MS, 0);
 	CU_ASSERT_EQUAL(world.sink.count, HZ_LIMIT_state_records_kept);
