@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""hz-collector beside others that stand still: a hzd that is stopped, a name server that says nothing, a pipe that nobody
-empties. It answers and ends as if they were not there."""
+"""hz-collector beside others that stand still: a hzd that is stopped, a name server that says nothing, a pipe that
+nobody empties. It answers and ends as if they were not there."""
 import contextlib
 import fcntl
 import json

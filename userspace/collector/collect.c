@@ -4,6 +4,7 @@
 #include "collector/otlp_push.h"
 #include "collector/rights_drop.h"
 #include "collector/web.h"
+#include "collector/web_body.h"
 #include "core/common.h"
 #include "core/log.h"
 #include <errno.h>
@@ -237,9 +238,11 @@ static void started_say(const struct hz_collect *collect)
 	if (collect->web == NULL)
 		return;
 	hz_listen_at_print(&collect->listen, at, sizeof(at));
-	hz_log(HZ_LOG_INFO, "serving %s%s; at most %u MiB for an hour and a day of latency",
+	hz_log(HZ_LOG_INFO,
+	       "serving %s%s; at most %u MiB for an hour and a day of latency, %u for answers",
 	       collect->listen.is_unix ? "" : "http://", at,
-	       (unsigned)((HZ_SERIES_BYTES_MAX + (1u << 20) - 1) >> 20));
+	       (unsigned)((HZ_SERIES_BYTES_MAX + (1u << 20) - 1) >> 20),
+	       (unsigned)(HZ_WEB_BODIES_MAX >> 20));
 	if (!collect->listen.is_loopback)
 		hz_log(HZ_LOG_WARN, "%s is not loopback: everybody who comes reads everything", at);
 }
