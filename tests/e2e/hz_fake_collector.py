@@ -149,8 +149,8 @@ class FakeCollector:
                 stream.put(None)
 
     def heatmap(self, last):
-        """Sums of ten seconds beyond an hour, as the collector keeps them."""
-        step = 1 if last <= 3600 else 10
+        """At most 720 columns beyond an hour, as the collector sums them."""
+        step = 1 if last <= 3600 else next(s for s in (10, 20, 30, 60, 120) if last // s <= 720)
         end = self.history_end or self.now
         columns = []
         for t in range((end - last) // step * step, end, step):

@@ -68,10 +68,11 @@ def columns_hold_every_sample_in_every_form():
 
 
 @test
-def day_is_shown_in_steps_of_ten_seconds():
-    heatmap = rig()[1].get("/api/v1/heatmap?last=86400")
-    expect_equal(heatmap["step_s"], 10, "step")
-    expect(8639 <= len(heatmap["columns"]) <= 8641, f"{len(heatmap['columns'])} columns")
+def day_is_shown_in_no_more_columns_than_a_screen_has():
+    for last, step in ((3600, 1), (3601, 10), (21600, 30), (86400, 120)):
+        heatmap = rig()[1].get(f"/api/v1/heatmap?last={last}")
+        expect_equal(heatmap["step_s"], step, f"step of {last} s")
+        expect(abs(len(heatmap["columns"]) - last / step) <= 1, f"{len(heatmap['columns'])} columns")
 
 
 @test

@@ -3,6 +3,7 @@
 #include "collector_options.h"
 #include "core/log.h"
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/signalfd.h>
@@ -49,6 +50,10 @@ static int collect(const struct hz_collector_options *options, struct hz_err *er
 	return status;
 }
 
+/* Documents of some megabytes come and go: what is mapped for itself goes back to the kernel
+ * when it is freed. Set, it no longer grows with what was freed: mallopt(3). */
+#define MAPPED_BYTES (128 << 10)
+
 int main(int argc, char **argv)
 {
 	struct hz_collector_options options;
@@ -57,6 +62,7 @@ int main(int argc, char **argv)
 
 	if (hz_collector_options_read(argc, argv, &options, &exit_code) != 0)
 		return exit_code;
+	(void)mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES);
 	hz_log_open("hz-collector", HZ_LOG_INFO);
 	hz_err_what(&err, "collecting failed");
 	if (collect(&options, &err) != 0) {

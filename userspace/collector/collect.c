@@ -1,8 +1,10 @@
 #include "collector/collect.h"
 #include "collector/history.h"
+#include "collector/line_out.h"
 #include "collector/otlp_push.h"
 #include "collector/rights_drop.h"
 #include "collector/web.h"
+#include "collector/web_body.h"
 #include "core/common.h"
 #include "core/log.h"
 #include <errno.h>
@@ -24,27 +26,28 @@ struct hz_collect {
 	struct hz_history *history;
 	struct hz_otlp *otlp;
 	int timer_fd;
-	int output_status; /* of stdout */
+	struct hz_line_out lines;
 };
 
-/* In one piece with its newline, which stands behind it: who is killed leaves whole lines. */
-static void line_print(struct hz_collect *collect, const char *line, size_t bytes)
+/* Lines alone set the pace: the ring keeps what their reader has no room for, and the kernel
+ * side what the ring has not. Beside others who are served they lose what does not fit, as
+ * readers of /events do. */
+static bool lines_hold_ring(const struct hz_collect *collect)
 {
-	bytes++;
-	while (bytes > 0 && collect->output_status == 0) {
-		ssize_t part = write(STDOUT_FILENO, line, bytes);
-
-		if (part >= 0) {
-			line += part;
-			bytes -= (size_t)part;
-		} else if (errno != EINTR) {
-			collect->output_status = -errno;
-		}
-	}
+	return collect->conf.has_lines && collect->web == NULL && collect->history == NULL &&
+	       collect->otlp == NULL && hz_line_out_is_waiting(&collect->lines);
 }
 
-static void event_take(void *ctx, const struct hz_event *header, const void *record,
-                       const char *line, size_t line_bytes)
+/* The newline stands behind the line. What ends writing ends the loop. */
+static void line_print(struct hz_collect *collect, const char *line, size_t bytes)
+{
+	if (hz_line_out_put(&collect->lines, line, bytes + 1) == -EAGAIN &&
+	    collect->lines.lost++ == 0)
+		hz_log(HZ_LOG_WARN, "nobody takes the lines: some are lost");
+}
+
+static int event_take(void *ctx, const struct hz_event *header, const void *record,
+                      const char *line, size_t line_bytes)
 {
 	struct hz_collect *collect = ctx;
 	struct hz_event_slow slow;
@@ -55,11 +58,12 @@ static void event_take(void *ctx, const struct hz_event *header, const void *rec
 		hz_otlp_push_slow(collect->otlp, &slow, collect->feed->unix_minus_ns);
 	}
 	if (line == NULL)
-		return;
+		return 0;
 	if (collect->conf.has_lines)
 		line_print(collect, line, line_bytes);
 	if (collect->web != NULL)
 		hz_web_event(collect->web, header->kind, line, line_bytes);
+	return lines_hold_ring(collect) ? -EAGAIN : 0;
 }
 
 static const char *instance_of(const struct hz_collect *collect)
@@ -91,8 +95,8 @@ static int history_open(struct hz_collect *collect, struct hz_err *err)
 	return 0;
 }
 
-/* At whole seconds of the wall clock, where columns begin; but by the other clock, which nobody sets back: a timer of the
- * wall clock would then wait for its time to come again. */
+/* At whole seconds of the wall clock, where columns begin; but by the other clock, which nobody
+ * sets back: a timer of the wall clock would then wait for its time to come again. */
 static int timer_open(struct hz_err *err)
 {
 	struct itimerspec each = { .it_interval = { .tv_sec = 1 } };
@@ -120,7 +124,8 @@ static int parts_open(struct hz_collect *collect, struct hz_err *err)
 		                           .ctx = collect };
 	int status = 0;
 
-	/* First what others may hold, so that a second collector says so before it takes a record. */
+	/* First what others may hold, so that a second collector says so before it takes a
+	 * record. */
 	if (conf->listen != NULL)
 		status = hz_listen_at_open(conf->listen, &collect->listen, err);
 	if (status == 0)
@@ -149,6 +154,8 @@ int hz_collect_open(const struct hz_collect_conf *conf, struct hz_collect **out,
 	if (collect == NULL)
 		return hz_err_set(err, -ENOMEM, 1, "memory", "", "%s", strerror(ENOMEM));
 	collect->conf = *conf;
+	if (conf->has_lines)
+		hz_line_out_open(&collect->lines, STDOUT_FILENO);
 	collect->listen.fd = collect->timer_fd = -1;
 	status = parts_open(collect, err);
 	if (status != 0) {
@@ -176,6 +183,7 @@ void hz_collect_close(struct hz_collect *collect)
 		close(collect->timer_fd);
 	if (collect->listen.fd >= 0)
 		close(collect->listen.fd);
+	hz_line_out_close(&collect->lines);
 	free(collect);
 }
 
@@ -193,7 +201,22 @@ static void second_turn(struct hz_collect *collect)
 		hz_otlp_push_tick(collect->otlp, collect->feed);
 }
 
-enum { POLL_SIGNAL, POLL_RING, POLL_TIMER, POLL_WEB, POLLS };
+enum { POLL_SIGNAL, POLL_RING, POLL_TIMER, POLL_WEB, POLL_LOOK, POLL_LINES, POLLS };
+
+/* Of a negative descriptor poll sees nothing. */
+static void polls_set(const struct hz_collect *collect, int signal_fd, struct pollfd fds[POLLS])
+{
+	int ring = lines_hold_ring(collect) ? -1 : hz_feed_poll_fd(collect->feed);
+	int web = collect->web != NULL ? hz_web_poll_fd(collect->web) : -1;
+	int lines = hz_line_out_is_waiting(&collect->lines) ? collect->lines.fd : -1;
+
+	fds[POLL_SIGNAL] = (struct pollfd){ signal_fd, POLLIN, 0 };
+	fds[POLL_RING] = (struct pollfd){ ring, POLLIN, 0 };
+	fds[POLL_TIMER] = (struct pollfd){ collect->timer_fd, POLLIN, 0 };
+	fds[POLL_WEB] = (struct pollfd){ web, POLLIN, 0 };
+	fds[POLL_LOOK] = (struct pollfd){ hz_feed_look_fd(collect->feed), POLLIN, 0 };
+	fds[POLL_LINES] = (struct pollfd){ lines, POLLOUT, 0 };
+}
 
 static int wait_ms(const struct hz_collect *collect)
 {
@@ -215,9 +238,11 @@ static void started_say(const struct hz_collect *collect)
 	if (collect->web == NULL)
 		return;
 	hz_listen_at_print(&collect->listen, at, sizeof(at));
-	hz_log(HZ_LOG_INFO, "serving %s%s; at most %u MiB for an hour and a day of latency",
+	hz_log(HZ_LOG_INFO,
+	       "serving %s%s; at most %u MiB for an hour and a day of latency, %u for answers",
 	       collect->listen.is_unix ? "" : "http://", at,
-	       (unsigned)((HZ_SERIES_BYTES_MAX + (1u << 20) - 1) >> 20));
+	       (unsigned)((HZ_SERIES_BYTES_MAX + (1u << 20) - 1) >> 20),
+	       (unsigned)(HZ_WEB_BODIES_MAX >> 20));
 	if (!collect->listen.is_loopback)
 		hz_log(HZ_LOG_WARN, "%s is not loopback: everybody who comes reads everything", at);
 }
@@ -228,25 +253,26 @@ int hz_collect_run(struct hz_collect *collect, int signal_fd, struct hz_err *err
 	int status = 0;
 
 	started_say(collect);
-	while (status == 0 && (fds[POLL_SIGNAL].revents & POLLIN) == 0) {
-		fds[POLL_SIGNAL] = (struct pollfd){ signal_fd, POLLIN, 0 };
-		fds[POLL_RING] = (struct pollfd){ hz_feed_poll_fd(collect->feed), POLLIN, 0 };
-		fds[POLL_TIMER] = (struct pollfd){ collect->timer_fd, POLLIN, 0 };
-		fds[POLL_WEB].fd = collect->web != NULL ? hz_web_poll_fd(collect->web) : -1;
-		fds[POLL_WEB].events = POLLIN;
+	while (status == 0 && collect->lines.status == 0 &&
+	       (fds[POLL_SIGNAL].revents & POLLIN) == 0) {
+		polls_set(collect, signal_fd, fds);
 		if (poll(fds, POLLS, wait_ms(collect)) < 0 && errno != EINTR)
 			return hz_err_set(err, -errno, 1, "poll", "", "%s", strerror(errno));
-		status = hz_feed_consume(collect->feed);
+		(void)hz_line_out_turn(&collect->lines);
+		if (!lines_hold_ring(collect))
+			status = hz_feed_consume(collect->feed);
 		if ((fds[POLL_TIMER].revents & POLLIN) != 0)
 			second_turn(collect);
+		if (fds[POLL_LOOK].revents != 0)
+			hz_feed_look(collect->feed);
 		if (collect->web != NULL)
 			hz_web_turn(collect->web);
-		if (status == 0)
-			status = collect->output_status;
 	}
-	if (status == -EPIPE)
-		return 0; /* the reader of our lines has seen enough */
 	if (status != 0)
-		return hz_err_set(err, status, 1, "output", "", "%s", strerror(-status));
-	return 0;
+		return hz_err_set(err, status, 1, "ring", "", "the ring cannot be read: %s",
+		                  strerror(-status));
+	status = collect->lines.status;
+	if (status == 0 || status == -EPIPE)
+		return 0; /* the reader of our lines has seen enough */
+	return hz_err_set(err, status, 1, "output", "", "stdout: %s", strerror(-status));
 }

@@ -16,6 +16,16 @@ void hz_doc_text_clear(struct hz_doc *doc)
 	doc->is_failed = false;
 }
 
+void hz_doc_text_trim(struct hz_doc *doc)
+{
+	char *data = doc->bytes > 0 ? realloc(doc->data, doc->bytes) : NULL;
+
+	if (data == NULL)
+		return;
+	doc->data = data;
+	doc->size = doc->bytes;
+}
+
 /* Room for bytes more. */
 static bool room_make(struct hz_doc *doc, size_t bytes)
 {

@@ -12,10 +12,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LOOK_EVERY_NS (2 * HZ_NS_PER_S) /* for other maps, while nobody turns */
+#define UNREAD_MAX 3 /* views in a row that could not be read, until nobody is said to live */
 
-/* Two readers of one ring would take each other's records. The name lies in the network namespace and goes with the
- * process; 0: another instance of bpffs may share it, so the ring's id is the name. */
+/* Two readers of one ring would take each other's records. The name lies in the network
+ * namespace and goes with the process; 0: another instance of bpffs may share it, so the ring's
+ * id is the name. */
 static int reader_lock(uint32_t id, struct hz_err *err)
 {
 	struct sockaddr_un name = { .sun_family = AF_UNIX };
@@ -42,8 +43,8 @@ static uint64_t unix_minus_ns(void)
 	return (uint64_t)now.tv_sec * HZ_NS_PER_S + (uint64_t)now.tv_nsec - hz_clock_monotonic_ns();
 }
 
-/* When a record's samples count: at its own time, which may be long ago when the ring was not read, but is not believed
- * beyond what the tiers hold. */
+/* When a record's samples count: at its own time, which may be long ago when the ring was not
+ * read, but is not believed beyond what the tiers hold. */
 static int64_t record_second(const struct hz_feed *feed, uint64_t time_ns)
 {
 	int64_t now_s = (int64_t)((hz_clock_monotonic_ns() + feed->unix_minus_ns) / HZ_NS_PER_S);
@@ -86,10 +87,10 @@ static int record_take(void *ctx, const void *record, size_t bytes)
 	state_take(feed, &header, record);
 	if (len > 0) /* its newline is not part of it */
 		hz_event_log_put(&feed->log, header.kind, line, (size_t)len - 1);
-	if (feed->conf.on_event != NULL)
-		feed->conf.on_event(feed->conf.ctx, &header, record, len > 0 ? line : NULL,
-		                    len > 0 ? (size_t)len - 1 : 0);
-	return 0;
+	if (feed->conf.on_event == NULL)
+		return 0;
+	return feed->conf.on_event(feed->conf.ctx, &header, record, len > 0 ? line : NULL,
+	                           len > 0 ? (size_t)len - 1 : 0);
 }
 
 static int source_use(struct hz_feed *feed, const struct hz_map_source *source, struct hz_err *err)
@@ -105,7 +106,6 @@ static int source_use(struct hz_feed *feed, const struct hz_map_source *source, 
 		return status;
 	}
 	if (feed->is_open) {
-		(void)hz_ringbuf_consume(feed->ring); /* what the old one still held */
 		hz_ringbuf_close(feed->ring);
 		hz_map_source_close(&feed->source);
 		close(feed->reader_lock);
@@ -152,6 +152,7 @@ void hz_feed_close(struct hz_feed *feed)
 		hz_map_source_close(&feed->source);
 		close(feed->reader_lock);
 	}
+	hz_map_look_end(&feed->look);
 	hz_series_close(&feed->series);
 	hz_event_log_close(&feed->log);
 	free(feed);
@@ -164,8 +165,12 @@ int hz_feed_poll_fd(const struct hz_feed *feed)
 
 int hz_feed_consume(struct hz_feed *feed)
 {
+	int status;
+
 	feed->unix_minus_ns = unix_minus_ns();
-	return HZ_MIN(hz_ringbuf_consume(feed->ring), 0);
+	status = hz_ringbuf_consume(feed->ring);
+	feed->is_held = status == -EAGAIN;
+	return feed->is_held ? 0 : HZ_MIN(status, 0);
 }
 
 double hz_feed_rate(const struct hz_feed *feed, uint64_t now, uint64_t before)
@@ -182,27 +187,14 @@ uint64_t hz_feed_events_lost(const struct hz_feed *feed)
 	return hz_stream_lost_sum(&feed->now.stream) + feed->malformed + feed->unknown;
 }
 
-/* xdp detach all and attach makes new maps, which only a hzd that was started anew writes: while a worker turns, ours
- * are the right ones. */
-static void others_look(struct hz_feed *feed)
+static void others_use(struct hz_feed *feed, struct hz_map_source *source)
 {
-	struct hz_map_source source;
 	struct hz_err err = { 0 };
 
-	if (feed->now.is_alive || feed->now.time_ns - feed->look_ns < LOOK_EVERY_NS)
-		return;
-	feed->look_ns = feed->now.time_ns;
-	if (hz_map_source_open(feed->conf.instance, &source, &err) != 0) {
-		if (err.exit_code == 4 && !feed->is_locked_out)
-			hz_log(HZ_LOG_WARN,
-			       "%s: without group hz, start hz-collector again when hz "
-			       "was attached anew",
-			       err.why);
-		feed->is_locked_out |= err.exit_code == 4;
-		return;
-	}
-	if (source.id == feed->source.id || source_use(feed, &source, &err) != 0) {
-		hz_map_source_close(&source);
+	/* First what the old ring still holds. */
+	if (source->id == feed->source.id || hz_feed_consume(feed) != 0 || feed->is_held ||
+	    source_use(feed, source, &err) != 0) {
+		hz_map_source_close(source);
 		return;
 	}
 	hz_log(HZ_LOG_INFO, "other maps: attached anew");
@@ -213,6 +205,37 @@ static void others_look(struct hz_feed *feed)
 	memset(feed->base_ns, 0, sizeof(feed->base_ns));
 	memset(&feed->marks, 0, sizeof(feed->marks));
 	hz_marks_look(&feed->marks, &feed->log, feed->known_s, &feed->now);
+}
+
+int hz_feed_look_fd(const struct hz_feed *feed)
+{
+	return hz_map_look_poll_fd(&feed->look);
+}
+
+/* xdp detach all and attach makes new maps, which only a hzd that was started anew writes: while
+ * a worker turns, ours are the right ones. */
+void hz_feed_look(struct hz_feed *feed)
+{
+	struct hz_map_source source;
+	struct hz_err err = { 0 };
+	int status;
+
+	if (feed->now.is_alive || feed->is_held) {
+		hz_map_look_end(&feed->look);
+		return;
+	}
+	status = hz_map_look_turn(&feed->look, feed->conf.instance, hz_clock_monotonic_ns(),
+	                          &source, &err);
+	if (status == 0)
+		others_use(feed, &source);
+	if (status == 0 || status == -EAGAIN)
+		return;
+	if (err.exit_code == 4 && !feed->is_locked_out)
+		hz_log(HZ_LOG_WARN,
+		       "%s: without group hz, start hz-collector again when hz "
+		       "was attached anew",
+		       err.why);
+	feed->is_locked_out |= err.exit_code == 4;
 }
 
 static void routes_base(struct hz_feed *feed)
@@ -226,6 +249,17 @@ static void routes_base(struct hz_feed *feed)
 	feed->base_ns[1] = feed->now.time_ns;
 }
 
+/* The last view stands in for a few that cannot be read; for good it would say that all is well. */
+static void unread_note(struct hz_feed *feed, int status)
+{
+	feed->now = feed->before;
+	feed->has_before = false;
+	if (feed->unread++ == 0)
+		hz_log(HZ_LOG_WARN, "cannot read the maps: %s", strerror(-status));
+	if (feed->unread >= UNREAD_MAX)
+		feed->now.is_alive = false;
+}
+
 void hz_feed_tick(struct hz_feed *feed)
 {
 	int status;
@@ -234,15 +268,17 @@ void hz_feed_tick(struct hz_feed *feed)
 	feed->has_before = feed->has_view;
 	status = hz_map_view_read(&feed->source, &feed->now);
 	if (status != 0) {
-		feed->now = feed->before;
-		feed->has_before = false;
-		hz_log(HZ_LOG_WARN, "cannot read the maps: %s", strerror(-status));
+		unread_note(feed, status);
+		hz_feed_look(feed);
 		return;
 	}
+	if (feed->unread > 0)
+		hz_log(HZ_LOG_INFO, "the maps can be read again");
+	feed->unread = 0;
 	feed->has_view = true;
 	feed->known_s = (int64_t)(feed->now.unix_ms / 1000);
 	hz_series_tick(&feed->series, feed->known_s, feed->now.is_alive);
 	hz_marks_look(&feed->marks, &feed->log, feed->known_s, &feed->now);
 	routes_base(feed);
-	others_look(feed);
+	hz_feed_look(feed);
 }

@@ -87,6 +87,7 @@ static bool buckets_unpack(const uint8_t *at, const uint8_t *end, struct hz_hist
 	return true;
 }
 
+/* to NULL: looks whether all is well; else only the wanted stage is looked into. */
 static bool stages_unpack(const uint8_t *in, size_t bytes, uint32_t wanted, struct hz_hist *to)
 {
 	const uint8_t *at = in, *end = in + bytes;
@@ -98,7 +99,7 @@ static bool stages_unpack(const uint8_t *in, size_t bytes, uint32_t wanted, stru
 			return false;
 		if (stage >= HZ_STAGE_COUNT || room > (uint64_t)(end - at))
 			return false;
-		if (!buckets_unpack(at, at + room, to != NULL && stage == wanted ? to : NULL))
+		if ((to == NULL || stage == wanted) && !buckets_unpack(at, at + room, to))
 			return false;
 		if (to != NULL && stage == wanted) {
 			to->sum_ns += sum_ns;
@@ -117,6 +118,11 @@ int hz_hist_unpack(const uint8_t *in, size_t bytes, uint32_t stage, struct hz_hi
 		return -EBADMSG;
 	(void)stages_unpack(in, bytes, stage, to);
 	return 0;
+}
+
+int hz_hist_sum(const uint8_t *in, size_t bytes, uint32_t stage, struct hz_hist *to)
+{
+	return bytes == 0 || stages_unpack(in, bytes, stage, to) ? 0 : -EBADMSG;
 }
 
 void hz_hist_coarsen(struct hz_hist *hist)

@@ -1,6 +1,5 @@
 #include "collector/map_source.h"
 #include "abi/hz_abi.h"
-#include "collector/fd_ask.h"
 #include "core/hint.h"
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -9,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define HZD_WAIT_MS  5000 /* at the start */
 #define AGAIN        "xdp detach all, then attach with this version"
 #define PIN_PATH_MAX 128
 
@@ -79,24 +79,8 @@ static int pins_open(const char *instance, struct hz_map_source *source, struct 
 	return 0;
 }
 
-/* By name: hzd may be older, and have fewer, or newer. */
-static int hzd_ask(const char *instance, struct hz_map_source *source, struct hz_err *err)
-{
-	const char *names[HZ_STREAM_MAPS];
-	int status;
-
-	for (uint32_t i = 0; i < HZ_STREAM_MAPS; i++)
-		names[i] = maps[i].name;
-	status = hz_fd_ask(instance, names, HZ_STREAM_MAPS, source->fd, err);
-	for (uint32_t i = 0; i < HZ_STREAM_MAPS && status == 0; i++)
-		if (source->fd[i] < 0 && maps[i].is_required)
-			status = hz_err_set(err, -EPROTO, 1, "abi", "install one version of both",
-			                    "hzd did not hand over '%s'", maps[i].name);
-	return status;
-}
-
-/* Is each map what we are about to map or read? Names are no proof: anybody with root could have pinned something
- * else there. */
+/* Is each map what we are about to map or read? Names are no proof: anybody with root could have
+ * pinned something else there. */
 static int map_check(const char *instance, uint32_t which, struct hz_map_source *source,
                      struct hz_err *err)
 {
@@ -145,10 +129,28 @@ void hz_map_source_close(struct hz_map_source *source)
 	}
 }
 
-int hz_map_source_open(const char *instance, struct hz_map_source *out, struct hz_err *err)
+/* Takes source, or closes it. */
+static int checked(const char *instance, struct hz_map_source *source, struct hz_map_source *out,
+                   struct hz_err *err)
+{
+	int status = 0;
+
+	for (uint32_t i = 0; i < HZ_STREAM_MAPS && status == 0; i++)
+		if (source->fd[i] >= 0)
+			status = map_check(instance, i, source, err);
+	if (status == 0)
+		status = abi_check(instance, source, err);
+	if (status != 0) {
+		hz_map_source_close(source);
+		return status;
+	}
+	*out = *source;
+	return 0;
+}
+
+int hz_map_source_pins(const char *instance, struct hz_map_source *out, struct hz_err *err)
 {
 	struct hz_map_source source = { 0 };
-	struct hz_err ask_err = *err;
 	int status;
 
 	if (instance != NULL && !is_instance(instance))
@@ -157,26 +159,63 @@ int hz_map_source_open(const char *instance, struct hz_map_source *out, struct h
 	libbpf_set_print(NULL); /* its chatter misleads; errors are told here */
 	memset(source.fd, 0xff, sizeof(source.fd));
 	status = pins_open(instance, &source, err);
-	if (status == -EACCES || status == -EPERM || status == -ENOENT) {
-		int asked;
-
-		hz_map_source_close(&source);
-		asked = hzd_ask(instance, &source, &ask_err);
-		/* Of two refusals the pin's says what to do; but hzd's own words are better than either. */
-		if (asked == 0 || (asked != -ENOENT && asked != -EACCES)) {
-			status = asked;
-			*err = ask_err;
-		}
-	}
-	for (uint32_t i = 0; i < HZ_STREAM_MAPS && status == 0; i++)
-		if (source.fd[i] >= 0)
-			status = map_check(instance, i, &source, err);
 	if (status == 0)
-		status = abi_check(instance, &source, err);
-	if (status != 0) {
-		hz_map_source_close(&source);
+		return checked(instance, &source, out, err);
+	hz_map_source_close(&source);
+	return status == -EPERM ? -EACCES : status;
+}
+
+/* By name: hzd may be older, and have fewer, or newer. */
+int hz_map_source_take(struct hz_fd_ask *ask, const char *instance, struct hz_map_source *out,
+                       struct hz_err *err)
+{
+	const char *names[HZ_STREAM_MAPS];
+	struct hz_map_source source = { 0 };
+	int status;
+
+	for (uint32_t i = 0; i < HZ_STREAM_MAPS; i++)
+		names[i] = maps[i].name;
+	status = hz_fd_ask_take(ask, names, HZ_STREAM_MAPS, source.fd, err);
+	if (status != 0)
 		return status;
+	for (uint32_t i = 0; i < HZ_STREAM_MAPS; i++) {
+		if (source.fd[i] >= 0 || !maps[i].is_required)
+			continue;
+		hz_map_source_close(&source);
+		return hz_err_set(err, -EPROTO, 1, "abi", "install one version of both",
+		                  "hzd did not hand over '%s'", maps[i].name);
 	}
-	*out = source;
-	return 0;
+	return checked(instance, &source, out, err);
+}
+
+static int hzd_ask(const char *instance, struct hz_map_source *out, struct hz_err *err)
+{
+	struct hz_fd_ask ask = { 0 };
+	int status = hz_fd_ask_begin(&ask, instance, err);
+
+	while (status == 0) {
+		status = hz_fd_ask_wait(&ask, HZD_WAIT_MS, err);
+		if (status != 0)
+			break;
+		status = hz_map_source_take(&ask, instance, out, err);
+		if (status != -EAGAIN)
+			return status;
+		status = 0;
+	}
+	return status;
+}
+
+int hz_map_source_open(const char *instance, struct hz_map_source *out, struct hz_err *err)
+{
+	struct hz_err ask_err = *err;
+	int asked, status = hz_map_source_pins(instance, out, err);
+
+	if (status != -EACCES && status != -ENOENT)
+		return status;
+	asked = hzd_ask(instance, out, &ask_err);
+	/* Of two refusals the pin's says what to do; but hzd's own words are better than either. */
+	if (asked == -ENOENT || asked == -EACCES)
+		return status;
+	*err = ask_err;
+	return asked;
 }

@@ -1,8 +1,9 @@
-/* Where the collector's descriptors come from: the pins of an instance, where it may open them, or hzd, which hands
- * them over its control socket. */
+/* Where the collector's descriptors come from: the pins of an instance, where it may open them,
+ * or hzd, which hands them over its control socket. */
 #ifndef HZ_MAP_SOURCE_H
 #define HZ_MAP_SOURCE_H
 
+#include "collector/fd_ask.h"
 #include "core/err.h"
 
 enum hz_stream_map {
@@ -19,9 +20,16 @@ struct hz_map_source {                    /* owned by the caller; close with hz_
 };
 #define HZ_MAP_SOURCE_INSTANCE_MAX 32
 
-/* Opens the maps of an instance; NULL: the default one. 0 or -errno with err filled, exit codes of hzctl: 2 bad name,
- * 3 nothing attached, 4 not permitted, 1 the rest. Waits at most 5 s for hzd. */
+/* Opens the maps of an instance, by its pins or by asking hzd; NULL: the default one. 0 or
+ * -errno with err filled, exit codes of hzctl: 2 bad name, 3 nothing attached, 4 not permitted,
+ * 1 the rest. Waits at most 5 s for each piece of hzd's answer: for the start only. */
 int hz_map_source_open(const char *instance, struct hz_map_source *out, struct hz_err *err);
+
+/* The same in parts that do not wait: the pins alone, -EACCES or -ENOENT when hzd may be asked
+ * instead; and what hzd answered, -EAGAIN (err is not filled) while it did not. */
+int hz_map_source_pins(const char *instance, struct hz_map_source *out, struct hz_err *err);
+int hz_map_source_take(struct hz_fd_ask *ask, const char *instance, struct hz_map_source *out,
+                       struct hz_err *err);
 void hz_map_source_close(struct hz_map_source *source);
 
 #endif

@@ -50,6 +50,9 @@ static bool handle_open(struct hz_otlp *otlp)
 	return curl_easy_setopt(otlp->easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
 	       curl_easy_setopt(otlp->easy, CURLOPT_HTTPHEADER, otlp->headers) == CURLE_OK &&
 	       curl_easy_setopt(otlp->easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+	       /* Or the end of a transfer waits for its thread, which waits for a name server:
+	        * up to one such thread a try is left behind, and ends with its getaddrinfo. */
+	       curl_easy_setopt(otlp->easy, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK &&
 	       curl_easy_setopt(otlp->easy, CURLOPT_TIMEOUT_MS, REQUEST_MS) == CURLE_OK &&
 	       curl_easy_setopt(otlp->easy, CURLOPT_WRITEFUNCTION, answer_drop) == CURLE_OK &&
 	       curl_easy_setopt(otlp->easy, CURLOPT_USERAGENT, "hz-collector") == CURLE_OK;

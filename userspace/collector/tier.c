@@ -54,9 +54,9 @@ static void oldest_drop(struct hz_tier *tier)
 	tier->count--;
 }
 
-/* Room for bytes behind the newest column, in one piece; SIZE_MAX when older ones have to go first. What
- * lives is [oldest, end) or, once the end has wrapped, [oldest, size) and [0, end): then the end stays
- * below the oldest one, so that full and empty are not the same. */
+/* Room for bytes behind the newest column, in one piece; SIZE_MAX when older ones have to go
+ * first. What lives is [oldest, end) or, once the end has wrapped, [oldest, size) and [0, end):
+ * then the end stays below the oldest one, so that full and empty are not the same. */
 static size_t place_find(const struct hz_tier *tier, size_t bytes)
 {
 	size_t oldest;
@@ -123,7 +123,7 @@ const struct hz_tier_column *hz_tier_find(const struct hz_tier *tier, int64_t un
 int hz_tier_unpack(const struct hz_tier *tier, const struct hz_tier_column *column, uint32_t stage,
                    struct hz_hist *sum)
 {
-	return hz_hist_unpack(tier->bytes + column->at, column->bytes, stage, sum);
+	return hz_hist_sum(tier->bytes + column->at, column->bytes, stage, sum);
 }
 
 uint32_t hz_tier_sum(const struct hz_tier *tier, int64_t from_s, int64_t to_s, uint32_t stage,

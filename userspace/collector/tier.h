@@ -1,5 +1,6 @@
-/* The past in steps of equal length: packed columns in a ring of bytes, the oldest ones make room for new ones.
- * Memory is bounded by both, the columns and the bytes, and is touched only as it fills. */
+/* The past in steps of equal length: packed columns in a ring of bytes, the oldest ones make
+ * room for new ones. Memory is bounded by both, the columns and the bytes, and is touched only
+ * as it fills. */
 #ifndef HZ_TIER_H
 #define HZ_TIER_H
 
@@ -27,13 +28,15 @@ void hz_tier_close(struct hz_tier *tier); /* accepts a zeroed one */
 
 void hz_tier_clear(struct hz_tier *tier); /* forgets all columns */
 
-/* Appends a column. 0, or -EINVAL when it does not begin behind the newest one, at a step, or is too large. */
+/* Appends a column, of hz_hist_pack or accepted by hz_hist_unpack. 0, or -EINVAL when it does
+ * not begin behind the newest one, at a step, or is too large. */
 int hz_tier_put(struct hz_tier *tier, int64_t unix_s, const uint8_t *packed, size_t bytes);
 
 /* The column that begins at unix_s, or NULL: nobody knows. */
 const struct hz_tier_column *hz_tier_find(const struct hz_tier *tier, int64_t unix_s);
 
-/* Adds what one stage got in from_s <= t < to_s to *sum. Returns the number of columns there were. */
+/* Adds what one stage got in from_s <= t < to_s to *sum. Returns the number of columns there
+ * were. */
 uint32_t hz_tier_sum(const struct hz_tier *tier, int64_t from_s, int64_t to_s, uint32_t stage,
                      struct hz_hist *sum);
 /* Of one column: 0 or -EBADMSG. */

@@ -19,20 +19,20 @@ static uint32_t row_of(uint32_t bucket)
 	return HZ_MIN(row, HZ_TIME_DOC_ROWS - 1u);
 }
 
-static void column_write(const struct hz_tier *tier, int64_t unix_s, uint32_t stage,
+/* from_s <= t < to_s as one column; unknown when nothing is known of it. */
+static void column_write(const struct hz_tier *tier, int64_t from_s, int64_t to_s, uint32_t stage,
                          struct hz_doc *out)
 {
-	const struct hz_tier_column *column = hz_tier_find(tier, unix_s);
 	uint64_t rows[HZ_TIME_DOC_ROWS] = { 0 };
 	struct hz_hist hist = { 0 };
 
-	if (column == NULL || hz_tier_unpack(tier, column, stage, &hist) != 0) {
-		hz_doc_text_print(out, "{\"t\":%lld,\"counts\":null}", (long long)unix_s);
+	if (hz_tier_sum(tier, from_s, to_s, stage, &hist) == 0) {
+		hz_doc_text_print(out, "{\"t\":%lld,\"counts\":null}", (long long)from_s);
 		return;
 	}
 	for (uint32_t i = 0; i < HZ_HIST_BUCKETS; i++)
 		rows[row_of(i)] += hist.bucket[i];
-	hz_doc_text_print(out, "{\"t\":%lld,\"counts\":[", (long long)unix_s);
+	hz_doc_text_print(out, "{\"t\":%lld,\"counts\":[", (long long)from_s);
 	for (uint32_t i = 0; i < HZ_TIME_DOC_ROWS; i++) {
 		if (i > 0)
 			hz_doc_text_add(out, ",", 1);
@@ -44,14 +44,29 @@ static void column_write(const struct hz_tier *tier, int64_t unix_s, uint32_t st
 	hz_doc_text_add(out, "]}", 2);
 }
 
+/* Steps that 10 min and an hour are whole numbers of. */
+static int64_t step_of(const struct hz_tier *tier, uint32_t last_s)
+{
+	static const uint32_t steps[] = { HZ_SERIES_FAR_STEP_S, 20, 30, 60, 120 };
+	size_t i = 0;
+
+	if (tier->step_s != HZ_SERIES_FAR_STEP_S)
+		return tier->step_s;
+	while (i + 1 < HZ_ARRAY_LEN(steps) && last_s / steps[i] > HZ_TIME_DOC_COLUMNS)
+		i++;
+	return steps[i];
+}
+
+_Static_assert(HZ_TIME_DOC_LAST_S / 120 <= HZ_TIME_DOC_COLUMNS, "the widest step is wide enough");
+
 void hz_time_doc_heatmap(const struct hz_feed *feed, uint32_t stage, uint32_t last_s,
                          struct hz_doc *out)
 {
 	const struct hz_series *series = &feed->series;
 	const struct hz_tier *tier =
 		last_s <= HZ_SERIES_NEAR_COLUMNS ? &series->near : &series->far;
-	int64_t step_s = tier->step_s;
-	int64_t end_s = series->open_s - series->open_s % step_s;
+	int64_t step_s = step_of(tier, last_s);
+	int64_t end_s = series->open_s - series->open_s % tier->step_s;
 	int64_t from_s = series->open_s - (int64_t)last_s;
 
 	from_s -= from_s % step_s;
@@ -66,7 +81,7 @@ void hz_time_doc_heatmap(const struct hz_feed *feed, uint32_t stage, uint32_t la
 	for (int64_t t = from_s; t < end_s; t += step_s) {
 		if (t > from_s)
 			hz_doc_text_add(out, ",", 1);
-		column_write(tier, t, stage, out);
+		column_write(tier, t, HZ_MIN(t + step_s, end_s), stage, out);
 	}
 	hz_doc_text_print(out, "],\"marks\":");
 	hz_event_log_marks_write(&feed->log, from_s, INT64_MAX, out);
@@ -75,7 +90,7 @@ void hz_time_doc_heatmap(const struct hz_feed *feed, uint32_t stage, uint32_t la
 
 void hz_time_doc_column(const struct hz_feed *feed, uint32_t stage, struct hz_doc *out)
 {
-	column_write(&feed->series.near, feed->series.open_s - 1, stage, out);
+	column_write(&feed->series.near, feed->series.open_s - 1, feed->series.open_s, stage, out);
 }
 
 void hz_time_doc_latency(const struct hz_feed *feed, uint32_t stage, uint32_t last_s,

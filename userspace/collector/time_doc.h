@@ -6,9 +6,12 @@
 
 #define HZ_TIME_DOC_ROWS                                                                           \
 	104 /* 4 per octave, 256 ns to 17.2 s; the outermost ones hold what lies beyond */
-#define HZ_TIME_DOC_LAST_S 86400
+#define HZ_TIME_DOC_LAST_S  86400
+#define HZ_TIME_DOC_COLUMNS 720 /* of those beyond an hour; a screen has no room for more */
 
-/* /api/v1/heatmap of one stage, 1 <= last_s <= HZ_TIME_DOC_LAST_S. */
+/* /api/v1/heatmap of one stage, 1 <= last_s <= HZ_TIME_DOC_LAST_S: columns of 1 s within the
+ * last hour, as they are streamed; beyond it of 10 s to 2 min, at most HZ_TIME_DOC_COLUMNS whole
+ * ones. The last one may still grow. */
 void hz_time_doc_heatmap(const struct hz_feed *feed, uint32_t stage, uint32_t last_s,
                          struct hz_doc *out);
 /* {"t":..., "counts":[...] or null}: the newest second that is over. */

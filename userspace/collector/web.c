@@ -1,16 +1,18 @@
 #include "collector/web.h"
 #include "collector/sse_hub.h"
+#include "collector/web_body.h"
+#include "collector/web_conns.h"
 #include "collector/web_doc.h"
 #include "collector/web_query.h"
-#include "core/hint.h"
+#include "core/clock.h"
 #include <errno.h>
 #include <microhttpd.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define CONNECTIONS_MAX   64
 #define CONNECTION_BYTES  (32u << 10)
 #define CONNECTION_IDLE_S 15
+#define PER_ADDRESS_MAX   16 /* beyond loopback, where all have the same one */
 #define RETRY_WHEN_FULL_S "5"
 
 struct hz_web {
@@ -19,7 +21,10 @@ struct hz_web {
 	struct hz_metrics *metrics;
 	bool checks_host;
 	uint64_t told; /* so many marks went to readers */
+	struct hz_web_conns conns;
+	struct hz_web_bodies bodies;
 	struct hz_web_docs docs;
+	struct MHD_Response *scrape[2]; /* of this second: text, protobuf; owned */
 	struct hz_sse_hub hub;
 };
 
@@ -30,12 +35,7 @@ static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status
 
 	if (response == NULL)
 		return MHD_NO;
-	/* Nobody else's page may frame this one; what the page itself may do stands in it. */
-	MHD_add_response_header(response, "Content-Security-Policy", "frame-ancestors 'none'");
-	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
-	MHD_add_response_header(response, "Cross-Origin-Resource-Policy", "same-origin");
-	MHD_add_response_header(response, "Cache-Control", "no-store");
-	MHD_add_response_header(response, "Content-Type", type);
+	hz_web_body_head(response, type);
 	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
 		MHD_add_response_header(response, "Allow", "GET, HEAD");
 	if (status == MHD_HTTP_SERVICE_UNAVAILABLE)
@@ -63,6 +63,46 @@ static const char *value_of(struct MHD_Connection *connection, enum MHD_ValueKin
 	return MHD_lookup_connection_value(connection, kind, name);
 }
 
+/* NULL: there was no place for it. */
+static struct hz_web_conn *conn_of(struct MHD_Connection *connection)
+{
+	return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)
+	        ->socket_context;
+}
+
+static void conn_move(struct MHD_Connection *connection, enum hz_web_conn_state state)
+{
+	struct hz_web_conn *conn = conn_of(connection);
+
+	if (conn != NULL)
+		hz_web_conns_move(conn, state, hz_clock_monotonic_ns());
+}
+
+/* MHD_NotifyConnectionCallback */
+static void connection_note(void *ctx, struct MHD_Connection *connection, void **socket_context,
+                            enum MHD_ConnectionNotificationCode what)
+{
+	struct hz_web *web = ctx;
+	int fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+
+	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+		*socket_context = hz_web_conns_add(&web->conns, fd, hz_clock_monotonic_ns());
+	} else if (*socket_context != NULL) {
+		hz_web_conns_remove(*socket_context);
+		*socket_context = NULL;
+	}
+}
+
+/* MHD_RequestCompletedCallback: the answer is with the client, or will never be. */
+static void request_end(void *ctx, struct MHD_Connection *connection, void **per_request,
+                        enum MHD_RequestTerminationCode why)
+{
+	(void)ctx;
+	(void)per_request;
+	(void)why;
+	conn_move(connection, HZ_WEB_CONN_HEAD);
+}
+
 static enum MHD_Result stream_join(struct hz_web *web, struct MHD_Connection *connection,
                                    bool is_head)
 {
@@ -75,6 +115,7 @@ static enum MHD_Result stream_join(struct hz_web *web, struct MHD_Connection *co
 	if (response == NULL)
 		return refuse(connection, MHD_HTTP_SERVICE_UNAVAILABLE,
 		              "as many read /events as may");
+	conn_move(connection, HZ_WEB_CONN_STREAM);
 	return answer(connection, MHD_HTTP_OK, response, "text/event-stream");
 }
 
@@ -82,7 +123,7 @@ static enum MHD_Result doc_send(struct hz_web *web, struct MHD_Connection *conne
                                 const struct hz_web_doc_kind *kind)
 {
 	struct hz_web_query query = { kind->stage, kind->last, 0 };
-	const struct hz_doc *doc;
+	const struct hz_web_kept *kept;
 	const char *why = NULL;
 
 	if (hz_web_query_read(&query, value_of(connection, MHD_GET_ARGUMENT_KIND, "stage"),
@@ -90,25 +131,42 @@ static enum MHD_Result doc_send(struct hz_web *web, struct MHD_Connection *conne
 	                      value_of(connection, MHD_GET_ARGUMENT_KIND, "kind"), kind->last_max,
 	                      &why) != 0)
 		return refuse(connection, MHD_HTTP_BAD_REQUEST, why);
-	doc = hz_web_doc_get(&web->docs, web->feed, kind->doc, &query);
-	if (doc->is_failed)
-		return refuse(connection, MHD_HTTP_INTERNAL_SERVER_ERROR, "out of memory");
-	return answer(connection, MHD_HTTP_OK,
-	              MHD_create_response_from_buffer(doc->bytes, doc->data, MHD_RESPMEM_MUST_COPY),
-	              "application/json");
+	kept = hz_web_doc_get(&web->docs, web->feed, kind->doc, &query);
+	if (kept == NULL)
+		return refuse(connection, MHD_HTTP_SERVICE_UNAVAILABLE,
+		              "too much is being sent already, or memory is short");
+	return MHD_queue_response(connection, MHD_HTTP_OK, kept->response);
+}
+
+static struct MHD_Response *scrape_make(struct hz_web *web, bool is_proto)
+{
+	const struct hz_doc *doc = hz_metrics_doc_get(web->metrics, web->feed, is_proto);
+	struct hz_doc copy = { .is_failed = doc->is_failed };
+
+	hz_doc_text_add(&copy, doc->data, doc->bytes);
+	return hz_web_body_make(&web->bodies, &copy,
+	                        is_proto ? HZ_METRICS_DOC_PROTO_TYPE : HZ_METRICS_DOC_TEXT_TYPE);
 }
 
 static enum MHD_Result metrics_send(struct hz_web *web, struct MHD_Connection *connection)
 {
 	bool is_proto = hz_web_query_wants_proto(
 		value_of(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT));
-	const struct hz_doc *doc = hz_metrics_doc_get(web->metrics, web->feed, is_proto);
 
-	if (doc->is_failed)
+	if (web->scrape[is_proto] == NULL)
+		web->scrape[is_proto] = scrape_make(web, is_proto);
+	if (web->scrape[is_proto] == NULL)
 		return refuse(connection, MHD_HTTP_INTERNAL_SERVER_ERROR, "out of memory");
-	return answer(connection, MHD_HTTP_OK,
-	              MHD_create_response_from_buffer(doc->bytes, doc->data, MHD_RESPMEM_MUST_COPY),
-	              is_proto ? HZ_METRICS_DOC_PROTO_TYPE : HZ_METRICS_DOC_TEXT_TYPE);
+	return MHD_queue_response(connection, MHD_HTTP_OK, web->scrape[is_proto]);
+}
+
+static void scrapes_drop(struct hz_web *web)
+{
+	for (uint32_t i = 0; i < HZ_ARRAY_LEN(web->scrape); i++) {
+		if (web->scrape[i] != NULL)
+			MHD_destroy_response(web->scrape[i]);
+		web->scrape[i] = NULL;
+	}
 }
 
 static enum MHD_Result page_send(struct MHD_Connection *connection)
@@ -142,6 +200,7 @@ static enum MHD_Result request_take(void *ctx, struct MHD_Connection *connection
 	(void)version;
 	(void)body;
 	(void)body_bytes;
+	conn_move(connection, HZ_WEB_CONN_ANSWER);
 	if (!is_head && strcmp(method, MHD_HTTP_METHOD_GET) != 0)
 		return refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "GET and HEAD only");
 	if (has_body(connection))
@@ -180,13 +239,18 @@ int hz_web_open(const struct hz_listen *listen, struct hz_feed *feed, struct hz_
 		return hz_err_set(err, -ENOMEM, 1, "memory", "", "%s", strerror(ENOMEM));
 	web->feed = feed;
 	web->metrics = metrics;
+	web->docs.bodies = &web->bodies;
 	web->checks_host = listen->is_loopback && !listen->is_unix;
-	web->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
-	                               request_take, web, MHD_OPTION_LISTEN_SOCKET, listen->fd,
-	                               MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
-	                               MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
-	                               MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)CONNECTION_IDLE_S,
-	                               MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+	/* A limit of 0 is none. */
+	web->daemon = MHD_start_daemon(
+		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, request_take, web,
+		MHD_OPTION_LISTEN_SOCKET, listen->fd, MHD_OPTION_NOTIFY_CONNECTION, connection_note,
+		web, MHD_OPTION_NOTIFY_COMPLETED, request_end, web, MHD_OPTION_CONNECTION_LIMIT,
+		(unsigned)HZ_WEB_CONNS_MAX, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+		listen->is_loopback ? 0u : (unsigned)PER_ADDRESS_MAX,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
+		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)CONNECTION_IDLE_S,
+		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
 	if (web->daemon == NULL) {
 		free(web);
 		return hz_err_set(err, -EIO, 1, "http", "", "the HTTP library does not start");
@@ -202,6 +266,7 @@ void hz_web_close(struct hz_web *web)
 	hz_sse_hub_close(&web->hub);
 	MHD_stop_daemon(web->daemon);
 	hz_web_doc_close(&web->docs);
+	scrapes_drop(web);
 	free(web);
 }
 
@@ -229,7 +294,9 @@ void hz_web_tick(struct hz_web *web)
 	const struct hz_feed *feed = web->feed;
 	struct hz_doc tick = { 0 };
 
+	hz_web_conns_tick(&web->conns, hz_clock_monotonic_ns());
 	hz_web_doc_expire(&web->docs);
+	scrapes_drop(web);
 	if (hz_sse_hub_has_readers(&web->hub)) {
 		hz_web_doc_tick(&web->docs, feed, web->told, web->hub.lost, &tick);
 		if (!tick.is_failed)

@@ -57,32 +57,75 @@ static void doc_write(const struct hz_feed *feed, enum hz_web_doc doc,
 	}
 }
 
-const struct hz_doc *hz_web_doc_get(struct hz_web_docs *docs, const struct hz_feed *feed,
-                                    enum hz_web_doc doc, const struct hz_web_query *query)
+static void kept_drop(struct hz_web_kept *kept)
 {
-	struct hz_doc *out = &docs->kept[doc].doc;
-	const struct hz_web_query *kept = &docs->kept[doc].query;
+	if (kept->response != NULL)
+		MHD_destroy_response(kept->response);
+	*kept = (struct hz_web_kept){ 0 };
+}
 
-	/* Events come at any time; the rest changes with the second, and a day of columns, which take a while to write,
-	 * with its step. */
-	if (docs->kept[doc].is_fresh && doc != HZ_WEB_DOC_EVENTS && !out->is_failed &&
-	    kept->stage == query->stage && kept->last == query->last)
-		return out;
-	docs->kept[doc].is_fresh = true;
-	docs->kept[doc].age_s = 0;
-	docs->kept[doc].query = *query;
-	hz_doc_text_clear(out);
-	doc_write(feed, doc, query, out);
-	return out;
+/* One that is stale, else the oldest one. */
+static struct hz_web_kept *place_find(struct hz_web_docs *docs)
+{
+	struct hz_web_kept *oldest = &docs->kept[0];
+
+	for (uint32_t i = 0; i < HZ_WEB_DOCS_KEPT; i++) {
+		if (docs->kept[i].left_s == 0)
+			return &docs->kept[i];
+		if (docs->kept[i].number < oldest->number)
+			oldest = &docs->kept[i];
+	}
+	return oldest;
+}
+
+/* Events come at any time; the rest changes with the second, and what is made of columns of 10
+ * s, which takes a while, with their step. */
+static uint32_t fresh_s(enum hz_web_doc doc, const struct hz_web_query *query)
+{
+	bool has_time = doc == HZ_WEB_DOC_LATENCY || doc == HZ_WEB_DOC_HEATMAP;
+
+	if (doc == HZ_WEB_DOC_EVENTS)
+		return 0;
+	return has_time && query->last > HZ_SERIES_NEAR_COLUMNS ? HZ_SERIES_FAR_STEP_S : 1;
+}
+
+const struct hz_web_kept *hz_web_doc_get(struct hz_web_docs *docs, const struct hz_feed *feed,
+                                         enum hz_web_doc doc, const struct hz_web_query *query)
+{
+	struct hz_web_kept *kept;
+	struct hz_doc text = { 0 };
+
+	for (uint32_t i = 0; i < HZ_WEB_DOCS_KEPT; i++) {
+		kept = &docs->kept[i];
+		if (kept->left_s > 0 && kept->doc == doc && kept->query.stage == query->stage &&
+		    kept->query.last == query->last)
+			return kept;
+	}
+	kept = place_find(docs);
+	kept_drop(kept);
+	doc_write(feed, doc, query, &text);
+	hz_doc_text_trim(&text);
+	*kept = (struct hz_web_kept){ .doc = doc,
+		                      .query = *query,
+		                      .number = docs->made++,
+		                      .data = text.data,
+		                      .bytes = text.bytes };
+	kept->response = hz_web_body_make(docs->bodies, &text, "application/json");
+	if (kept->response == NULL) {
+		kept_drop(kept);
+		return NULL;
+	}
+	kept->left_s = fresh_s(doc, query);
+	return kept;
 }
 
 void hz_web_doc_tick(struct hz_web_docs *docs, const struct hz_feed *feed, uint64_t marks_told,
                      uint64_t lost, struct hz_doc *out)
 {
 	const struct hz_web_query query = { HZ_STAGE_COUNT, 10, 0 };
-	const struct hz_doc *status = hz_web_doc_get(docs, feed, HZ_WEB_DOC_STATUS, &query);
+	const struct hz_web_kept *status = hz_web_doc_get(docs, feed, HZ_WEB_DOC_STATUS, &query);
 
-	if (status->is_failed) {
+	if (status == NULL) {
 		out->is_failed = true;
 		return;
 	}
@@ -97,21 +140,15 @@ void hz_web_doc_tick(struct hz_web_docs *docs, const struct hz_feed *feed, uint6
 
 void hz_web_doc_expire(struct hz_web_docs *docs)
 {
-	for (uint32_t i = 0; i < HZ_WEB_DOCS; i++) {
-		bool is_slow = i == HZ_WEB_DOC_HEATMAP &&
-		               docs->kept[i].query.last > HZ_SERIES_NEAR_COLUMNS;
-
-		if (!is_slow)
-			docs->kept[i].is_fresh = false;
-		else if (++docs->kept[i].age_s >= HZ_SERIES_FAR_STEP_S)
-			docs->kept[i].is_fresh = false;
-	}
+	for (uint32_t i = 0; i < HZ_WEB_DOCS_KEPT; i++)
+		if (docs->kept[i].left_s == 0 || --docs->kept[i].left_s == 0)
+			kept_drop(&docs->kept[i]);
 }
 
 void hz_web_doc_close(struct hz_web_docs *docs)
 {
-	for (uint32_t i = 0; i < HZ_WEB_DOCS; i++)
-		hz_doc_text_close(&docs->kept[i].doc);
+	for (uint32_t i = 0; i < HZ_WEB_DOCS_KEPT; i++)
+		kept_drop(&docs->kept[i]);
 }
 
 struct hz_span hz_web_doc_page(void)

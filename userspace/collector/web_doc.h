@@ -3,6 +3,7 @@
 #define HZ_WEB_DOC_H
 
 #include "collector/feed.h"
+#include "collector/web_body.h"
 #include "collector/web_query.h"
 #include <hz/span.h>
 
@@ -21,23 +22,32 @@ struct hz_web_doc_kind {
 	uint32_t last_max;
 };
 
-/* One answer of each kind is kept, for those that ask the same within the second. */
+#define HZ_WEB_DOCS_KEPT 8
+
+struct hz_web_kept { /* an answer, for those that ask the same before it is stale */
+	enum hz_web_doc doc;
+	struct hz_web_query query;
+	uint32_t left_s; /* 0: stale */
+	uint64_t number; /* of those made so far */
+	const char *data;
+	size_t bytes;
+	struct MHD_Response *response; /* owned; NULL: nothing is kept here */
+};
+
 struct hz_web_docs { /* zeroed: none; owned by the caller */
-	struct {
-		bool is_fresh;
-		uint32_t age_s;
-		struct hz_web_query query;
-		struct hz_doc doc;
-	} kept[HZ_WEB_DOCS];
+	struct hz_web_bodies *bodies;
+	uint64_t made;
+	struct hz_web_kept kept[HZ_WEB_DOCS_KEPT];
 };
 
 const struct hz_web_doc_kind *hz_web_doc_find(const char *path); /* NULL: no such document */
 
-/* Valid to the next call with these docs; is_failed: no memory. */
-const struct hz_doc *hz_web_doc_get(struct hz_web_docs *docs, const struct hz_feed *feed,
-                                    enum hz_web_doc doc, const struct hz_web_query *query);
+/* Valid to the next call with these docs; NULL: no memory, or too much of it is under way. */
+const struct hz_web_kept *hz_web_doc_get(struct hz_web_docs *docs, const struct hz_feed *feed,
+                                         enum hz_web_doc doc, const struct hz_web_query *query);
 
-/* Data of the event "tick": status, the newest column, and the marks behind the first marks_told. lost: by readers of /events. */
+/* Data of the event "tick": status, the newest column, and the marks behind the first marks_told.
+ * lost: by readers of /events. */
 void hz_web_doc_tick(struct hz_web_docs *docs, const struct hz_feed *feed, uint64_t marks_told,
                      uint64_t lost, struct hz_doc *out);
 

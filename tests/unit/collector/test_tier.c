@@ -85,6 +85,21 @@ static void packed_bytes_cut_or_lying_are_refused_with_nothing_added(void)
 	CU_ASSERT_EQUAL(hist.sum_ns, 5);
 }
 
+static void sum_of_one_stage_steps_over_the_others(void)
+{
+	/* Stage 0 lies about its buckets, which takes looking into them to find. */
+	static const uint8_t bytes[] = { 0, 1, 1, 3, 0x80, 0x08, 1, 1, 5, 4, 2, 3, 7 };
+	struct hz_hist hist = { 0 };
+
+	CU_ASSERT_EQUAL(hz_hist_unpack(bytes, sizeof(bytes), 1, &hist), -EBADMSG);
+	CU_ASSERT_EQUAL(hz_hist_sum(bytes, sizeof(bytes), 1, &hist), 0);
+	CU_ASSERT_EQUAL(hz_hist_count(&hist), 7);
+	CU_ASSERT_EQUAL(hist.bucket[3], 7);
+	CU_ASSERT_EQUAL(hz_hist_sum(bytes, sizeof(bytes), 0, &hist), -EBADMSG);
+	CU_ASSERT_EQUAL(hz_hist_sum(bytes, sizeof(bytes) - 1, 1, &hist), -EBADMSG);
+	CU_ASSERT_EQUAL(hz_hist_sum(bytes, 0, 1, &hist), 0);
+}
+
 static void coarse_histogram_keeps_its_count_and_its_quantiles_within_a_sixteenth(void)
 {
 	struct hz_hist hist = { 0 }, coarse;
@@ -307,6 +322,7 @@ static void largest_of_an_interval_is_not_the_largest_ever(void)
 HZ_SUITE(tier, CASE(packed_stages_come_back_exact),
          CASE(fullest_column_fits_and_empty_one_takes_nothing),
          CASE(packed_bytes_cut_or_lying_are_refused_with_nothing_added),
+         CASE(sum_of_one_stage_steps_over_the_others),
          CASE(coarse_histogram_keeps_its_count_and_its_quantiles_within_a_sixteenth),
          CASE(full_tier_forgets_the_oldest_and_nothing_else),
          CASE(column_older_than_the_tier_is_long_goes_though_there_is_room),

@@ -1,0 +1,147 @@
+#!/usr/bin/env python3
+"""hz-collector among clients that ask nothing, take nothing or ask for much: those who scrape are answered, and
+its memory stays what it says."""
+import random
+import socket
+import sqlite3
+import threading
+import time
+
+from hz_collector import PORT, Collector
+from hz_e2e import (Rig, expect, expect_equal, main, note, status_field, tcp_connect,
+                    temporary_directory, test, wait_until)
+
+MIB = 1 << 20
+
+
+def leb128(value):
+    out = b""
+    while value >= 0x80:
+        out += bytes([value & 0x7f | 0x80])
+        value >>= 7
+    return out + bytes([value])
+
+
+def column(rng):
+    """Ten busy seconds, packed as hist_pack.h says: 110 coarse buckets in each of seven stages."""
+    out = b""
+    for stage in range(7):
+        pairs, after = b"", 0
+        for bucket in range(302, 302 + 4 * 110, 4):
+            pairs += leb128(bucket - after) + leb128(rng.randrange(1, 20000))
+            after = bucket + 1
+        out += leb128(stage) + leb128(10**12) + leb128(10**8) + leb128(len(pairs)) + pairs
+    return out
+
+
+def with_full_day(here, path):
+    """A collector that has a busy day behind it."""
+    Collector(here, "--history", path).end()
+    rng = random.Random(1)
+    columns = [column(rng) for _ in range(20)]
+    now = int(time.time()) // 10 * 10
+    database = sqlite3.connect(path)
+    with database:
+        database.executemany("INSERT OR REPLACE INTO col VALUES(?,?,?)",
+                             [(here.name, now - 10 * i, columns[i % 20]) for i in range(2, 8630)])
+    database.close()
+    return Collector(here, "--history", path)
+
+
+def ask(here, path, window=None):
+    sock = tcp_connect(here.server, "127.0.0.1", PORT)
+    if window:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
+    sock.sendall(f"GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
+    return sock
+
+
+def took(here, path):
+    started = time.monotonic()
+    with ask(here, path) as sock:
+        first = sock.recv(16)
+        while sock.recv(1 << 20):
+            pass
+    expect(b" 200 " in first, f"{path}: {first}")
+    return time.monotonic() - started
+
+
+def resident(collector):
+    return int(status_field(collector.pid, "VmRSS").split()[0]) * 1024
+
+
+@test
+def crowd_that_takes_nothing_of_a_busy_day_costs_little_memory_and_gives_it_back():
+    here = Rig("a")
+    here.start()
+    collector = with_full_day(here, temporary_directory() + "/history.db")
+    expect(took(here, "/api/v1/heatmap?last=86400") < 1, "a day's heatmap")
+    time.sleep(1.5)
+    before = resident(collector)
+    crowd = [ask(here, f"/api/v1/heatmap?last={86400 - i}", 4096) for i in range(40)]
+    time.sleep(1)
+    most = resident(collector)
+    for sock in crowd:
+        sock.close()
+    wait_until(lambda: resident(collector) - before < 3 * MIB, 14, "memory stays", every=0.2)
+    note(f"40 that take nothing: {(most - before) / MIB:.1f} MiB more, of {before / MIB:.0f}")
+    expect(most - before < 24 * MIB, f"{(most - before) / MIB:.0f} MiB for those who take nothing")
+
+
+@test
+def questions_about_a_day_hold_up_nobody_long():
+    here = Rig("b")
+    here.start()
+    with_full_day(here, temporary_directory() + "/history.db")
+    is_over = threading.Event()
+
+    def hog():
+        for i in range(10000):
+            if is_over.is_set():
+                return
+            took(here, f"/api/v1/latency?last={86400 - i}")
+
+    alone = took(here, "/api/v1/latency?last=86400")
+    thread = threading.Thread(target=hog)
+    thread.start()
+    times = sorted(took(here, "/api/v1/status") for _ in range(12))
+    is_over.set()
+    thread.join()
+    note(f"a day's percentiles {alone * 1000:.0f} ms; beside them, status in {times[3] * 1000:.0f} ms")
+    expect(times[3] < 0.3, f"status took {times[3]:.2f} s beside one client")
+
+
+@test
+def idle_connections_keep_nobody_out_and_a_slow_head_is_ended():
+    here = Rig("c")
+    here.start()
+    Collector(here)
+    drip = tcp_connect(here.server, "127.0.0.1", PORT)
+    drip.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
+    started = time.monotonic()
+    idle = []
+    for _ in range(3):
+        idle += [tcp_connect(here.server, "127.0.0.1", PORT) for _ in range(64)]
+        expect(took(here, "/metrics") < 1, "a scrape waits for idle clients")
+        time.sleep(0.5)
+    for sock in idle:
+        sock.close()
+    drip.close()
+    drip = tcp_connect(here.server, "127.0.0.1", PORT)
+    drip.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
+    drip.settimeout(0.5)
+    started = time.monotonic()
+    while time.monotonic() - started < 14:
+        try:
+            drip.sendall(b"X: y\r\n")
+            expect_equal(drip.recv(1), b"", "an answer to half a head")
+            break
+        except socket.timeout:
+            continue
+        except OSError:
+            break
+    expect(9 < time.monotonic() - started < 13, f"ended after {time.monotonic() - started:.0f} s")
+
+
+if __name__ == "__main__":
+    main(each_ends_its_own=True)
