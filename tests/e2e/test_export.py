@@ -67,6 +67,26 @@ def metrics_are_pushed_and_the_history_outlives_a_kill():
     expect_equal(collector.samples(last=86400)[0], known, "samples after a kill, of the file")
 
 
+@test
+def stop_and_start_in_the_middle_of_a_step_lose_no_sample():
+    here = Rig("c")
+    here.start()
+    words = ("--history", temporary_directory(0o777) + "/history.db", "--user", "nobody")
+    client = here.http()
+    collector = Collector(here, *words)
+    sent = 0
+    for turn in range(3):  # a step has 10 s: at least two of these stops are within one
+        for _ in range(40):
+            client.get("/")
+        sent += 40
+        wait_until(lambda: collector.samples()[0] == 40, 4, "no samples", every=0.1)
+        collector.end()
+        expect_equal(collector.process.returncode, 0, f"exit of run {turn}")
+        collector = Collector(here, *words)
+    wait_until(lambda: collector.samples(last=86400)[0] >= sent, 14, "the step is never over", every=0.2)
+    expect_equal(collector.samples(last=86400)[0], sent, "samples of the day")
+
+
 def wait_until_history(collector, least):
     wait_until(lambda: collector.samples(last=86400)[0] >= least, 12, "no column of 10 s", every=0.2)
     return collector.samples(last=86400)[0]

@@ -225,6 +225,18 @@ static void routes_base(struct hz_feed *feed)
 	feed->base_ns[1] = feed->now.time_ns;
 }
 
+static enum hz_series_life life_of(const struct hz_feed *feed)
+{
+	if (!feed->now.is_alive)
+		return HZ_SERIES_DEAD;
+	if (!feed->has_before || !feed->before.is_alive)
+		return HZ_SERIES_LIVES;
+	for (uint32_t i = 0; i < feed->now.workers; i++)
+		if (feed->now.worker[i].started_ns != feed->before.worker[i].started_ns)
+			return HZ_SERIES_LIVES; /* another run */
+	return HZ_SERIES_LIVES_ON;
+}
+
 void hz_feed_tick(struct hz_feed *feed)
 {
 	int status;
@@ -240,7 +252,7 @@ void hz_feed_tick(struct hz_feed *feed)
 	}
 	feed->has_view = true;
 	feed->known_s = (int64_t)(feed->now.unix_ms / 1000);
-	hz_series_tick(&feed->series, feed->known_s, feed->now.is_alive);
+	hz_series_tick(&feed->series, feed->known_s, life_of(feed));
 	if (feed->has_before)
 		hz_marks_find(&feed->log, feed->known_s, &feed->before, &feed->now);
 	routes_base(feed);
