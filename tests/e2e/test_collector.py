@@ -58,7 +58,8 @@ def columns_hold_every_sample_in_every_form():
                  recorded(here), "count in /metrics")
     pct = next(r for r in here.ctl_json("latency")["stages"] if r["stage"] == "total")
     for key in ("p50_ns", "p99_ns"):
-        expect(abs(row[key] - pct[key]) <= pct[key] / 16, f"{key}: {row[key]}, hzctl {pct[key]}")
+        # the same buckets; the fine columns add an error of 1/64 at most
+        expect(abs(row[key] - pct[key]) <= pct[key] / 50, f"{key}: {row[key]}, hzctl {pct[key]}")
     heatmap = collector.get("/api/v1/heatmap?stage=total&last=120")
     bounds = heatmap["bounds_ns"]
     expect_equal((bounds[0], len(bounds), bounds == sorted(bounds)), (256, 105, True), "bounds")
@@ -69,7 +70,14 @@ def columns_hold_every_sample_in_every_form():
 
 @test
 def day_is_shown_in_steps_of_ten_seconds():
-    heatmap = rig()[1].get("/api/v1/heatmap?last=86400")
+    here, collector = rig()
+    wait_until(lambda: collector.samples(last=86400)[0] == recorded(here), 12, "the step is never over", every=0.2)
+    pct = next(r for r in here.ctl_json("latency")["stages"] if r["stage"] == "total")
+    row = collector.get("/api/v1/latency?stage=total&last=86400")["stages"][0]
+    expect_equal(row["count"], recorded(here), "latency of a day")
+    for key in ("p50_ns", "p99_ns"):  # coarse columns: the middle of four buckets
+        expect(abs(row[key] - pct[key]) <= pct[key] / 15, f"{key}: {row[key]}, hzctl {pct[key]}")
+    heatmap = collector.get("/api/v1/heatmap?last=86400")
     expect_equal(heatmap["step_s"], 10, "step")
     expect(8639 <= len(heatmap["columns"]) <= 8641, f"{len(heatmap['columns'])} columns")
 

@@ -4,6 +4,7 @@
 #include "core/log.h"
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -32,6 +33,7 @@ static int collect(const struct hz_collector_options *options, struct hz_err *er
 		.listen = options->listen,
 		.history = options->history,
 		.otlp = options->otlp,
+		.otlp_fields = getenv("OTEL_EXPORTER_OTLP_HEADERS"),
 		.user = options->user,
 		.has_lines = options->has_lines,
 	};
