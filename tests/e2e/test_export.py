@@ -4,9 +4,10 @@ import http.server
 import json
 import os
 import threading
+import time
 
 from hz_collector import Collector, recorded
-from hz_e2e import (STACK, Rig, expect_equal, inside, main, temporary_directory, test, wait_until)
+from hz_e2e import (STACK, Rig, expect, expect_equal, inside, main, temporary_directory, test, wait_until)
 
 
 class OtlpServer(threading.Thread):
@@ -14,7 +15,7 @@ class OtlpServer(threading.Thread):
 
     def __init__(self, here, port=4318):
         super().__init__(daemon=True)
-        self.bodies, self.down = [], False
+        self.bodies, self.fields, self.down = [], {}, False
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -22,6 +23,7 @@ class OtlpServer(threading.Thread):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 if not outer.down:
                     outer.bodies.append((self.path, self.headers["Content-Type"], json.loads(body)))
+                    outer.fields = dict(self.headers)
                 self.send_response(503 if outer.down else 200)
                 self.send_header("Content-Length", "2")
                 self.end_headers()
@@ -46,6 +48,8 @@ def metrics_are_pushed_and_the_history_outlives_a_kill():
     server = OtlpServer(here)
     server.start()
     words = ("--history", path, "--otlp", "http://127.0.0.1:4318/", "--user", "nobody")
+    os.environ["OTEL_EXPORTER_OTLP_HEADERS"] = "api-key=a%20secret,x-other=2"
+    STACK.callback(os.environ.pop, "OTEL_EXPORTER_OTLP_HEADERS", None)
     collector = Collector(here, *words)
     client = here.http()
     for _ in range(40):
@@ -59,12 +63,45 @@ def metrics_are_pushed_and_the_history_outlives_a_kill():
     buckets = sum(int(count) for count in total["positive"]["bucketCounts"])
     expect_equal(int(total["count"]), recorded(here), "count of the histogram")
     expect_equal(buckets + int(total["zeroCount"]), recorded(here), "and of its buckets")
+    verdict = metrics["hz_xdp_verdicts_total"]["sum"]["dataPoints"][0]
+    for point in (total, verdict):
+        began = int(point["startTimeUnixNano"]) / 1e9
+        expect(time.time() - 60 < began < int(point["timeUnixNano"]) / 1e9, f"began at {began}")
+    expect_equal((server.fields["api-key"], server.fields["x-other"]), ("a secret", "2"), "fields")
+    expect("startTimeUnixNano" not in metrics["hz_up"]["gauge"]["dataPoints"][0], "a gauge began")
     expect_equal(metrics["hz_up"]["gauge"]["dataPoints"][0]["asDouble"], 1, "hz_up")
     expect_equal(os.stat(path).st_uid, 65534, "owner of the history")
     known = wait_until_history(collector, 40)
     collector.kill()
     collector = Collector(here, *words)
     expect_equal(collector.samples(last=86400)[0], known, "samples after a kill, of the file")
+    wait_until(lambda: len(server.bodies) > 1 and began_of(server.bodies[-1][2]) == total["startTimeUnixNano"], 14,
+               "counters began anew with the collector", every=0.1)
+
+
+def began_of(body):
+    metrics = {m["name"]: m for m in body["resourceMetrics"][0]["scopeMetrics"][0]["metrics"]}
+    return metrics["hz_request_duration_seconds"]["exponentialHistogram"]["dataPoints"][0]["startTimeUnixNano"]
+
+
+@test
+def stop_and_start_in_the_middle_of_a_step_lose_no_sample():
+    here = Rig("c")
+    here.start()
+    words = ("--history", temporary_directory(0o777) + "/history.db", "--user", "nobody")
+    client = here.http()
+    collector = Collector(here, *words)
+    sent = 0
+    for turn in range(3):  # a step has 10 s: at least two of these stops are within one
+        for _ in range(40):
+            client.get("/")
+        sent += 40
+        wait_until(lambda: collector.samples()[0] == 40, 4, "no samples", every=0.1)
+        collector.end()
+        expect_equal(collector.process.returncode, 0, f"exit of run {turn}")
+        collector = Collector(here, *words)
+    wait_until(lambda: collector.samples(last=86400)[0] >= sent, 14, "the step is never over", every=0.2)
+    expect_equal(collector.samples(last=86400)[0], sent, "samples of the day")
 
 
 def wait_until_history(collector, least):
@@ -79,11 +116,13 @@ def endpoint_that_refuses_is_told_once_and_tried_again():
     server = OtlpServer(here)
     server.down = True
     server.start()
-    collector = Collector(here, "--otlp", "http://127.0.0.1:4318")
+    collector = Collector(here, "--otlp", "http://me:pass-word@127.0.0.1:4318")
     wait_until(lambda: "answer 503" in collector.output(), 14, "not told", every=0.2)
     server.down = False
     wait_until(lambda: server.bodies, 14, "not tried again", every=0.2)
     expect_equal(collector.output().count("answer 503"), 1, "lines about it")
+    expect("pass-word" not in collector.output(), "the log has the password")
+    expect(collector.metrics()["hz_collector_push_failed_total"] >= 1, "failed pushes in /metrics")
 
 
 if __name__ == "__main__":

@@ -7,10 +7,15 @@ import time
 import urllib.parse
 
 from hz_collector import Collector, recorded
-from hz_e2e import (BENCH_SITE, ROOT, Process, Rig, Skip, expect, expect_equal, main, note, run, temporary_directory,
+from hz_e2e import (BENCH_SITE, ROOT, SERVER4, Process, Rig, Skip, expect, expect_equal, main, note, run, temporary_directory,
                     test, wait_until, write_file)
 
 SERIES_MAX = 1000
+RULES = ROOT + "/configs/prometheus/hz.rules.yml"
+DASHBOARD = ROOT + "/configs/grafana/hz.json"
+METRICS = ROOT + "/userspace/collector/metrics.def"
+# Expressions that have no data in one form, by panel: another one of the same panel has it.
+OTHER_FORM = {("Latency of requests", "A", "native"), ("Latency of requests", "B", "text")}
 PROTO = ("application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;"
          "encoding=delimited;q=0.7,text/plain;version=0.0.4;q=0.3")
 world = {}
@@ -38,8 +43,11 @@ def rig():
 
 def start(name, port, *words):
     directory = temporary_directory()
+    with open(RULES, encoding="utf-8") as file:
+        write_file(directory + "/rules.yml", file.read().replace("interval: 15s", "interval: 1s"))
     write_file(directory + "/prometheus.yml", json.dumps({
-        "global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
+        "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
+        "rule_files": [directory + "/rules.yml"],
         "scrape_configs": [{"job_name": "hz", "static_configs": [{"targets": ["127.0.0.1:9477"]}]}]}))
     world[name] = Process("prometheus", f"--config.file={directory}/prometheus.yml",
                           f"--storage.tsdb.path={directory}/data",
@@ -99,6 +107,57 @@ def native_quantiles_are_hzctls_within_five_percent():
             note(f"{stage} {key}: hzctl {ours * 1e6:.3f} us, native {theirs * 1e6:.3f} us, "
                  f"{100 * (theirs / ours - 1):+.1f} %")
             expect(abs(theirs - ours) <= 0.05 * ours, f"{stage} {key}: {theirs} and {ours}")
+
+
+@test
+def text_quantiles_lie_in_the_bucket_of_hzctls():
+    """Bounds are a half apart: what is said lies as far away at most, for stages of half a microsecond too."""
+    here, _ = rig()
+    rows = {row["stage"]: row for row in here.ctl_json("latency")["stages"]}
+    for stage in ("total", "parse", "handler", "tx", "health"):
+        for part, key in ((0.5, "p50_ns"), (0.99, "p99_ns")):
+            ours = rows[stage][key] / 1e9
+            theirs = value("text", f"histogram_quantile({part}, sum by (le) "
+                           f'(hz_request_duration_seconds_bucket{{stage="{stage}"}}))')
+            note(f"{stage} {key}: hzctl {ours * 1e6:.3f} us, text {theirs * 1e6:.3f} us, "
+                 f"{100 * (theirs / ours - 1):+.1f} %")
+            if ours > 300e-9:  # below the first bound there is only zero
+                expect(ours / 1.52 <= theirs <= ours * 1.52, f"{stage} {key}: {theirs} and {ours}")
+
+
+def has_data(name, expression):
+    """Is there a sample that is a number, or a histogram?"""
+    expression = expression.replace("$__rate_interval", "5s").replace("$instance", ".*")
+    return any("histogram" in row or row["value"][1] != "NaN" for row in query(name, expression))
+
+
+@test
+def every_expression_of_the_dashboard_has_data_in_both_forms():
+    here, _ = rig()
+    load = Process("wrk", "-t1", "-c4", "-d20", f"http://{SERVER4}/", netns=here.client)
+    with open(DASHBOARD, encoding="utf-8") as file:
+        rows = [(panel["title"], target["refId"], target["expr"]) for panel in json.load(file)["panels"]
+                for target in panel["targets"]]
+    for name in ("text", "native"):
+        silent = []
+
+        def all_speak():
+            silent[:] = [row for row in rows if not has_data(name, row[2])]  # pylint: disable=cell-var-from-loop
+            return all(row[:2] + (name,) in OTHER_FORM for row in silent)  # pylint: disable=cell-var-from-loop
+
+        wait_until(all_speak, 10, silent, every=0.5)
+        expect_equal({row[:2] for row in silent}, {row[:2] for row in OTHER_FORM if row[2] == name},
+                     f"expressions that have no data by {name}")
+    load.end()
+
+
+@test
+def every_metric_that_is_listed_is_sent():
+    _, collector = rig()
+    with open(METRICS, encoding="utf-8") as file:
+        listed = set(re.findall(r"^HZ_METRIC\((\w+),", file.read(), re.M))
+    typed = set(re.findall(r"^# TYPE (\w+) ", collector.curl("/metrics"), re.M))
+    expect_equal(typed, listed, "metrics of a live server, and those of metrics.def")
 
 
 @test

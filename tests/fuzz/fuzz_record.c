@@ -41,7 +41,7 @@ static struct hz_series *series_get(void)
 	if (series == NULL) {
 		series = calloc(1, sizeof(*series));
 		FUZZ_HOLDS(series != NULL && hz_series_open(series, NULL, NULL) == 0);
-		hz_series_tick(series, 1800000000, false);
+		hz_series_tick(series, 1800000000, HZ_SERIES_DEAD);
 	}
 	return series;
 }
@@ -59,7 +59,7 @@ static void record_feed(const uint8_t *data, size_t size)
 	len = hz_event_json_line(data, size, 1700000000000000000u, line);
 	if (status == 0) {
 		FUZZ_HOLDS(len > 0 && samples_of(series->open) == opinion(data));
-		hz_series_tick(series, second + 1, false);
+		hz_series_tick(series, second + 1, HZ_SERIES_DEAD);
 		FUZZ_HOLDS(hz_tier_find(&series->near, second) != NULL);
 	} else {
 		FUZZ_HOLDS(status == -EBADMSG || status == -ENOTSUP);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <malloc.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -33,6 +34,7 @@ static int collect(const struct hz_collector_options *options, struct hz_err *er
 		.listen = options->listen,
 		.history = options->history,
 		.otlp = options->otlp,
+		.otlp_fields = getenv("OTEL_EXPORTER_OTLP_HEADERS"),
 		.user = options->user,
 		.has_lines = options->has_lines,
 	};

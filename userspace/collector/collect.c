@@ -24,6 +24,7 @@ struct hz_collect {
 	struct hz_metrics metrics;
 	struct hz_web *web;
 	struct hz_history *history;
+	uint32_t set_back; /* of the series, when the history was last read */
 	struct hz_otlp *otlp;
 	int timer_fd;
 	struct hz_line_out lines;
@@ -75,24 +76,23 @@ static void far_take(void *ctx, int64_t unix_s, const uint8_t *packed, size_t by
 {
 	struct hz_collect *collect = ctx;
 
+	(void)unix_s; /* it is in the tier, and others may wait there for the disk */
+	(void)packed;
+	(void)bytes;
 	if (collect->history != NULL)
-		(void)hz_history_put(collect->history, instance_of(collect), unix_s, packed, bytes);
+		(void)hz_history_write(collect->history, &collect->feed->series.far);
 }
 
-/* With the rights that are left: SQLite opens files beside its own at any time. */
-static int history_open(struct hz_collect *collect, struct hz_err *err)
+/* A clock that was set back emptied the day; the file has what was before. */
+static void history_follow(struct hz_collect *collect)
 {
-	int count, status = hz_history_open(collect->conf.history, &collect->history, err);
+	struct hz_feed *feed = collect->feed;
 
-	if (status != 0)
-		return status;
-	count = hz_history_load(collect->history, instance_of(collect), (int64_t)time(NULL),
-	                        &collect->feed->series.far);
-	if (count < 0)
-		return hz_err_set(err, count, 1, "history", "--history FILE",
-		                  "%.200s: cannot be read", collect->conf.history);
-	hz_log(HZ_LOG_INFO, "history: %d columns of the last day", count);
-	return 0;
+	if (collect->history == NULL || feed->series.set_back == collect->set_back)
+		return;
+	collect->set_back = feed->series.set_back;
+	if (hz_history_reload(collect->history, feed->known_s, &feed->series) != 0)
+		hz_log(HZ_LOG_WARN, "history: the last day cannot be read");
 }
 
 /* At whole seconds of the wall clock, where columns begin; but by the other clock, which nobody
@@ -136,10 +136,12 @@ static int parts_open(struct hz_collect *collect, struct hz_err *err)
 	}
 	if (status == 0)
 		status = hz_rights_drop(conf->user, err);
+	/* With the rights that are left: SQLite opens files beside its own at any time. */
 	if (status == 0 && conf->history != NULL)
-		status = history_open(collect, err);
+		status = hz_history_open(conf->history, instance_of(collect), (int64_t)time(NULL),
+		                         &collect->feed->series, &collect->history, err);
 	if (status == 0 && conf->otlp != NULL)
-		status = hz_otlp_push_open(conf->otlp, &collect->otlp, err);
+		status = hz_otlp_push_open(conf->otlp, conf->otlp_fields, &collect->otlp, err);
 	if (status == 0 && conf->listen != NULL)
 		status = hz_web_open(&collect->listen, collect->feed, &collect->metrics,
 		                     &collect->web, err);
@@ -176,7 +178,8 @@ void hz_collect_close(struct hz_collect *collect)
 		hz_log(HZ_LOG_WARN, "%llu malformed and %llu unknown records were skipped",
 		       (unsigned long long)collect->feed->malformed,
 		       (unsigned long long)collect->feed->unknown);
-	hz_feed_close(collect->feed);
+	hz_history_hurry(collect->history);
+	hz_feed_close(collect->feed); /* its last column goes into the history */
 	hz_history_close(collect->history);
 	hz_otlp_push_close(collect->otlp);
 	if (collect->timer_fd >= 0)
@@ -187,6 +190,23 @@ void hz_collect_close(struct hz_collect *collect)
 	free(collect);
 }
 
+/* For /metrics: nobody reads a log at night. */
+static void losses_note(struct hz_collect *collect)
+{
+	struct hz_feed_losses *losses = &collect->feed->losses;
+
+	if (collect->web != NULL)
+		losses->sse = hz_web_lost(collect->web);
+	if (collect->history != NULL)
+		losses->history = hz_history_lost(collect->history);
+	if (collect->otlp != NULL) {
+		struct hz_otlp_counts counts = hz_otlp_push_counts(collect->otlp);
+
+		losses->spans = counts.spans_dropped;
+		losses->pushes = counts.failed;
+	}
+}
+
 /* Records first: those of the second that is over belong into its column. */
 static void second_turn(struct hz_collect *collect)
 {
@@ -194,6 +214,8 @@ static void second_turn(struct hz_collect *collect)
 
 	(void)!read(collect->timer_fd, &expirations, sizeof(expirations));
 	hz_feed_tick(collect->feed);
+	history_follow(collect);
+	losses_note(collect);
 	hz_metrics_doc_expire(&collect->metrics);
 	if (collect->web != NULL)
 		hz_web_tick(collect->web);

@@ -6,13 +6,14 @@
 
 struct hz_collect; /* owned by the caller of open */
 
-struct hz_collect_conf {      /* texts have to outlive the collector */
-	const char *instance; /* NULL: the default one */
-	const char *listen;   /* NULL: no HTTP */
-	const char *history;  /* file; NULL: none */
-	const char *otlp;     /* URL; NULL: none */
-	const char *user;     /* to become; NULL: stay */
-	bool has_lines;       /* records as lines to stdout */
+struct hz_collect_conf {         /* texts have to outlive the collector */
+	const char *instance;    /* NULL: the default one */
+	const char *listen;      /* NULL: no HTTP */
+	const char *history;     /* file; NULL: none */
+	const char *otlp;        /* URL; NULL: none */
+	const char *otlp_fields; /* of its requests, "name=value,..."; NULL: none */
+	const char *user;        /* to become; NULL: stay */
+	bool has_lines;          /* records as lines to stdout */
 };
 
 /* Opens everything, then drops rights, hz_rights_drop. 0 or -errno with err filled, exit codes of hzctl. */

@@ -260,6 +260,18 @@ static void unread_note(struct hz_feed *feed, int status)
 		feed->now.is_alive = false;
 }
 
+static enum hz_series_life life_of(const struct hz_feed *feed)
+{
+	if (!feed->now.is_alive)
+		return HZ_SERIES_DEAD;
+	if (!feed->has_before || !feed->before.is_alive)
+		return HZ_SERIES_LIVES;
+	for (uint32_t i = 0; i < feed->now.workers; i++)
+		if (feed->now.worker[i].started_ns != feed->before.worker[i].started_ns)
+			return HZ_SERIES_LIVES; /* another run */
+	return HZ_SERIES_LIVES_ON;
+}
+
 void hz_feed_tick(struct hz_feed *feed)
 {
 	int status;
@@ -277,7 +289,7 @@ void hz_feed_tick(struct hz_feed *feed)
 	feed->unread = 0;
 	feed->has_view = true;
 	feed->known_s = (int64_t)(feed->now.unix_ms / 1000);
-	hz_series_tick(&feed->series, feed->known_s, feed->now.is_alive);
+	hz_series_tick(&feed->series, feed->known_s, life_of(feed));
 	hz_marks_look(&feed->marks, &feed->log, feed->known_s, &feed->now);
 	routes_base(feed);
 	hz_feed_look(feed);

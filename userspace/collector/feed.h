@@ -26,6 +26,13 @@ struct hz_feed_conf {
 	void *ctx;
 };
 
+struct hz_feed_losses {   /* of the collector's other parts, which are noted here once per second */
+	uint64_t sse;     /* events, of readers that did not keep up */
+	uint64_t spans;   /* that were not pushed */
+	uint64_t history; /* columns */
+	uint64_t pushes;  /* that failed */
+};
+
 struct hz_feed { /* large: from the heap; owned by the caller */
 	struct hz_feed_conf conf;
 	bool is_open; /* source and ring are */
@@ -37,6 +44,7 @@ struct hz_feed { /* large: from the heap; owned by the caller */
 	struct hz_ringbuf *ring;
 	uint64_t unix_minus_ns;
 	uint64_t records, malformed, unknown;
+	struct hz_feed_losses losses;
 	uint64_t reopened; /* times that other maps were found */
 	uint32_t unread;   /* views in a row that could not be read */
 	struct hz_map_look look;

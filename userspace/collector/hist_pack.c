@@ -110,6 +110,11 @@ static bool stages_unpack(const uint8_t *in, size_t bytes, uint32_t wanted, stru
 	return true;
 }
 
+bool hz_hist_pack_is_well(const uint8_t *in, size_t bytes)
+{
+	return bytes == 0 || stages_unpack(in, bytes, 0, NULL);
+}
+
 int hz_hist_unpack(const uint8_t *in, size_t bytes, uint32_t stage, struct hz_hist *to)
 {
 	if (bytes == 0)

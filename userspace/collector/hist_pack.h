@@ -18,6 +18,9 @@
  * sum_ns and max_ns. Returns the bytes used, 0 when there were no samples. */
 size_t hz_hist_pack(const struct hz_hist stage[HZ_STAGE_COUNT], uint8_t *out);
 
+/* Are these bytes what hz_hist_pack makes? */
+bool hz_hist_pack_is_well(const uint8_t *in, size_t bytes);
+
 /* Adds to the histogram of one stage what bytes hold of it; max_ns becomes the larger one. 0, or
  * -EBADMSG with nothing added when the bytes are not what hz_hist_pack makes. */
 int hz_hist_unpack(const uint8_t *in, size_t bytes, uint32_t stage, struct hz_hist *to);

@@ -1,165 +1,343 @@
 #include "collector/history.h"
+#include "collector/history_mend.h"
 #include "core/log.h"
 #include <errno.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define BUSY_MS     100 /* another program may look into the file */
+#define HURRY_MS    1000
 #define PRUNE_EVERY 360 /* columns: an hour */
 #define SCHEMA      1
 
 struct hz_history {
 	sqlite3 *db; /* owned, as the statements */
-	sqlite3_stmt *put, *load, *prune;
-	uint32_t puts;
+	sqlite3_stmt *put, *load, *newest, *prune, *forget;
+	const char *instance;
+	int64_t written_s; /* columns up to it are in the file */
+	uint32_t waiting;  /* columns of the tier that are not */
+	uint32_t writes;   /* turns */
+	uint64_t lost;
 	bool is_failing; /* told */
+	bool is_hurried;
 };
 
-/* application_id says whose file it is: "hzco". */
-static const char setup[] =
-	"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA application_id=1752851311;"
-	"PRAGMA user_version=1;"
+/* application_id says whose file it is: "hzco". Only a new file is written to: another program may be writing. */
+static const char setup_new[] = "PRAGMA application_id=1752851311; PRAGMA user_version=1;";
+/* Columns are removed by their age alone, whosever they are. */
+static const char setup_each[] =
+	"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
 	"CREATE TABLE IF NOT EXISTS col (instance TEXT NOT NULL, unix_s INTEGER NOT NULL,"
-	" packed BLOB NOT NULL, PRIMARY KEY (instance, unix_s)) WITHOUT ROWID;";
+	" packed BLOB NOT NULL, PRIMARY KEY (instance, unix_s)) WITHOUT ROWID;"
+	"CREATE INDEX IF NOT EXISTS col_age ON col (unix_s);";
 
-static int number_of(sqlite3 *db, const char *pragma, int *out)
+/* What an SQLite result means to who starts us. */
+static int status_of(int result)
 {
-	sqlite3_stmt *statement = NULL;
-	int status = sqlite3_prepare_v2(db, pragma, -1, &statement, NULL);
-
-	if (status == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW)
-		*out = sqlite3_column_int(statement, 0);
-	else
-		status = SQLITE_NOTADB;
-	sqlite3_finalize(statement);
-	return status == SQLITE_OK ? 0 : -EIO;
+	switch (result & 0xff) { /* without the extension */
+	case SQLITE_OK:
+	case SQLITE_ROW:
+	case SQLITE_DONE:
+		return 0;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return -EBADMSG;
+	case SQLITE_CANTOPEN:
+	case SQLITE_PERM:
+	case SQLITE_AUTH:
+	case SQLITE_READONLY:
+		return -EACCES;
+	case SQLITE_NOMEM:
+		return -ENOMEM;
+	default:
+		return -EIO;
+	}
 }
 
-/* A new file has neither; one of another program has tables of its own. */
+static int number_of(sqlite3 *db, const char *question, int *out)
+{
+	sqlite3_stmt *statement = NULL;
+	int result = sqlite3_prepare_v2(db, question, -1, &statement, NULL);
+
+	if (result == SQLITE_OK)
+		result = sqlite3_step(statement);
+	if (result == SQLITE_ROW)
+		*out = sqlite3_column_int(statement, 0);
+	sqlite3_finalize(statement);
+	return status_of(result);
+}
+
+/* A new file has neither, and becomes ours; one of another program has tables of its own. */
 static int whose_check(sqlite3 *db)
 {
-	int application = 0, version = 0, tables = 0;
+	int application = 0, version = 0, tables = 0, status;
 
-	if (number_of(db, "PRAGMA application_id", &application) != 0 ||
-	    number_of(db, "PRAGMA user_version", &version) != 0 ||
-	    number_of(db, "SELECT count(*) FROM sqlite_master", &tables) != 0)
-		return -EIO;
-	if (tables == 0 && application == 0)
-		return 0;
+	status = number_of(db, "PRAGMA application_id", &application);
+	if (status == 0)
+		status = number_of(db, "PRAGMA user_version", &version);
+	if (status == 0)
+		status = number_of(db, "SELECT count(*) FROM sqlite_master", &tables);
+	if (status == 0 && tables == 0 && application == 0)
+		return status_of(sqlite3_exec(db, setup_new, NULL, NULL, NULL));
+	if (status != 0)
+		return status;
 	return application == 1752851311 && version == SCHEMA ? 0 : -EPROTO;
 }
 
 static int statements_open(struct hz_history *history)
 {
-	static const char put[] = "INSERT OR REPLACE INTO col VALUES (?1, ?2, ?3)";
-	static const char load[] = "SELECT unix_s, packed FROM col WHERE instance = ?1 AND "
-				   "unix_s >= ?2 AND unix_s < ?3 ORDER BY unix_s";
-	static const char prune[] = "DELETE FROM col WHERE instance = ?1 AND unix_s < ?2";
+	const struct {
+		sqlite3_stmt **statement;
+		const char *text;
+	} rows[] = {
+		{ &history->put, "INSERT OR REPLACE INTO col VALUES (?1, ?2, ?3)" },
+		{ &history->load, "SELECT unix_s, packed FROM col WHERE instance = ?1 AND "
+		                  "unix_s >= ?2 AND unix_s < ?3 ORDER BY unix_s" },
+		{ &history->newest,
+		  "SELECT max(unix_s) FROM col WHERE instance = ?1 AND unix_s <= ?2" },
+		/* a few at a time: somebody may come back after a month */
+		{ &history->prune, "DELETE FROM col WHERE (instance, unix_s) IN (SELECT instance, "
+		                   "unix_s FROM col WHERE unix_s < ?1 LIMIT 1000)" },
+		{ &history->forget, "DELETE FROM col WHERE instance = ?1 AND unix_s > ?2" },
+	};
+	int result = sqlite3_exec(history->db, setup_each, NULL, NULL, NULL);
 
-	if (sqlite3_exec(history->db, setup, NULL, NULL, NULL) != SQLITE_OK ||
-	    sqlite3_prepare_v2(history->db, put, -1, &history->put, NULL) != SQLITE_OK ||
-	    sqlite3_prepare_v2(history->db, load, -1, &history->load, NULL) != SQLITE_OK ||
-	    sqlite3_prepare_v2(history->db, prune, -1, &history->prune, NULL) != SQLITE_OK)
-		return -EIO;
-	return 0;
+	for (size_t i = 0; i < HZ_ARRAY_LEN(rows) && result == SQLITE_OK; i++)
+		result = sqlite3_prepare_v2(history->db, rows[i].text, -1, rows[i].statement, NULL);
+	return status_of(result);
 }
 
-int hz_history_open(const char *path, struct hz_history **out, struct hz_err *err)
+static int file_open(const char *path, struct hz_history *history, struct hz_err *err)
 {
-	struct hz_history *history = calloc(1, sizeof(*history));
-	int status;
+	int status = status_of(sqlite3_open_v2(path, &history->db,
+	                                       SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
+	                                               SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
+	                                       NULL));
 
-	if (history == NULL)
-		return hz_err_set(err, -ENOMEM, 1, "memory", "", "%s", strerror(ENOMEM));
-	status = sqlite3_open_v2(path, &history->db,
-	                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
-	                                 SQLITE_OPEN_NOFOLLOW,
-	                         NULL) == SQLITE_OK
-	                 ? 0
-	                 : -EIO;
-	if (status == 0) {
-		(void)sqlite3_busy_timeout(history->db, BUSY_MS);
+	/* At start, and at the end, somebody else's look into the file may be waited for. */
+	if (status == 0)
+		(void)sqlite3_busy_timeout(history->db, HURRY_MS);
+	if (status == 0)
 		status = whose_check(history->db);
-	}
 	if (status == 0)
 		status = statements_open(history);
-	if (status == 0) {
-		*out = history;
+	if (status == 0)
 		return 0;
-	}
-	(void)hz_err_set(err, status, 1, "history", "--history FILE in a folder of its own",
-	                 "%.200s: %s", path,
-	                 status == -EPROTO     ? "it is another program's, or another version's"
-	                 : history->db != NULL ? sqlite3_errmsg(history->db)
-	                                       : strerror(ENOMEM));
-	hz_history_close(history);
-	return status;
+	return hz_err_set(err, status, 1, "history", "--history FILE in a folder of its own",
+	                  "%.200s: %s", path,
+	                  status == -EPROTO     ? "it is another program's, or another version's"
+	                  : history->db != NULL ? sqlite3_errmsg(history->db)
+	                                        : strerror(ENOMEM));
+}
+
+static void file_close(struct hz_history *history)
+{
+	sqlite3_finalize(history->put);
+	sqlite3_finalize(history->load);
+	sqlite3_finalize(history->newest);
+	sqlite3_finalize(history->prune);
+	sqlite3_finalize(history->forget);
+	sqlite3_close(history->db);
+	*history = (struct hz_history){ .instance = history->instance };
 }
 
 void hz_history_close(struct hz_history *history)
 {
 	if (history == NULL)
 		return;
-	sqlite3_finalize(history->put);
-	sqlite3_finalize(history->load);
-	sqlite3_finalize(history->prune);
-	sqlite3_close(history->db);
+	file_close(history);
 	free(history);
 }
 
-int hz_history_load(struct hz_history *history, const char *instance, int64_t to_s,
-                    struct hz_tier *far)
+/* SQLite keeps the bytes of an instance's name: it outlives the statement. */
+static sqlite3_stmt *bound(const struct hz_history *history, sqlite3_stmt *statement, int64_t from)
 {
-	sqlite3_stmt *load = history->load;
-	struct hz_hist scratch;
-	int step, count = 0;
+	sqlite3_bind_text(statement, 1, history->instance, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(statement, 2, from);
+	return statement;
+}
 
-	sqlite3_bind_text(load, 1, instance, -1, SQLITE_STATIC);
-	sqlite3_bind_int64(load, 2, to_s - (int64_t)HZ_SERIES_FAR_COLUMNS * HZ_SERIES_FAR_STEP_S);
-	sqlite3_bind_int64(load, 3, to_s);
-	while ((step = sqlite3_step(load)) == SQLITE_ROW) {
+static int step_once(sqlite3_stmt *statement)
+{
+	int result = sqlite3_step(statement);
+
+	sqlite3_reset(statement);
+	return status_of(result);
+}
+
+/* The newest column is open again, all others are over. */
+static int day_load(struct hz_history *history, int64_t now_s, struct hz_series *series)
+{
+	sqlite3_stmt *load = bound(history, history->load,
+	                           now_s - (int64_t)HZ_SERIES_FAR_COLUMNS * HZ_SERIES_FAR_STEP_S);
+	sqlite3_stmt *newest = bound(history, history->newest, now_s);
+	int64_t newest_s = 0;
+	int result, count = 0;
+
+	if (sqlite3_step(newest) == SQLITE_ROW)
+		newest_s = sqlite3_column_int64(newest, 0);
+	sqlite3_reset(newest);
+	sqlite3_bind_int64(load, 3, now_s + 1);
+	while ((result = sqlite3_step(load)) == SQLITE_ROW) {
+		int64_t unix_s = sqlite3_column_int64(load, 0);
 		const uint8_t *packed = sqlite3_column_blob(load, 1);
 		size_t bytes = (size_t)sqlite3_column_bytes(load, 1);
 
-		memset(&scratch, 0, sizeof(scratch));
 		if (bytes > HZ_HIST_PACK_MAX || (bytes > 0 && packed == NULL) ||
-		    hz_hist_unpack(packed, bytes, HZ_STAGE_TOTAL, &scratch) != 0)
+		    !hz_hist_pack_is_well(packed, bytes))
 			continue;
-		count += hz_tier_put(far, sqlite3_column_int64(load, 0), packed, bytes) == 0;
+		if (unix_s == newest_s)
+			count += hz_series_resume(series, unix_s, packed, bytes) == 0;
+		else
+			count += hz_tier_put(&series->far, unix_s, packed, bytes) == 0;
 	}
 	sqlite3_reset(load);
-	return step == SQLITE_DONE ? count : -EIO;
+	if (result != SQLITE_DONE)
+		return status_of(result);
+	history->written_s = newest_s - 1; /* it is open again, and comes once more */
+	return count;
 }
 
-static int step_once(struct hz_history *history, sqlite3_stmt *statement)
+static int open_and_load(const char *path, int64_t now_s, struct hz_series *series,
+                         struct hz_history *history, struct hz_err *err)
 {
-	int status = sqlite3_step(statement);
+	int status = file_open(path, history, err);
 
-	sqlite3_reset(statement);
-	if (status == SQLITE_DONE) {
-		history->is_failing = false;
-		return 0;
-	}
-	if (!history->is_failing)
-		hz_log(HZ_LOG_WARN, "history: %s; going on without", sqlite3_errmsg(history->db));
-	history->is_failing = true;
+	if (status == 0)
+		status = day_load(history, now_s, series);
+	if (status < 0 && err->why[0] == '\0')
+		return hz_err_set(err, status, 1, "history", "", "%.200s: %s", path,
+		                  sqlite3_errmsg(history->db));
+	return status;
+}
+
+/* What could be read of a broken one is in the series, and written into the new one. */
+static int mend(const char *path, int64_t now_s, struct hz_series *series,
+                struct hz_history *history, struct hz_err *err)
+{
+	int status;
+
+	hz_log(HZ_LOG_WARN, "history: %s", err->why);
+	file_close(history);
+	*err = (struct hz_err){ 0 };
+	status = hz_history_mend_move(path, now_s);
+	if (status == 0)
+		return open_and_load(path, now_s, series, history, err);
+	(void)hz_err_set(err, -EIO, 1, "history", "", "%.200s cannot be moved aside: %s", path,
+	                 strerror(-status));
 	return -EIO;
 }
 
-int hz_history_put(struct hz_history *history, const char *instance, int64_t unix_s,
-                   const uint8_t *packed, size_t bytes)
+int hz_history_open(const char *path, const char *instance, int64_t now_s, struct hz_series *series,
+                    struct hz_history **out, struct hz_err *err)
 {
-	if (history->puts++ % PRUNE_EVERY == 0) {
-		sqlite3_bind_text(history->prune, 1, instance, -1, SQLITE_STATIC);
-		sqlite3_bind_int64(history->prune, 2, unix_s - HZ_HISTORY_KEEP_S);
-		(void)step_once(history, history->prune);
+	struct hz_history *history = calloc(1, sizeof(*history));
+	int status;
+
+	if (history == NULL)
+		return hz_err_set(err, -ENOMEM, 1, "memory", "", "%s", strerror(ENOMEM));
+	history->instance = instance;
+	status = open_and_load(path, now_s, series, history, err);
+	if (status == -EBADMSG && hz_history_mend_is_ours(path))
+		status = mend(path, now_s, series, history, err);
+	if (status >= 0) {
+		(void)sqlite3_busy_timeout(history->db, 0);
+		hz_log(HZ_LOG_INFO, "history: %d columns of the last day", status);
+		*out = history;
+		return 0;
 	}
-	sqlite3_bind_text(history->put, 1, instance, -1, SQLITE_STATIC);
-	sqlite3_bind_int64(history->put, 2, unix_s);
-	if (bytes == 0)
-		sqlite3_bind_zeroblob(history->put, 3, 0);
+	hz_history_close(history);
+	if (status == -EPROTO || status == -EACCES || status == -EBADMSG)
+		return status;
+	hz_log(HZ_LOG_WARN, "history: %s; going on without", err->why);
+	*err = (struct hz_err){ 0 };
+	*out = NULL;
+	return 0;
+}
+
+int hz_history_reload(struct hz_history *history, int64_t now_s, struct hz_series *series)
+{
+	history->waiting = 0;
+	history->written_s = HZ_MIN(history->written_s, now_s);
+	if (step_once(bound(history, history->forget, now_s)) != 0)
+		return -EIO;
+	return day_load(history, now_s, series) < 0 ? -EIO : 0;
+}
+
+static int column_put(struct hz_history *history, const struct hz_tier *far,
+                      const struct hz_tier_column *column)
+{
+	sqlite3_stmt *put = bound(history, history->put, column->unix_s);
+
+	if (column->bytes == 0)
+		sqlite3_bind_zeroblob(put, 3, 0);
 	else
-		sqlite3_bind_blob(history->put, 3, packed, (int)bytes, SQLITE_STATIC);
-	return step_once(history, history->put);
+		sqlite3_bind_blob(put, 3, far->bytes + column->at, (int)column->bytes,
+		                  SQLITE_STATIC);
+	return step_once(put);
+}
+
+/* In one transaction: all or nothing, one write to the disk. */
+static int columns_put(struct hz_history *history, const struct hz_tier *far, int64_t *written_s)
+{
+	uint32_t most = history->is_hurried ? UINT32_MAX : HZ_HISTORY_WRITES_MAX;
+	const struct hz_tier_column *column = hz_tier_next(far, *written_s);
+	int status = status_of(sqlite3_exec(history->db, "BEGIN IMMEDIATE", NULL, NULL, NULL));
+
+	for (uint32_t i = 0; i < most && column != NULL && status == 0; i++) {
+		status = column_put(history, far, column);
+		*written_s = column->unix_s;
+		column = hz_tier_next(far, *written_s);
+	}
+	if (status == 0 && history->writes % PRUNE_EVERY == 0) {
+		sqlite3_bind_int64(history->prune, 1, *written_s - HZ_HISTORY_KEEP_S);
+		status = step_once(history->prune);
+	}
+	if (status == 0)
+		status = status_of(sqlite3_exec(history->db, "COMMIT", NULL, NULL, NULL));
+	return status;
+}
+
+int hz_history_write(struct hz_history *history, const struct hz_tier *far)
+{
+	int64_t written_s = history->written_s;
+	uint32_t there = hz_tier_count_behind(far, written_s);
+	int status;
+
+	history->waiting++;
+	if (history->waiting > there) { /* the tier forgot them */
+		history->lost += history->waiting - there;
+		history->waiting = there;
+	}
+	status = columns_put(history, far, &written_s);
+	if (status != 0) {
+		if (!history->is_failing)
+			hz_log(HZ_LOG_WARN, "history: %s; columns of a day wait for it",
+			       sqlite3_errmsg(history->db));
+		history->is_failing = true;
+		if (sqlite3_get_autocommit(history->db) == 0)
+			(void)sqlite3_exec(history->db, "ROLLBACK", NULL, NULL, NULL);
+		return -EIO;
+	}
+	if (history->is_failing)
+		hz_log(HZ_LOG_INFO, "history: goes on, %u columns had waited, %llu were lost",
+		       history->waiting, (unsigned long long)history->lost);
+	history->is_failing = false;
+	history->writes++;
+	history->written_s = written_s;
+	history->waiting = hz_tier_count_behind(far, written_s);
+	return 0;
+}
+
+void hz_history_hurry(struct hz_history *history)
+{
+	if (history == NULL)
+		return;
+	history->is_hurried = true;
+	(void)sqlite3_busy_timeout(history->db, HURRY_MS);
+}
+
+uint64_t hz_history_lost(const struct hz_history *history)
+{
+	return history->lost;
 }

@@ -1,11 +1,13 @@
 #include "collector/map_source.h"
 #include "abi/hz_abi.h"
+#include "core/common.h"
 #include "core/hint.h"
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <ctype.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define HZD_WAIT_MS  5000 /* at the start */
@@ -67,6 +69,18 @@ static int pin_fail(const char *instance, const char *name, int status, struct h
 	                  strerror(-status));
 }
 
+/* A pin is made with its map, and nobody writes to it. */
+static uint64_t made_unix_ns(const char *instance)
+{
+	char path[PIN_PATH_MAX];
+	struct stat info;
+
+	pin_path(instance, maps[HZ_STREAM_events].name, path);
+	if (stat(path, &info) != 0 || info.st_mtim.tv_sec <= 0)
+		return 0;
+	return (uint64_t)info.st_mtim.tv_sec * HZ_NS_PER_S + (uint64_t)info.st_mtim.tv_nsec;
+}
+
 static int pins_open(const char *instance, struct hz_map_source *source, struct hz_err *err)
 {
 	for (uint32_t i = 0; i < HZ_STREAM_MAPS; i++) {
@@ -76,6 +90,7 @@ static int pins_open(const char *instance, struct hz_map_source *source, struct 
 			return pin_fail(instance, maps[i].name, fd, err);
 		source->fd[i] = HZ_MAX(fd, -1);
 	}
+	source->made_unix_ns = made_unix_ns(instance);
 	return 0;
 }
 

@@ -16,6 +16,7 @@ enum hz_stream_map {
 struct hz_map_source {                    /* owned by the caller; close with hz_map_source_close */
 	int fd[HZ_STREAM_MAPS];           /* -1: this instance has no such map */
 	uint32_t entries[HZ_STREAM_MAPS]; /* what the map has room for */
+	uint64_t made_unix_ns;            /* when the ring was pinned; 0: not known, of hzd */
 	uint32_t id; /* of the ring: another one after xdp detach all and attach */
 };
 #define HZ_MAP_SOURCE_INSTANCE_MAX 32

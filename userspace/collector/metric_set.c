@@ -76,7 +76,7 @@ static uint32_t hist_workers(const struct hz_map_view *view)
 	return workers;
 }
 
-/* One series per stage and worker that has samples. */
+/* One series per stage and worker, from the beginning: who takes rates needs a zero to begin with. */
 static bool hists_apart(struct writer *writer, uint32_t workers)
 {
 	struct hz_hist hist;
@@ -86,8 +86,6 @@ static bool hists_apart(struct writer *writer, uint32_t workers)
 		for (uint32_t i = 0; i < workers; i++) {
 			if (hz_map_view_hist(&writer->feed->source, i, stage, &hist) != 0)
 				return false;
-			if (hz_hist_count(&hist) == 0)
-				continue;
 			snprintf(name, sizeof(name), "%u", i);
 			hist_put(writer, stage, name, &hist);
 		}
@@ -105,18 +103,27 @@ static bool hists_together(struct writer *writer, uint32_t workers)
 				return false;
 			hz_hist_merge(&sum, &hist);
 		}
-		if (hz_hist_count(&sum) > 0)
-			hist_put(writer, stage, "all", &sum);
+		hist_put(writer, stage, "all", &sum);
 	}
 	return true;
 }
 
+/* Classes that may come are there before they do: the first error of a route would be none to `increase` otherwise. */
 static void route_put(struct writer *writer, const char *name, const __u64 *answers)
 {
 	for (uint32_t i = 0; i < HZ_CODE_CLASSES; i++)
-		if (answers[i] > 0)
+		if (i > 0 || answers[i] > 0)
 			put(writer, HZ_METRIC_hz_requests_total, name, class_names[i],
 			    (double)answers[i]);
+}
+
+/* A site may call a route as it likes, but no two series may be the same. */
+static bool is_apart(const struct hz_map_view *view, uint32_t slot, uint32_t shown)
+{
+	const char *name = view->route[slot].name;
+
+	return shown < HZ_METRIC_ROUTES_MAX && strcmp(name, HZ_METRIC_OTHERS) != 0 &&
+	       (slot == 0 || strcmp(name, view->route[0].name) != 0);
 }
 
 /* The first ones, not the busiest: a name keeps its slot, so that series do not come and go. */
@@ -125,37 +132,54 @@ static void routes_put(struct writer *writer)
 	const struct hz_map_view *view = &writer->feed->now;
 	__u64 others[HZ_CODE_CLASSES] = { 0 };
 	uint32_t shown = 0;
+	bool has_others = false;
 
 	for (uint32_t i = 0; i < view->routes; i++) {
 		const struct hz_route_view *route = &view->route[i];
 
 		if (route->name[0] == '\0')
 			continue;
-		if (shown < HZ_METRIC_ROUTES_MAX) {
+		if (is_apart(view, i, shown)) {
 			shown++;
 			route_put(writer, route->name, route->hist.answers);
 			continue;
 		}
+		has_others = true;
 		for (uint32_t j = 0; j < HZ_CODE_CLASSES; j++)
 			others[j] += route->hist.answers[j];
 	}
-	route_put(writer, "other", others);
+	if (has_others)
+		route_put(writer, HZ_METRIC_OTHERS, others);
+}
+
+/* There may be room for routes, and a hzd that does not tell them apart. */
+static bool has_routes(const struct hz_map_view *view)
+{
+	uint64_t by_route = 0, by_worker = HZ_MAP_VIEW_SUM(view, responses_2xx) +
+	                                   HZ_MAP_VIEW_SUM(view, responses_4xx) +
+	                                   HZ_MAP_VIEW_SUM(view, responses_5xx);
+
+	for (uint32_t i = 0; i < view->routes; i++)
+		for (uint32_t j = 0; j < HZ_CODE_CLASSES; j++)
+			by_route += view->route[i].hist.answers[j];
+	return view->routes > 0 && (by_route > 0 || by_worker == 0);
 }
 
 /* Where routes are not told apart, workers still count classes; 1xx and 3xx they do not. */
 static void requests_put(struct writer *writer)
 {
 	const struct hz_map_view *view = &writer->feed->now;
-	__u64 answers[HZ_CODE_CLASSES] = { 0 };
 
-	if (view->routes > 0) {
+	if (has_routes(view)) {
 		routes_put(writer);
 		return;
 	}
-	answers[1] = HZ_MAP_VIEW_SUM(view, responses_2xx);
-	answers[3] = HZ_MAP_VIEW_SUM(view, responses_4xx);
-	answers[4] = HZ_MAP_VIEW_SUM(view, responses_5xx);
-	route_put(writer, "-", answers);
+	put(writer, HZ_METRIC_hz_requests_total, "-", class_names[1],
+	    (double)HZ_MAP_VIEW_SUM(view, responses_2xx));
+	put(writer, HZ_METRIC_hz_requests_total, "-", class_names[3],
+	    (double)HZ_MAP_VIEW_SUM(view, responses_4xx));
+	put(writer, HZ_METRIC_hz_requests_total, "-", class_names[4],
+	    (double)HZ_MAP_VIEW_SUM(view, responses_5xx));
 }
 
 static uint64_t counter_sum(const struct hz_map_view *view, enum counter_index index)
@@ -208,15 +232,35 @@ static void workers_put(struct writer *writer)
 	}
 }
 
+/* Of the collector itself. */
+static void own_put(struct writer *writer)
+{
+	const struct hz_feed *feed = writer->feed;
+	const struct {
+		const char *reason;
+		uint64_t count;
+	} rows[] = {
+		{ "malformed", feed->malformed }, { "unknown", feed->unknown },
+		{ "event", feed->log.refused },   { "sse", feed->losses.sse },
+		{ "span", feed->losses.spans },   { "history", feed->losses.history },
+	};
+
+	for (size_t i = 0; i < HZ_ARRAY_LEN(rows); i++)
+		put(writer, HZ_METRIC_hz_collector_dropped_total, rows[i].reason, NULL,
+		    (double)rows[i].count);
+	put(writer, HZ_METRIC_hz_collector_push_failed_total, NULL, NULL,
+	    (double)feed->losses.pushes);
+}
+
 uint32_t hz_metric_set_each(const struct hz_feed *feed, uint32_t series_per_hist, hz_metric_fn *fn,
                             void *ctx)
 {
 	struct writer writer = { feed, fn, ctx, 0, series_per_hist };
 	uint32_t workers = hist_workers(&feed->now);
-	bool is_apart = workers * HZ_STAGE_COUNT * series_per_hist <= HZ_METRIC_HISTS_MAX;
+	bool is_by_worker = workers * HZ_STAGE_COUNT * series_per_hist <= HZ_METRIC_HISTS_MAX;
 
 	put(&writer, HZ_METRIC_hz_up, NULL, NULL, feed->now.is_alive);
-	if (!(is_apart ? hists_apart : hists_together)(&writer, workers))
+	if (!(is_by_worker ? hists_apart : hists_together)(&writer, workers))
 		return 0;
 	requests_put(&writer);
 	counters_put(&writer);
@@ -232,6 +276,7 @@ uint32_t hz_metric_set_each(const struct hz_feed *feed, uint32_t series_per_hist
 	    (double)feed->now.stream.records);
 	put(&writer, HZ_METRIC_hz_telemetry_refused_total, NULL, NULL,
 	    (double)feed->now.stream.refused);
+	own_put(&writer);
 	put(&writer, HZ_METRIC_hz_build_info, HZ_VERSION, HZ_COMMIT, 1);
 	return writer.series;
 }

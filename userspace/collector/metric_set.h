@@ -7,7 +7,8 @@
 #define HZ_METRIC_LABELS_MAX 2
 #define HZ_METRIC_SERIES_MAX 1000 /* of one answer, classic buckets counted each */
 #define HZ_METRIC_HISTS_MAX  384  /* series of histograms; more workers are shown as one, "all" */
-#define HZ_METRIC_ROUTES_MAX 40   /* shown apart; those behind them together as "other" */
+#define HZ_METRIC_ROUTES_MAX 40   /* shown apart; those behind them together */
+#define HZ_METRIC_OTHERS     "_other"
 
 enum hz_metric {
 #define HZ_METRIC(name, type, first, second, help) HZ_METRIC_##name,

@@ -113,6 +113,10 @@ static void series_take(void *ctx, enum hz_metric metric, const char *const *lab
 		json_array_append_new(attributes, text_attribute(info->label[i], label[i]));
 	json_object_set_new(point, "attributes", attributes);
 	json_object_set_new(point, "timeUnixNano", long_json(now->time_ns + now->unix_minus_ns));
+	/* Another start tells of counters that began anew. Not known: not said, which is allowed. */
+	if (info->type != HZ_METRIC_gauge && writer->feed->source.made_unix_ns != 0)
+		json_object_set_new(point, "startTimeUnixNano",
+		                    long_json(writer->feed->source.made_unix_ns));
 	if (hist != NULL)
 		hist_set(point, hist);
 	else

@@ -1,5 +1,7 @@
 #include "collector/otlp_push.h"
 #include "collector/otlp_doc.h"
+#include "collector/otlp_target.h"
+#include "collector/span_queue.h"
 #include "core/log.h"
 #include <curl/curl.h>
 #include <errno.h>
@@ -20,13 +22,12 @@ struct hz_otlp {
 	CURL *easy;
 	struct curl_slist *headers;
 	char url[URL_MAX];
-	enum push push;         /* under way */
-	uint32_t spans_pushing; /* of it */
-	struct hz_doc body;     /* of it */
-	struct hz_doc spans;    /* that wait */
-	uint32_t span_count;
-	uint32_t idle_s; /* since the metrics went out */
-	uint32_t wait_s; /* before the next try */
+	char origin[URL_MAX];       /* of it, for the log */
+	enum push push;             /* under way */
+	struct hz_doc body;         /* of it */
+	struct hz_span_queue spans; /* that wait */
+	uint32_t idle_s;            /* since the metrics went out */
+	uint32_t wait_s;            /* before the next try */
 	uint32_t backoff_s;
 	bool is_failing; /* told */
 	struct hz_otlp_counts counts;
@@ -48,7 +49,6 @@ static bool handle_open(struct hz_otlp *otlp)
 	if (otlp->multi == NULL || otlp->easy == NULL || otlp->headers == NULL)
 		return false;
 	return curl_easy_setopt(otlp->easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
-	       curl_easy_setopt(otlp->easy, CURLOPT_HTTPHEADER, otlp->headers) == CURLE_OK &&
 	       curl_easy_setopt(otlp->easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
 	       /* Or the end of a transfer waits for its thread, which waits for a name server:
 	        * up to one such thread a try is left behind, and ends with its getaddrinfo. */
@@ -58,24 +58,58 @@ static bool handle_open(struct hz_otlp *otlp)
 	       curl_easy_setopt(otlp->easy, CURLOPT_USERAGENT, "hz-collector") == CURLE_OK;
 }
 
-int hz_otlp_push_open(const char *url, struct hz_otlp **out, struct hz_err *err)
+/* Adds the fields of a key, a token, whatever the other side wants. */
+static int fields_add(struct hz_otlp *otlp, const char *fields, struct hz_err *err)
+{
+	char line[HZ_OTLP_TARGET_LINE_BYTES];
+	int status = 1;
+
+	for (uint32_t i = 0; fields != NULL && status == 1; i++) {
+		struct curl_slist *more = NULL;
+
+		status = hz_otlp_target_header(&fields, line);
+		if (status == 0)
+			break;
+		if (status < 0 || i == HZ_OTLP_TARGET_HEADERS)
+			return hz_err_set(
+				err, -EINVAL, 2, "usage", "name=value,name=value",
+				"OTEL_EXPORTER_OTLP_HEADERS: field %u is none, or one too "
+				"many",
+				i + 1);
+		more = curl_slist_append(otlp->headers, line);
+		if (more == NULL)
+			return hz_err_set(err, -ENOMEM, 1, "memory", "", "%s", strerror(ENOMEM));
+		otlp->headers = more;
+	}
+	return 0;
+}
+
+int hz_otlp_push_open(const char *url, const char *fields, struct hz_otlp **out, struct hz_err *err)
 {
 	struct hz_otlp *otlp;
 	size_t len = strlen(url);
+	int status;
 
 	if ((strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0) ||
 	    len > URL_MAX - sizeof("/v1/metrics"))
 		return hz_err_set(err, -EINVAL, 2, "usage", "--otlp http://127.0.0.1:4318",
-		                  "'%.80s' is no URL of OTLP over HTTP", url);
+		                  "that is no URL of OTLP over HTTP");
 	otlp = calloc(1, sizeof(*otlp));
 	if (otlp == NULL || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK ||
 	    !handle_open(otlp)) {
 		hz_otlp_push_close(otlp);
 		return hz_err_set(err, -ENOMEM, 1, "memory", "", "%s", strerror(ENOMEM));
 	}
+	status = fields_add(otlp, fields, err);
+	if (status != 0 ||
+	    curl_easy_setopt(otlp->easy, CURLOPT_HTTPHEADER, otlp->headers) != CURLE_OK) {
+		hz_otlp_push_close(otlp);
+		return status;
+	}
 	while (len > 0 && url[len - 1] == '/')
 		len--;
 	memcpy(otlp->url, url, len);
+	hz_otlp_target_origin(otlp->url, otlp->origin, sizeof(otlp->origin));
 	otlp->backoff_s = 1;
 	*out = otlp;
 	return 0;
@@ -91,7 +125,7 @@ void hz_otlp_push_close(struct hz_otlp *otlp)
 	curl_multi_cleanup(otlp->multi);
 	curl_slist_free_all(otlp->headers);
 	hz_doc_text_close(&otlp->body);
-	hz_doc_text_close(&otlp->spans);
+	hz_span_queue_close(&otlp->spans);
 	free(otlp);
 }
 
@@ -100,38 +134,35 @@ void hz_otlp_push_slow(struct hz_otlp *otlp, const struct hz_event_slow *slow,
 {
 	uint8_t random[24];
 
-	if (otlp->span_count == HZ_OTLP_SPANS_MAX ||
-	    getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random)) {
-		otlp->counts.spans_dropped++;
+	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random)) {
+		otlp->spans.dropped++;
 		return;
 	}
 	random[0] |= 1; /* ids of zeros alone mean none */
 	random[16] |= 1;
-	hz_otlp_doc_span(slow, unix_minus_ns, random, &otlp->spans);
-	otlp->span_count++;
+	hz_otlp_doc_span(slow, unix_minus_ns, random, hz_span_queue_add(&otlp->spans));
 }
 
 static void push_end(struct hz_otlp *otlp, bool is_taken, const char *why)
 {
 	curl_multi_remove_handle(otlp->multi, otlp->easy);
+	if (otlp->push == PUSH_TRACES)
+		otlp->counts.spans += hz_span_queue_done(&otlp->spans, is_taken);
 	if (is_taken) {
 		otlp->counts.pushed++;
-		otlp->counts.spans += otlp->spans_pushing;
 		otlp->backoff_s = 1;
 		otlp->is_failing = false;
 	} else {
 		otlp->counts.failed++;
-		otlp->counts.spans_dropped += otlp->spans_pushing;
 		if (otlp->push == PUSH_METRICS)
 			otlp->idle_s = HZ_OTLP_EVERY_S; /* newer ones, as soon as it may be tried */
 		otlp->wait_s = otlp->backoff_s;
 		otlp->backoff_s = HZ_MIN(otlp->backoff_s * 2, (uint32_t)HZ_OTLP_BACKOFF_S);
 		if (!otlp->is_failing)
-			hz_log(HZ_LOG_WARN, "otlp: %s: %s; trying again", otlp->url, why);
+			hz_log(HZ_LOG_WARN, "otlp: %s: %s; trying again", otlp->origin, why);
 		otlp->is_failing = true;
 	}
 	otlp->push = PUSH_NONE;
-	otlp->spans_pushing = 0;
 	hz_doc_text_clear(&otlp->body);
 }
 
@@ -164,11 +195,12 @@ void hz_otlp_push_tick(struct hz_otlp *otlp, const struct hz_feed *feed)
 		otlp->idle_s = 0;
 		hz_otlp_doc_metrics(feed, &otlp->body);
 		push_begin(otlp, PUSH_METRICS);
-	} else if (otlp->span_count > 0) {
-		hz_otlp_doc_traces(feed->conf.instance, &otlp->spans, &otlp->body);
-		otlp->spans_pushing = otlp->span_count;
-		otlp->span_count = 0;
-		hz_doc_text_clear(&otlp->spans);
+	} else if (otlp->spans.first < otlp->spans.end) {
+		struct hz_doc spans = { 0 };
+
+		hz_span_queue_send(&otlp->spans, &spans);
+		hz_otlp_doc_traces(feed->conf.instance, &spans, &otlp->body);
+		hz_doc_text_close(&spans);
 		push_begin(otlp, PUSH_TRACES);
 	}
 }
@@ -199,5 +231,8 @@ int hz_otlp_push_turn(struct hz_otlp *otlp)
 
 struct hz_otlp_counts hz_otlp_push_counts(const struct hz_otlp *otlp)
 {
-	return otlp->counts;
+	struct hz_otlp_counts counts = otlp->counts;
+
+	counts.spans_dropped = otlp->spans.dropped;
+	return counts;
 }

@@ -7,8 +7,7 @@
 #include "collector/feed.h"
 
 #define HZ_OTLP_EVERY_S   10
-#define HZ_OTLP_SPANS_MAX 256 /* that wait */
-#define HZ_OTLP_BACKOFF_S 60  /* at most between two tries */
+#define HZ_OTLP_BACKOFF_S 60 /* at most between two tries */
 
 struct hz_otlp_counts {
 	uint64_t pushed, failed; /* requests */
@@ -17,10 +16,12 @@ struct hz_otlp_counts {
 
 struct hz_otlp; /* owned by the caller of open */
 
-/* url: http:// or https://, without the /v1/... . 0, or -errno with err filled. */
-int hz_otlp_push_open(const char *url, struct hz_otlp **out, struct hz_err *err);
-void hz_otlp_push_close(
-	struct hz_otlp *otlp); /* accepts NULL; waits for nobody, name servers included */
+/* url: http:// or https://, without the /v1/... . fields: "name=value,..." of the request, NULL: none;
+ * neither is ever printed. 0, or -errno with err filled. */
+int hz_otlp_push_open(const char *url, const char *fields, struct hz_otlp **out,
+                      struct hz_err *err);
+/* Accepts NULL; waits for nobody, name servers included. */
+void hz_otlp_push_close(struct hz_otlp *otlp);
 
 /* A record HZ_EVENT_SLOW. */
 void hz_otlp_push_slow(struct hz_otlp *otlp, const struct hz_event_slow *slow,

@@ -4,7 +4,7 @@
 
 #include "collector/metric_set.h"
 
-#define HZ_PROM_TEXT_BOUNDS 45 /* 2.05 us to 8.6 s */
+#define HZ_PROM_TEXT_BOUNDS 45 /* 256 ns to 1.07 s; what is slower lies below +Inf alone */
 
 /* Returns the number of series written, 0 when the maps cannot be read. */
 uint32_t hz_prom_text_write(const struct hz_feed *feed, struct hz_doc *out);

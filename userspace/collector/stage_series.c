@@ -22,12 +22,6 @@ int hz_series_open(struct hz_series *series, hz_series_fn *on_far, void *ctx)
 	return status;
 }
 
-void hz_series_close(struct hz_series *series)
-{
-	hz_tier_close(&series->near);
-	hz_tier_close(&series->far);
-}
-
 static int64_t far_of(int64_t unix_s)
 {
 	return unix_s - unix_s % HZ_SERIES_FAR_STEP_S;
@@ -74,6 +68,33 @@ static void open_move(struct hz_series *series, int64_t unix_s)
 	series->open_s = unix_s;
 }
 
+/* Before the tiers go: what is open is a column too, and on_far may keep it. */
+void hz_series_close(struct hz_series *series)
+{
+	near_close(series);
+	far_close(series, far_of(series->open_s));
+	hz_tier_close(&series->near);
+	hz_tier_close(&series->far);
+}
+
+int hz_series_resume(struct hz_series *series, int64_t unix_s, const uint8_t *packed, size_t bytes)
+{
+	if (unix_s <= 0 || unix_s != far_of(unix_s))
+		return -EINVAL;
+	if (series->open_s != 0 && unix_s != far_of(series->open_s))
+		return hz_tier_put(&series->far, unix_s, packed, bytes);
+	for (uint32_t i = 0; i < HZ_STAGE_COUNT; i++) {
+		/* the first one looks at all stages: nothing is added when they lie */
+		int status = hz_hist_unpack(packed, bytes, i, &series->open_far[i]);
+
+		if (status != 0)
+			return status;
+	}
+	series->open_s = HZ_MAX(series->open_s, unix_s);
+	series->is_far_known = true;
+	return 0;
+}
+
 /* The largest of an interval is not in a record, only the largest ever: the middle of the last bucket that gained, if
  * that is less. */
 static void delta_add(struct hz_hist *hist, const struct hz_event_hist_delta *delta)
@@ -106,16 +127,32 @@ int hz_series_add(struct hz_series *series, const void *record, size_t bytes, in
 	return 0;
 }
 
-void hz_series_tick(struct hz_series *series, int64_t unix_s, bool is_alive)
+/* Seconds behind the open one that a living server had nothing to say in: empty, not unknown. */
+static void quiet_fill(struct hz_series *series, int64_t unix_s)
+{
+	int64_t quiet_s = unix_s - series->open_s - 1;
+
+	if (series->open_s == 0 || quiet_s > HZ_SERIES_QUIET_S)
+		return;
+	for (int64_t t = series->open_s + 1; t < unix_s; t++) {
+		open_move(series, t);
+		series->is_known = true;
+	}
+}
+
+void hz_series_tick(struct hz_series *series, int64_t unix_s, enum hz_series_life life)
 {
 	if (unix_s < series->open_s - HZ_SERIES_BACK_S) {
 		hz_tier_clear(&series->near);
 		hz_tier_clear(&series->far);
-		series->open_s =
-			unix_s; /* samples of the open columns count here: they are moved, not lost */
+		/* samples of the open columns count here: they are moved, not lost */
+		series->open_s = unix_s;
+		series->set_back++;
 	}
+	if (life == HZ_SERIES_LIVES_ON)
+		quiet_fill(series, unix_s);
 	open_move(series, unix_s);
-	if (is_alive)
+	if (life != HZ_SERIES_DEAD)
 		series->is_known = true;
 }
 

@@ -120,6 +120,18 @@ const struct hz_tier_column *hz_tier_find(const struct hz_tier *tier, int64_t un
 	return column_at(tier, index);
 }
 
+const struct hz_tier_column *hz_tier_next(const struct hz_tier *tier, int64_t unix_s)
+{
+	uint32_t index = column_from(tier, unix_s + 1);
+
+	return index < tier->count ? column_at(tier, index) : NULL;
+}
+
+uint32_t hz_tier_count_behind(const struct hz_tier *tier, int64_t unix_s)
+{
+	return tier->count - column_from(tier, unix_s + 1);
+}
+
 int hz_tier_unpack(const struct hz_tier *tier, const struct hz_tier_column *column, uint32_t stage,
                    struct hz_hist *sum)
 {
@@ -140,13 +152,4 @@ uint32_t hz_tier_sum(const struct hz_tier *tier, int64_t from_s, int64_t to_s, u
 			seen++;
 	}
 	return seen;
-}
-
-size_t hz_tier_used(const struct hz_tier *tier)
-{
-	size_t used = tier->count * sizeof(*tier->column);
-
-	for (uint32_t i = 0; i < tier->count; i++)
-		used += column_at(tier, i)->bytes;
-	return used;
 }

@@ -34,6 +34,9 @@ int hz_tier_put(struct hz_tier *tier, int64_t unix_s, const uint8_t *packed, siz
 
 /* The column that begins at unix_s, or NULL: nobody knows. */
 const struct hz_tier_column *hz_tier_find(const struct hz_tier *tier, int64_t unix_s);
+/* The first column behind unix_s, or NULL; and how many there are. */
+const struct hz_tier_column *hz_tier_next(const struct hz_tier *tier, int64_t unix_s);
+uint32_t hz_tier_count_behind(const struct hz_tier *tier, int64_t unix_s);
 
 /* Adds what one stage got in from_s <= t < to_s to *sum. Returns the number of columns there
  * were. */
@@ -42,8 +45,5 @@ uint32_t hz_tier_sum(const struct hz_tier *tier, int64_t from_s, int64_t to_s, u
 /* Of one column: 0 or -EBADMSG. */
 int hz_tier_unpack(const struct hz_tier *tier, const struct hz_tier_column *column, uint32_t stage,
                    struct hz_hist *sum);
-
-/* Bytes that the newest columns occupy, their index included. */
-size_t hz_tier_used(const struct hz_tier *tier);
 
 #endif

@@ -313,3 +313,8 @@ void hz_web_event(struct hz_web *web, uint32_t kind, const char *line, size_t by
 	if (name != NULL)
 		hz_sse_hub_send(&web->hub, name, line, bytes);
 }
+
+uint64_t hz_web_lost(const struct hz_web *web)
+{
+	return web->hub.lost;
+}

@@ -22,4 +22,6 @@ void hz_web_turn(struct hz_web *web);
 void hz_web_tick(struct hz_web *web);
 void hz_web_event(struct hz_web *web, uint32_t kind, const char *line, size_t bytes);
 
+uint64_t hz_web_lost(const struct hz_web *web); /* events, by readers that did not keep up */
+
 #endif

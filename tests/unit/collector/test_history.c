@@ -1,10 +1,8 @@
-/* The history in a file, and what goes out by OTLP. */
+/* The history in a file. */
 #include "collector/history.h"
-#include "collector/otlp_doc.h"
 #include "hz_test.h"
 #include "telemetry/hist.h"
 #include <errno.h>
-#include <jansson.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,183 +38,288 @@ static size_t column_make(uint64_t samples, uint8_t *packed)
 	return bytes;
 }
 
-static void columns_of_the_last_day_and_this_instance_come_back(void)
-{
-	uint8_t *packed = malloc(HZ_HIST_PACK_MAX);
-	struct hz_history *history = NULL;
-	struct hz_tier tier;
-	struct hz_hist sum = { 0 };
-	struct hz_err err = { 0 };
+struct world {
 	char path[64];
+	struct hz_series *series;
+	struct hz_history *history;
+	struct hz_err err;
+	uint8_t packed[HZ_HIST_PACK_MAX];
+};
 
-	path_make(path);
-	path_remove(path);
-	CU_ASSERT_EQUAL_FATAL(hz_history_open(path, &history, &err), 0);
-	for (int64_t i = 0; i < 20; i++) {
-		size_t bytes = i % 3 == 0 ? 0 : column_make((uint64_t)i, packed);
+static struct world *world_make(void)
+{
+	struct world *world = calloc(1, sizeof(*world));
 
-		CU_ASSERT_EQUAL(hz_history_put(history, "", BEGIN_S + i * 10, packed, bytes), 0);
-	}
-	CU_ASSERT_EQUAL(hz_history_put(history, "other", BEGIN_S - 10, NULL, 0), 0);
-	hz_history_close(history);
-	CU_ASSERT_EQUAL_FATAL(hz_history_open(path, &history, &err), 0);
-	CU_ASSERT_EQUAL_FATAL(hz_tier_open(&tier, 10, HZ_SERIES_FAR_COLUMNS, 1 << 20), 0);
-	/* the first five are older than a day, the last five are not over */
-	CU_ASSERT_EQUAL(hz_history_load(history, "", BEGIN_S + 150, &tier), 15);
-	CU_ASSERT_EQUAL(hz_tier_sum(&tier, 0, INT64_MAX, HZ_STAGE_TOTAL, &sum), 15);
-	CU_ASSERT_EQUAL(hz_hist_count(&sum), 1 + 2 + 4 + 5 + 7 + 8 + 10 + 11 + 13 + 14);
-	hz_tier_close(&tier);
-	CU_ASSERT_EQUAL_FATAL(hz_tier_open(&tier, 10, HZ_SERIES_FAR_COLUMNS, 1 << 20), 0);
-	CU_ASSERT_EQUAL(hz_history_load(history, "", BEGIN_S + 86400 + 50, &tier), 15);
-	CU_ASSERT_PTR_NULL(hz_tier_find(&tier, BEGIN_S + 40));
-	hz_tier_close(&tier);
-	hz_history_close(history);
-	path_remove(path);
-	free(packed);
+	path_make(world->path);
+	path_remove(world->path);
+	world->series = calloc(1, sizeof(*world->series));
+	CU_ASSERT_EQUAL_FATAL(hz_series_open(world->series, NULL, NULL), 0);
+	return world;
 }
 
-static void old_columns_are_removed(void)
+static int world_open(struct world *world, const char *instance, int64_t now_s)
 {
-	struct hz_history *history = NULL;
-	struct hz_tier tier;
-	struct hz_err err = { 0 };
-	char path[64];
+	return hz_history_open(world->path, instance, now_s, world->series, &world->history,
+	                       &world->err);
+}
 
-	path_make(path);
-	path_remove(path);
-	CU_ASSERT_EQUAL_FATAL(hz_history_open(path, &history, &err), 0);
-	CU_ASSERT_EQUAL(hz_history_put(history, "", BEGIN_S, NULL, 0), 0);
-	hz_history_close(history); /* the first column of a run removes */
-	CU_ASSERT_EQUAL_FATAL(hz_history_open(path, &history, &err), 0);
-	CU_ASSERT_EQUAL(hz_history_put(history, "", BEGIN_S + HZ_HISTORY_KEEP_S + 10, NULL, 0), 0);
-	CU_ASSERT_EQUAL_FATAL(hz_tier_open(&tier, 10, HZ_SERIES_FAR_COLUMNS, 1 << 20), 0);
-	CU_ASSERT_EQUAL(hz_history_load(history, "", BEGIN_S + 10, &tier), 0);
-	hz_tier_close(&tier);
-	hz_history_close(history);
-	path_remove(path);
+/* Another run: neither tier nor file are open. */
+static void world_end_run(struct world *world)
+{
+	hz_history_close(world->history);
+	world->history = NULL;
+	hz_series_close(world->series);
+	memset(world->series, 0, sizeof(*world->series));
+	CU_ASSERT_EQUAL_FATAL(hz_series_open(world->series, NULL, NULL), 0);
+}
+
+static void world_free(struct world *world)
+{
+	world_end_run(world);
+	hz_series_close(world->series);
+	path_remove(world->path);
+	free(world->series);
+	free(world);
+}
+
+/* A finished column, as the series would have it. */
+static int column_write(struct world *world, int64_t unix_s, uint64_t samples)
+{
+	size_t bytes = samples > 0 ? column_make(samples, world->packed) : 0;
+
+	CU_ASSERT_EQUAL_FATAL(hz_tier_put(&world->series->far, unix_s, world->packed, bytes), 0);
+	return hz_history_write(world->history, &world->series->far);
+}
+
+static uint64_t samples_of(const struct world *world)
+{
+	struct hz_hist sum = { 0 };
+
+	(void)hz_tier_sum(&world->series->far, 0, INT64_MAX, HZ_STAGE_TOTAL, &sum);
+	return hz_hist_count(&sum) + hz_hist_count(&world->series->open_far[HZ_STAGE_TOTAL]);
+}
+
+static uint32_t rows_of(const char *path)
+{
+	sqlite3 *db;
+	sqlite3_stmt *count;
+	uint32_t rows = UINT32_MAX;
+
+	CU_ASSERT_EQUAL_FATAL(sqlite3_open(path, &db), SQLITE_OK);
+	CU_ASSERT_EQUAL_FATAL(sqlite3_prepare_v2(db, "SELECT count(*) FROM col", -1, &count, NULL),
+	                      SQLITE_OK);
+	if (sqlite3_step(count) == SQLITE_ROW)
+		rows = (uint32_t)sqlite3_column_int(count, 0);
+	sqlite3_finalize(count);
+	sqlite3_close(db);
+	return rows;
+}
+
+static void columns_of_the_last_day_and_this_instance_come_back(void)
+{
+	struct world *world = world_make();
+
+	CU_ASSERT_EQUAL_FATAL(world_open(world, "other", BEGIN_S), 0);
+	CU_ASSERT_EQUAL(column_write(world, BEGIN_S - 10, 100), 0);
+	world_end_run(world);
+	CU_ASSERT_EQUAL_FATAL(world_open(world, "", BEGIN_S), 0);
+	for (int64_t i = 0; i < 20; i++)
+		CU_ASSERT_EQUAL(column_write(world, BEGIN_S + i * 10, i % 3 == 0 ? 0 : (uint64_t)i),
+		                0);
+	world_end_run(world);
+	/* the last four lie in the future */
+	CU_ASSERT_EQUAL_FATAL(world_open(world, "", BEGIN_S + 159), 0);
+	CU_ASSERT_EQUAL(world->series->far.count, 15);
+	CU_ASSERT_EQUAL(world->series->open_s, BEGIN_S + 150); /* open again */
+	CU_ASSERT_EQUAL(samples_of(world), 1 + 2 + 4 + 5 + 7 + 8 + 10 + 11 + 13 + 14);
+	world_end_run(world);
+	/* the first five are older than a day */
+	CU_ASSERT_EQUAL_FATAL(world_open(world, "", BEGIN_S + 86400 + 50), 0);
+	CU_ASSERT_EQUAL(world->series->far.count, 14);
+	CU_ASSERT_PTR_NULL(hz_tier_find(&world->series->far, BEGIN_S + 40));
+	world_free(world);
+}
+
+/* Runs that end within one step each add to its column. */
+static void column_that_is_open_again_is_written_again(void)
+{
+	struct world *world = world_make();
+
+	for (uint64_t i = 0; i < 3; i++) {
+		CU_ASSERT_EQUAL_FATAL(world_open(world, "", BEGIN_S + 5), 0);
+		CU_ASSERT_EQUAL(samples_of(world), i * 7);
+		hz_series_tick(world->series, BEGIN_S + 5, HZ_SERIES_LIVES);
+		world->series->open_far[HZ_STAGE_TOTAL].bucket[77] += 7;
+		hz_series_tick(world->series, BEGIN_S + 10, HZ_SERIES_LIVES);
+		CU_ASSERT_EQUAL(hz_history_write(world->history, &world->series->far), 0);
+		CU_ASSERT_EQUAL(rows_of(world->path), 1);
+		world_end_run(world);
+	}
+	world_free(world);
+}
+
+static void old_columns_are_removed_whosever_they_are(void)
+{
+	struct world *world = world_make();
+
+	CU_ASSERT_EQUAL_FATAL(world_open(world, "gone", BEGIN_S), 0);
+	CU_ASSERT_EQUAL(column_write(world, BEGIN_S, 1), 0);
+	CU_ASSERT_EQUAL(column_write(world, BEGIN_S + 10, 1), 0);
+	world_end_run(world);
+	CU_ASSERT_EQUAL_FATAL(world_open(world, "", BEGIN_S + HZ_HISTORY_KEEP_S), 0);
+	/* the first column of a run removes */
+	CU_ASSERT_EQUAL(column_write(world, BEGIN_S + HZ_HISTORY_KEEP_S + 10, 1), 0);
+	CU_ASSERT_EQUAL(rows_of(world->path), 2);
+	world_free(world);
+}
+
+/* A backup, for instance. Nobody waits for it, and nothing is lost. */
+static void columns_that_could_not_be_written_are_written_later(void)
+{
+	struct world *world = world_make();
+	sqlite3 *other;
+
+	CU_ASSERT_EQUAL_FATAL(world_open(world, "", BEGIN_S), 0);
+	CU_ASSERT_EQUAL(column_write(world, BEGIN_S, 1), 0);
+	CU_ASSERT_EQUAL_FATAL(sqlite3_open(world->path, &other), SQLITE_OK);
+	CU_ASSERT_EQUAL(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	for (int64_t i = 1; i <= 2 * HZ_HISTORY_WRITES_MAX; i++)
+		CU_ASSERT_EQUAL(column_write(world, BEGIN_S + i * 10, 1), -EIO);
+	CU_ASSERT_EQUAL(sqlite3_exec(other, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(other);
+	CU_ASSERT_EQUAL(column_write(world, BEGIN_S + 5000, 1), 0);
+	CU_ASSERT_EQUAL(rows_of(world->path), 1 + HZ_HISTORY_WRITES_MAX); /* a turn is bounded */
+	hz_history_hurry(world->history);
+	CU_ASSERT_EQUAL(column_write(world, BEGIN_S + 5010, 1), 0);
+	CU_ASSERT_EQUAL(rows_of(world->path), 3 + 2 * HZ_HISTORY_WRITES_MAX);
+	CU_ASSERT_EQUAL(hz_history_lost(world->history), 0);
+	world_end_run(world);
+	CU_ASSERT_EQUAL_FATAL(world_open(world, "", BEGIN_S + 5020), 0);
+	CU_ASSERT_EQUAL(samples_of(world), 3 + 2 * HZ_HISTORY_WRITES_MAX);
+	world_free(world);
+}
+
+static void columns_that_the_day_forgot_before_they_were_written_are_counted(void)
+{
+	struct world *world = world_make();
+	sqlite3 *other;
+
+	CU_ASSERT_EQUAL_FATAL(world_open(world, "", BEGIN_S), 0);
+	CU_ASSERT_EQUAL_FATAL(sqlite3_open(world->path, &other), SQLITE_OK);
+	CU_ASSERT_EQUAL(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	for (int64_t i = 0; i < 5; i++)
+		CU_ASSERT_EQUAL(column_write(world, BEGIN_S + i * 10, 1), -EIO);
+	CU_ASSERT_EQUAL(column_write(world, BEGIN_S + 86400 + 20, 1), -EIO);
+	CU_ASSERT_EQUAL(hz_history_lost(world->history), 3);
+	sqlite3_close(other);
+	world_free(world);
+}
+
+static void clock_that_is_set_back_finds_the_day_before_it_in_the_file(void)
+{
+	struct world *world = world_make();
+
+	CU_ASSERT_EQUAL_FATAL(world_open(world, "", BEGIN_S), 0);
+	for (int64_t i = 0; i < 20; i++)
+		CU_ASSERT_EQUAL(column_write(world, BEGIN_S + i * 10, 1), 0);
+	hz_series_tick(world->series, BEGIN_S + 200, HZ_SERIES_LIVES);
+	hz_series_tick(world->series, BEGIN_S + 101, HZ_SERIES_LIVES);
+	CU_ASSERT_EQUAL_FATAL(world->series->set_back, 1);
+	CU_ASSERT_EQUAL(hz_history_reload(world->history, BEGIN_S + 101, world->series), 0);
+	CU_ASSERT_EQUAL(samples_of(world), 11);
+	CU_ASSERT_EQUAL(rows_of(world->path), 11); /* nor do the others come when it is time */
+	CU_ASSERT_EQUAL(column_write(world, BEGIN_S + 110, 5), 0);
+	CU_ASSERT_EQUAL(rows_of(world->path), 12);
+	world_free(world);
 }
 
 static void file_of_another_program_is_left_alone(void)
 {
-	struct hz_history *history = NULL;
+	struct world *world = world_make();
 	struct hz_err err = { 0 };
-	char path[64];
 	sqlite3 *db;
 	FILE *file;
 
-	path_make(path);
-	path_remove(path);
-	CU_ASSERT_EQUAL_FATAL(sqlite3_open(path, &db), SQLITE_OK);
+	CU_ASSERT_EQUAL_FATAL(sqlite3_open(world->path, &db), SQLITE_OK);
 	CU_ASSERT_EQUAL(sqlite3_exec(db, "CREATE TABLE theirs (x)", NULL, NULL, NULL), SQLITE_OK);
 	sqlite3_close(db);
-	CU_ASSERT_EQUAL(hz_history_open(path, &history, &err), -EPROTO);
-	CU_ASSERT_EQUAL(err.exit_code, 1);
-	path_remove(path);
-	file = fopen(path, "w");
-	fputs("this is not a database, though it is long enough to look like one\n", file);
+	CU_ASSERT_EQUAL(world_open(world, "", BEGIN_S), -EPROTO);
+	CU_ASSERT_EQUAL(world->err.exit_code, 1);
+	path_remove(world->path);
+	file = fopen(world->path, "w");
+	for (int i = 0; i < 20; i++)
+		fputs("this is not a database, though it is long enough to look like one\n", file);
 	fclose(file);
-	CU_ASSERT_EQUAL(hz_history_open(path, &history, &err), -EIO);
-	CU_ASSERT_PTR_NULL(history);
-	path_remove(path);
-	CU_ASSERT_EQUAL(hz_history_open("/nonexistent/file", &history, &err), -EIO);
+	CU_ASSERT_EQUAL(world_open(world, "", BEGIN_S), -EBADMSG);
+	CU_ASSERT_PTR_NULL(world->history);
+	CU_ASSERT_EQUAL(access(world->path, F_OK), 0);
+	CU_ASSERT_EQUAL(hz_history_open("/nonexistent/file", "", BEGIN_S, world->series,
+	                                &world->history, &err),
+	                -EACCES);
+	CU_ASSERT_EQUAL(err.exit_code, 1);
+	world_free(world);
+}
+
+static void file_damage(const char *path, long at, uint8_t byte, size_t bytes)
+{
+	FILE *file = fopen(path, "r+");
+
+	CU_ASSERT_EQUAL_FATAL(fseek(file, at, SEEK_SET), 0);
+	for (size_t i = 0; i < bytes; i++)
+		fputc(byte, file);
+	fclose(file);
+}
+
+/* Zeros where a file lost power, and a page in the middle that is none. */
+static void broken_file_is_moved_aside_and_another_one_begun(void)
+{
+	static const struct {
+		long at;
+		uint8_t byte;
+		size_t bytes;
+	} rows[] = { { 0, 0, 4096 }, { 4096, 0xff, 4096 }, { 100, 0xff, 3000 } };
+
+	for (size_t i = 0; i < HZ_ARRAY_LEN(rows); i++) {
+		struct world *world = world_make();
+		char aside[96];
+
+		CU_ASSERT_EQUAL_FATAL(world_open(world, "", BEGIN_S), 0);
+		for (int64_t j = 0; j < 500; j++)
+			CU_ASSERT_EQUAL(column_write(world, BEGIN_S + j * 10, 1), 0);
+		world_end_run(world);
+		file_damage(world->path, rows[i].at, rows[i].byte, rows[i].bytes);
+		CU_ASSERT_EQUAL_FATAL(world_open(world, "", BEGIN_S + 9000), 0);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(world->history);
+		CU_ASSERT_EQUAL(column_write(world, BEGIN_S + 9000, 1), 0);
+		snprintf(aside, sizeof(aside), "%s.bad-%d", world->path, BEGIN_S + 9000);
+		CU_ASSERT_EQUAL(unlink(aside), 0);
+		world_free(world);
+	}
 }
 
 static void column_that_lies_is_left_out(void)
 {
 	static const uint8_t lies[] = { 0, 1, 1, 9, 0, 1 };
-	struct hz_history *history = NULL;
-	struct hz_tier tier;
-	struct hz_err err = { 0 };
-	char path[64];
+	struct world *world = world_make();
 
-	path_make(path);
-	path_remove(path);
-	CU_ASSERT_EQUAL_FATAL(hz_history_open(path, &history, &err), 0);
-	CU_ASSERT_EQUAL(hz_history_put(history, "", BEGIN_S, lies, sizeof(lies)), 0);
-	CU_ASSERT_EQUAL(hz_history_put(history, "", BEGIN_S + 5, NULL, 0), 0); /* at no step */
-	CU_ASSERT_EQUAL(hz_history_put(history, "", BEGIN_S + 10, NULL, 0), 0);
-	CU_ASSERT_EQUAL_FATAL(hz_tier_open(&tier, 10, HZ_SERIES_FAR_COLUMNS, 1 << 20), 0);
-	CU_ASSERT_EQUAL(hz_history_load(history, "", BEGIN_S + 100, &tier), 1);
-	hz_tier_close(&tier);
-	hz_history_close(history);
-	path_remove(path);
-}
-
-/* --- OTLP ------------------------------------------------------------------------------------------- */
-
-static struct hz_event_slow slow_make(void)
-{
-	struct hz_event_slow slow = { .status = 503, .route = 3 };
-
-	slow.header.kind = HZ_EVENT_SLOW;
-	slow.header.bytes = sizeof(slow);
-	slow.header.time_ns = 7000000;
-	slow.stage_ns[HZ_STAGE_TOTAL] = 5000000;
-	slow.stage_ns[HZ_STAGE_HANDLER] = 4000000;
-	memcpy(slow.method, "PROPFIND", 8); /* fills its field */
-	memset(slow.path, '/', sizeof(slow.path));
-	memcpy(slow.route_name, "a\"\xff", 3);
-	return slow;
-}
-
-static const char *text_at(const json_t *attributes, const char *wanted)
-{
-	const json_t *attribute;
-	size_t i;
-
-	json_array_foreach (attributes, i, attribute)
-		if (strcmp(json_string_value(json_object_get(attribute, "key")), wanted) == 0)
-			return json_string_value(json_object_get(
-				json_object_get(attribute, "value"), "stringValue"));
-	return "none";
-}
-
-static void slow_record_becomes_a_span(void)
-{
-	uint8_t random[24];
-	struct hz_event_slow slow = slow_make();
-	struct hz_doc spans = { 0 }, doc = { 0 };
-	json_t *root, *list, *span;
-
-	memset(random, 0xab, sizeof(random));
-	hz_otlp_doc_span(&slow, 1000, random, &spans);
-	memset(slow.trace_id, 0x12, sizeof(slow.trace_id));
-	memset(slow.span_id, 0x34, sizeof(slow.span_id));
-	slow.status = 200;
-	hz_otlp_doc_span(&slow, 1000, random, &spans);
-	hz_otlp_doc_traces("unit", &spans, &doc);
-	root = json_loadb(doc.data, doc.bytes, 0, NULL);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(root);
-	list = json_object_get(
-		json_array_get(
-			json_object_get(json_array_get(json_object_get(root, "resourceSpans"), 0),
-	                                "scopeSpans"),
-			0),
-		"spans");
-	CU_ASSERT_EQUAL_FATAL(json_array_size(list), 2);
-	span = json_array_get(list, 0);
-	CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(span, "traceId")),
-	                       "abababababababababababababababab");
-	CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(span, "startTimeUnixNano")),
-	                       "2001000");
-	CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(span, "endTimeUnixNano")),
-	                       "7001000");
-	CU_ASSERT_STRING_EQUAL(text_at(json_object_get(span, "attributes"), "http.request.method"),
-	                       "PROPFIND");
-	CU_ASSERT_STRING_EQUAL(text_at(json_object_get(span, "attributes"), "http.route"), "a\"?");
-	CU_ASSERT_EQUAL(strlen(text_at(json_object_get(span, "attributes"), "url.path")), 64);
-	CU_ASSERT_EQUAL(
-		json_integer_value(json_object_get(json_object_get(span, "status"), "code")), 2);
-	span = json_array_get(list, 1);
-	CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(span, "spanId")),
-	                       "3434343434343434");
-	CU_ASSERT_EQUAL(
-		json_integer_value(json_object_get(json_object_get(span, "status"), "code")), 0);
-	json_decref(root);
-	hz_doc_text_close(&spans);
-	hz_doc_text_close(&doc);
+	CU_ASSERT_EQUAL_FATAL(world_open(world, "", BEGIN_S), 0);
+	CU_ASSERT_EQUAL(hz_tier_put(&world->series->far, BEGIN_S, lies, sizeof(lies)), 0);
+	CU_ASSERT_EQUAL(column_write(world, BEGIN_S + 10, 1), 0);
+	CU_ASSERT_EQUAL(column_write(world, BEGIN_S + 20, 1), 0);
+	CU_ASSERT_EQUAL(rows_of(world->path), 3);
+	world_end_run(world);
+	CU_ASSERT_EQUAL_FATAL(world_open(world, "", BEGIN_S + 100), 0);
+	CU_ASSERT_EQUAL(world->series->far.count, 1);
+	CU_ASSERT_EQUAL(world->series->open_s, BEGIN_S + 20);
+	world_free(world);
 }
 
 HZ_SUITE(history, CASE(columns_of_the_last_day_and_this_instance_come_back),
-         CASE(old_columns_are_removed), CASE(file_of_another_program_is_left_alone),
-         CASE(column_that_lies_is_left_out), CASE(slow_record_becomes_a_span));
+         CASE(column_that_is_open_again_is_written_again),
+         CASE(old_columns_are_removed_whosever_they_are),
+         CASE(columns_that_could_not_be_written_are_written_later),
+         CASE(columns_that_the_day_forgot_before_they_were_written_are_counted),
+         CASE(clock_that_is_set_back_finds_the_day_before_it_in_the_file),
+         CASE(file_of_another_program_is_left_alone),
+         CASE(broken_file_is_moved_aside_and_another_one_begun),
+         CASE(column_that_lies_is_left_out));

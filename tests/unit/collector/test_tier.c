@@ -1,7 +1,7 @@
 /* Packed columns and tiers against exact sums. */
 #include "abi/hist_bucket.h"
 #include "collector/hist_pack.h"
-#include "collector/stage_series.h"
+#include "collector/tier.h"
 #include "hz_test.h"
 #include "telemetry/hist.h"
 #include <errno.h>
@@ -149,7 +149,6 @@ static void full_tier_forgets_the_oldest_and_nothing_else(void)
 		last = i * 10;
 		CU_ASSERT_EQUAL_FATAL(hz_tier_put(&tier, last, packed, i % 7 == 0 ? 0 : bytes), 0);
 		CU_ASSERT_FATAL(tier.count >= 1 && tier.count <= 50);
-		CU_ASSERT_FATAL(hz_tier_used(&tier) <= 4000 + 50 * sizeof(struct hz_tier_column));
 		kept = tier.count;
 		for (int64_t t = last; t > last - 10 * (int64_t)kept; t -= 10) {
 			const struct hz_tier_column *column = hz_tier_find(&tier, t);
@@ -186,147 +185,10 @@ static void column_older_than_the_tier_is_long_goes_though_there_is_room(void)
 	hz_tier_close(&tier);
 }
 
-static struct hz_event_hist_delta delta_of(uint32_t stage, uint64_t ns, uint32_t gained)
-{
-	struct hz_event_hist_delta delta = { 0 };
-
-	delta.header.kind = HZ_EVENT_HIST_DELTA;
-	delta.header.bytes =
-		(__u32)(offsetof(struct hz_event_hist_delta, pair) + sizeof(delta.pair[0]));
-	delta.stage = stage;
-	delta.pair_count = 1;
-	delta.sum_ns = ns * gained;
-	delta.max_ns = ns;
-	delta.pair[0].bucket = hz_hist_bucket(ns);
-	delta.pair[0].gained = gained;
-	return delta;
-}
-
-struct far_seen {
-	uint32_t columns;
-	uint64_t samples;
-};
-
-static void far_note(void *ctx, int64_t unix_s, const uint8_t *packed, size_t bytes)
-{
-	struct far_seen *seen = ctx;
-	struct hz_hist hist = { 0 };
-
-	CU_ASSERT_EQUAL(unix_s % 10, 0);
-	CU_ASSERT_EQUAL(hz_hist_unpack(packed, bytes, HZ_STAGE_TOTAL, &hist), 0);
-	seen->columns++;
-	seen->samples += hz_hist_count(&hist);
-}
-
-/* Two hours of a hostile clock: seconds without records, records that come late, a gap. */
-static void samples_of_both_tiers_are_those_that_came(void)
-{
-	struct hz_series *series = calloc(1, sizeof(*series));
-	struct far_seen seen = { 0 };
-	struct hz_hist sum;
-	uint64_t fed = 0, fed_near = 0;
-	uint32_t seed = 5;
-	int64_t begin = 1000000, end = begin + 7205;
-
-	CU_ASSERT_EQUAL_FATAL(hz_series_open(series, far_note, &seen), 0);
-	for (int64_t t = begin; t < end; t++) {
-		uint32_t count = next_random(&seed) % 4;
-
-		if (t > begin + 100 && t < begin + 180)
-			continue; /* the collector stood still */
-		for (uint32_t i = 0; i < count; i++) {
-			uint32_t gained = next_random(&seed) % 1000 + 1;
-			struct hz_event_hist_delta delta =
-				delta_of(HZ_STAGE_TOTAL, 500 + next_random(&seed) % 90000, gained);
-			int64_t late = i == 2 ? 3 : 0;
-
-			CU_ASSERT_EQUAL_FATAL(
-				hz_series_add(series, &delta, delta.header.bytes, t - late), 0);
-			fed += gained;
-			if (t >= end - 3600)
-				fed_near += gained;
-		}
-		hz_series_tick(series, t, true);
-	}
-	hz_series_tick(series, end, false);
-	CU_ASSERT_EQUAL(series->samples[HZ_STAGE_TOTAL], fed);
-	CU_ASSERT_EQUAL(hz_series_last(series, HZ_STAGE_TOTAL, 3600, &sum), 3600);
-	CU_ASSERT_EQUAL(hz_hist_count(&sum), fed_near);
-	hz_series_tick(series, end + 10, false); /* closes the last 10 s */
-	CU_ASSERT_EQUAL(seen.samples, fed);
-	CU_ASSERT_EQUAL(hz_series_last(series, HZ_STAGE_TOTAL, 86400, &sum), 10 * seen.columns);
-	CU_ASSERT_EQUAL(hz_hist_count(&sum), fed);
-	CU_ASSERT_PTR_NULL(hz_tier_find(&series->far, begin + 120));
-	CU_ASSERT_EQUAL(hz_series_last(series, HZ_STAGE_PARSE, 86400, &sum), 10 * seen.columns);
-	CU_ASSERT_EQUAL(hz_hist_count(&sum), 0);
-	hz_series_close(series);
-	free(series);
-}
-
-static void second_without_a_server_is_unknown_not_empty(void)
-{
-	struct hz_series *series = calloc(1, sizeof(*series));
-
-	CU_ASSERT_EQUAL_FATAL(hz_series_open(series, NULL, NULL), 0);
-	hz_series_tick(series, 100, true);
-	hz_series_tick(series, 101, false);
-	hz_series_tick(series, 102, true);
-	hz_series_tick(series, 103, true);
-	CU_ASSERT_PTR_NOT_NULL(hz_tier_find(&series->near, 100));
-	CU_ASSERT_PTR_NULL(hz_tier_find(&series->near, 101));
-	CU_ASSERT_PTR_NOT_NULL(hz_tier_find(&series->near, 102));
-	hz_series_close(series);
-	free(series);
-}
-
-static void clock_that_is_set_back_begins_anew_and_loses_no_sample(void)
-{
-	struct hz_series *series = calloc(1, sizeof(*series));
-	struct hz_event_hist_delta delta = delta_of(HZ_STAGE_TOTAL, 1000, 4);
-	struct hz_hist sum;
-
-	CU_ASSERT_EQUAL_FATAL(hz_series_open(series, NULL, NULL), 0);
-	for (int64_t t = 10000; t < 10030; t++)
-		hz_series_tick(series, t, true);
-	hz_series_tick(series, 10000, true); /* a little: what is open waits */
-	CU_ASSERT_EQUAL(series->open_s, 10029);
-	CU_ASSERT_EQUAL(hz_series_add(series, &delta, delta.header.bytes, 10001), 0);
-	hz_series_tick(series, 6400, true);
-	CU_ASSERT_EQUAL(series->near.count, 0);
-	hz_series_tick(series, 6401, true);
-	CU_ASSERT_EQUAL(hz_series_last(series, HZ_STAGE_TOTAL, 10, &sum), 1);
-	CU_ASSERT_EQUAL(hz_hist_count(&sum), 4);
-	hz_series_close(series);
-	free(series);
-}
-
-static void largest_of_an_interval_is_not_the_largest_ever(void)
-{
-	struct hz_series *series = calloc(1, sizeof(*series));
-	struct hz_event_hist_delta delta = delta_of(HZ_STAGE_TOTAL, 1000, 1);
-	struct hz_hist sum;
-
-	CU_ASSERT_EQUAL_FATAL(hz_series_open(series, NULL, NULL), 0);
-	delta.max_ns = 5000000000; /* long ago */
-	CU_ASSERT_EQUAL(hz_series_add(series, &delta, delta.header.bytes, 50), 0);
-	delta.pair_count = HZ_DELTA_PAIRS + 1;
-	CU_ASSERT_EQUAL(hz_series_add(series, &delta, delta.header.bytes, 50), -EBADMSG);
-	hz_series_tick(series, 51, true);
-	(void)hz_series_last(series, HZ_STAGE_TOTAL, 10, &sum);
-	CU_ASSERT(sum.max_ns >= 992 && sum.max_ns < 1008); /* the bucket of 1000 */
-	CU_ASSERT_EQUAL(sum.sum_ns, 1000);
-	hz_series_close(series);
-	free(series);
-}
-
 HZ_SUITE(tier, CASE(packed_stages_come_back_exact),
          CASE(fullest_column_fits_and_empty_one_takes_nothing),
          CASE(packed_bytes_cut_or_lying_are_refused_with_nothing_added),
          CASE(sum_of_one_stage_steps_over_the_others),
          CASE(coarse_histogram_keeps_its_count_and_its_quantiles_within_a_sixteenth),
          CASE(full_tier_forgets_the_oldest_and_nothing_else),
-         CASE(column_older_than_the_tier_is_long_goes_though_there_is_room),
-         CASE(samples_of_both_tiers_are_those_that_came),
-         CASE(second_without_a_server_is_unknown_not_empty),
-         CASE(clock_that_is_set_back_begins_anew_and_loses_no_sample),
-         CASE(largest_of_an_interval_is_not_the_largest_ever));
+         CASE(column_older_than_the_tier_is_long_goes_though_there_is_room));
