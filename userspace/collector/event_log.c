@@ -112,17 +112,18 @@ void hz_event_log_mark(struct hz_event_log *log, int64_t unix_s, const char *kin
 			*at = '?';
 }
 
-void hz_event_log_marks_write(const struct hz_event_log *log, int64_t from_s, int64_t to_s,
-                              struct hz_doc *out)
+/* Of the marks from number on, those of from_s and later. */
+static void marks_write(const struct hz_event_log *log, uint64_t number, int64_t from_s,
+                        struct hz_doc *out)
 {
 	uint64_t kept = HZ_MIN(log->mark_count, (uint64_t)HZ_EVENT_LOG_MARKS);
 	bool is_first = true;
 
 	hz_doc_text_add(out, "[", 1);
-	for (uint64_t i = log->mark_count - kept; i < log->mark_count; i++) {
+	for (uint64_t i = HZ_MAX(number, log->mark_count - kept); i < log->mark_count; i++) {
 		const struct hz_mark *mark = &log->mark[i % HZ_EVENT_LOG_MARKS];
 
-		if (mark->unix_s < from_s || mark->unix_s > to_s)
+		if (mark->unix_s < from_s)
 			continue;
 		hz_doc_text_print(out, "%s{\"t\":%lld,\"kind\":\"%s\",\"text\":\"%s\"}",
 		                  is_first ? "" : ",", (long long)mark->unix_s, mark->kind,
@@ -130,6 +131,17 @@ void hz_event_log_marks_write(const struct hz_event_log *log, int64_t from_s, in
 		is_first = false;
 	}
 	hz_doc_text_add(out, "]", 1);
+}
+
+void hz_event_log_marks_write(const struct hz_event_log *log, int64_t from_s, struct hz_doc *out)
+{
+	marks_write(log, 0, from_s, out);
+}
+
+void hz_event_log_marks_write_from(const struct hz_event_log *log, uint64_t number,
+                                   struct hz_doc *out)
+{
+	marks_write(log, number, INT64_MIN, out);
 }
 
 void hz_event_log_close(struct hz_event_log *log)

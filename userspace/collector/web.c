@@ -18,7 +18,7 @@ struct hz_web {
 	struct hz_feed *feed;
 	struct hz_metrics *metrics;
 	bool checks_host;
-	int64_t told_s; /* marks up to here went to readers */
+	uint64_t told_marks; /* of all that ever were, went to readers */
 	struct hz_web_docs docs;
 	struct hz_sse_hub hub;
 };
@@ -231,11 +231,11 @@ void hz_web_tick(struct hz_web *web)
 
 	hz_web_doc_expire(&web->docs);
 	if (hz_sse_hub_has_readers(&web->hub)) {
-		hz_web_doc_tick(&web->docs, feed, web->told_s + 1, web->hub.lost, &tick);
+		hz_web_doc_tick(&web->docs, feed, web->told_marks, web->hub.lost, &tick);
 		if (!tick.is_failed)
 			hz_sse_hub_send(&web->hub, "tick", tick.data, tick.bytes);
 	}
-	web->told_s = feed->known_s;
+	web->told_marks = feed->log.mark_count;
 	hz_doc_text_close(&tick);
 }
 

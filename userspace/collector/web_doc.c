@@ -76,7 +76,7 @@ const struct hz_doc *hz_web_doc_get(struct hz_web_docs *docs, const struct hz_fe
 	return out;
 }
 
-void hz_web_doc_tick(struct hz_web_docs *docs, const struct hz_feed *feed, int64_t marks_from_s,
+void hz_web_doc_tick(struct hz_web_docs *docs, const struct hz_feed *feed, uint64_t marks_from,
                      uint64_t lost, struct hz_doc *out)
 {
 	const struct hz_web_query query = { HZ_STAGE_COUNT, 10, 0 };
@@ -91,7 +91,7 @@ void hz_web_doc_tick(struct hz_web_docs *docs, const struct hz_feed *feed, int64
 	hz_doc_text_print(out, ",\"column\":");
 	hz_time_doc_column(feed, HZ_STAGE_TOTAL, out);
 	hz_doc_text_print(out, ",\"marks\":");
-	hz_event_log_marks_write(&feed->log, marks_from_s, feed->known_s, out);
+	hz_event_log_marks_write_from(&feed->log, marks_from, out);
 	hz_doc_text_print(out, ",\"lost\":%llu}", (unsigned long long)lost);
 }
 
