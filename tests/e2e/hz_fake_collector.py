@@ -26,10 +26,10 @@ def row_of(ns):
 
 
 def figures(count, per_s, scale_ns):
-    """A row of a stage; without samples its times are 0, and mean nothing."""
+    """A row of a stage; one that was not measured is null throughout."""
     shape = {"mean_ns": 1.2, "p50_ns": 1, "p90_ns": 3.2, "p99_ns": 8.1, "p999_ns": 16, "max_ns": 80.1}
     return {"count": count, "per_s": per_s,
-            **{key: int(scale_ns * factor) for key, factor in shape.items()}}
+            **{key: None if count is None else int(scale_ns * factor) for key, factor in shape.items()}}
 
 
 def busy_status():
@@ -51,9 +51,10 @@ def busy_status():
         "workers": [{"id": i, "cpu": 2 + i, "state": "ready", "busy_ratio": 0.61 - i / 20,
                      "requests_per_s": 711_204 - 9000 * i, "connections": 2048, "longest_gap_ns": 38_000 + i,
                      "beat_age_ms": i} for i in range(2)],
-        "stages": [{"stage": stage, **(figures(0, 0, 0) if stage == "upstream" else
+        "stages": [{"stage": stage, **(figures(None, None, 0) if stage == "upstream" else
                                        figures(14_219_900, 1_421_990, scales[stage]))} for stage in STAGES],
-        "routes": [{"name": name, "requests": int(9e9 / rank), "per_s": int(800_000 / rank), "errors": errors,
+        "routes": [{"name": name, "requests": int(9e9 / rank), "window_s": 14, "per_s": int(800_000 / rank),
+                    "errors": errors,
                     "p50_ns": 7000 * rank, "p99_ns": 39_000 * rank}
                    for rank, (name, errors) in enumerate(
                        (("user", 0), ("orders", 9001), ("static", 200), ("hello", 0)), 1)],
@@ -107,7 +108,7 @@ class FakeCollector:
         self.history_end = None  # the heatmap ends here; None: now
         self.requests = []
         self.streams = []
-        self.streams_opened = 0
+        self.streams_opened = self.opened_at = 0  # how many; requests when the last one was
         self.lock = threading.RLock()
         with inside(netns) if netns else contextlib.nullcontext():
             self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), type("Bound", (Handler,),
@@ -223,6 +224,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         with self.collector.lock:
             self.collector.streams.append(mine)
             self.collector.streams_opened += 1
+            self.collector.opened_at = len(self.collector.requests)
         try:
             while (chunk := mine.get()) is not None:
                 self.wfile.write(chunk)

@@ -60,8 +60,9 @@ class Visit:
 
     def wait_history(self):
         """Each kind of thing that a page asks for once a stream is open, the last ones being the records."""
-        wait_until(lambda: sum("kind=state" in path for path in self.collector.requests) ==
-                   self.collector.streams_opened, 15, "the page does not ask for what was")
+        wait_until(lambda: any("kind=state" in path for path in self.collector.requests[self.collector.opened_at:]), 15,
+                   "the page does not ask for what was")
+        self.tab.wait("document.querySelector('main').ariaBusy === 'false'", "it has all of it")
         self.tab.wait("document.querySelector('#cell-size').textContent", "the heatmap has its legend")
 
     def tick(self, **more):

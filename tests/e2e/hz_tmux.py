@@ -1,4 +1,5 @@
 """A terminal for tests: tmux with a server of its own, and a collector that says what a test wants."""
+import contextlib
 import http.server
 import json
 import os
@@ -7,7 +8,7 @@ import shutil
 import threading
 import time
 
-from hz_e2e import PIDS, STACK, Skip, run, steady, temporary_directory, wait_until
+from hz_e2e import PIDS, STACK, Skip, inside, run, steady, temporary_directory, wait_until
 
 
 class Terminal:
@@ -71,12 +72,14 @@ class Terminal:
 
 
 class Collector(http.server.ThreadingHTTPServer):
-    """/events of a hz-collector: what is put into say() goes to every reader."""
+    """/events of a hz-collector: what is put into say() goes to every reader, and a tick each second unless it is
+    silent."""
     daemon_threads = True
 
-    def __init__(self, instance):
-        self.readers, self.instance = [], instance
-        super().__init__(("127.0.0.1", 0), Reader)
+    def __init__(self, instance, port=0, netns=None):
+        self.readers, self.instance, self.is_silent = [], instance, False
+        with inside(netns) if netns else contextlib.nullcontext():
+            super().__init__(("127.0.0.1", port), Reader)
         self.at = f"127.0.0.1:{self.server_address[1]}"
         threading.Thread(target=self.serve_forever, daemon=True).start()
         STACK.callback(self.close)
@@ -105,16 +108,24 @@ class Reader(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Type", "text/event-stream")
         self.end_headers()
         said = queue.Queue()
-        tick = {"status": {"instance": self.server.instance}}
-        said.put(f"event: tick\ndata: {json.dumps(tick)}\n\n".encode())
+        tick = f"event: tick\ndata: {json.dumps({'status': {'instance': self.server.instance}})}\n\n".encode()
+        said.put(tick)
         self.server.readers.append(said)
         try:
-            while (event := said.get()) is not None:
+            while (event := self.next_event(said, tick)) is not None:
                 self.wfile.write(event)
         except OSError:
             pass
         finally:
             self.server.readers.remove(said)
+
+    def next_event(self, said, tick):
+        while True:
+            try:
+                return said.get(timeout=1)
+            except queue.Empty:
+                if not self.server.is_silent:
+                    return tick
 
     def log_message(self, *_):
         pass

@@ -4,7 +4,7 @@ import json
 import subprocess
 import time
 
-from hz_e2e import BIN, PATIENT, STACK, Rig, expect, expect_equal, main, note, run, test
+from hz_e2e import BIN, PATIENT, STACK, Process, Rig, expect, expect_equal, main, note, run, test, wait_until
 from hz_tmux import Collector, slow
 
 made = {}
@@ -64,8 +64,6 @@ def follow_without_its_collector_says_so():
     expect("no hz-collector at 127.0.0.1:1" in done.stderr, done.stderr)
     _, err, status = follow("kind", "slow", collector=Collector("other"), count=1, is_json=False)
     expect(status == 1 and "is of instance 'other'" in err, err)
-    _, err, status = follow("kind", "slow", is_json=False)
-    expect(status == 1 and "closed the stream" in err, f"{status}: {err}")
     process = subprocess.Popen([BIN + "/hzctl", "-i", here.name, "trace", "follow", "from", "127.0.0.1:1"],
                                stderr=subprocess.PIPE, text=True)
     STACK.callback(process.kill)
@@ -74,6 +72,70 @@ def follow_without_its_collector_says_so():
     expect(process.poll() is None, "it ended")
     process.terminate()
     expect_equal(process.wait(5), 0, "after SIGTERM")
+
+
+def following(collector, *words, **more):
+    """hzctl trace follow, with what it says on its error stream among the rest."""
+    here = rig()
+    process = Process(BIN + "/hzctl", "-i", here.name, "trace", "follow", *words, "from", collector.at, **more)
+    collector.wait_reader()
+    return process
+
+
+def said(process, words):
+    wait_until(lambda: words in process.output() or not process.is_running(), 15,
+               f"it does not say {words!r}: {process.output()}")
+    expect(words in process.output(), f"exit {process.process.poll()}: {process.output()}")
+
+
+@test
+def follow_outlives_its_collector_and_tells_the_gap():
+    first = Collector(rig().name)
+    process = following(first, "kind", "slow", "count", "2")
+    first.say("slow", slow(150))
+    said(process, "GET /users/812")
+    first.close()
+    said(process, "has closed the stream; trying again")
+    time.sleep(2.5)
+    expect(process.is_running(), f"it ended: {process.output()}")
+    second = Collector(rig().name, port=first.server_address[1])
+    second.wait_reader()
+    said(process, "is back: nothing was told for")
+    second.say("slow", slow(641))
+    expect_equal(process.wait(5), 0, process.output())
+    expect("641 us" in process.output(), process.output())
+    expect_equal(process.output().count("trying again"), 1, "words about one gap")
+    gap_s = int(process.output().split("nothing was told for ")[1].split()[0])
+    expect(2 <= gap_s <= 12, f"a gap of {gap_s} s")
+
+
+@test
+def follow_of_a_silent_collector_says_so_once():
+    collector = Collector(rig().name)
+    collector.is_silent = True
+    process = following(collector, "kind", "slow", "count", "1")
+    said(process, "is silent; trying again")
+    time.sleep(1.5)
+    collector.is_silent = False
+    said(process, "is back: nothing was told for")
+    expect_equal(process.output().count("is silent"), 1, "words about one silence")
+    collector.say("slow", slow(150))
+    expect_equal(process.wait(5), 0, process.output())
+
+
+@test
+def follow_without_an_instance_wants_the_default_one_unless_it_is_told_where():
+    here = rig()
+    collector = Collector("other", port=9477, netns=here.server)
+    command = [BIN + "/hzctl", "trace", "follow", "kind", "slow", "count", "1"]
+    done = run(*command, netns=here.server, check=False)
+    expect(done.returncode == 1 and "is of instance 'other'" in done.stderr, done.stderr)
+    process = Process(*command, "from", "127.0.0.1:9477", netns=here.server)
+    collector.wait_reader()
+    collector.say("slow", slow(150))
+    expect_equal(process.wait(5), 0, process.output())
+    expect("GET /users/812" in process.output(), process.output())
+    collector.close()
 
 
 # --- percentiles -------------------------------------------------------------------------------------------

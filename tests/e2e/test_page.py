@@ -10,11 +10,7 @@ from hz_e2e import expect, expect_equal, main, test, wait_until
 from hz_fake_collector import PAGE, ROWS, START_UNIX, FakeCollector, empty_status, row_of, slow_record
 from hz_page import GAP, THIN, Visit, clock, grouped, heat_box, place, read_cell
 
-from hz_cdp import Browser, Tab
-from hz_e2e import STACK, expect, expect_equal, main, run, test, wait_until
-from hz_fake_collector import BOUNDS_NS, PAGE, ROWS, START_UNIX, FakeCollector, empty_status, row_of, slow_record
-
-PAGE_BYTES_MAX = 60_000
+PAGE_BYTES_MAX = 64_000
 HOSTILE = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
 
 
@@ -43,6 +39,8 @@ def live_page_shows_the_figures_of_the_collector():
             expect(text in tab.text(selector), f"{text} is not in {selector}: {tab.text(selector)}")
         upstream = tab.js("[...document.querySelectorAll('#stages tbody tr')].map(r => r.innerText)"
                           ".find(t => t.startsWith('upstream'))")
+        expect("not measured" in upstream and "0" not in upstream, f"a stage nobody measured: {upstream}")
+        expect("last 14 s" in tab.text("#routes"), f"no window: {tab.text('#routes')}")
         expect("-" in upstream and "ns" not in upstream and "us" not in upstream,
                f"a stage nobody measured has percentiles: {upstream}")
 
@@ -205,7 +203,7 @@ def hostile_names_stay_text():
 def broken_stream_is_stale_then_live_again_with_the_gap_filled():
     with Visit() as (collector, tab, visit):
         shown = clock(collector.now)
-        collector.broken.add("/events")
+        collector.broken |= {"/events", "/api/v1/status", "/api/v1/heatmap", "/api/v1/events"}
         collector.drop_streams()
         tab.wait("!document.querySelector('#banner').hidden", "a banner")
         expect(f"Stale since {shown}" in tab.text("#banner"), tab.text("#banner"))
@@ -222,6 +220,52 @@ def broken_stream_is_stale_then_live_again_with_the_gap_filled():
         tab.key("ArrowLeft", shift=True)
         t, row, count, all_of = read_cell(tab.text("#tip"), collector)
         expect_equal((count, all_of), (collector.counts(t)[row], sum(collector.counts(t))), "a second it did not see")
+
+
+@test
+def stream_that_is_refused_is_said_and_figures_are_asked_for():
+    with Visit() as (collector, tab, visit):
+        collector.broken.add("/events")
+        collector.drop_streams()
+        tab.wait("document.querySelector('#banner').innerText.includes('refuses /events')", "a banner that says it")
+        expect_equal(tab.text("#live").split(" ", 1)[1], "not live", "state")
+        for generation in ("41", "42"):
+            with collector.lock:
+                collector.now += 1
+                collector.status["generation"] = int(generation)
+            tab.wait(f"document.querySelector('#facts').textContent.includes('generation{generation}')",
+                     f"generation {generation}", 20)
+        collector.status["is_alive"] = False
+        tab.wait("document.querySelector('#banner').innerText.startsWith('hzd is DOWN')", "what matters more", 20)
+        collector.status["is_alive"] = True
+        collector.broken.clear()
+        wait_until(lambda: collector.streams_opened == 2, 20, "it does not come back")
+        visit.tick()
+        tab.wait("document.querySelector('#banner').hidden && "
+                 "document.querySelector('#live').innerText.includes('live')", "live again")
+
+
+@test
+def page_that_nobody_sees_holds_no_stream():
+    with Visit() as (collector, tab, visit):
+        hide = ("Object.defineProperty(document, 'hidden', {configurable: true, value: %s});"
+                "document.dispatchEvent(new Event('visibilitychange'))")
+        tab.js(hide % "true")
+        wait_until(lambda: not still_read(collector), 15, "it still reads")
+        expect_equal(collector.streams_opened, 1, "streams while hidden")
+        collector.now += 30
+        tab.js(hide % "false")
+        wait_until(lambda: collector.streams_opened == 2, 15, "it does not come back")
+        visit.wait_history()
+        visit.tick()
+        expect_equal(tab.js("document.querySelector('#banner').hidden"), True, "banner")
+        expect_equal(tab.js("document.querySelector('#live').dataset.words"), "live", "state")
+
+
+def still_read(collector):
+    """Is there a stream? A write tells who is gone."""
+    collector.send("nothing", {})
+    return collector.streams
 
 
 @test
@@ -270,6 +314,7 @@ def worst_answer_opened_stays_open_and_its_trace_id_can_be_copied():
                            for i in range(1, 30)]
 
     with Visit(change) as (collector, tab, visit):
+        tab.wait("document.querySelectorAll('#worst .what').length === 12", "what was is shown")
         rows = tab.js("[...document.querySelectorAll('#worst .what')].map(n => n.textContent)")
         expect_equal([row.split()[1] for row in rows], [f"/users/{i}," for i in range(29, 17, -1)], "the worst first")
         tab.key("w")

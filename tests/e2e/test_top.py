@@ -253,6 +253,10 @@ def slow_answers_are_listed_worst_first_and_cannot_steer_the_terminal():
     expect_equal(re.findall(r"(5\.2 ms|900 us) 200", text), ["5.2 ms", "900 us"], "order")
     expect("/?[2J?[31m????2J" in text and "\033[31m" not in term.colours(), f"a path steers the terminal: {text}")
     expect("handler 5.2 ms" in text and "trace 4bf92f35" in text, text)
+    collector.is_silent = True
+    term.wait("hz-collector does not answer")
+    collector.is_silent = False
+    term.wait_gone("hz-collector does not answer")
     collector.close()
     term.wait("hz-collector does not answer")
     expect("5.2 ms" in term.text(), "what it told is gone with it")

@@ -4,7 +4,7 @@
 #include "commands.h"
 #include "core/clock.h"
 #include "core/endpoint.h"
-#include "feed_client.h"
+#include "feed_link.h"
 #include "feed_text.h"
 #include "frame_text.h"
 #include "loader/xdp_drops.h"
@@ -35,7 +35,11 @@ struct follow {
 	uint64_t unix_offset_ns;  /* wall clock minus the clock of the samples */
 	int drops_fd, signal_fd;  /* -1: not looked at */
 	struct hz_endpoint collector;
-	struct hz_feed_client feed; /* fd -1: not looked at */
+	bool is_address_given;
+	bool has_feed; /* feed is looked at */
+	struct hz_feed_link feed;
+	bool is_lost; /* and the user was told */
+	uint64_t lost_ns;
 	struct hz_err *err;
 	int status; /* of printing, in a call back */
 };
@@ -97,42 +101,79 @@ static void record_take(void *ctx, const char *name, const json_t *object)
 	}
 }
 
-static int feed_turn(struct follow *follow)
+/* Once for each time that it is lost: a gap without a word would look like peace. */
+static void lost_tell(struct follow *follow, const char *why)
 {
-	int status = hz_feed_client_turn(&follow->feed);
+	if (follow->is_lost)
+		return;
+	follow->is_lost = true;
+	follow->lost_ns = follow->feed.heard_ns;
+	fprintf(stderr, "hzctl: %s; trying again\n", why);
+}
+
+static void state_tell(struct follow *follow, uint64_t now_ns)
+{
+	enum hz_feed_state state = hz_feed_link_state(&follow->feed, now_ns);
+	char at[HZ_ENDPOINT_TEXT_MAX], why[HZ_ENDPOINT_TEXT_MAX + 32];
+
+	hz_endpoint_print(&follow->collector, at);
+	if (state == HZ_FEED_SILENT) {
+		snprintf(why, sizeof(why), "hz-collector at %s is silent", at);
+		lost_tell(follow, why);
+	} else if (state == HZ_FEED_LIVE && follow->is_lost) {
+		follow->is_lost = false;
+		fprintf(stderr, "hzctl: hz-collector at %s is back: nothing was told for %llu s\n",
+		        at, (unsigned long long)((now_ns - follow->lost_ns) / HZ_NS_PER_S));
+	}
+}
+
+static int feed_turn(struct follow *follow, bool is_ready)
+{
+	uint64_t now_ns = hz_clock_monotonic_ns();
+	bool was_asked = follow->feed.client.is_asked;
+	int status = hz_feed_link_turn(&follow->feed, is_ready, now_ns, follow->err);
 
 	if (follow->status != 0)
 		return follow->status;
-	if (status == 0 || follow->left == 0)
+	if (follow->left == 0)
 		return 0;
-	status = hz_feed_client_fail(&follow->feed, status, follow->err);
+	if (status == 0) {
+		state_tell(follow, now_ns);
+		return 0;
+	}
+	if ((follow->feed.was_live || status == -ETIMEDOUT) &&
+	    hz_feed_link_is_passing(&follow->feed, status)) {
+		lost_tell(follow, follow->err->why);
+		return 0;
+	}
 	/* Without words about what to follow: the rest is better than nothing. */
-	if (follow->kind != KIND_ALL || follow->feed.is_asked || follow->drops_fd < 0)
+	if (follow->kind != KIND_ALL || was_asked || follow->drops_fd < 0)
 		return status;
 	fprintf(stderr, "hzctl: %s; only dropped frames are followed\n", follow->err->why);
-	hz_feed_client_close(&follow->feed);
+	follow->has_feed = false;
 	return 0;
 }
 
 static int follow_run(struct follow *follow, struct hz_err *err)
 {
-	int status = 0;
+	int status = 0, ready;
 
 	while (status == 0 && follow->left > 0) {
 		struct pollfd fds[] = {
 			{ .fd = follow->signal_fd, .events = POLLIN },
-			{ .fd = follow->feed.fd, .events = hz_feed_client_events(&follow->feed) },
+			{ .fd = follow->feed.client.fd,
+			  .events = hz_feed_client_events(&follow->feed.client) },
 		};
 
 		if (follow->drops_fd >= 0)
 			status = follow_look(follow, err);
 		if (status != 0 || follow->left == 0)
 			break;
-		if (poll(fds, HZ_ARRAY_LEN(fds), LOOK_MS) <= 0)
-			continue;
-		if (fds[0].revents != 0)
+		ready = poll(fds, HZ_ARRAY_LEN(fds), LOOK_MS);
+		if (ready > 0 && fds[0].revents != 0)
 			break;
-		status = feed_turn(follow);
+		if (follow->has_feed)
+			status = feed_turn(follow, ready > 0 && fds[1].revents != 0);
 	}
 	return status;
 }
@@ -164,9 +205,10 @@ static int words_read(struct hz_words *words, struct follow *follow, struct hz_e
 				follow->kind = KIND_SLOW;
 		} else if (hz_words_take(words, "count"))
 			status = hz_words_number(words, "count", 1, COUNT_MAX, &follow->left, err);
-		else if (hz_words_take(words, "from"))
+		else if (hz_words_take(words, "from")) {
 			status = hz_words_value(words, "from", &from, err);
-		else
+			follow->is_address_given = true;
+		} else
 			status = hz_words_unknown(words, "kind slow count from", err);
 	}
 	follow->slow_ns = slow_us * HZ_NS_PER_US;
@@ -190,11 +232,14 @@ static int follow_open(struct follow *follow, struct hz_err *err)
 		if (follow->sample == NULL)
 			return hz_err_set(err, -ENOMEM, 1, "memory", "", "%s", strerror(ENOMEM));
 	}
-	if (follow->kind != KIND_DROP) {
-		status = hz_feed_client_open(&follow->collector, follow->opts->instance,
-		                             record_take, follow, &follow->feed);
+	follow->has_feed = follow->kind != KIND_DROP;
+	hz_feed_link_init(&follow->collector,
+	                  hz_feed_link_instance(follow->opts->instance, follow->is_address_given),
+	                  record_take, follow, &follow->feed);
+	if (follow->has_feed) { /* at once, so that nothing is missed meanwhile */
+		status = feed_turn(follow, false);
 		if (status != 0)
-			return hz_feed_client_fail(&follow->feed, status, err);
+			return status;
 	}
 	follow->signal_fd = signals_open();
 	if (follow->signal_fd < 0)
@@ -212,7 +257,7 @@ int hz_cmd_trace_follow(const struct hz_opts *opts, struct hz_words *words, stru
 		                 .seen_ns = now_ns,
 		                 .drops_fd = -1,
 		                 .signal_fd = -1,
-		                 .feed = { .fd = -1 },
+		                 .feed = { .client = { .fd = -1 } },
 		                 .err = err };
 	int status = words_read(words, &follow, err);
 
@@ -223,7 +268,7 @@ int hz_cmd_trace_follow(const struct hz_opts *opts, struct hz_words *words, stru
 		status = follow_open(&follow, err);
 	if (status == 0)
 		status = follow_run(&follow, err);
-	hz_feed_client_close(&follow.feed);
+	hz_feed_link_close(&follow.feed);
 	if (follow.signal_fd >= 0)
 		close(follow.signal_fd);
 	if (follow.drops_fd >= 0)

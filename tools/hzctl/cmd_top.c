@@ -2,7 +2,7 @@
  * hzd nor hz-collector; only the examples of slow answers are the collector's, who owns the ring they come through. */
 #include "commands.h"
 #include "core/endpoint.h"
-#include "feed_client.h"
+#include "feed_link.h"
 #include "top_json.h"
 #include "top_layout.h"
 #include "top_live.h"
@@ -50,12 +50,14 @@ static int snapshot_run(struct hz_top_data *data, const struct hz_out *out, stru
 	return hz_out_result(out, hz_top_json_make(&data->model, data->instance), NULL, err);
 }
 
-static int words_read(struct hz_words *words, struct hz_endpoint *collector, struct hz_err *err)
+static int words_read(struct hz_words *words, struct hz_endpoint *collector, bool *is_given,
+                      struct hz_err *err)
 {
 	const char *text = HZ_FEED_CLIENT_DEFAULT;
 	int status = 0;
 
-	if (hz_words_take(words, "from"))
+	*is_given = hz_words_take(words, "from");
+	if (*is_given)
 		status = hz_words_value(words, "from", &text, err);
 	if (status == 0 && hz_words_peek(words) != NULL)
 		status = hz_words_unknown(words, "from", err);
@@ -71,7 +73,8 @@ int hz_cmd_top(const struct hz_opts *opts, struct hz_words *words, struct hz_err
 	struct hz_top_reader reader;
 	struct hz_top_data *data;
 	struct hz_top_term term;
-	int status = words_read(words, &collector, err);
+	bool is_given;
+	int status = words_read(words, &collector, &is_given, err);
 
 	if (status == 0) /* nothing there at all is an error, and told before the screen is taken */
 		status = hz_top_reader_open(opts->instance, &reader, err);
@@ -85,7 +88,8 @@ int hz_cmd_top(const struct hz_opts *opts, struct hz_words *words, struct hz_err
 	    hz_top_term_open(STDIN_FILENO, STDOUT_FILENO, &term) != 0)
 		status = snapshot_run(data, &opts->out, err);
 	else
-		status = hz_top_live_run(data, &term, &collector, err);
+		status = hz_top_live_run(data, &term, &collector,
+		                         hz_feed_link_instance(opts->instance, is_given), err);
 	hz_top_data_close(data);
 	return status;
 }

@@ -8,7 +8,8 @@
 #include <unistd.h>
 
 #define READ_BYTES     65536
-#define READS_PER_TURN 16 /* then others have their turn */
+#define READS_PER_TURN 16  /* then others have their turn */
+#define HELD_MAX       256 /* records before it is known whose they are */
 
 static socklen_t sockaddr_make(const struct hz_endpoint *endpoint, struct sockaddr_storage *out)
 {
@@ -38,6 +39,10 @@ int hz_feed_client_open(const struct hz_endpoint *endpoint, const char *instance
 
 	client.instance = instance;
 	client.endpoint = *endpoint;
+	client.is_confirmed = instance == NULL;
+	client.held = json_array();
+	if (status == 0 && client.held == NULL)
+		status = -ENOMEM;
 	if (status == 0) {
 		client.fd = socket(addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 		if (client.fd == -1 ||
@@ -57,6 +62,8 @@ void hz_feed_client_close(struct hz_feed_client *client)
 		close(client->fd);
 	client->fd = -1;
 	client->is_asked = false;
+	json_decref(client->held);
+	client->held = NULL;
 	hz_sse_read_close(&client->reader);
 }
 
@@ -85,14 +92,40 @@ static int request_send(struct hz_feed_client *client)
 	return 0;
 }
 
+/* Records come before the first tick too: until that says which instance they are of, they are nobody's. */
+static void record_hold(struct hz_feed_client *client, const char *name, json_t *object)
+{
+	if (json_array_size(client->held) >= HELD_MAX ||
+	    json_array_append_new(client->held, json_pack("[s, O]", name, object)) != 0)
+		client->missed++;
+}
+
+static void held_release(struct hz_feed_client *client)
+{
+	const json_t *record;
+	size_t i;
+
+	json_array_foreach (client->held, i, record)
+		client->fn(client->ctx, json_string_value(json_array_get(record, 0)),
+		           json_array_get(record, 1));
+	json_array_clear(client->held);
+}
+
 /* A tick says which instance it is of. */
 static void tick_take(struct hz_feed_client *client, const json_t *object)
 {
 	const char *of =
 		json_string_value(json_object_get(json_object_get(object, "status"), "instance"));
 
-	if (client->instance != NULL && of != NULL && strcmp(of, client->instance) != 0)
+	client->ticks++;
+	if (client->instance == NULL || of == NULL)
+		return;
+	if (strcmp(of, client->instance) != 0) {
 		snprintf(client->other, sizeof(client->other), "%s", of[0] != '\0' ? of : "-");
+		return;
+	}
+	client->is_confirmed = true;
+	held_release(client);
 }
 
 static void event_take(void *ctx, const char *name, const char *data, size_t len)
@@ -104,8 +137,10 @@ static void event_take(void *ctx, const char *name, const char *data, size_t len
 		client->malformed++;
 	else if (strcmp(name, "tick") == 0)
 		tick_take(client, object);
-	else if (client->other[0] == '\0')
+	else if (client->other[0] == '\0' && client->is_confirmed)
 		client->fn(client->ctx, name, object);
+	else if (client->other[0] == '\0')
+		record_hold(client, name, object);
 	json_decref(object);
 }
 
@@ -140,6 +175,9 @@ int hz_feed_client_fail(const struct hz_feed_client *client, int status, struct 
 	if (status == -EXDEV)
 		return hz_err_set(err, status, 1, "collector", "say which: from ADDR:PORT",
 		                  "the hz-collector at %s is of instance '%s'", at, client->other);
+	if (status == -ETIMEDOUT && client->is_asked)
+		return hz_err_set(err, status, 1, "collector", "systemctl status hz-collector",
+		                  "hz-collector at %s is silent", at);
 	if (status == -ECONNRESET && client->is_asked)
 		return hz_err_set(err, status, 1, "collector", "systemctl status hz-collector",
 		                  "hz-collector at %s has closed the stream", at);

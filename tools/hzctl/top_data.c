@@ -4,6 +4,9 @@
 #include <string.h>
 #include <time.h>
 
+/* Beyond it what came since the sample before is not of one second: after a pause, ^Z, or figures that could not be read. */
+#define COLUMN_NS_MAX (HZ_NS_PER_S + HZ_NS_PER_S / 2)
+
 struct hz_top_data *hz_top_data_open(const char *instance)
 {
 	struct hz_top_data *data = calloc(1, sizeof(*data));
@@ -65,16 +68,14 @@ void hz_top_data_sources(struct hz_top_data *data)
 		hz_top_sample_sources(data->instance, data->sample[data->newest]);
 }
 
-static void heat_take(struct hz_top_data *data)
+void hz_top_data_heat(struct hz_top_heat *heat, const struct hz_top_sample *now,
+                      const struct hz_top_sample *before)
 {
-	const struct hz_top_sample *now = hz_top_data_sample(data, 0);
-	const struct hz_top_sample *before = hz_top_data_sample(data, 1);
+	bool is_second = now->time_ns - before->time_ns <= COLUMN_NS_MAX;
 	struct hz_hist gained;
 
-	if (data->count < 2)
-		return;
 	hz_hist_since(&gained, &now->stage[HZ_STAGE_TOTAL], &before->stage[HZ_STAGE_TOTAL]);
-	hz_top_heat_add(&data->heat, data->model.is_alive ? &gained : NULL,
+	hz_top_heat_add(heat, is_second && hz_top_model_is_alive(now) ? &gained : NULL,
 	                hz_top_model_mark(now, before));
 }
 
@@ -85,7 +86,9 @@ void hz_top_data_tick(struct hz_top_data *data, bool wants_sources)
 
 	if (hz_top_data_take(data, wants_sources, &err) == 0) {
 		data->problem[0] = '\0';
-		heat_take(data);
+		if (data->count > 1)
+			hz_top_data_heat(&data->heat, hz_top_data_sample(data, 0),
+			                 hz_top_data_sample(data, 1));
 	} else {
 		snprintf(data->problem, sizeof(data->problem), "nothing newer: %.140s", err.why);
 		hz_top_heat_add(&data->heat, NULL, HZ_TOP_MARK_NONE);

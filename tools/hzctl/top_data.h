@@ -31,6 +31,10 @@ int hz_top_data_take(struct hz_top_data *data, bool wants_sources, struct hz_err
 /* Reads the sources into the newest sample, which was taken without them. */
 void hz_top_data_sources(struct hz_top_data *data);
 
+/* A column of what came between two samples: unknown when that was not a second, or nobody lives. */
+void hz_top_data_heat(struct hz_top_heat *heat, const struct hz_top_sample *now,
+                      const struct hz_top_sample *before);
+
 /* One second of the picture: a sample and a column of the heatmap, or problem. */
 void hz_top_data_tick(struct hz_top_data *data, bool wants_sources);
 

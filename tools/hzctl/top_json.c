@@ -47,9 +47,10 @@ static json_t *stages_json(const struct hz_top_model *model)
 
 		json_array_append_new(
 			list,
-			json_pack("{s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "stage",
-		                  stage_names[i], "count", (json_int_t)stage->count, "per_s",
-		                  model->window_ns > 0
+			json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "stage",
+		                  stage_names[i], "count",
+		                  known(model->is_measured[i], stage->count), "per_s",
+		                  model->window_ns > 0 && model->is_measured[i]
 		                          ? json_integer(
 						    (json_int_t)((unsigned __int128)stage->count *
 		                                                 HZ_NS_PER_S / model->window_ns))

@@ -1,6 +1,6 @@
 #include "top_live.h"
 #include "core/clock.h"
-#include "feed_client.h"
+#include "feed_link.h"
 #include "top_guard.h"
 #include "top_keys.h"
 #include "top_layout.h"
@@ -11,16 +11,12 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#define FEED_RETRY_NS (5 * HZ_NS_PER_S)
-
 struct live {
 	struct hz_top_data *data;
 	struct hz_top_term *term;
-	const struct hz_endpoint *collector;
 	struct hz_top_state state;
 	struct hz_top_keys keys;
-	struct hz_feed_client feed;
-	uint64_t feed_retry_ns;
+	struct hz_feed_link feed;
 	uint64_t tick_ns;               /* when the next one is due; 0: at once */
 	struct hz_top_grid shown, next; /* what the terminal shows; what it will */
 	int signal_fd;
@@ -38,22 +34,17 @@ static void slow_take(void *ctx, const char *name, const json_t *object)
 		hz_top_slow_add(&live->data->slow, &slow);
 }
 
-static void feed_turn(struct live *live)
+/* Why it does not answer is not top's: the table says that it does not. */
+static void feed_turn(struct live *live, bool is_ready)
 {
-	if (hz_feed_client_turn(&live->feed) != 0) {
-		hz_feed_client_close(&live->feed);
-		live->feed_retry_ns = hz_clock_monotonic_ns() + FEED_RETRY_NS;
-	}
-	live->state.has_feed = live->feed.fd >= 0 && live->feed.is_asked;
-}
+	uint64_t now_ns = hz_clock_monotonic_ns();
+	struct hz_err err = { 0 };
+	enum hz_feed_state state;
 
-static void feed_retry(struct live *live, uint64_t now_ns)
-{
-	if (live->feed.fd >= 0 || now_ns < live->feed_retry_ns)
-		return;
-	live->feed_retry_ns = now_ns + FEED_RETRY_NS;
-	(void)hz_feed_client_open(live->collector, live->data->instance, slow_take, live,
-	                          &live->feed);
+	(void)hz_feed_link_turn(&live->feed, is_ready, now_ns, &err);
+	state = hz_feed_link_state(&live->feed, now_ns);
+	live->state.has_feed =
+		state == HZ_FEED_LIVE || (state == HZ_FEED_TRIES && live->feed.client.is_asked);
 }
 
 /* --- the screen ---------------------------------------------------------------------------------------- */
@@ -192,7 +183,7 @@ static int time_take(struct live *live, uint64_t now_ns)
 	live->tick_ns = (missed > 0 || live->tick_ns == 0 ? now_ns : live->tick_ns) + HZ_NS_PER_S;
 	for (uint64_t i = 0; i < missed && i < HZ_TOP_HEAT_COLUMNS; i++)
 		hz_top_heat_add(&live->data->heat, NULL, HZ_TOP_MARK_NONE);
-	feed_retry(live, now_ns);
+	feed_turn(live, false);
 	if (live->state.is_paused)
 		hz_top_heat_add(&live->data->heat, NULL, HZ_TOP_MARK_NONE);
 	else
@@ -205,7 +196,7 @@ static int turn(struct live *live)
 	struct pollfd fds[] = {
 		{ .fd = live->signal_fd, .events = POLLIN },
 		{ .fd = live->term->in_fd, .events = POLLIN },
-		{ .fd = live->feed.fd, .events = hz_feed_client_events(&live->feed) },
+		{ .fd = live->feed.client.fd, .events = hz_feed_client_events(&live->feed.client) },
 	};
 	uint64_t now_ns = hz_clock_monotonic_ns();
 	uint64_t wait_ns = live->tick_ns > now_ns ? live->tick_ns - now_ns : 0;
@@ -218,7 +209,7 @@ static int turn(struct live *live)
 	if (status == 0 && fds[1].revents != 0 && !live->is_done)
 		status = keys_read(live);
 	if (fds[2].revents != 0)
-		feed_turn(live);
+		feed_turn(live, true);
 	if (status == 0 && !live->is_done)
 		status = time_take(live, hz_clock_monotonic_ns());
 	return status;
@@ -240,7 +231,7 @@ static int live_draw(void *ctx, struct hz_err *err)
 	while (status == 0 && !live->is_done)
 		status = turn(live);
 	hz_top_term_leave(live->term);
-	hz_feed_client_close(&live->feed);
+	hz_feed_link_close(&live->feed);
 	close(live->signal_fd);
 	if (status == -EPIPE || status == -EIO)
 		return 0; /* the terminal is gone, and who looked with it */
@@ -250,15 +241,13 @@ static int live_draw(void *ctx, struct hz_err *err)
 }
 
 int hz_top_live_run(struct hz_top_data *data, struct hz_top_term *term,
-                    const struct hz_endpoint *collector, struct hz_err *err)
+                    const struct hz_endpoint *collector, const char *collector_of,
+                    struct hz_err *err)
 {
-	struct live live = { .data = data,
-		             .term = term,
-		             .collector = collector,
-		             .feed = { .fd = -1 },
-		             .signal_fd = -1 };
+	struct live live = { .data = data, .term = term, .signal_fd = -1 };
 	int status;
 
+	hz_feed_link_init(collector, collector_of, slow_take, &live, &live.feed);
 	live.state = (struct hz_top_state){ .model = &data->model,
 		                            .heat = &data->heat,
 		                            .slow = &data->slow,

@@ -2,6 +2,8 @@
 #include "telemetry/hist.h"
 #include <string.h>
 
+_Static_assert(HZ_STAGE_TOTAL == 0, "it is summed up before those that are compared with it");
+
 static const char *const state_names[] = HZ_STATE_NAMES;
 
 static uint64_t gain(uint64_t now, uint64_t before)
@@ -81,6 +83,9 @@ static void stages_fill(struct hz_top_model *out, const struct hz_top_sample *no
 		else
 			hz_hist_since(&gained, &now->stage[i], &then->stage[i]);
 		latency_fill(&out->stage[i], &gained);
+		/* XDP answers probes without a worker: none of them says nothing of requests */
+		out->is_measured[i] = out->stage[i].count > 0 || i == HZ_STAGE_HEALTH ||
+		                      out->stage[HZ_STAGE_TOTAL].count == 0;
 	}
 }
 

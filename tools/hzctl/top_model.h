@@ -47,6 +47,7 @@ struct hz_top_model {
 	uint32_t shed_permille;
 	struct hz_top_total total[HZ_TOP_TOTALS];
 	struct hz_top_latency stage[HZ_STAGE_COUNT];
+	bool is_measured[HZ_STAGE_COUNT]; /* false: requests came, and no sample of this stage */
 	struct hz_top_worker worker[HZ_WORKERS_MAX];
 	unsigned worker_count;
 	struct hz_top_route_row route[HZ_ROUTE_SLOTS];

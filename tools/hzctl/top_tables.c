@@ -33,9 +33,8 @@ static void stage_row(const struct hz_top_state *state, struct hz_top_grid *grid
 	char text[HZ_FIGURES_MAX];
 	unsigned col;
 
-	if (latency->count == 0 && stage == HZ_STAGE_QUEUE &&
-	    state->model->stage[HZ_STAGE_TOTAL].count > 0) {
-		/* no stamp came with the frames: that is not a wait of 0 */
+	if (!state->model->is_measured[stage]) {
+		/* as the queue, when no stamp came with the frames: that is not a wait of 0 */
 		hz_top_grid_print(grid, row, 0, HZ_TOP_STYLE(0), "%-9s %13s", stage_names[stage],
 		                  "not measured");
 		return;

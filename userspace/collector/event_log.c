@@ -123,8 +123,7 @@ static uint64_t marks_first(const struct hz_event_log *log)
 	return log->mark_count - HZ_MIN(log->mark_count, (uint64_t)HZ_EVENT_LOG_MARKS);
 }
 
-void hz_event_log_marks_write(const struct hz_event_log *log, int64_t from_s, int64_t to_s,
-                              struct hz_doc *out)
+void hz_event_log_marks_write(const struct hz_event_log *log, int64_t from_s, struct hz_doc *out)
 {
 	bool is_first = true;
 
@@ -132,7 +131,7 @@ void hz_event_log_marks_write(const struct hz_event_log *log, int64_t from_s, in
 	for (uint64_t i = marks_first(log); i < log->mark_count; i++) {
 		const struct hz_mark *mark = &log->mark[i % HZ_EVENT_LOG_MARKS];
 
-		if (mark->unix_s < from_s || mark->unix_s > to_s)
+		if (mark->unix_s < from_s)
 			continue;
 		mark_write(mark, is_first, out);
 		is_first = false;

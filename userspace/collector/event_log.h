@@ -44,10 +44,10 @@ void hz_event_log_write(const struct hz_event_log *log, uint32_t kind, uint32_t 
 
 void hz_event_log_mark(struct hz_event_log *log, int64_t unix_s, const char *kind,
                        const char *format, ...) HZ_PRINTF(4, 5);
-/* Marks of from_s <= t <= to_s, oldest first, as a JSON array. */
-void hz_event_log_marks_write(const struct hz_event_log *log, int64_t from_s, int64_t to_s,
-                              struct hz_doc *out);
-/* Those that came after so many, as many as are kept: a mark is of its own time, which may be a while ago. */
+/* Marks of from_s and later, in the order they came, as a JSON array. */
+void hz_event_log_marks_write(const struct hz_event_log *log, int64_t from_s, struct hz_doc *out);
+/* Those that came after so many, as many as are kept: a mark is of its own time, which may be one that was told
+ * already. */
 void hz_event_log_marks_since(const struct hz_event_log *log, uint64_t number, struct hz_doc *out);
 
 void hz_event_log_close(struct hz_event_log *log); /* accepts a zeroed one */

@@ -7,6 +7,8 @@
 
 #define LAST_S 10 /* of percentiles in the status */
 
+_Static_assert(HZ_STAGE_TOTAL == 0, "it is summed up before those that are compared with it");
+
 static const char *const stage_names[HZ_STAGE_COUNT] = HZ_STAGE_NAMES;
 static const struct {
 	const char *name, *action;
@@ -56,13 +58,16 @@ static void percentiles_set(json_t *row, const struct hz_hist *hist, uint64_t co
 	json_object_set_new(row, "max_ns", count == 0 ? json_null() : count_json(hist->max_ns));
 }
 
-json_t *hz_status_doc_stage(uint32_t stage, const struct hz_hist *hist, uint32_t interval_s)
+json_t *hz_status_doc_stage(uint32_t stage, const struct hz_hist *hist, uint32_t interval_s,
+                            uint64_t requests)
 {
 	uint64_t count = hz_hist_count(hist);
-	double per_s = interval_s == 0 ? -1 : (double)count / interval_s;
-	json_t *row = json_pack("{s:s, s:o, s:o, s:o}", "stage", stage_names[stage], "count",
-	                        count_json(count), "per_s", rate_json(per_s), "mean_ns",
-	                        count == 0 ? json_null() : count_json(hist->sum_ns / count));
+	bool is_measured = count > 0 || requests == 0 || stage == HZ_STAGE_HEALTH;
+	double per_s = interval_s == 0 || !is_measured ? -1 : (double)count / interval_s;
+	json_t *row =
+		json_pack("{s:s, s:o, s:o, s:o}", "stage", stage_names[stage], "count",
+	                  is_measured ? count_json(count) : json_null(), "per_s", rate_json(per_s),
+	                  "mean_ns", count == 0 ? json_null() : count_json(hist->sum_ns / count));
 
 	percentiles_set(row, hist, count);
 	return row;
@@ -157,45 +162,71 @@ static json_t *stages_json(const struct hz_feed *feed)
 {
 	json_t *list = json_array();
 	struct hz_hist hist;
+	uint64_t requests = 0;
 
 	for (uint32_t i = 0; i < HZ_STAGE_COUNT; i++) {
 		uint32_t known_s = hz_series_last(&feed->series, i, LAST_S, &hist);
 
-		json_array_append_new(list, hz_status_doc_stage(i, &hist, known_s));
+		if (i == HZ_STAGE_TOTAL)
+			requests = hz_hist_count(&hist);
+		json_array_append_new(list, hz_status_doc_stage(i, &hist, known_s, requests));
 	}
 	return list;
 }
 
-/* Of the time since a baseline; a route that got another name, or maps that are new, have none. */
+static uint64_t answers_of(const struct hz_route_hist *hist)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < HZ_CODE_CLASSES; i++)
+		sum += hist->answers[i];
+	return sum;
+}
+
+/* What a route got since a baseline, in the one bucket of four that is nearest to their middle, as hz_hist_coarsen does it. */
+static void route_since(struct hz_hist *gained, const struct hz_route_hist *now,
+                        const struct hz_route_hist *base)
+{
+	uint64_t top_ns = 0;
+
+	memset(gained, 0, sizeof(*gained));
+	for (uint32_t i = 0; i < HZ_ROUTE_BUCKETS; i++) {
+		if (now->bucket[i] <= base->bucket[i])
+			continue;
+		gained->bucket[i * 4 + 2] = now->bucket[i] - base->bucket[i];
+		top_ns = hz_hist_bucket_low(i * 4 + 3) + hz_hist_bucket_width(i * 4 + 3) - 1;
+	}
+	/* The largest that one of them can have been: a maximum of before is not one of now. */
+	gained->max_ns = HZ_MIN(now->max_ns, top_ns);
+}
+
+/* Of the time since the older baseline that knows this name: a route that got another one, or maps that are new, have none. */
 static json_t *route_json(const struct hz_feed *feed, uint32_t slot)
 {
-	uint32_t which = feed->base_ns[0] != 0 ? 0 : 1;
-	const struct hz_route_view *now = &feed->now.route[slot], *base = &feed->base[which][slot];
-	bool is_same = strcmp(now->name, base->name) == 0;
-	uint64_t requests = 0, requests_base = 0, ns = feed->now.time_ns - feed->base_ns[which];
-	struct hz_hist gained = { .max_ns = now->hist.max_ns };
+	const struct hz_route_view *now = &feed->now.route[slot];
+	const struct hz_route_hist *base = NULL;
+	uint64_t requests = answers_of(&now->hist), ns = 0;
+	struct hz_hist gained = { 0 };
+	double per_s = -1;
 
-	for (uint32_t i = 0; i < HZ_CODE_CLASSES; i++) {
-		requests += now->hist.answers[i];
-		requests_base += is_same ? base->hist.answers[i] : 0;
+	for (uint32_t i = 0; i < 2 && base == NULL; i++)
+		if (feed->base_ns[i] != 0 && strcmp(now->name, feed->base[i][slot].name) == 0) {
+			base = &feed->base[i][slot].hist;
+			ns = feed->now.time_ns - feed->base_ns[i];
+		}
+	if (base != NULL) {
+		route_since(&gained, &now->hist, base);
+		if (feed->now.is_alive && ns > 0 && requests >= answers_of(base))
+			per_s = (double)(requests - answers_of(base)) * (double)HZ_NS_PER_S /
+			        (double)ns;
 	}
-	for (uint32_t i = 0; i < HZ_ROUTE_BUCKETS; i++) {
-		uint64_t before = is_same ? base->hist.bucket[i] : 0;
-
-		/* the one of four that is nearest to their middle, as hz_hist_coarsen does it */
-		gained.bucket[i * 4 + 2] =
-			now->hist.bucket[i] > before ? now->hist.bucket[i] - before : 0;
-	}
-	return json_pack(
-		"{s:o, s:o, s:o, s:o, s:o, s:o}", "name", hz_status_doc_text(now->name), "requests",
-		count_json(requests), "per_s",
-		rate_json(!feed->now.is_alive || !is_same || ns == 0 || requests < requests_base
-	                          ? -1
-	                          : (double)(requests - requests_base) * (double)HZ_NS_PER_S /
-	                                    (double)ns),
-		"errors", count_json(now->hist.answers[4]), "p50_ns",
-		quantile_json(&gained, hz_hist_count(&gained), 500000), "p99_ns",
-		quantile_json(&gained, hz_hist_count(&gained), 990000));
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
+	                 hz_status_doc_text(now->name), "requests", count_json(requests),
+	                 "window_s",
+	                 ns > 0 ? count_json((ns + HZ_NS_PER_S / 2) / HZ_NS_PER_S) : json_null(),
+	                 "per_s", rate_json(per_s), "errors", count_json(now->hist.answers[4]),
+	                 "p50_ns", quantile_json(&gained, hz_hist_count(&gained), 500000), "p99_ns",
+	                 quantile_json(&gained, hz_hist_count(&gained), 990000));
 }
 
 static json_t *verdicts_json(const struct hz_feed *feed)

@@ -8,8 +8,10 @@
 /* /api/v1/status; NULL without memory. */
 json_t *hz_status_doc(const struct hz_feed *feed);
 
-/* {"stage", "count", ...}: what one stage got in a time of interval_s seconds, 0: no such time is known. */
-json_t *hz_status_doc_stage(uint32_t stage, const struct hz_hist *hist, uint32_t interval_s);
+/* {"stage", "count", ...}: what one stage got in a time of interval_s seconds, 0: no such time is known. requests: samples of
+ * HZ_STAGE_TOTAL in it; a stage without any beside those was not measured, which is null and not 0. */
+json_t *hz_status_doc_stage(uint32_t stage, const struct hz_hist *hist, uint32_t interval_s,
+                            uint64_t requests);
 
 /* A text of the maps, which may hold anything: bytes that are not UTF-8 become '?'. */
 json_t *hz_status_doc_text(const char *text);

@@ -1,6 +1,7 @@
 #include "collector/time_doc.h"
 #include "abi/hist_bucket.h"
 #include "collector/status_doc.h"
+#include "telemetry/hist.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -84,7 +85,7 @@ void hz_time_doc_heatmap(const struct hz_feed *feed, uint32_t stage, uint32_t la
 		column_write(tier, t, HZ_MIN(t + step_s, end_s), stage, out);
 	}
 	hz_doc_text_print(out, "],\"marks\":");
-	hz_event_log_marks_write(&feed->log, from_s, INT64_MAX, out);
+	hz_event_log_marks_write(&feed->log, from_s, out);
 	hz_doc_text_add(out, "}", 1);
 }
 
@@ -96,6 +97,7 @@ void hz_time_doc_column(const struct hz_feed *feed, uint32_t stage, struct hz_do
 void hz_time_doc_latency(const struct hz_feed *feed, uint32_t stage, uint32_t last_s,
                          struct hz_doc *out)
 {
+	uint64_t requests = 0;
 	bool is_first = true;
 
 	hz_doc_text_print(out, "{\"last_s\":%u,\"stages\":[", last_s);
@@ -105,10 +107,14 @@ void hz_time_doc_latency(const struct hz_feed *feed, uint32_t stage, uint32_t la
 		json_t *row;
 		char *text;
 
-		if (stage != HZ_STAGE_COUNT && stage != i)
+		if (stage != HZ_STAGE_COUNT && stage != i && i != HZ_STAGE_TOTAL)
 			continue;
 		known_s = hz_series_last(&feed->series, i, last_s, &hist);
-		row = hz_status_doc_stage(i, &hist, known_s);
+		if (i == HZ_STAGE_TOTAL)
+			requests = hz_hist_count(&hist);
+		if (stage != HZ_STAGE_COUNT && stage != i)
+			continue;
+		row = hz_status_doc_stage(i, &hist, known_s, requests);
 		text = json_dumps(row, JSON_COMPACT | JSON_REAL_PRECISION(9));
 		json_decref(row);
 		if (text == NULL) {

@@ -1,4 +1,5 @@
 /* Views of the maps: routes of all workers together, who lives, and what is worth a mark. */
+#include "abi/hist_bucket.h"
 #include "collector/map_view.h"
 #include "collector/marks.h"
 #include "collector/status_doc.h"
@@ -159,7 +160,8 @@ static void route_that_is_hostile_or_new_is_json_and_unknown(void)
 	feed->base[0][1].hist.answers[1] = 180;
 	feed->now.route[1].hist.bucket[40] = 9;
 	feed->now.route[1].hist.max_ns = UINT64_MAX;
-	feed->base[0][1].hist.bucket[40] = 9; /* nothing since */
+	feed->base[0][1].hist.bucket[40] = 9;   /* nothing since */
+	feed->now.route[2].hist.bucket[40] = 7; /* whenever that was */
 	memcpy(feed->now.route[2].name, "\xff<script>", 10);
 	feed->now.route[2].hist.answers[1] = 7;
 	doc = hz_status_doc(feed);
@@ -172,10 +174,69 @@ static void route_that_is_hostile_or_new_is_json_and_unknown(void)
 	hostile = row_of(doc, "routes", 1);
 	CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(hostile, "name")), "?<script>");
 	CU_ASSERT_TRUE(json_is_null(json_object_get(hostile, "per_s")));
+	CU_ASSERT_TRUE(json_is_null(json_object_get(hostile, "p50_ns")));
+	CU_ASSERT_TRUE(json_is_null(json_object_get(hostile, "window_s")));
+	CU_ASSERT_EQUAL(json_integer_value(json_object_get(api, "window_s")), 15);
 	CU_ASSERT_TRUE(json_is_null(json_object_get(doc, "uptime_s")));
 	CU_ASSERT_TRUE(json_is_null(json_object_get(row_of(doc, "totals", 1), "per_s")));
 	json_decref(doc);
 	free(feed);
+}
+
+/* Slot 1 got its name between the two baselines; its slowest answer was before the newer one. */
+static void route_figures_are_of_their_window_alone(void)
+{
+	struct hz_feed *feed = calloc(1, sizeof(*feed));
+	struct hz_route_view *now = &feed->now.route[1], *base = &feed->base[1][1];
+	const json_t *route;
+	json_t *doc;
+
+	feed->now.routes = 2;
+	feed->now.is_alive = true;
+	feed->now.time_ns = 20 * HZ_NS_PER_S;
+	feed->base_ns[0] = 5 * HZ_NS_PER_S;
+	feed->base_ns[1] = 16 * HZ_NS_PER_S;
+	memcpy(feed->base[0][1].name, "old", 4);
+	memcpy(base->name, "api", 4);
+	base->hist.answers[1] = base->hist.bucket[200] = 1;
+	base->hist.max_ns = 5000000000;
+	*now = *base;
+	now->hist.answers[1] += 8;
+	now->hist.bucket[60] = 8;
+	doc = hz_status_doc(feed);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(doc);
+	route = row_of(doc, "routes", 0);
+	CU_ASSERT_EQUAL(json_integer_value(json_object_get(route, "window_s")), 4);
+	CU_ASSERT_DOUBLE_EQUAL(json_real_value(json_object_get(route, "per_s")), 2, 1e-9);
+	/* eight of the 60th of the coarse buckets, wherever in it */
+	CU_ASSERT(json_integer_value(json_object_get(route, "p99_ns")) >=
+	          (json_int_t)hz_hist_bucket_low(240));
+	CU_ASSERT(json_integer_value(json_object_get(route, "p99_ns")) <
+	          (json_int_t)hz_hist_bucket_low(244));
+	json_decref(doc);
+	free(feed);
+}
+
+static void stage_of_no_samples_beside_requests_is_null_and_not_zero(void)
+{
+	struct hz_hist none = { 0 }, some = { .sum_ns = 80, .max_ns = 40 };
+	json_t *row;
+
+	some.bucket[40] = 2;
+	row = hz_status_doc_stage(HZ_STAGE_QUEUE, &none, 10, 5);
+	CU_ASSERT_TRUE(json_is_null(json_object_get(row, "count")));
+	CU_ASSERT_TRUE(json_is_null(json_object_get(row, "per_s")));
+	json_decref(row);
+	row = hz_status_doc_stage(HZ_STAGE_QUEUE, &none, 10, 0); /* nobody asked anything */
+	CU_ASSERT_EQUAL(json_integer_value(json_object_get(row, "count")), 0);
+	CU_ASSERT_TRUE(json_is_real(json_object_get(row, "per_s")));
+	json_decref(row);
+	row = hz_status_doc_stage(HZ_STAGE_QUEUE, &some, 10, 5);
+	CU_ASSERT_EQUAL(json_integer_value(json_object_get(row, "count")), 2);
+	json_decref(row);
+	row = hz_status_doc_stage(HZ_STAGE_HEALTH, &none, 10, 5); /* XDP's own: no probe came */
+	CU_ASSERT_EQUAL(json_integer_value(json_object_get(row, "count")), 0);
+	json_decref(row);
 }
 
 struct marking {
@@ -300,6 +361,8 @@ static void stall_that_was_told_and_an_end_in_order_are_no_death(void)
 
 HZ_SUITE(view, CASE(maps_are_added_up_over_workers_and_cpus),
          CASE(route_that_is_hostile_or_new_is_json_and_unknown),
+         CASE(route_figures_are_of_their_window_alone),
+         CASE(stage_of_no_samples_beside_requests_is_null_and_not_zero),
          CASE(change_that_is_told_is_marked_once),
          CASE(death_that_nobody_tells_is_marked_when_it_began),
          CASE(stall_that_was_told_and_an_end_in_order_are_no_death));

@@ -1,21 +1,15 @@
-/* What hzctl understands of hz-collector's stream, the lines it makes of it, and latency by route. */
-#include "../../../tools/hzctl/feed_client.h"
-#include "../../../tools/hzctl/feed_text.h"
-#include "../../../tools/hzctl/latency_json.h"
-#include "../../../tools/hzctl/route_view.h"
+/* What hzctl understands of hz-collector's stream. */
+#include "../../../tools/hzctl/feed_link.h"
 #include "../../../tools/hzctl/sse_read.h"
-#include "abi/hist_bucket.h"
+#include "core/clock.h"
 #include "core/endpoint.h"
-#include "core/rng.h"
 #include "hz_test.h"
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define HEAD "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
@@ -173,6 +167,35 @@ static void client_hands_over_objects_and_counts_what_is_none(void)
 	CU_ASSERT_STRING_EQUAL(heard.text, "slow={\"total_ns\":7};");
 }
 
+static void client_holds_records_until_a_tick_says_whose_they_are(void)
+{
+	static const char record[] = HEAD "event: slow\ndata: {\"total_ns\":7}\n\n";
+	char ours[256], theirs[256], other[64];
+	struct heard heard;
+
+	CU_ASSERT_EQUAL(exchange("a", record, &heard, other), -ECONNRESET);
+	CU_ASSERT_EQUAL(heard.count, 0);
+	snprintf(ours, sizeof(ours), "%sevent: tick\ndata: {\"status\":{\"instance\":\"\"}}\n\n",
+	         record);
+	CU_ASSERT_EQUAL(exchange("", ours, &heard, other), -ECONNRESET);
+	CU_ASSERT_STRING_EQUAL(heard.text, "slow={\"total_ns\":7};");
+	/* the default instance is one of its own */
+	snprintf(theirs, sizeof(theirs),
+	         "%sevent: tick\ndata: {\"status\":{\"instance\":\"b\"}}\n\n", record);
+	CU_ASSERT_EQUAL(exchange("", theirs, &heard, other), -EXDEV);
+	CU_ASSERT_EQUAL(heard.count, 0);
+	CU_ASSERT_EQUAL(exchange(NULL, theirs, &heard, other), -ECONNRESET);
+	CU_ASSERT_STRING_EQUAL(heard.text, "slow={\"total_ns\":7};");
+}
+
+static void instance_of_the_collector_is_ours_unless_only_an_address_is_given(void)
+{
+	CU_ASSERT_STRING_EQUAL(hz_feed_link_instance("a", false), "a");
+	CU_ASSERT_STRING_EQUAL(hz_feed_link_instance("a", true), "a");
+	CU_ASSERT_STRING_EQUAL(hz_feed_link_instance(NULL, false), "");
+	CU_ASSERT_PTR_NULL(hz_feed_link_instance(NULL, true));
+}
+
 static void client_of_another_instance_is_told(void)
 {
 	struct heard heard;
@@ -205,195 +228,124 @@ static void client_of_nobody_is_refused(void)
 	hz_feed_client_close(&client);
 }
 
-/* --- lines ---------------------------------------------------------------------------------------------- */
+/* --- a link that lasts ---------------------------------------------------------------------------------- */
 
-static void line_is(const char *json, const char *wanted)
+#define TICK HEAD "event: tick\ndata: {\"status\":{\"instance\":\"\"}}\n\n"
+
+/* Its next turn, when what it waits for is there. */
+static int link_turn(struct hz_feed_link *link, uint64_t now_ns, struct hz_err *err)
 {
-	json_t *object = json_loads(json, 0, NULL);
-	char *text = NULL;
-	size_t bytes = 0;
-	FILE *to = open_memstream(&text, &bytes);
+	struct pollfd fd = { .fd = link->client.fd,
+		             .events = hz_feed_client_events(&link->client) };
 
-	CU_ASSERT_PTR_NOT_NULL_FATAL(object);
-	hz_feed_text(to, object);
-	fclose(to);
-	/* the clock in front is local time */
-	CU_ASSERT_STRING_EQUAL(bytes > 16 ? text + 16 : text, wanted);
-	if (bytes <= 16 || strcmp(text + 16, wanted) != 0)
-		fprintf(stderr, "# %s", text);
-	free(text);
-	json_decref(object);
+	if (fd.fd >= 0)
+		(void)poll(&fd, 1, 200);
+	return hz_feed_link_turn(link, fd.fd >= 0 && fd.revents != 0, now_ns, err);
 }
 
-static void lines_say_what_happened(void)
+/* A collector takes the connection, and says what. */
+static int link_answer(struct hz_feed_link *link, int listener, const char *what, uint64_t now_ns)
 {
-	line_is("{\"kind\":\"slow\",\"time_unix_ms\":5,\"total_ns\":641000,\"method\":\"GET\","
-	        "\"path\":"
-	        "\"/users/"
-	        "812\",\"route\":\"app\",\"status\":200,\"worker\":1,\"trace_id\":\"4bf9\","
-	        "\"stages_ns\":{\"queue\":512000,\"parse\":1000,\"route\":400,\"handler\":null,"
-	        "\"upstream\":126000,\"tx\":1600}}",
-	        "slow  641 us  GET /users/812  app 200  worker 1  queue 512 parse 1 route 0 "
-	        "upstream "
-	        "126 tx 2  trace 4bf9\n");
-	line_is("{\"kind\":\"shed\",\"time_unix_ms\":5,\"prefix\":\"10.7.3.0/"
-	        "24\",\"prefix_bits\":24,"
-	        "\"count\":2118,\"reason\":\"drop_source_rate\",\"span_ns\":1000000000}",
-	        "shed  10.7.3.0/24  2 118 new flows  drop_source_rate  (1.0 s summary)\n");
-	line_is("{\"kind\":\"shed\",\"time_unix_ms\":5,\"prefix\":null,\"prefix_bits\":0,"
-	        "\"count\":7,\"reason\":\"shed_drop\",\"span_ns\":1000000000}",
-	        "shed  other sources  7 new flows  shed_drop  (1.0 s summary)\n");
-	line_is("{\"kind\":\"state\",\"time_unix_ms\":5,\"what\":\"worker\",\"worker\":3,"
-	        "\"before\":"
-	        "\"ready\",\"now\":\"down\"}",
-	        "state  worker 3  ready -> down\n");
-	line_is("{\"kind\":\"state\",\"time_unix_ms\":5,\"what\":\"site\",\"before\":7,\"now\":8}",
-	        "state  site  7 -> 8\n");
+	struct hz_err err = { 0 };
+	char request[512];
+	int peer;
+
+	CU_ASSERT_EQUAL(link_turn(link, now_ns, &err), 0); /* connects */
+	CU_ASSERT_EQUAL(link_turn(link, now_ns, &err), 0); /* asks */
+	peer = accept(listener, NULL, NULL);
+	CU_ASSERT(recv(peer, request, sizeof(request), 0) > 0);
+	CU_ASSERT(send(peer, what, strlen(what), 0) == (ssize_t)strlen(what));
+	return peer;
 }
 
-static void line_of_hostile_text_has_no_control_bytes(void)
+static void link_without_ticks_is_silent_then_made_anew(void)
 {
-	line_is("{\"kind\":\"slow\",\"time_unix_ms\":5,\"total_ns\":1,\"method\":\"\\u001b[2J\","
-	        "\"path\":"
-	        "\"/\\u009b\\n\",\"route\":\"\\r\",\"status\":\"x\",\"trace_id\":\"\\u0007\"}",
-	        "slow  1 ns  ?[2J /???  ? 0  worker 0   trace ?\n");
+	struct hz_endpoint endpoint;
+	int listener = listen_open(&endpoint), peer;
+	uint64_t now_ns = 100 * HZ_NS_PER_S;
+	struct heard heard = { 0 };
+	struct hz_feed_link link;
+	struct hz_err err = { 0 };
+
+	hz_feed_link_init(&endpoint, "", record_hear, &heard, &link);
+	CU_ASSERT_EQUAL(hz_feed_link_state(&link, now_ns), HZ_FEED_DOWN);
+	peer = link_answer(&link, listener, TICK, now_ns);
+	CU_ASSERT_EQUAL(hz_feed_link_state(&link, now_ns), HZ_FEED_TRIES);
+	CU_ASSERT_EQUAL(link_turn(&link, now_ns, &err), 0);
+	CU_ASSERT_EQUAL(hz_feed_link_state(&link, now_ns + 3 * HZ_NS_PER_S), HZ_FEED_LIVE);
+	CU_ASSERT_EQUAL(hz_feed_link_state(&link, now_ns + 4 * HZ_NS_PER_S), HZ_FEED_SILENT);
+	now_ns += 14 * HZ_NS_PER_S;
+	CU_ASSERT_EQUAL(hz_feed_link_turn(&link, false, now_ns, &err), 0);
+	now_ns += 2 * HZ_NS_PER_S;
+	CU_ASSERT_EQUAL(hz_feed_link_turn(&link, false, now_ns, &err), -ETIMEDOUT);
+	CU_ASSERT(hz_feed_link_is_passing(&link, -ETIMEDOUT));
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.why, "is silent"));
+	CU_ASSERT_EQUAL(hz_feed_link_state(&link, now_ns), HZ_FEED_DOWN);
+	close(peer);
+	peer = link_answer(&link, listener, TICK, now_ns + HZ_NS_PER_S);
+	CU_ASSERT_EQUAL(link_turn(&link, now_ns + HZ_NS_PER_S, &err), 0);
+	CU_ASSERT_EQUAL(hz_feed_link_state(&link, now_ns + HZ_NS_PER_S), HZ_FEED_LIVE);
+	close(peer);
+	close(listener);
+	hz_feed_link_close(&link);
 }
 
-/* --- latency by route ----------------------------------------------------------------------------------- */
-
-static void route_quantiles_are_within_a_16th_of_exact_sorting(void)
+static void link_to_nobody_tries_at_growing_pauses(void)
 {
-	enum { SAMPLES = 20001 };
-	static const uint32_t per_million[] = { 500000, 900000, 990000, 999000 };
-	uint64_t *sample = calloc(SAMPLES, sizeof(*sample));
-	struct hz_route_hist hist = { 0 };
-	struct hz_rng rng;
-	unsigned wrong = 0;
+	struct hz_endpoint endpoint;
+	uint64_t now_ns = 100 * HZ_NS_PER_S, end_ns = now_ns + 60 * HZ_NS_PER_S;
+	struct heard heard = { 0 };
+	struct hz_feed_link link;
+	struct hz_err err = { 0 };
+	unsigned failed = 0;
 
-	hz_rng_seed(&rng, 5);
-	for (unsigned i = 0; i < SAMPLES; i++) {
-		/* ascending: sorted as it is made */
-		sample[i] = (i > 0 ? sample[i - 1] : 300) + hz_rng_below(&rng, 1 + i / 4);
-		hist.bucket[hz_hist_bucket(sample[i]) >> 2]++;
-		hist.max_ns = sample[i];
+	close(listen_open(&endpoint));
+	hz_feed_link_init(&endpoint, "", record_hear, &heard, &link);
+	for (; now_ns < end_ns; now_ns += HZ_NS_PER_S / 5)
+		failed += link_turn(&link, now_ns, &err) == -ECONNREFUSED;
+	/* after 0, 1, 3, 7, 15, 23, 31, 39, 47 and 55 s */
+	CU_ASSERT_EQUAL(failed, 10);
+	CU_ASSERT(!link.was_live);
+	hz_feed_link_close(&link);
+}
+
+static void link_to_a_stranger_does_not_pass_and_to_a_busy_one_does(void)
+{
+	static const struct {
+		const char *answer;
+		bool is_passing;
+	} rows[] = {
+		{ "HTTP/1.1 503 Service Unavailable\r\n\r\n", true },
+		{ "HTTP/1.1 404 Not Found\r\n\r\n", false },
+		{ HEAD "event: tick\ndata: {\"status\":{\"instance\":\"b\"}}\n\n", false },
+		{ TICK, true }, /* and then it ends */
+	};
+	struct hz_endpoint endpoint;
+	int listener = listen_open(&endpoint);
+
+	for (size_t i = 0; i < HZ_ARRAY_LEN(rows); i++) {
+		struct heard heard = { 0 };
+		struct hz_feed_link link;
+		struct hz_err err = { 0 };
+		int status = 0;
+
+		hz_feed_link_init(&endpoint, "", record_hear, &heard, &link);
+		close(link_answer(&link, listener, rows[i].answer, 1));
+		for (unsigned turn = 0; turn < 5 && status == 0; turn++)
+			status = link_turn(&link, 1, &err);
+		CU_ASSERT(status != 0);
+		CU_ASSERT_EQUAL(hz_feed_link_is_passing(&link, status), rows[i].is_passing);
+		hz_feed_link_close(&link);
 	}
-	CU_ASSERT_EQUAL(hz_route_hist_count(&hist), SAMPLES);
-	for (size_t i = 0; i < HZ_ARRAY_LEN(per_million); i++) {
-		uint64_t rank = ((uint64_t)SAMPLES * per_million[i] + 999999) / 1000000;
-		uint64_t exact = sample[rank - 1];
-		uint64_t shown = hz_route_hist_quantile_ns(&hist, per_million[i]);
-
-		wrong += (shown > exact ? shown - exact : exact - shown) * 16 > exact;
-	}
-	CU_ASSERT_EQUAL(wrong, 0);
-	free(sample);
-}
-
-static void route_buckets_are_contiguous(void)
-{
-	unsigned wrong = 0;
-
-	for (uint32_t i = 0; i + 1 < HZ_ROUTE_BUCKETS; i++) {
-		uint64_t low = hz_route_hist_low(i), next = low + hz_route_hist_width(i);
-
-		wrong += next != hz_route_hist_low(i + 1);
-		wrong += hz_hist_bucket(low) >> 2 != i || hz_hist_bucket(next - 1) >> 2 != i;
-	}
-	CU_ASSERT_EQUAL(wrong, 0);
-}
-
-static void file_write(const char *dir, const char *name, const void *bytes, size_t len)
-{
-	char path[96];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-	CU_ASSERT_FATAL(write(fd, bytes, len) == (ssize_t)len);
-	close(fd);
-}
-
-/* Two workers; slot 3 is route "users" on both. */
-static void route_files_add_workers_and_refuse_other_sizes(void)
-{
-	char dir[] = "/tmp/hz-unit-XXXXXX", path[96];
-	struct hz_route_name *names = calloc(HZ_ROUTE_SLOTS, sizeof(*names));
-	struct hz_route_hist *hists = calloc((size_t)2 * HZ_ROUTE_SLOTS, sizeof(*hists));
-	struct hz_route_hist sum;
-	struct hz_route_name name;
-	struct hz_route_view view;
-
-	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
-	CU_ASSERT_EQUAL(hz_route_view_open_at(dir, &view), -ENOENT);
-	memset(names[3].name, 'u', HZ_ROUTE_NAME_BYTES); /* not terminated */
-	hists[3].bucket[9] = 5;
-	hists[3].max_ns = 7;
-	hists[HZ_ROUTE_SLOTS + 3].bucket[9] = 6;
-	hists[HZ_ROUTE_SLOTS + 3].answers[4] = 2;
-	file_write(dir, "route_names", names, HZ_ROUTE_SLOTS * sizeof(*names));
-	file_write(dir, "route_latency", hists, 3 * sizeof(*hists));
-	CU_ASSERT_EQUAL(hz_route_view_open_at(dir, &view), -EPROTO);
-	file_write(dir, "route_latency", hists, (size_t)2 * HZ_ROUTE_SLOTS * sizeof(*hists));
-	CU_ASSERT_FATAL(hz_route_view_open_at(dir, &view) == 0);
-	CU_ASSERT(hz_route_view_name(&view, 3, &name) == 0 &&
-	          strlen(name.name) == HZ_ROUTE_NAME_BYTES - 1);
-	CU_ASSERT(hz_route_view_hist(&view, 3, -1, &sum) == 0);
-	CU_ASSERT(sum.bucket[9] == 11 && sum.max_ns == 7 && hz_route_hist_answers(&sum) == 2);
-	CU_ASSERT(hz_route_view_hist(&view, 3, 1, &sum) == 0 && sum.bucket[9] == 6);
-	CU_ASSERT(hz_route_view_hist(&view, 3, 63, &sum) == 0 && sum.bucket[9] == 0);
-	hz_route_view_close(&view);
-	snprintf(path, sizeof(path), "%s/route_names", dir);
-	unlink(path);
-	snprintf(path, sizeof(path), "%s/route_latency", dir);
-	unlink(path);
-	rmdir(dir);
-	free(names);
-	free(hists);
-}
-
-static void latency_text_queue_without_samples_is_not_measured(void)
-{
-	struct hz_hist some = { .max_ns = 40 }, none = { 0 };
-	json_t *result;
-	char *text = NULL;
-	size_t bytes = 0;
-	FILE *to = open_memstream(&text, &bytes);
-
-	some.bucket[40] = 3;
-	result = json_pack("{s:n, s:n, s:[o, o, o]}", "last_s", "worker", "stages",
-	                   hz_latency_json_make("total", &some, false),
-	                   hz_latency_json_make("queue", &none, false),
-	                   hz_latency_json_make("upstream", &none, false));
-	hz_latency_json_text(to, result);
-	json_decref(result);
-	result = json_pack("{s:n, s:n, s:[o]}", "last_s", "worker", "stages",
-	                   hz_latency_json_make("queue", &none, true));
-	hz_latency_json_text(to, result);
-	json_decref(result);
-	fclose(to);
-	CU_ASSERT_PTR_NOT_NULL(strstr(text, "queue        not measured"));
-	CU_ASSERT_PTR_NOT_NULL(strstr(text, "upstream                0"));
-	CU_ASSERT_PTR_NOT_NULL(strstr(text, "not measured: no frame came with"));
-	free(text);
-}
-
-static void latency_quantile_is_not_above_the_maximum(void)
-{
-	struct hz_hist hist = { .max_ns = 1000000, .min_ns = 1000000 };
-	json_t *json;
-
-	hist.bucket[hz_hist_bucket(1000000)] = 1;
-	json = hz_latency_json_make("total", &hist, false);
-	CU_ASSERT(json_integer_value(json_object_get(json, "p999_ns")) <= 1000000);
-	json_decref(json);
+	close(listener);
 }
 
 HZ_SUITE(feed, CASE(stream_split_anywhere_gives_the_same_events),
          CASE(stream_that_is_none_is_refused), CASE(stream_line_beyond_all_bounds_is_skipped_alone),
          CASE(client_hands_over_objects_and_counts_what_is_none),
          CASE(client_of_another_instance_is_told), CASE(client_of_nobody_is_refused),
-         CASE(lines_say_what_happened), CASE(line_of_hostile_text_has_no_control_bytes),
-         CASE(route_quantiles_are_within_a_16th_of_exact_sorting),
-         CASE(route_buckets_are_contiguous), CASE(route_files_add_workers_and_refuse_other_sizes),
-         CASE(latency_text_queue_without_samples_is_not_measured),
-         CASE(latency_quantile_is_not_above_the_maximum));
+         CASE(client_holds_records_until_a_tick_says_whose_they_are),
+         CASE(instance_of_the_collector_is_ours_unless_only_an_address_is_given),
+         CASE(link_without_ticks_is_silent_then_made_anew),
+         CASE(link_to_nobody_tries_at_growing_pauses),
+         CASE(link_to_a_stranger_does_not_pass_and_to_a_busy_one_does));
