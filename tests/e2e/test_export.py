@@ -39,6 +39,10 @@ class OtlpServer(threading.Thread):
     def run(self):
         self.server.serve_forever()
 
+    def of(self, path):
+        """What was pushed there: its kind and its body."""
+        return [(kind, body) for where, kind, body in self.bodies if where == path]
+
 
 @test
 def metrics_are_pushed_and_the_history_outlives_a_kill():
@@ -54,9 +58,9 @@ def metrics_are_pushed_and_the_history_outlives_a_kill():
     client = here.http()
     for _ in range(40):
         client.get("/")
-    wait_until(lambda: server.bodies, 14, "nothing was pushed", every=0.1)
-    where, kind, body = server.bodies[0]
-    expect_equal((where, kind), ("/v1/metrics", "application/json"), "request")
+    wait_until(lambda: server.of("/v1/metrics"), 14, "nothing was pushed", every=0.1)
+    kind, body = server.of("/v1/metrics")[0]
+    expect_equal(kind, "application/json", "content of a push")
     metrics = {m["name"]: m for m in body["resourceMetrics"][0]["scopeMetrics"][0]["metrics"]}
     points = metrics["hz_request_duration_seconds"]["exponentialHistogram"]["dataPoints"]
     total = next(p for p in points if p["attributes"][0]["value"]["stringValue"] == "total")
@@ -75,8 +79,23 @@ def metrics_are_pushed_and_the_history_outlives_a_kill():
     collector.kill()
     collector = Collector(here, *words)
     expect_equal(collector.samples(last=86400)[0], known, "samples after a kill, of the file")
-    wait_until(lambda: len(server.bodies) > 1 and began_of(server.bodies[-1][2]) == total["startTimeUnixNano"], 14,
-               "counters began anew with the collector", every=0.1)
+    pushed = len(server.of("/v1/metrics"))
+    wait_until(lambda: len(server.of("/v1/metrics")) > pushed, 14, "nothing more was pushed", every=0.1)
+    expect_equal(began_of(server.of("/v1/metrics")[-1][1]), total["startTimeUnixNano"],
+                 "when the counters began, after another start of the collector")
+    one_of_them_is_a_span(server)
+
+
+def one_of_them_is_a_span(server):
+    wait_until(lambda: server.of("/v1/traces"), 14, "no example was pushed", every=0.1)
+    span = server.of("/v1/traces")[0][1]["resourceSpans"][0]["scopeSpans"][0]["spans"][0]
+    of = {a["key"]: next(iter(a["value"].values())) for a in span["attributes"]}
+    expect_equal((of["http.request.method"], of["url.path"], of["http.response.status_code"], of["hz.worker"]),
+                 ("GET", "/", "200", "0"), "of the request")
+    took = int(span["endTimeUnixNano"]) - int(span["startTimeUnixNano"])
+    stages = sum(int(value) for key, value in of.items() if key.startswith("hz.stage."))
+    expect_equal(stages, took, "sum of its stages")
+    expect(len(span["traceId"]) == 32 and len(span["spanId"]) == 16, f"ids of {span}")
 
 
 def began_of(body):
@@ -119,7 +138,7 @@ def endpoint_that_refuses_is_told_once_and_tried_again():
     collector = Collector(here, "--otlp", "http://me:pass-word@127.0.0.1:4318")
     wait_until(lambda: "answer 503" in collector.output(), 14, "not told", every=0.2)
     server.down = False
-    wait_until(lambda: server.bodies, 14, "not tried again", every=0.2)
+    wait_until(lambda: server.of("/v1/metrics"), 14, "not tried again", every=0.2)
     expect_equal(collector.output().count("answer 503"), 1, "lines about it")
     expect("pass-word" not in collector.output(), "the log has the password")
     expect(collector.metrics()["hz_collector_push_failed_total"] >= 1, "failed pushes in /metrics")
