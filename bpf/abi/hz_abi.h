@@ -32,9 +32,9 @@
 	((1ULL << 36) - 1) /* 68.7 s; beyond: counted in overflow and the last bucket */
 
 enum hz_stage {
-	HZ_STAGE_TOTAL, /* receive burst to answer handed to the transport */
-	HZ_STAGE_QUEUE, /* wire to worker; needs a receive stamp from XDP */
-	HZ_STAGE_PARSE,
+	HZ_STAGE_TOTAL, /* the sum of those it went through, queue to tx; they follow upon each other without a gap */
+	HZ_STAGE_QUEUE, /* XDP to worker; no sample where the driver carries no receive stamp, or none came with the packet */
+	HZ_STAGE_PARSE, /* without a stamp from the turn in which the packet was found */
 	HZ_STAGE_ROUTE,
 	HZ_STAGE_HANDLER,
 	HZ_STAGE_UPSTREAM,

@@ -212,6 +212,20 @@ def both_are_told_with_route_worker_and_stages():
 
 
 @test
+def slow_answers_beyond_their_rate_are_counted():
+    with Notes("telemetry/slow_us=1", "telemetry/slow_per_s=10"):
+        began = time.monotonic()
+        done = rig().wrk("-t1", "-c16", "-d2", url=f"http://{SERVER4}/worker")
+        time.sleep(0.3)
+        values = rig().ctl_json("get", "telemetry/slow_told", "telemetry/slow_refused")["values"]
+        seconds = time.monotonic() - began
+    told_count, refused = int(values["telemetry/slow_told"]), int(values["telemetry/slow_refused"])
+    note(f"{done['requests']} answers in {seconds:.1f} s: {told_count} told, {refused} refused")
+    expect(10 <= told_count <= 11 * (seconds + 2), f"{told_count} told of 10 a second")
+    expect(refused > 100, f"{refused} refused")
+
+
+@test
 def queue_that_nobody_measures_is_told_as_unknown():
     name = rig().name + "s"
     directory = temporary_directory()
