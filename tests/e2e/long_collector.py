@@ -68,7 +68,7 @@ def p99_of(here, seconds):
 
 @test
 def stopped_ten_seconds_does_not_slow_the_worker():
-    here = Rig("c")
+    here = Rig("d")
     here.start()
     collector = Collector(here)
     here.wrk("-t1", "-c16", "-d2")
