@@ -460,7 +460,7 @@ struct hz_event_slow {
 };
 
 /* HZ_EVENT_SHED: new flows of one /24 or /64 refused for one reason: the first one at once, the others as a sum
- * when a second is over. */
+ * when a second is over. Of a first one header.worker is the CPU, header.sequence counts those of this CPU. */
 struct hz_event_shed {
 	struct hz_event header;
 	__u32 reason;      /* enum hz_reason */

@@ -193,6 +193,44 @@ static const char *places_change_hands(struct note *note)
 	return firsts > 20 * HZ_SHED_FIRSTS_MAX / 2 ? NULL : "few prefixes have found a place";
 }
 
+/* While sums find no room rounds go on, but what is not told stays where its prefix is. */
+static const char *untold_places_are_kept(struct note *note)
+{
+	const size_t bytes = sizeof(*note->row) * HZ_WORKERS_MAX;
+	struct hz_shed_row *before = malloc(bytes);
+	uint32_t kept = 0, taken = 0;
+
+	if (before == NULL)
+		return "memory";
+	note_reset(note, HZ_SHED_DROP);
+	for (uint8_t i = 0; i < HZ_SHED_FIRSTS_MAX; i++) {
+		(void)refuse(note, 4, (uint8_t[]){ 1, i, 1 });
+		(void)refuse(note, 4, (uint8_t[]){ 1, i, 1 });
+	}
+	memcpy(before, note->row, bytes);
+	for (uint8_t round = 2; round < 12; round++) {
+		for (uint32_t cpu = 0; cpu < HZ_WORKERS_MAX; cpu++)
+			note->row[cpu].round++;
+		for (uint8_t i = 0; i < HZ_SHED_FIRSTS_MAX; i++)
+			(void)refuse(note, 4, (uint8_t[]){ round, i, 1 });
+	}
+	for (uint32_t i = 0; i < HZ_WORKERS_MAX * HZ_SHED_PLACES; i++) {
+		const struct hz_shed_place
+			*was = &before[i / HZ_SHED_PLACES].place[i % HZ_SHED_PLACES],
+			*is = &note->row[i / HZ_SHED_PLACES].place[i % HZ_SHED_PLACES];
+
+		kept += was->count != was->told;
+		taken += was->count != was->told &&
+		         memcmp(&was->prefix, &is->prefix, sizeof(was->prefix)) != 0;
+	}
+	free(before);
+	consume(note);
+	(void)round_end(note);
+	if (kept == 0)
+		return "nothing is counted";
+	return taken == 0 ? NULL : "a place was given away with flows that are not told";
+}
+
 static const char *flood_is_bounded(struct note *note)
 {
 	uint64_t before[HZ_REASON_COUNT], after[HZ_REASON_COUNT];
@@ -295,6 +333,7 @@ void note_tests(struct tap *tap, const char *object_path)
 	tap_result(tap, "note.other_prefixes_and_reasons_have_firsts",
 	           others_first_is_told_too(note));
 	tap_result(tap, "note.places_change_hands_and_lose_nothing", places_change_hands(note));
+	tap_result(tap, "note.untold_places_are_kept", untold_places_are_kept(note));
 	tap_result(tap, "note.flood_from_anywhere_is_bounded", flood_is_bounded(note));
 	tap_result(tap, "note.without_rounds_none_goes_out", without_rounds_none_goes_out(note));
 	tap_result(tap, "note.source_limit_is_told", source_limit_is_told(note));
