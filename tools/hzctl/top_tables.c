@@ -190,6 +190,8 @@ unsigned hz_top_tables_slow(const struct hz_top_state *state, struct hz_top_grid
 		slow_row(&state->slow->slow[i], grid, first + used++);
 	if (count == 0)
 		hz_top_grid_text(grid, first + used++, 0, HZ_TOP_STYLE(HZ_TOP_DIM),
-		                 state->has_feed ? "none lately" : "it keeps the examples");
+		                 state->has_feed
+		                         ? "none lately"
+		                         : "it keeps the examples; all else is read without it");
 	return used;
 }
