@@ -188,10 +188,36 @@ static void client_holds_records_until_a_tick_says_whose_they_are(void)
 	CU_ASSERT_STRING_EQUAL(heard.text, "slow={\"total_ns\":7};");
 }
 
+static void client_counts_records_beyond_what_it_holds(void)
+{
+	struct hz_feed_client client;
+	struct hz_endpoint endpoint;
+	struct heard heard = { 0 };
+	int listener = listen_open(&endpoint), peer;
+	FILE *to;
+
+	CU_ASSERT_FATAL(hz_feed_client_open(&endpoint, "", record_hear, &heard, &client) == 0);
+	(void)client_drive(&client, 1);
+	peer = accept(listener, NULL, NULL);
+	to = fdopen(peer, "w");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(to);
+	fputs(HEAD, to);
+	for (unsigned i = 0; i < 300; i++)
+		fputs("event: slow\ndata: {}\n\n", to);
+	fputs("event: tick\ndata: {\"status\":{\"instance\":\"\"}}\n\n", to);
+	fclose(to);
+	CU_ASSERT_EQUAL(client_drive(&client, 20), -ECONNRESET);
+	CU_ASSERT_EQUAL(heard.count, 256);
+	CU_ASSERT_EQUAL(client.missed, 44);
+	hz_feed_client_close(&client);
+	close(listener);
+}
+
 static void instance_of_the_collector_is_ours_unless_only_an_address_is_given(void)
 {
 	CU_ASSERT_STRING_EQUAL(hz_feed_link_instance("a", false), "a");
 	CU_ASSERT_STRING_EQUAL(hz_feed_link_instance("a", true), "a");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(hz_feed_link_instance(NULL, false));
 	CU_ASSERT_STRING_EQUAL(hz_feed_link_instance(NULL, false), "");
 	CU_ASSERT_PTR_NULL(hz_feed_link_instance(NULL, true));
 }
@@ -277,7 +303,7 @@ static void link_without_ticks_is_silent_then_made_anew(void)
 	now_ns += 14 * HZ_NS_PER_S;
 	CU_ASSERT_EQUAL(hz_feed_link_turn(&link, false, now_ns, &err), 0);
 	now_ns += 2 * HZ_NS_PER_S;
-	CU_ASSERT_EQUAL(hz_feed_link_turn(&link, false, now_ns, &err), -ETIMEDOUT);
+	CU_ASSERT_EQUAL_FATAL(hz_feed_link_turn(&link, false, now_ns, &err), -ETIMEDOUT);
 	CU_ASSERT(hz_feed_link_is_passing(&link, -ETIMEDOUT));
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.why, "is silent"));
 	CU_ASSERT_EQUAL(hz_feed_link_state(&link, now_ns), HZ_FEED_DOWN);
@@ -345,6 +371,7 @@ HZ_SUITE(feed, CASE(stream_split_anywhere_gives_the_same_events),
          CASE(client_hands_over_objects_and_counts_what_is_none),
          CASE(client_of_another_instance_is_told), CASE(client_of_nobody_is_refused),
          CASE(client_holds_records_until_a_tick_says_whose_they_are),
+         CASE(client_counts_records_beyond_what_it_holds),
          CASE(instance_of_the_collector_is_ours_unless_only_an_address_is_given),
          CASE(link_without_ticks_is_silent_then_made_anew),
          CASE(link_to_nobody_tries_at_growing_pauses),
