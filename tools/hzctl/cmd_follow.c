@@ -40,6 +40,7 @@ struct follow {
 	struct hz_feed_link feed;
 	bool is_lost; /* and the user was told */
 	uint64_t lost_ns;
+	uint64_t missed; /* records of this connection, as was told */
 	struct hz_err *err;
 	int status; /* of printing, in a call back */
 };
@@ -117,6 +118,12 @@ static void state_tell(struct follow *follow, uint64_t now_ns)
 	char at[HZ_ENDPOINT_TEXT_MAX], why[HZ_ENDPOINT_TEXT_MAX + 32];
 
 	hz_endpoint_print(&follow->collector, at);
+	if (state == HZ_FEED_LIVE && follow->feed.client.missed != follow->missed) {
+		follow->missed = follow->feed.client.missed;
+		if (follow->missed > 0) /* another connection begins with none */
+			fprintf(stderr, "hzctl: %llu records came before it was told whose\n",
+			        (unsigned long long)follow->missed);
+	}
 	if (state == HZ_FEED_SILENT) {
 		snprintf(why, sizeof(why), "hz-collector at %s is silent", at);
 		lost_tell(follow, why);
@@ -170,10 +177,13 @@ static int follow_run(struct follow *follow, struct hz_err *err)
 		if (status != 0 || follow->left == 0)
 			break;
 		ready = poll(fds, HZ_ARRAY_LEN(fds), LOOK_MS);
-		if (ready > 0 && fds[0].revents != 0)
+		if (ready <
+		    0) /* stopped and continued: what came meanwhile is read before silence is judged */
+			continue;
+		if (fds[0].revents != 0)
 			break;
 		if (follow->has_feed)
-			status = feed_turn(follow, ready > 0 && fds[1].revents != 0);
+			status = feed_turn(follow, fds[1].revents != 0);
 	}
 	return status;
 }

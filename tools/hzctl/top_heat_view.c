@@ -1,6 +1,7 @@
 /* The heatmap of hzctl top: time to the right, latency upwards on a log scale, colour for how many. */
 #include "figures.h"
 #include "top_layout.h"
+#include <string.h>
 
 #define LABEL_COLS 9u
 #define HALF_BLOCK 0x2580 /* upper half: the foreground is the upper one of two rows */
@@ -130,18 +131,24 @@ static void label_draw(const struct plot *plot, struct hz_top_grid *grid, unsign
 	hz_top_grid_print(grid, plot->row + row, 0, HZ_TOP_STYLE(HZ_TOP_DIM), "%8s", text);
 }
 
-/* "-120 s ... now", with the marks over it. */
+/* A mark is worth more than a label, and half a label nothing. */
+static void axis_label(struct hz_top_grid *grid, unsigned row, unsigned col, const char *text)
+{
+	unsigned end = HZ_MIN(col + (unsigned)strlen(text), grid->cols);
+
+	for (unsigned i = col; i < end; i++)
+		if (row >= grid->rows || grid->cell[(size_t)row * grid->cols + i].code != ' ')
+			return;
+	hz_top_grid_text(grid, row, col, HZ_TOP_STYLE(HZ_TOP_DIM), text);
+}
+
+/* "-120 s ... now", and marks. */
 static void axis_draw(const struct hz_top_state *state, const struct plot *plot,
                       struct hz_top_grid *grid, unsigned row)
 {
 	static const char letters[] = { ' ', 'R', 'S', 'B', 'D' };
-	struct hz_top_style style = HZ_TOP_STYLE(HZ_TOP_DIM);
+	char text[16];
 
-	hz_top_grid_print(grid, row, plot->col, style, "-%u s", HZ_TOP_HEAT_COLUMNS);
-	hz_top_grid_print(grid, row, plot->col + plot->cols / 2, style, "-%u s",
-	                  HZ_TOP_HEAT_COLUMNS / 2);
-	if (plot->cols >= 3)
-		hz_top_grid_print(grid, row, plot->col + plot->cols - 3, style, "now");
 	for (unsigned age = 0; age < plot->cols * plot->seconds_per_col; age++) {
 		enum hz_top_mark mark = hz_top_heat_at(state->heat, age)->mark;
 		unsigned col = plot->cols - 1 - age / plot->seconds_per_col;
@@ -151,10 +158,19 @@ static void axis_draw(const struct hz_top_state *state, const struct plot *plot,
 			                HZ_TOP_STYLE(HZ_TOP_BOLD | HZ_TOP_REVERSE),
 			                (uint16_t)letters[mark]);
 	}
+	snprintf(text, sizeof(text), "-%u s", HZ_TOP_HEAT_COLUMNS);
+	axis_label(grid, row, plot->col, text);
+	snprintf(text, sizeof(text), "-%u s", HZ_TOP_HEAT_COLUMNS / 2);
+	axis_label(grid, row, plot->col + plot->cols / 2, text);
+	if (plot->col + plot->cols + 4 <= grid->cols) /* beside it, where no mark can be */
+		axis_label(grid, row, plot->col + plot->cols + 1, "now");
+	else if (plot->cols >= 3)
+		axis_label(grid, row, plot->col + plot->cols - 3, "now");
 }
 
 static void legend_draw(const struct plot *plot, struct hz_top_grid *grid, unsigned row)
 {
+	static const char missing[] = "  / no data";
 	char most[HZ_FIGURES_MAX];
 	unsigned col;
 
@@ -167,8 +183,10 @@ static void legend_draw(const struct plot *plot, struct hz_top_grid *grid, unsig
 		style.bg = ramp[i];
 		hz_top_grid_put(grid, row, col++, style, ' ');
 	}
-	hz_top_grid_print(grid, row, col, HZ_TOP_STYLE(0), " %s   %s", most,
-	                  "Reload Shed Begin Dead  /: no data");
+	col = hz_top_grid_print(grid, row, col, HZ_TOP_STYLE(0), " %s  Reload Shed Begin Dead",
+	                        most);
+	if (col + sizeof(missing) - 1 <= grid->cols)
+		hz_top_grid_text(grid, row, col, HZ_TOP_STYLE(0), missing);
 }
 
 unsigned hz_top_heat_view_draw(const struct hz_top_state *state, struct hz_top_grid *grid,

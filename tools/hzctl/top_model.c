@@ -285,7 +285,8 @@ enum hz_top_mark hz_top_model_mark(const struct hz_top_sample *now,
 			return HZ_TOP_MARK_RESTART;
 	if ((shed_permille_of(now) > 0) != (shed_permille_of(before) > 0))
 		return HZ_TOP_MARK_SHED;
-	if (now->has_kernel && before->has_kernel && now->cfg.generation != before->cfg.generation)
+	/* a server that started anew counts from 1 again, a moment after its workers began */
+	if (now->has_kernel && before->has_kernel && now->cfg.generation > before->cfg.generation)
 		return HZ_TOP_MARK_RELOAD;
 	return HZ_TOP_MARK_NONE;
 }

@@ -182,13 +182,16 @@ unsigned hz_top_tables_slow(const struct hz_top_state *state, struct hz_top_grid
 
 	if (rows < 2)
 		return 0;
-	hz_top_grid_print(grid, first, 0, HZ_TOP_STYLE(HZ_TOP_BOLD), "%-8s %8s %3s %-3s %-12s %s%s",
-	                  "worst", "total", "", "", "route", "request and stages, last 2 min",
-	                  state->has_feed ? "" : ": hz-collector does not answer");
+	hz_top_grid_print(grid, first, 0, HZ_TOP_STYLE(HZ_TOP_BOLD), "%-8s %8s %3s %-3s %-12s %s",
+	                  "worst", "total", "", "", "route",
+	                  state->has_feed ? "request and stages, last 2 min"
+	                                  : "hz-collector does not answer");
 	for (unsigned i = skip; i < count && used < rows; i++)
 		slow_row(&state->slow->slow[i], grid, first + used++);
 	if (count == 0)
 		hz_top_grid_text(grid, first + used++, 0, HZ_TOP_STYLE(HZ_TOP_DIM),
-		                 state->has_feed ? "none lately" : "it keeps the examples");
+		                 state->has_feed
+		                         ? "none lately"
+		                         : "it keeps the examples; all else is read without it");
 	return used;
 }

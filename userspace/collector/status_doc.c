@@ -187,17 +187,11 @@ static uint64_t answers_of(const struct hz_route_hist *hist)
 static void route_since(struct hz_hist *gained, const struct hz_route_hist *now,
                         const struct hz_route_hist *base)
 {
-	uint64_t top_ns = 0;
-
 	memset(gained, 0, sizeof(*gained));
-	for (uint32_t i = 0; i < HZ_ROUTE_BUCKETS; i++) {
-		if (now->bucket[i] <= base->bucket[i])
-			continue;
-		gained->bucket[i * 4 + 2] = now->bucket[i] - base->bucket[i];
-		top_ns = hz_hist_bucket_low(i * 4 + 3) + hz_hist_bucket_width(i * 4 + 3) - 1;
-	}
-	/* The largest that one of them can have been: a maximum of before is not one of now. */
-	gained->max_ns = HZ_MIN(now->max_ns, top_ns);
+	for (uint32_t i = 0; i < HZ_ROUTE_BUCKETS; i++)
+		if (now->bucket[i] > base->bucket[i])
+			gained->bucket[i * 4 + 2] = now->bucket[i] - base->bucket[i];
+	gained->max_ns = now->max_ns; /* of all times: no quantile is above it */
 }
 
 /* Of the time since the older baseline that knows this name: a route that got another one, or maps that are new, have none. */

@@ -228,6 +228,7 @@ static void stage_of_no_samples_beside_requests_is_null_and_not_zero(void)
 	CU_ASSERT_TRUE(json_is_null(json_object_get(row, "per_s")));
 	json_decref(row);
 	row = hz_status_doc_stage(HZ_STAGE_QUEUE, &none, 10, 0); /* nobody asked anything */
+	CU_ASSERT_TRUE(json_is_integer(json_object_get(row, "count")));
 	CU_ASSERT_EQUAL(json_integer_value(json_object_get(row, "count")), 0);
 	CU_ASSERT_TRUE(json_is_real(json_object_get(row, "per_s")));
 	json_decref(row);
@@ -235,6 +236,7 @@ static void stage_of_no_samples_beside_requests_is_null_and_not_zero(void)
 	CU_ASSERT_EQUAL(json_integer_value(json_object_get(row, "count")), 2);
 	json_decref(row);
 	row = hz_status_doc_stage(HZ_STAGE_HEALTH, &none, 10, 5); /* XDP's own: no probe came */
+	CU_ASSERT_TRUE(json_is_integer(json_object_get(row, "count")));
 	CU_ASSERT_EQUAL(json_integer_value(json_object_get(row, "count")), 0);
 	json_decref(row);
 }

@@ -1,10 +1,12 @@
 /* Two minutes of latency in hzctl top. */
 #include "../../../tools/hzctl/top_data.h"
+#include "abi/hist_bucket.h"
 #include "core/rng.h"
 #include "hz_test.h"
 #include "telemetry/hist.h"
 #include "top_rig.h"
 #include <stdlib.h>
+#include <string.h>
 
 static void heat_rows_are_ascending_and_hold_their_values(void)
 {
@@ -103,7 +105,57 @@ static void heat_gap_between_samples_is_no_column_of_all_that_came(void)
 	top_rig_close(rig);
 }
 
+static const char *line_of(const char *text, const char *part)
+{
+	static const char none[] = "";
+	const char *at = strstr(text, part);
+
+	while (at != NULL && at > text && at[-1] != '\n')
+		at--;
+	return at != NULL ? at : none;
+}
+
+static void heat_mark_is_not_within_a_label_of_the_axis(void)
+{
+	struct top_rig *rig = top_rig_open();
+	struct hz_hist one = { 0 };
+	const char *axis;
+
+	hz_hist_record(&one, 1000);
+	rig->state.view = HZ_TOP_VIEW_LATENCY;
+	hz_top_heat_add(&rig->heat, &one, HZ_TOP_MARK_RELOAD);
+	axis = line_of(top_rig_screen(rig, 33, 140), "-120 s");
+	CU_ASSERT(strncmp(axis + strcspn(axis, "R"), "R now\n", 6) == 0);
+	axis = line_of(top_rig_screen(rig, 33, 129), "-120 s"); /* no room beside it */
+	CU_ASSERT(strncmp(axis + strcspn(axis, "R"), "R\n", 2) == 0);
+	CU_ASSERT(strcspn(axis, "now") > strcspn(axis, "R")); /* no remnant of it */
+	for (unsigned i = 0; i < 3; i++)
+		hz_top_heat_add(&rig->heat, &one, HZ_TOP_MARK_NONE);
+	axis = line_of(top_rig_screen(rig, 33, 129), "-120 s");
+	CU_ASSERT(strncmp(axis + strcspn(axis, "R"), "Rnow\n", 5) == 0);
+	top_rig_close(rig);
+}
+
+static void heat_legend_in_80_columns_is_whole(void)
+{
+	struct top_rig *rig = top_rig_open();
+	struct hz_hist many = { 0 };
+
+	rig->state.view = HZ_TOP_VIEW_LATENCY;
+	many.bucket[hz_hist_bucket(1000)] = 33432;
+	hz_top_heat_add(&rig->heat, &many, HZ_TOP_MARK_NONE);
+	CU_ASSERT(top_rig_has(top_rig_screen(rig, 24, 80),
+	                      "33 432  Reload Shed Begin Dead  / no data"));
+	many.bucket[hz_hist_bucket(1000)] = 123456789;
+	hz_top_heat_add(&rig->heat, &many, HZ_TOP_MARK_NONE);
+	(void)top_rig_screen(rig, 24, 80);
+	CU_ASSERT(top_rig_has(rig->text, "Reload Shed Begin Dead\n"));
+	top_rig_close(rig);
+}
+
 HZ_SUITE(top_heat, CASE(heat_rows_are_ascending_and_hold_their_values),
          CASE(heat_column_holds_every_sample_once),
          CASE(heat_cell_stands_where_time_and_latency_say),
-         CASE(heat_gap_between_samples_is_no_column_of_all_that_came));
+         CASE(heat_gap_between_samples_is_no_column_of_all_that_came),
+         CASE(heat_mark_is_not_within_a_label_of_the_axis),
+         CASE(heat_legend_in_80_columns_is_whole));

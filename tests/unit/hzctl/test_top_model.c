@@ -85,7 +85,9 @@ static void model_marks_tell_what_changed(void)
 	struct hz_top_sample *now = &rig->sample[0];
 
 	CU_ASSERT_EQUAL(hz_top_model_mark(now, &rig->sample[1]), HZ_TOP_MARK_NONE);
-	now->cfg.generation++;
+	now->cfg.generation = 1; /* another server's first */
+	CU_ASSERT_EQUAL(hz_top_model_mark(now, &rig->sample[1]), HZ_TOP_MARK_NONE);
+	now->cfg.generation = 8;
 	CU_ASSERT_EQUAL(hz_top_model_mark(now, &rig->sample[1]), HZ_TOP_MARK_RELOAD);
 	now->workers.worker[0].shed_permille = 1;
 	CU_ASSERT_EQUAL(hz_top_model_mark(now, &rig->sample[1]), HZ_TOP_MARK_SHED);
