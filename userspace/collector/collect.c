@@ -127,7 +127,7 @@ static int parts_open(struct hz_collect *collect, struct hz_err *err)
 	/* First what others may hold, so that a second collector says so before it takes a
 	 * record. */
 	if (conf->listen != NULL)
-		status = hz_listen_at_open(conf->listen, &collect->listen, err);
+		status = hz_listen_at_open(conf->listen, conf->user, &collect->listen, err);
 	if (status == 0)
 		status = hz_feed_open(&feed, &collect->feed, err);
 	if (status == 0) {
@@ -181,8 +181,7 @@ void hz_collect_close(struct hz_collect *collect)
 	hz_otlp_push_close(collect->otlp);
 	if (collect->timer_fd >= 0)
 		close(collect->timer_fd);
-	if (collect->listen.fd >= 0)
-		close(collect->listen.fd);
+	hz_listen_at_close(&collect->listen);
 	hz_line_out_close(&collect->lines);
 	free(collect);
 }

@@ -6,6 +6,7 @@
 #include "collector/event_log.h"
 #include "collector/map_look.h"
 #include "collector/map_view.h"
+#include "collector/reader_lock.h"
 #include "collector/ringbuf.h"
 #include "collector/stage_series.h"
 
@@ -31,8 +32,8 @@ struct hz_feed { /* large: from the heap; owned by the caller */
 	bool has_view, has_before;
 	bool is_held;       /* on_event wanted no more: the ring keeps the rest */
 	bool is_locked_out; /* told that other maps could not be opened */
-	int reader_lock;    /* abstract socket that says: this ring has its reader */
 	struct hz_map_source source;
+	struct hz_reader_lock lock;
 	struct hz_ringbuf *ring;
 	uint64_t unix_minus_ns;
 	uint64_t records, malformed, unknown;

@@ -34,6 +34,12 @@ static bool is_instance(const char *name)
 	return len > 0 && len <= HZ_MAP_SOURCE_INSTANCE_MAX;
 }
 
+void hz_map_source_folder(const char *instance, char out[HZ_MAP_SOURCE_FOLDER_BYTES])
+{
+	snprintf(out, HZ_MAP_SOURCE_FOLDER_BYTES, "/sys/fs/bpf/hz%s%s", instance ? "-" : "",
+	         instance ? instance : "");
+}
+
 static void pin_path(const char *instance, const char *name, char out[PIN_PATH_MAX])
 {
 	snprintf(out, PIN_PATH_MAX, "/sys/fs/bpf/hz%s%s/%s", instance ? "-" : "",

@@ -264,6 +264,8 @@ void hz_web_close(struct hz_web *web)
 	if (web == NULL)
 		return;
 	hz_sse_hub_close(&web->hub);
+	(void)MHD_quiesce_daemon(
+		web->daemon); /* or it closes the listening socket, which is not its own */
 	MHD_stop_daemon(web->daemon);
 	hz_web_doc_close(&web->docs);
 	scrapes_drop(web);
