@@ -95,8 +95,8 @@ static int history_open(struct hz_collect *collect, struct hz_err *err)
 	return 0;
 }
 
-/* At whole seconds of the wall clock, where columns begin; but by the other clock, which nobody
- * sets back: a timer of the wall clock would then wait for its time to come again. */
+/* At whole seconds of the wall clock, where columns begin; but by the other clock, which nobody sets back: a timer of the
+ * wall clock would then wait for its time to come again. */
 static int timer_open(struct hz_err *err)
 {
 	struct itimerspec each = { .it_interval = { .tv_sec = 1 } };
@@ -124,8 +124,7 @@ static int parts_open(struct hz_collect *collect, struct hz_err *err)
 		                           .ctx = collect };
 	int status = 0;
 
-	/* First what others may hold, so that a second collector says so before it takes a
-	 * record. */
+	/* First what others may hold, so that a second collector says so before it takes a record. */
 	if (conf->listen != NULL)
 		status = hz_listen_at_open(conf->listen, conf->user, &collect->listen, err);
 	if (status == 0)

@@ -18,8 +18,8 @@ static uint64_t unix_minus_ns(void)
 	return (uint64_t)now.tv_sec * HZ_NS_PER_S + (uint64_t)now.tv_nsec - hz_clock_monotonic_ns();
 }
 
-/* When a record's samples count: at its own time, which may be long ago when the ring was not
- * read, but is not believed beyond what the tiers hold. */
+/* When a record's samples count: at its own time, which may be long ago when the ring was not read, but is not believed
+ * beyond what the tiers hold. */
 static int64_t record_second(const struct hz_feed *feed, uint64_t time_ns)
 {
 	int64_t now_s = (int64_t)((hz_clock_monotonic_ns() + feed->unix_minus_ns) / HZ_NS_PER_S);
@@ -188,8 +188,8 @@ int hz_feed_look_fd(const struct hz_feed *feed)
 	return hz_map_look_poll_fd(&feed->look);
 }
 
-/* xdp detach all and attach makes new maps, which only a hzd that was started anew writes: while
- * a worker turns, ours are the right ones. */
+/* xdp detach all and attach makes new maps, which only a hzd that was started anew writes: while a worker turns, ours
+ * are the right ones. */
 void hz_feed_look(struct hz_feed *feed)
 {
 	struct hz_map_source source;

@@ -1,5 +1,5 @@
-/* Everything the collector knows: the stream of an instance, its maps once per second, and what
- * became of them over time. One thread. */
+/* Everything the collector knows: the stream of an instance, its maps once per second, and what became of them over
+ * time. One thread. */
 #ifndef HZ_FEED_H
 #define HZ_FEED_H
 
@@ -49,8 +49,8 @@ struct hz_feed { /* large: from the heap; owned by the caller */
 	struct hz_event_log log;
 };
 
-/* Opens the instance's stream. 0, or -errno with err filled, exit codes as hz_map_source_open; 1
- * when another collector reads it. */
+/* Opens the instance's stream. 0, or -errno with err filled, exit codes as hz_map_source_open; 1 when another collector
+ * reads it. */
 int hz_feed_open(const struct hz_feed_conf *conf, struct hz_feed **out, struct hz_err *err);
 void hz_feed_close(struct hz_feed *feed); /* accepts NULL */
 
@@ -67,8 +67,7 @@ void hz_feed_tick(struct hz_feed *feed);
 int hz_feed_look_fd(const struct hz_feed *feed);
 void hz_feed_look(struct hz_feed *feed);
 
-/* Growth per second between the last two views; negative: not known (there is one view, or the
- * counter began anew). */
+/* Growth per second between the last two views; negative: not known (there is one view, or the counter began anew). */
 double hz_feed_rate(const struct hz_feed *feed, uint64_t now, uint64_t before);
 
 #endif

@@ -85,8 +85,8 @@ static int pins_open(const char *instance, struct hz_map_source *source, struct 
 	return 0;
 }
 
-/* Is each map what we are about to map or read? Names are no proof: anybody with root could have
- * pinned something else there. */
+/* Is each map what we are about to map or read? Names are no proof: anybody with root could have pinned something
+ * else there. */
 static int map_check(const char *instance, uint32_t which, struct hz_map_source *source,
                      struct hz_err *err)
 {

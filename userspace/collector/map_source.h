@@ -1,5 +1,5 @@
-/* Where the collector's descriptors come from: the pins of an instance, where it may open them,
- * or hzd, which hands them over its control socket. */
+/* Where the collector's descriptors come from: the pins of an instance, where it may open them, or hzd, which hands
+ * them over its control socket. */
 #ifndef HZ_MAP_SOURCE_H
 #define HZ_MAP_SOURCE_H
 

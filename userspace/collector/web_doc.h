@@ -46,8 +46,7 @@ const struct hz_web_doc_kind *hz_web_doc_find(const char *path); /* NULL: no suc
 const struct hz_web_kept *hz_web_doc_get(struct hz_web_docs *docs, const struct hz_feed *feed,
                                          enum hz_web_doc doc, const struct hz_web_query *query);
 
-/* Data of the event "tick": status, the newest column, and marks from marks_from_s on. lost: by
- * readers of /events. */
+/* Data of the event "tick": status, the newest column, and marks from marks_from_s on. lost: by readers of /events. */
 void hz_web_doc_tick(struct hz_web_docs *docs, const struct hz_feed *feed, int64_t marks_from_s,
                      uint64_t lost, struct hz_doc *out);
 
