@@ -54,6 +54,14 @@ void hz_web_conns_remove(struct hz_web_conn *conn)
 	*conn = (struct hz_web_conn){ 0 };
 }
 
+bool hz_web_conns_are_ending(const struct hz_web_conns *conns)
+{
+	for (uint32_t i = 0; i < HZ_WEB_CONNS_MAX; i++)
+		if (conns->conn[i].state == HZ_WEB_CONN_ENDED)
+			return true;
+	return false;
+}
+
 void hz_web_conns_tick(struct hz_web_conns *conns, uint64_t now_ns)
 {
 	for (uint32_t i = 0; i < HZ_WEB_CONNS_MAX; i++) {

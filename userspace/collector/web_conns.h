@@ -35,6 +35,9 @@ struct hz_web_conn *hz_web_conns_add(struct hz_web_conns *conns, int fd, uint64_
 void hz_web_conns_move(struct hz_web_conn *conn, enum hz_web_conn_state state, uint64_t now_ns);
 void hz_web_conns_remove(struct hz_web_conn *conn);
 
+/* Are there some that were shut down, whose place is not free yet? */
+bool hz_web_conns_are_ending(const struct hz_web_conns *conns);
+
 /* Once per second: shuts down those that are too late. */
 void hz_web_conns_tick(struct hz_web_conns *conns, uint64_t now_ns);
 
