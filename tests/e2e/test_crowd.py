@@ -192,5 +192,25 @@ def idle_connections_keep_nobody_out_and_a_slow_head_is_ended():
     expect(9 < time.monotonic() - started < 13, f"ended after {time.monotonic() - started:.0f} s")
 
 
+@test
+def one_address_of_elsewhere_has_a_quarter_of_the_places():
+    here = Rig("e")
+    here.start()
+    collector = Process(BIN + "/hz-collector", "-i", here.name, "--listen", f"0.0.0.0:{PORT}",
+                        netns=here.server)
+    wait_until(lambda: "serving" in collector.output(), 10, f"no start: {collector.output()}")
+    time.sleep(1.2)
+    crowd = [tcp_connect(here.server, "127.0.0.1", PORT) for _ in range(24)]
+    answered = 0
+    for sock in crowd:
+        with contextlib.suppress(ConnectionError):
+            sock.sendall(b"GET /api/v1/status HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            answered += sock.recv(12) == b"HTTP/1.1 200"
+    expect_equal(answered, 16, "connections of one address")
+    for sock in crowd:
+        sock.close()
+    wait_until(lambda: took(here, "/metrics") < 2, 5, "no scrape")
+
+
 if __name__ == "__main__":
     main(each_ends_its_own=True)

@@ -89,10 +89,11 @@ static void hzd_that_says_nothing_is_asked_once_until_patience_ends(void)
 	                -EAGAIN);
 	CU_ASSERT_EQUAL_FATAL(questions_take(&hzd, &other), 1);
 	/* An answer in two pieces; its words are better than those of the pins. */
-	CU_ASSERT_EQUAL(send(other, REFUSAL, 9, 0), 9);
+	CU_ASSERT_EQUAL(send(other, REFUSAL, 9, MSG_NOSIGNAL), 9);
 	CU_ASSERT_EQUAL(hz_map_look_turn(&look, hzd.instance, 132 * HZ_NS_PER_S, &source, &err),
 	                -EAGAIN);
-	CU_ASSERT_EQUAL(send(other, REFUSAL + 9, sizeof(REFUSAL) - 10, 0), sizeof(REFUSAL) - 10);
+	CU_ASSERT_EQUAL(send(other, REFUSAL + 9, sizeof(REFUSAL) - 10, MSG_NOSIGNAL),
+	                sizeof(REFUSAL) - 10);
 	CU_ASSERT_EQUAL(hz_map_look_turn(&look, hzd.instance, 132 * HZ_NS_PER_S, &source, &err),
 	                -EREMOTEIO);
 	CU_ASSERT_STRING_EQUAL(err.why, "hzd: not now");
@@ -153,6 +154,7 @@ static void lines_into_a_full_pipe_wait_and_come_whole_and_in_order(void)
 	(void)signal(SIGPIPE, SIG_IGN); /* as in hz-collector, which has it blocked */
 	CU_ASSERT_EQUAL_FATAL(pipe(pipe_fd), 0);
 	CU_ASSERT_TRUE(fcntl(pipe_fd[1], F_SETPIPE_SZ, 4096) > 0);
+	(void)fcntl(pipe_fd[0], F_SETFL, O_NONBLOCK);
 	flags = fcntl(pipe_fd[1], F_GETFL);
 	hz_line_out_open(out, pipe_fd[1]);
 	CU_ASSERT_FALSE(hz_line_out_is_waiting(out));
