@@ -123,8 +123,8 @@ def clients_that_take_nothing_make_room_and_readers_of_events_stay():
     stream = ask_local(folder + "/sock", "/events")
     expect(b"200" in stream.recv(12), "/events")
     before, crowd = resident(collector), []
-    for i in range(100):
-        crowd.append(ask_local(folder + "/sock", f"/api/v1/heatmap?last={86400 - i}"))
+    for i in range(100):  # answers that are shared as well hold their places
+        crowd.append(ask_local(folder + "/sock", f"/api/v1/heatmap?last={86400 - (i if i < 5 else 0)}"))
     most = resident(collector) - before
     started = time.monotonic()
     with ask_local(folder + "/sock", "/metrics") as scrape:
