@@ -179,8 +179,8 @@ int hz_feed_client_fail(const struct hz_feed_client *client, int status, struct 
 		return hz_err_set(err, status, 1, "collector", "systemctl status hz-collector",
 		                  "hz-collector at %s is silent", at);
 	if (status == -ECONNRESET && client->is_asked)
-		return hz_err_set(err, status, 1, "collector", "systemctl status hz-collector",
+		return hz_err_set(err, status, 1, "collector", "pgrep -a hz-collector",
 		                  "hz-collector at %s has closed the stream", at);
-	return hz_err_set(err, status, 3, "no_collector", "systemctl start hz-collector",
+	return hz_err_set(err, status, 3, "no_collector", "hz-collector -h",
 	                  "no hz-collector at %s: %s", at, strerror(-status));
 }

@@ -95,8 +95,8 @@ static void history_follow(struct hz_collect *collect)
 		hz_log(HZ_LOG_WARN, "history: the last day cannot be read");
 }
 
-/* At whole seconds of the wall clock, where columns begin; but by the other clock, which nobody
- * sets back: a timer of the wall clock would then wait for its time to come again. */
+/* At whole seconds of the wall clock, where columns begin; but by the other clock, which nobody sets back: a timer of the
+ * wall clock would then wait for its time to come again. */
 static int timer_open(struct hz_err *err)
 {
 	struct itimerspec each = { .it_interval = { .tv_sec = 1 } };
@@ -124,10 +124,9 @@ static int parts_open(struct hz_collect *collect, struct hz_err *err)
 		                           .ctx = collect };
 	int status = 0;
 
-	/* First what others may hold, so that a second collector says so before it takes a
-	 * record. */
+	/* First what others may hold, so that a second collector says so before it takes a record. */
 	if (conf->listen != NULL)
-		status = hz_listen_at_open(conf->listen, &collect->listen, err);
+		status = hz_listen_at_open(conf->listen, conf->user, &collect->listen, err);
 	if (status == 0)
 		status = hz_feed_open(&feed, &collect->feed, err);
 	if (status == 0) {
@@ -184,8 +183,7 @@ void hz_collect_close(struct hz_collect *collect)
 	hz_otlp_push_close(collect->otlp);
 	if (collect->timer_fd >= 0)
 		close(collect->timer_fd);
-	if (collect->listen.fd >= 0)
-		close(collect->listen.fd);
+	hz_listen_at_close(&collect->listen);
 	hz_line_out_close(&collect->lines);
 	free(collect);
 }

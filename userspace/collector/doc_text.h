@@ -1,5 +1,5 @@
-/* A document that grows in memory: JSON, metrics or protobuf. One that cannot grow remembers it,
- * so that its writers need not look. */
+/* A document that grows in memory: JSON, metrics or protobuf. One that cannot grow remembers it, so that its writers
+ * need not look. */
 #ifndef HZ_DOC_TEXT_H
 #define HZ_DOC_TEXT_H
 

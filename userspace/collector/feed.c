@@ -4,36 +4,11 @@
 #include "core/log.h"
 #include "telemetry/stream_lost.h"
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
-#include <unistd.h>
 
 #define UNREAD_MAX 3 /* views in a row that could not be read, until nobody is said to live */
-
-/* Two readers of one ring would take each other's records. The name lies in the network
- * namespace and goes with the process; 0: another instance of bpffs may share it, so the ring's
- * id is the name. */
-static int reader_lock(uint32_t id, struct hz_err *err)
-{
-	struct sockaddr_un name = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int len, status;
-
-	if (fd == -1)
-		return hz_err_set(err, -errno, 1, "socket", "", "%s", strerror(errno));
-	len = snprintf(name.sun_path + 1, sizeof(name.sun_path) - 1, "hz-collector-ring-%u", id);
-	if (bind(fd, (const struct sockaddr *)&name,
-	         (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)len)) == 0)
-		return fd;
-	status = -errno;
-	close(fd);
-	return hz_err_set(err, status, 1, "busy", "stop it, or ask it: curl 127.0.0.1:9477/events",
-	                  "another hz-collector reads this stream");
-}
 
 static uint64_t unix_minus_ns(void)
 {
@@ -43,8 +18,8 @@ static uint64_t unix_minus_ns(void)
 	return (uint64_t)now.tv_sec * HZ_NS_PER_S + (uint64_t)now.tv_nsec - hz_clock_monotonic_ns();
 }
 
-/* When a record's samples count: at its own time, which may be long ago when the ring was not
- * read, but is not believed beyond what the tiers hold. */
+/* When a record's samples count: at its own time, which may be long ago when the ring was not read, but is not believed
+ * beyond what the tiers hold. */
 static int64_t record_second(const struct hz_feed *feed, uint64_t time_ns)
 {
 	int64_t now_s = (int64_t)((hz_clock_monotonic_ns() + feed->unix_minus_ns) / HZ_NS_PER_S);
@@ -96,23 +71,25 @@ static int record_take(void *ctx, const void *record, size_t bytes)
 static int source_use(struct hz_feed *feed, const struct hz_map_source *source, struct hz_err *err)
 {
 	struct hz_ringbuf *ring = NULL;
-	int status, lock = reader_lock(source->id, err);
+	struct hz_reader_lock lock;
+	int status = hz_reader_lock_open(&lock, feed->conf.instance, source->id,
+	                                 feed->is_open ? &feed->lock : NULL, err);
 
-	if (lock < 0)
-		return lock;
+	if (status != 0)
+		return status;
 	status = hz_ringbuf_open(source->fd[HZ_STREAM_events], record_take, feed, &ring, err);
 	if (status != 0) {
-		close(lock);
+		hz_reader_lock_close(&lock);
 		return status;
 	}
 	if (feed->is_open) {
 		hz_ringbuf_close(feed->ring);
 		hz_map_source_close(&feed->source);
-		close(feed->reader_lock);
+		hz_reader_lock_close(&feed->lock);
 	}
 	feed->source = *source;
 	feed->ring = ring;
-	feed->reader_lock = lock;
+	feed->lock = lock;
 	feed->is_open = true;
 	return 0;
 }
@@ -150,7 +127,7 @@ void hz_feed_close(struct hz_feed *feed)
 	if (feed->is_open) {
 		hz_ringbuf_close(feed->ring);
 		hz_map_source_close(&feed->source);
-		close(feed->reader_lock);
+		hz_reader_lock_close(&feed->lock);
 	}
 	hz_map_look_end(&feed->look);
 	hz_series_close(&feed->series);
@@ -212,8 +189,8 @@ int hz_feed_look_fd(const struct hz_feed *feed)
 	return hz_map_look_poll_fd(&feed->look);
 }
 
-/* xdp detach all and attach makes new maps, which only a hzd that was started anew writes: while
- * a worker turns, ours are the right ones. */
+/* xdp detach all and attach makes new maps, which only a hzd that was started anew writes: while a worker turns, ours
+ * are the right ones. */
 void hz_feed_look(struct hz_feed *feed)
 {
 	struct hz_map_source source;

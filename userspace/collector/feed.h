@@ -1,5 +1,5 @@
-/* Everything the collector knows: the stream of an instance, its maps once per second, and what
- * became of them over time. One thread. */
+/* Everything the collector knows: the stream of an instance, its maps once per second, and what became of them over
+ * time. One thread. */
 #ifndef HZ_FEED_H
 #define HZ_FEED_H
 
@@ -7,6 +7,7 @@
 #include "collector/map_look.h"
 #include "collector/map_view.h"
 #include "collector/marks.h"
+#include "collector/reader_lock.h"
 #include "collector/ringbuf.h"
 #include "collector/stage_series.h"
 
@@ -39,8 +40,8 @@ struct hz_feed { /* large: from the heap; owned by the caller */
 	bool has_view, has_before;
 	bool is_held;       /* on_event wanted no more: the ring keeps the rest */
 	bool is_locked_out; /* told that other maps could not be opened */
-	int reader_lock;    /* abstract socket that says: this ring has its reader */
 	struct hz_map_source source;
+	struct hz_reader_lock lock;
 	struct hz_ringbuf *ring;
 	uint64_t unix_minus_ns;
 	uint64_t records, malformed, unknown;
@@ -58,8 +59,8 @@ struct hz_feed { /* large: from the heap; owned by the caller */
 	struct hz_marks marks;
 };
 
-/* Opens the instance's stream. 0, or -errno with err filled, exit codes as hz_map_source_open; 1
- * when another collector reads it. */
+/* Opens the instance's stream. 0, or -errno with err filled, exit codes as hz_map_source_open; 1 when another collector
+ * reads it. */
 int hz_feed_open(const struct hz_feed_conf *conf, struct hz_feed **out, struct hz_err *err);
 void hz_feed_close(struct hz_feed *feed); /* accepts NULL */
 
@@ -76,8 +77,7 @@ void hz_feed_tick(struct hz_feed *feed);
 int hz_feed_look_fd(const struct hz_feed *feed);
 void hz_feed_look(struct hz_feed *feed);
 
-/* Growth per second between the last two views; negative: not known (there is one view, or the
- * counter began anew). */
+/* Growth per second between the last two views; negative: not known (there is one view, or the counter began anew). */
 double hz_feed_rate(const struct hz_feed *feed, uint64_t now, uint64_t before);
 
 /* Records that nobody sees: a full ring lost them for good, or they cannot be read. Deltas that it refused are not lost,

@@ -36,6 +36,12 @@ static bool is_instance(const char *name)
 	return len > 0 && len <= HZ_MAP_SOURCE_INSTANCE_MAX;
 }
 
+void hz_map_source_folder(const char *instance, char out[HZ_MAP_SOURCE_FOLDER_BYTES])
+{
+	snprintf(out, HZ_MAP_SOURCE_FOLDER_BYTES, "/sys/fs/bpf/hz%s%s", instance ? "-" : "",
+	         instance ? instance : "");
+}
+
 static void pin_path(const char *instance, const char *name, char out[PIN_PATH_MAX])
 {
 	snprintf(out, PIN_PATH_MAX, "/sys/fs/bpf/hz%s%s/%s", instance ? "-" : "",
@@ -94,8 +100,8 @@ static int pins_open(const char *instance, struct hz_map_source *source, struct 
 	return 0;
 }
 
-/* Is each map what we are about to map or read? Names are no proof: anybody with root could have
- * pinned something else there. */
+/* Is each map what we are about to map or read? Names are no proof: anybody with root could have pinned something
+ * else there. */
 static int map_check(const char *instance, uint32_t which, struct hz_map_source *source,
                      struct hz_err *err)
 {

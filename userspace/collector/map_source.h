@@ -1,5 +1,5 @@
-/* Where the collector's descriptors come from: the pins of an instance, where it may open them,
- * or hzd, which hands them over its control socket. */
+/* Where the collector's descriptors come from: the pins of an instance, where it may open them, or hzd, which hands
+ * them over its control socket. */
 #ifndef HZ_MAP_SOURCE_H
 #define HZ_MAP_SOURCE_H
 
@@ -20,6 +20,7 @@ struct hz_map_source {                    /* owned by the caller; close with hz_
 	uint32_t id; /* of the ring: another one after xdp detach all and attach */
 };
 #define HZ_MAP_SOURCE_INSTANCE_MAX 32
+#define HZ_MAP_SOURCE_FOLDER_BYTES 64
 
 /* Opens the maps of an instance, by its pins or by asking hzd; NULL: the default one. 0 or
  * -errno with err filled, exit codes of hzctl: 2 bad name, 3 nothing attached, 4 not permitted,
@@ -32,5 +33,8 @@ int hz_map_source_pins(const char *instance, struct hz_map_source *out, struct h
 int hz_map_source_take(struct hz_fd_ask *ask, const char *instance, struct hz_map_source *out,
                        struct hz_err *err);
 void hz_map_source_close(struct hz_map_source *source);
+
+/* Where the pins of an instance are, or would be. */
+void hz_map_source_folder(const char *instance, char out[HZ_MAP_SOURCE_FOLDER_BYTES]);
 
 #endif

@@ -1,6 +1,5 @@
-/* Pushes to an OTLP/HTTP endpoint: metrics each 10 s, spans as they are there. One request at a
- * time; what waits is bounded, what does not fit or is refused is counted, and who does not
- * answer is asked less often. */
+/* Pushes to an OTLP/HTTP endpoint: metrics each 10 s, spans as they are there. One request at a time; what waits is
+ * bounded, what does not fit or is refused is counted, and who does not answer is asked less often. */
 #ifndef HZ_OTLP_PUSH_H
 #define HZ_OTLP_PUSH_H
 
@@ -28,8 +27,7 @@ void hz_otlp_push_slow(struct hz_otlp *otlp, const struct hz_event_slow *slow,
                        uint64_t unix_minus_ns);
 /* Once per second: begins a push when it is time. */
 void hz_otlp_push_tick(struct hz_otlp *otlp, const struct hz_feed *feed);
-/* Goes on with a push. Returns when it wants to be turned again, in ms; -1: nothing is under
- * way. */
+/* Goes on with a push. Returns when it wants to be turned again, in ms; -1: nothing is under way. */
 int hz_otlp_push_turn(struct hz_otlp *otlp);
 struct hz_otlp_counts hz_otlp_push_counts(const struct hz_otlp *otlp);
 

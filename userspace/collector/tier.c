@@ -54,9 +54,9 @@ static void oldest_drop(struct hz_tier *tier)
 	tier->count--;
 }
 
-/* Room for bytes behind the newest column, in one piece; SIZE_MAX when older ones have to go
- * first. What lives is [oldest, end) or, once the end has wrapped, [oldest, size) and [0, end):
- * then the end stays below the oldest one, so that full and empty are not the same. */
+/* Room for bytes behind the newest column, in one piece; SIZE_MAX when older ones have to go first. What
+ * lives is [oldest, end) or, once the end has wrapped, [oldest, size) and [0, end): then the end stays
+ * below the oldest one, so that full and empty are not the same. */
 static size_t place_find(const struct hz_tier *tier, size_t bytes)
 {
 	size_t oldest;

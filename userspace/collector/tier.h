@@ -1,6 +1,5 @@
-/* The past in steps of equal length: packed columns in a ring of bytes, the oldest ones make
- * room for new ones. Memory is bounded by both, the columns and the bytes, and is touched only
- * as it fills. */
+/* The past in steps of equal length: packed columns in a ring of bytes, the oldest ones make room for new ones.
+ * Memory is bounded by both, the columns and the bytes, and is touched only as it fills. */
 #ifndef HZ_TIER_H
 #define HZ_TIER_H
 
@@ -38,8 +37,7 @@ const struct hz_tier_column *hz_tier_find(const struct hz_tier *tier, int64_t un
 const struct hz_tier_column *hz_tier_next(const struct hz_tier *tier, int64_t unix_s);
 uint32_t hz_tier_count_behind(const struct hz_tier *tier, int64_t unix_s);
 
-/* Adds what one stage got in from_s <= t < to_s to *sum. Returns the number of columns there
- * were. */
+/* Adds what one stage got in from_s <= t < to_s to *sum. Returns the number of columns there were. */
 uint32_t hz_tier_sum(const struct hz_tier *tier, int64_t from_s, int64_t to_s, uint32_t stage,
                      struct hz_hist *sum);
 /* Of one column: 0 or -EBADMSG. */

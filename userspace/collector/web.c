@@ -14,6 +14,10 @@
 #define CONNECTION_IDLE_S 15
 #define PER_ADDRESS_MAX   16 /* beyond loopback, where all have the same one */
 #define RETRY_WHEN_FULL_S "5"
+#define IDLE_MS           60000
+/* The server takes its listening socket out of its poll set when all places are taken, and puts
+ * it back in the turn behind the one in which a place became free, for which no event comes. */
+#define ENDING_MS 5
 
 struct hz_web {
 	struct MHD_Daemon *daemon; /* owned */
@@ -134,7 +138,7 @@ static enum MHD_Result doc_send(struct hz_web *web, struct MHD_Connection *conne
 	kept = hz_web_doc_get(&web->docs, web->feed, kind->doc, &query);
 	if (kept == NULL)
 		return refuse(connection, MHD_HTTP_SERVICE_UNAVAILABLE,
-		              "too much is being sent already, or memory is short");
+		              "too much is asked for at once");
 	return MHD_queue_response(connection, MHD_HTTP_OK, kept->response);
 }
 
@@ -264,6 +268,8 @@ void hz_web_close(struct hz_web *web)
 	if (web == NULL)
 		return;
 	hz_sse_hub_close(&web->hub);
+	(void)MHD_quiesce_daemon(
+		web->daemon); /* or it closes the listening socket, which is not its own */
 	MHD_stop_daemon(web->daemon);
 	hz_web_doc_close(&web->docs);
 	scrapes_drop(web);
@@ -279,9 +285,11 @@ int hz_web_timeout_ms(struct hz_web *web)
 {
 	MHD_UNSIGNED_LONG_LONG ms;
 
+	int most_ms = hz_web_conns_are_ending(&web->conns) ? ENDING_MS : IDLE_MS;
+
 	if (MHD_get_timeout(web->daemon, &ms) != MHD_YES)
-		return -1;
-	return (int)HZ_MIN(ms, (MHD_UNSIGNED_LONG_LONG)60000);
+		ms = IDLE_MS;
+	return (int)HZ_MIN(ms, (MHD_UNSIGNED_LONG_LONG)most_ms);
 }
 
 void hz_web_turn(struct hz_web *web)

@@ -15,7 +15,7 @@ int hz_web_open(const struct hz_listen *listen, struct hz_feed *feed, struct hz_
 void hz_web_close(struct hz_web *web); /* accepts NULL */
 
 int hz_web_poll_fd(const struct hz_web *web); /* readable: turn */
-int hz_web_timeout_ms(struct hz_web *web);    /* turn at the latest then; -1: no need to */
+int hz_web_timeout_ms(struct hz_web *web);    /* turn at the latest then */
 void hz_web_turn(struct hz_web *web);
 
 /* Behind hz_feed_tick: what is new goes to the readers of /events. */

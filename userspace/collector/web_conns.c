@@ -23,16 +23,19 @@ static struct hz_web_conn *oldest_of(struct hz_web_conns *conns, enum hz_web_con
 
 struct hz_web_conn *hz_web_conns_add(struct hz_web_conns *conns, int fd, uint64_t now_ns)
 {
-	struct hz_web_conn *place = oldest_of(conns, HZ_WEB_CONN_NONE), *victim;
+	struct hz_web_conn *place = oldest_of(conns, HZ_WEB_CONN_NONE);
+	struct hz_web_conn *victim, *other;
 	uint32_t open = 0;
 
 	for (uint32_t i = 0; i < HZ_WEB_CONNS_MAX; i++)
 		open += conns->conn[i].state != HZ_WEB_CONN_NONE &&
 		        conns->conn[i].state != HZ_WEB_CONN_ENDED;
 	if (open >= HZ_WEB_CONNS_MAX - HZ_WEB_CONNS_RESERVE) {
+		/* Of both together: who has just come with others waits for a head as well. */
 		victim = oldest_of(conns, HZ_WEB_CONN_HEAD);
-		if (victim == NULL)
-			victim = oldest_of(conns, HZ_WEB_CONN_ANSWER);
+		other = oldest_of(conns, HZ_WEB_CONN_ANSWER);
+		if (victim == NULL || (other != NULL && other->since_ns < victim->since_ns))
+			victim = other;
 		if (victim != NULL)
 			end(victim);
 	}
@@ -52,6 +55,14 @@ void hz_web_conns_move(struct hz_web_conn *conn, enum hz_web_conn_state state, u
 void hz_web_conns_remove(struct hz_web_conn *conn)
 {
 	*conn = (struct hz_web_conn){ 0 };
+}
+
+bool hz_web_conns_are_ending(const struct hz_web_conns *conns)
+{
+	for (uint32_t i = 0; i < HZ_WEB_CONNS_MAX; i++)
+		if (conns->conn[i].state == HZ_WEB_CONN_ENDED)
+			return true;
+	return false;
 }
 
 void hz_web_conns_tick(struct hz_web_conns *conns, uint64_t now_ns)

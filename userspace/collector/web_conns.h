@@ -28,12 +28,14 @@ struct hz_web_conns { /* zeroed: none; owned by the caller */
 	struct hz_web_conn conn[HZ_WEB_CONNS_MAX];
 };
 
-/* A new connection. With fewer than HZ_WEB_CONNS_RESERVE places left it takes that of the one
- * that has waited longest for a head, else for its answer to be taken. NULL: all places are
- * taken. */
+/* A new connection. With fewer than HZ_WEB_CONNS_RESERVE places left it takes that of the one that has
+ * waited longest, for a head or for its answer to be taken. NULL: all places are taken. */
 struct hz_web_conn *hz_web_conns_add(struct hz_web_conns *conns, int fd, uint64_t now_ns);
 void hz_web_conns_move(struct hz_web_conn *conn, enum hz_web_conn_state state, uint64_t now_ns);
 void hz_web_conns_remove(struct hz_web_conn *conn);
+
+/* Are there some that were shut down, whose place is not free yet? */
+bool hz_web_conns_are_ending(const struct hz_web_conns *conns);
 
 /* Once per second: shuts down those that are too late. */
 void hz_web_conns_tick(struct hz_web_conns *conns, uint64_t now_ns);

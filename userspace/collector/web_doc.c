@@ -101,6 +101,8 @@ const struct hz_web_kept *hz_web_doc_get(struct hz_web_docs *docs, const struct 
 		    kept->query.last == query->last)
 			return kept;
 	}
+	if (fresh_s(doc, query) > 1 && docs->slow++ >= HZ_WEB_DOCS_SLOW)
+		return NULL;
 	kept = place_find(docs);
 	kept_drop(kept);
 	doc_write(feed, doc, query, &text);
@@ -140,6 +142,7 @@ void hz_web_doc_tick(struct hz_web_docs *docs, const struct hz_feed *feed, uint6
 
 void hz_web_doc_expire(struct hz_web_docs *docs)
 {
+	docs->slow = 0;
 	for (uint32_t i = 0; i < HZ_WEB_DOCS_KEPT; i++)
 		if (docs->kept[i].left_s == 0 || --docs->kept[i].left_s == 0)
 			kept_drop(&docs->kept[i]);

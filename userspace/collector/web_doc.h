@@ -23,6 +23,8 @@ struct hz_web_doc_kind {
 };
 
 #define HZ_WEB_DOCS_KEPT 8
+#define HZ_WEB_DOCS_SLOW                                                                           \
+	8 /* made of columns of 10 s in one second, some 30 ms each: more are refused */
 
 struct hz_web_kept { /* an answer, for those that ask the same before it is stale */
 	enum hz_web_doc doc;
@@ -37,12 +39,14 @@ struct hz_web_kept { /* an answer, for those that ask the same before it is stal
 struct hz_web_docs { /* zeroed: none; owned by the caller */
 	struct hz_web_bodies *bodies;
 	uint64_t made;
+	uint32_t slow; /* of them in this second */
 	struct hz_web_kept kept[HZ_WEB_DOCS_KEPT];
 };
 
 const struct hz_web_doc_kind *hz_web_doc_find(const char *path); /* NULL: no such document */
 
-/* Valid to the next call with these docs; NULL: no memory, or too much of it is under way. */
+/* Valid to the next call with these docs; NULL: no memory, too much of it is
+ * under way, or too much was asked for in this second. */
 const struct hz_web_kept *hz_web_doc_get(struct hz_web_docs *docs, const struct hz_feed *feed,
                                          enum hz_web_doc doc, const struct hz_web_query *query);
 

@@ -57,18 +57,20 @@ static void connection_that_comes_late_takes_the_place_of_who_asked_nothing(void
 	hz_web_conns_move(crowd.conn[1], HZ_WEB_CONN_ANSWER, 0);
 	for (uint32_t i = 0; i < most; i++)
 		CU_ASSERT_FALSE(is_ended(crowd.client[i]));
+	CU_ASSERT_FALSE(hz_web_conns_are_ending(&crowd.conns));
 	crowd_join(&crowd, most, 1000);
+	CU_ASSERT_TRUE(hz_web_conns_are_ending(&crowd.conns));
 	for (uint32_t i = 0; i <= most; i++)
-		CU_ASSERT_EQUAL(is_ended(crowd.client[i]), i == 2);
+		CU_ASSERT_EQUAL(is_ended(crowd.client[i]), i == 1);
 	/* One that goes by itself makes room as well. */
-	hz_web_conns_remove(crowd.conn[2]);
+	hz_web_conns_remove(crowd.conn[1]);
 	hz_web_conns_remove(crowd.conn[5]);
 	crowd_join(&crowd, most + 1, 1001);
-	CU_ASSERT_FALSE(is_ended(crowd.client[3]));
+	CU_ASSERT_FALSE(is_ended(crowd.client[2]));
 	for (uint32_t i = 3; i <= most + 1; i++)
 		hz_web_conns_move(crowd.conn[i], HZ_WEB_CONN_STREAM, 0);
 	crowd_join(&crowd, most + 2, 1002);
-	CU_ASSERT_TRUE(is_ended(crowd.client[1]));
+	CU_ASSERT_TRUE(is_ended(crowd.client[2]));
 	CU_ASSERT_FALSE(is_ended(crowd.client[0]));
 	crowd_close(&crowd, most + 3);
 }
@@ -239,18 +241,39 @@ static void question_is_answered_anew_when_its_answer_is_stale(void)
 	CU_ASSERT_EQUAL(docs.made, 4);
 	hz_web_doc_expire(&docs);
 	CU_ASSERT_EQUAL(bodies.bytes, 0); /* nobody reads them: they are gone */
-	for (uint32_t i = 0; i < 100; i++) {
-		const struct hz_web_query each = { HZ_STAGE_TX, 86400 - i, 0 };
-
-		CU_ASSERT_PTR_NOT_NULL(hz_web_doc_get(&docs, feed, HZ_WEB_DOC_HEATMAP, &each));
-	}
-	CU_ASSERT(bodies.bytes < HZ_WEB_DOCS_KEPT * (400u << 10));
 	hz_web_doc_close(&docs);
 	CU_ASSERT_EQUAL(bodies.bytes, 0);
 	day_close(feed);
 }
 
-HZ_SUITE(web_parts, CASE(connection_that_comes_late_takes_the_place_of_who_asked_nothing),
+static void days_asked_for_in_one_second_are_few(void)
+{
+	struct hz_web_bodies bodies = { 0 };
+	struct hz_web_docs docs = { .bodies = &bodies };
+	uint64_t samples;
+	struct hz_feed *feed = day_open(&samples);
+
+	for (uint32_t i = 0; i < 100; i++) {
+		const struct hz_web_query each = { HZ_STAGE_TX, 86400 - i, 0 };
+		const struct hz_web_query near = { HZ_STAGE_TX, 60 + i, 0 };
+
+		CU_ASSERT_EQUAL(hz_web_doc_get(&docs, feed, HZ_WEB_DOC_HEATMAP, &each) != NULL,
+		                i < HZ_WEB_DOCS_SLOW);
+		if (i >= HZ_WEB_DOCS_SLOW)
+			CU_ASSERT_PTR_NOT_NULL(
+				hz_web_doc_get(&docs, feed, HZ_WEB_DOC_LATENCY, &near));
+	}
+	CU_ASSERT(bodies.bytes < HZ_WEB_DOCS_KEPT * (400u << 10));
+	hz_web_doc_expire(&docs);
+	CU_ASSERT_PTR_NOT_NULL(hz_web_doc_get(&docs, feed, HZ_WEB_DOC_HEATMAP,
+	                                      &(struct hz_web_query){ HZ_STAGE_TX, 80000, 0 }));
+	hz_web_doc_close(&docs);
+	CU_ASSERT_EQUAL(bodies.bytes, 0);
+	day_close(feed);
+}
+
+HZ_SUITE(web_parts, CASE(days_asked_for_in_one_second_are_few),
+         CASE(connection_that_comes_late_takes_the_place_of_who_asked_nothing),
          CASE(more_connections_than_places_are_refused_a_place),
          CASE(head_and_answer_have_their_time_and_a_stream_all_of_it),
          CASE(large_bodies_are_bounded_and_small_ones_are_made_all_the_same),
