@@ -30,6 +30,8 @@ struct hz_feed_losses {   /* of the collector's other parts, which are noted her
 	uint64_t pushes;  /* that failed */
 };
 
+struct hz_history;
+
 struct hz_feed { /* large: from the heap; owned by the caller */
 	struct hz_feed_conf conf;
 	bool is_open; /* source and ring are */
@@ -41,9 +43,10 @@ struct hz_feed { /* large: from the heap; owned by the caller */
 	uint64_t unix_minus_ns;
 	uint64_t records, malformed, unknown;
 	struct hz_feed_losses losses;
-	uint64_t reopened; /* times that other maps were found */
-	uint64_t look_ns;  /* when other maps were last looked for */
-	int64_t known_s;   /* of the last view */
+	struct hz_history *history; /* the caller's; NULL: none */
+	uint64_t reopened;          /* times that other maps were found */
+	uint64_t look_ns;           /* when other maps were last looked for */
+	int64_t known_s;            /* of the last view */
 	uint64_t base_ns
 		[2]; /* when the routes' baselines were taken: the older one and the newer one */
 	struct hz_map_view now, before;

@@ -19,19 +19,16 @@ static uint32_t row_of(uint32_t bucket)
 	return HZ_MIN(row, HZ_TIME_DOC_ROWS - 1u);
 }
 
-static void column_write(const struct hz_tier *tier, int64_t unix_s, uint32_t stage,
-                         struct hz_doc *out)
+void hz_time_doc_counts(int64_t unix_s, const struct hz_hist *hist, struct hz_doc *out)
 {
-	const struct hz_tier_column *column = hz_tier_find(tier, unix_s);
 	uint64_t rows[HZ_TIME_DOC_ROWS] = { 0 };
-	struct hz_hist hist = { 0 };
 
-	if (column == NULL || hz_tier_unpack(tier, column, stage, &hist) != 0) {
+	if (hist == NULL) {
 		hz_doc_text_print(out, "{\"t\":%lld,\"counts\":null}", (long long)unix_s);
 		return;
 	}
 	for (uint32_t i = 0; i < HZ_HIST_BUCKETS; i++)
-		rows[row_of(i)] += hist.bucket[i];
+		rows[row_of(i)] += hist->bucket[i];
 	hz_doc_text_print(out, "{\"t\":%lld,\"counts\":[", (long long)unix_s);
 	for (uint32_t i = 0; i < HZ_TIME_DOC_ROWS; i++) {
 		if (i > 0)
@@ -42,6 +39,30 @@ static void column_write(const struct hz_tier *tier, int64_t unix_s, uint32_t st
 			hz_doc_text_print(out, "%llu", (unsigned long long)rows[i]);
 	}
 	hz_doc_text_add(out, "]}", 2);
+}
+
+static void column_write(const struct hz_tier *tier, int64_t unix_s, uint32_t stage,
+                         struct hz_doc *out)
+{
+	const struct hz_tier_column *column = hz_tier_find(tier, unix_s);
+	struct hz_hist hist = { 0 };
+
+	if (column == NULL || hz_tier_unpack(tier, column, stage, &hist) != 0)
+		hz_time_doc_counts(unix_s, NULL, out);
+	else
+		hz_time_doc_counts(unix_s, &hist, out);
+}
+
+void hz_time_doc_head(uint32_t stage, int64_t from_s, int64_t step_s, struct hz_doc *out)
+{
+	hz_doc_text_print(out,
+	                  "{\"stage\":\"%s\",\"from_unix\":%lld,\"step_s\":%lld,\"bounds_ns\":[",
+	                  stage_names[stage], (long long)from_s, (long long)step_s);
+	for (uint32_t i = 0; i <= HZ_TIME_DOC_ROWS; i++)
+		hz_doc_text_print(
+			out, "%s%llu", i > 0 ? "," : "",
+			(unsigned long long)hz_hist_bucket_low(FIRST_BUCKET + i * ROW_BUCKETS));
+	hz_doc_text_print(out, "],\"columns\":[");
 }
 
 void hz_time_doc_heatmap(const struct hz_feed *feed, uint32_t stage, uint32_t last_s,
@@ -55,14 +76,7 @@ void hz_time_doc_heatmap(const struct hz_feed *feed, uint32_t stage, uint32_t la
 	int64_t from_s = series->open_s - (int64_t)last_s;
 
 	from_s -= from_s % step_s;
-	hz_doc_text_print(out,
-	                  "{\"stage\":\"%s\",\"from_unix\":%lld,\"step_s\":%lld,\"bounds_ns\":[",
-	                  stage_names[stage], (long long)from_s, (long long)step_s);
-	for (uint32_t i = 0; i <= HZ_TIME_DOC_ROWS; i++)
-		hz_doc_text_print(
-			out, "%s%llu", i > 0 ? "," : "",
-			(unsigned long long)hz_hist_bucket_low(FIRST_BUCKET + i * ROW_BUCKETS));
-	hz_doc_text_print(out, "],\"columns\":[");
+	hz_time_doc_head(stage, from_s, step_s, out);
 	for (int64_t t = from_s; t < end_s; t += step_s) {
 		if (t > from_s)
 			hz_doc_text_add(out, ",", 1);

@@ -211,6 +211,9 @@ static void columns_that_the_day_forgot_before_they_were_written_are_counted(voi
 		CU_ASSERT_EQUAL(column_write(world, BEGIN_S + i * 10, 1), -EIO);
 	CU_ASSERT_EQUAL(column_write(world, BEGIN_S + 86400 + 20, 1), -EIO);
 	CU_ASSERT_EQUAL(hz_history_lost(world->history), 3);
+	world_end_run(world); /* nor does a start need to write */
+	CU_ASSERT_EQUAL(world_open(world, "", BEGIN_S + 86400 + 20), 0);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(world->history);
 	sqlite3_close(other);
 	world_free(world);
 }
