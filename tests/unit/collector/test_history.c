@@ -99,6 +99,15 @@ static uint64_t samples_of(const struct world *world)
 	return hz_hist_count(&sum) + hz_hist_count(&world->series->open_far[HZ_STAGE_TOTAL]);
 }
 
+static void sql_run(const char *path, const char *text)
+{
+	sqlite3 *db;
+
+	CU_ASSERT_EQUAL_FATAL(sqlite3_open(path, &db), SQLITE_OK);
+	CU_ASSERT_EQUAL(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+}
+
 static uint32_t rows_of(const char *path)
 {
 	sqlite3 *db;
@@ -199,6 +208,24 @@ static void columns_that_could_not_be_written_are_written_later(void)
 	world_free(world);
 }
 
+/* In the middle of a transaction, as by a disk that is full. */
+static void write_that_fails_half_way_leaves_nothing_and_is_done_later(void)
+{
+	struct world *world = world_make();
+
+	CU_ASSERT_EQUAL_FATAL(world_open(world, "", BEGIN_S), 0);
+	CU_ASSERT_EQUAL(column_write(world, BEGIN_S, 1), 0);
+	sql_run(world->path, "CREATE TRIGGER full BEFORE INSERT ON col WHEN new.unix_s > "
+	                     "1800000010 BEGIN SELECT RAISE(ABORT, 'full'); END");
+	CU_ASSERT_EQUAL(column_write(world, BEGIN_S + 20, 1), -EIO);
+	CU_ASSERT_EQUAL(column_write(world, BEGIN_S + 30, 1), -EIO);
+	CU_ASSERT_EQUAL(rows_of(world->path), 1);
+	sql_run(world->path, "DROP TRIGGER full");
+	CU_ASSERT_EQUAL(column_write(world, BEGIN_S + 40, 1), 0);
+	CU_ASSERT_EQUAL(rows_of(world->path), 4);
+	world_free(world);
+}
+
 static void columns_that_the_day_forgot_before_they_were_written_are_counted(void)
 {
 	struct world *world = world_make();
@@ -240,12 +267,9 @@ static void file_of_another_program_is_left_alone(void)
 {
 	struct world *world = world_make();
 	struct hz_err err = { 0 };
-	sqlite3 *db;
 	FILE *file;
 
-	CU_ASSERT_EQUAL_FATAL(sqlite3_open(world->path, &db), SQLITE_OK);
-	CU_ASSERT_EQUAL(sqlite3_exec(db, "CREATE TABLE theirs (x)", NULL, NULL, NULL), SQLITE_OK);
-	sqlite3_close(db);
+	sql_run(world->path, "CREATE TABLE theirs (x)");
 	CU_ASSERT_EQUAL(world_open(world, "", BEGIN_S), -EPROTO);
 	CU_ASSERT_EQUAL(world->err.exit_code, 1);
 	path_remove(world->path);
@@ -321,6 +345,7 @@ HZ_SUITE(history, CASE(columns_of_the_last_day_and_this_instance_come_back),
          CASE(column_that_is_open_again_is_written_again),
          CASE(old_columns_are_removed_whosever_they_are),
          CASE(columns_that_could_not_be_written_are_written_later),
+         CASE(write_that_fails_half_way_leaves_nothing_and_is_done_later),
          CASE(columns_that_the_day_forgot_before_they_were_written_are_counted),
          CASE(clock_that_is_set_back_finds_the_day_before_it_in_the_file),
          CASE(file_of_another_program_is_left_alone),
