@@ -118,6 +118,27 @@ static void columns_of_ten_minutes_hold_what_came_in_them(void)
 	world_free(world);
 }
 
+static void column_of_ten_minutes_is_made_anew_when_the_clock_is_set_back_into_it(void)
+{
+	struct past_world *world = world_make();
+	struct hz_series *series = &world->feed->series;
+	struct wide_seen before = { 0 }, seen = { 0 };
+
+	for (int64_t i = 0; i < 130; i++)
+		column_write(world, BEGIN_S + i * 10, 1);
+	hz_series_tick(series, BEGIN_S + 895, HZ_SERIES_LIVES);
+	CU_ASSERT_EQUAL_FATAL(series->set_back, 1);
+	CU_ASSERT_EQUAL(hz_history_reload(world->feed->history, BEGIN_S + 895, series), 0);
+	CU_ASSERT_EQUAL(hz_history_read(world->feed->history, 0, wide_note, &before),
+	                BEGIN_S + 600);
+	CU_ASSERT_EQUAL(before.samples, 60);
+	for (int64_t i = 90; i < 121; i++)
+		column_write(world, BEGIN_S + i * 10, 2);
+	CU_ASSERT_EQUAL(hz_history_read(world->feed->history, 0, wide_note, &seen), BEGIN_S + 1200);
+	CU_ASSERT_EQUAL(seen.samples, 90 + 2 * 30);
+	world_free(world);
+}
+
 static json_t *heatmap_read(const struct past_world *world, uint32_t last_s)
 {
 	struct hz_doc doc = { 0 };
@@ -183,4 +204,5 @@ static void heatmap_of_weeks_holds_every_sample_once(void)
 }
 
 HZ_SUITE(past, CASE(columns_of_ten_minutes_hold_what_came_in_them),
+         CASE(column_of_ten_minutes_is_made_anew_when_the_clock_is_set_back_into_it),
          CASE(heatmap_of_weeks_holds_every_sample_once));
