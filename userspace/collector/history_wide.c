@@ -75,13 +75,12 @@ int hz_history_wide_begin(struct hz_history_wide *wide, int64_t now_s, bool forg
 	return result;
 }
 
-/* A blob of the file, if it is what it should be. */
+/* A blob of the file; whether it is what it should be shows when it is unpacked. */
 static bool blob_get(sqlite3_stmt *row, int column, const uint8_t **packed, size_t *bytes)
 {
 	*packed = sqlite3_column_blob(row, column);
 	*bytes = (size_t)sqlite3_column_bytes(row, column);
-	return *bytes <= HZ_HIST_PACK_MAX && (*bytes == 0 || *packed != NULL) &&
-	       hz_hist_pack_is_well(*packed, *bytes);
+	return *bytes <= HZ_HIST_PACK_MAX && (*bytes == 0 || *packed != NULL);
 }
 
 static int column_make(struct hz_history_wide *wide, int64_t unix_s)

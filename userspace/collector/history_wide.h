@@ -8,7 +8,7 @@
 
 #define HZ_HISTORY_WIDE_STEP_S 600
 
-/* A column, packed and well; bytes 0: nobody came. */
+/* A column, packed, of a file that may lie; bytes 0: nobody came. */
 typedef void hz_history_fn(void *ctx, int64_t unix_s, const uint8_t *packed, size_t bytes);
 
 struct hz_history_wide { /* zeroed: closed; part of a history, whose database has to outlive it */
