@@ -33,6 +33,7 @@ def status_says_what_the_maps_say():
                 "totals", "workers", "stages", "routes", "verdicts", "connections", "shed_permille",
                 "events_lost", "records", "refused"):
         expect(key in status, f"no {key}")
+    expect_equal(status["history_s"], 0, "there is no history")
     totals = {row["name"]: row for row in status["totals"]}
     expect_equal(totals["served"]["total"], here.requests(), "served")
     expect_equal((status["is_alive"], status["state"], status["instance"]),

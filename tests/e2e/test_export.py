@@ -121,6 +121,11 @@ def stop_and_start_in_the_middle_of_a_step_lose_no_sample():
         collector = Collector(here, *words)
     wait_until(lambda: collector.samples(last=86400)[0] >= sent, 14, "the step is never over", every=0.2)
     expect_equal(collector.samples(last=86400)[0], sent, "samples of the day")
+    expect_equal(collector.samples(last=30 * 86400)[0], sent, "samples of the month")
+    expect_equal(collector.get(f"/api/v1/heatmap?last={7 * 86400}")["step_s"], 1200, "step of a week")
+    expect_equal(collector.code(f"/api/v1/heatmap?last={30 * 86400 + 1}"), 400, "more than is kept")
+    expect_equal(collector.code("/api/v1/latency?last=86401"), 400, "percentiles of more than a day")
+    expect(0 < collector.status()["history_s"] < 120, "length of the history")
 
 
 def wait_until_history(collector, least):

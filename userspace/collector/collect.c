@@ -139,6 +139,8 @@ static int parts_open(struct hz_collect *collect, struct hz_err *err)
 	if (status == 0 && conf->history != NULL)
 		status = hz_history_open(conf->history, instance_of(collect), (int64_t)time(NULL),
 		                         &collect->feed->series, &collect->history, err);
+	if (status == 0)
+		collect->feed->history = collect->history;
 	if (status == 0 && conf->otlp != NULL)
 		status = hz_otlp_push_open(conf->otlp, conf->otlp_fields, &collect->otlp, err);
 	if (status == 0 && conf->listen != NULL)

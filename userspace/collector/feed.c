@@ -241,11 +241,8 @@ static enum hz_series_life life_of(const struct hz_feed *feed)
 {
 	if (!feed->now.is_alive)
 		return HZ_SERIES_DEAD;
-	if (!feed->has_before || !feed->before.is_alive)
+	if (!feed->has_before || !hz_map_view_is_same_run(&feed->before, &feed->now))
 		return HZ_SERIES_LIVES;
-	for (uint32_t i = 0; i < feed->now.workers; i++)
-		if (feed->now.worker[i].started_ns != feed->before.worker[i].started_ns)
-			return HZ_SERIES_LIVES; /* another run */
 	return HZ_SERIES_LIVES_ON;
 }
 

@@ -34,6 +34,8 @@ struct hz_feed_losses {   /* of the collector's other parts, which are noted her
 	uint64_t pushes;  /* that failed */
 };
 
+struct hz_history;
+
 struct hz_feed { /* large: from the heap; owned by the caller */
 	struct hz_feed_conf conf;
 	bool is_open; /* source and ring are */
@@ -46,8 +48,9 @@ struct hz_feed { /* large: from the heap; owned by the caller */
 	uint64_t unix_minus_ns;
 	uint64_t records, malformed, unknown;
 	struct hz_feed_losses losses;
-	uint64_t reopened; /* times that other maps were found */
-	uint32_t unread;   /* views in a row that could not be read */
+	struct hz_history *history; /* the caller's; NULL: none */
+	uint64_t reopened;          /* times that other maps were found */
+	uint32_t unread;            /* views in a row that could not be read */
 	struct hz_map_look look;
 	int64_t known_s; /* of the last view */
 	uint64_t base_ns

@@ -1,4 +1,5 @@
 #include "collector/history.h"
+#include "collector/history_file.h"
 #include "collector/history_mend.h"
 #include "core/log.h"
 #include <errno.h>
@@ -8,11 +9,10 @@
 
 #define HURRY_MS    1000
 #define PRUNE_EVERY 360 /* columns: an hour */
-#define SCHEMA      1
 
 struct hz_history {
 	sqlite3 *db; /* owned, as the statements */
-	sqlite3_stmt *put, *load, *newest, *prune, *forget;
+	sqlite3_stmt *put, *load, *newest, *oldest, *prune, *forget;
 	const char *instance;
 	int64_t written_s; /* columns up to it are in the file */
 	uint32_t waiting;  /* columns of the tier that are not */
@@ -20,69 +20,8 @@ struct hz_history {
 	uint64_t lost;
 	bool is_failing; /* told */
 	bool is_hurried;
+	struct hz_history_wide wide;
 };
-
-/* application_id says whose file it is: "hzco". Only a new file is written to: another program may be writing. */
-static const char setup_new[] = "PRAGMA application_id=1752851311; PRAGMA user_version=1;";
-/* Columns are removed by their age alone, whosever they are. */
-static const char setup_each[] =
-	"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
-	"CREATE TABLE IF NOT EXISTS col (instance TEXT NOT NULL, unix_s INTEGER NOT NULL,"
-	" packed BLOB NOT NULL, PRIMARY KEY (instance, unix_s)) WITHOUT ROWID;"
-	"CREATE INDEX IF NOT EXISTS col_age ON col (unix_s);";
-
-/* What an SQLite result means to who starts us. */
-static int status_of(int result)
-{
-	switch (result & 0xff) { /* without the extension */
-	case SQLITE_OK:
-	case SQLITE_ROW:
-	case SQLITE_DONE:
-		return 0;
-	case SQLITE_CORRUPT:
-	case SQLITE_NOTADB:
-		return -EBADMSG;
-	case SQLITE_CANTOPEN:
-	case SQLITE_PERM:
-	case SQLITE_AUTH:
-	case SQLITE_READONLY:
-		return -EACCES;
-	case SQLITE_NOMEM:
-		return -ENOMEM;
-	default:
-		return -EIO;
-	}
-}
-
-static int number_of(sqlite3 *db, const char *question, int *out)
-{
-	sqlite3_stmt *statement = NULL;
-	int result = sqlite3_prepare_v2(db, question, -1, &statement, NULL);
-
-	if (result == SQLITE_OK)
-		result = sqlite3_step(statement);
-	if (result == SQLITE_ROW)
-		*out = sqlite3_column_int(statement, 0);
-	sqlite3_finalize(statement);
-	return status_of(result);
-}
-
-/* A new file has neither, and becomes ours; one of another program has tables of its own. */
-static int whose_check(sqlite3 *db)
-{
-	int application = 0, version = 0, tables = 0, status;
-
-	status = number_of(db, "PRAGMA application_id", &application);
-	if (status == 0)
-		status = number_of(db, "PRAGMA user_version", &version);
-	if (status == 0)
-		status = number_of(db, "SELECT count(*) FROM sqlite_master", &tables);
-	if (status == 0 && tables == 0 && application == 0)
-		return status_of(sqlite3_exec(db, setup_new, NULL, NULL, NULL));
-	if (status != 0)
-		return status;
-	return application == 1752851311 && version == SCHEMA ? 0 : -EPROTO;
-}
 
 static int statements_open(struct hz_history *history)
 {
@@ -95,46 +34,41 @@ static int statements_open(struct hz_history *history)
 		                  "unix_s >= ?2 AND unix_s < ?3 ORDER BY unix_s" },
 		{ &history->newest,
 		  "SELECT max(unix_s) FROM col WHERE instance = ?1 AND unix_s <= ?2" },
+		{ &history->oldest,
+		  "SELECT min(unix_s) FROM col WHERE instance = ?1 AND unix_s >= ?2" },
 		/* a few at a time: somebody may come back after a month */
 		{ &history->prune, "DELETE FROM col WHERE (instance, unix_s) IN (SELECT instance, "
 		                   "unix_s FROM col WHERE unix_s < ?1 LIMIT 1000)" },
 		{ &history->forget, "DELETE FROM col WHERE instance = ?1 AND unix_s > ?2" },
 	};
-	int result = sqlite3_exec(history->db, setup_each, NULL, NULL, NULL);
+	int result = SQLITE_OK;
 
 	for (size_t i = 0; i < HZ_ARRAY_LEN(rows) && result == SQLITE_OK; i++)
 		result = sqlite3_prepare_v2(history->db, rows[i].text, -1, rows[i].statement, NULL);
-	return status_of(result);
+	if (result == SQLITE_OK)
+		result = hz_history_wide_open(&history->wide, history->db, history->instance);
+	return hz_history_file_status(result);
 }
 
 static int file_open(const char *path, struct hz_history *history, struct hz_err *err)
 {
-	int status = status_of(sqlite3_open_v2(path, &history->db,
-	                                       SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
-	                                               SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
-	                                       NULL));
+	int status = hz_history_file_open(path, HURRY_MS, &history->db, err);
 
-	/* At start, and at the end, somebody else's look into the file may be waited for. */
-	if (status == 0)
-		(void)sqlite3_busy_timeout(history->db, HURRY_MS);
-	if (status == 0)
-		status = whose_check(history->db);
 	if (status == 0)
 		status = statements_open(history);
-	if (status == 0)
-		return 0;
-	return hz_err_set(err, status, 1, "history", "--history FILE in a folder of its own",
-	                  "%.200s: %s", path,
-	                  status == -EPROTO     ? "it is another program's, or another version's"
-	                  : history->db != NULL ? sqlite3_errmsg(history->db)
-	                                        : strerror(ENOMEM));
+	if (status != 0 && err->why[0] == '\0')
+		(void)hz_err_set(err, status, 1, "history", "", "%.200s: %s", path,
+		                 sqlite3_errmsg(history->db));
+	return status;
 }
 
 static void file_close(struct hz_history *history)
 {
+	hz_history_wide_close(&history->wide);
 	sqlite3_finalize(history->put);
 	sqlite3_finalize(history->load);
 	sqlite3_finalize(history->newest);
+	sqlite3_finalize(history->oldest);
 	sqlite3_finalize(history->prune);
 	sqlite3_finalize(history->forget);
 	sqlite3_close(history->db);
@@ -162,7 +96,7 @@ static int step_once(sqlite3_stmt *statement)
 	int result = sqlite3_step(statement);
 
 	sqlite3_reset(statement);
-	return status_of(result);
+	return hz_history_file_status(result);
 }
 
 /* The newest column is open again, all others are over. */
@@ -193,7 +127,7 @@ static int day_load(struct hz_history *history, int64_t now_s, struct hz_series 
 	}
 	sqlite3_reset(load);
 	if (result != SQLITE_DONE)
-		return status_of(result);
+		return hz_history_file_status(result);
 	history->written_s = newest_s - 1; /* it is open again, and comes once more */
 	return count;
 }
@@ -203,6 +137,9 @@ static int open_and_load(const char *path, int64_t now_s, struct hz_series *seri
 {
 	int status = file_open(path, history, err);
 
+	if (status == 0)
+		status =
+			hz_history_file_status(hz_history_wide_begin(&history->wide, now_s, false));
 	if (status == 0)
 		status = day_load(history, now_s, series);
 	if (status < 0 && err->why[0] == '\0')
@@ -259,7 +196,8 @@ int hz_history_reload(struct hz_history *history, int64_t now_s, struct hz_serie
 {
 	history->waiting = 0;
 	history->written_s = HZ_MIN(history->written_s, now_s);
-	if (step_once(bound(history, history->forget, now_s)) != 0)
+	if (step_once(bound(history, history->forget, now_s)) != 0 ||
+	    hz_history_file_status(hz_history_wide_begin(&history->wide, now_s, true)) != 0)
 		return -EIO;
 	return day_load(history, now_s, series) < 0 ? -EIO : 0;
 }
@@ -277,24 +215,37 @@ static int column_put(struct hz_history *history, const struct hz_tier *far,
 	return step_once(put);
 }
 
+static int prune(struct hz_history *history, int64_t before_s)
+{
+	int status;
+
+	sqlite3_bind_int64(history->prune, 1, before_s);
+	status = step_once(history->prune);
+	if (status == 0)
+		status = hz_history_file_status(hz_history_wide_prune(&history->wide, before_s));
+	return status;
+}
+
 /* In one transaction: all or nothing, one write to the disk. */
 static int columns_put(struct hz_history *history, const struct hz_tier *far, int64_t *written_s)
 {
 	uint32_t most = history->is_hurried ? UINT32_MAX : HZ_HISTORY_WRITES_MAX;
 	const struct hz_tier_column *column = hz_tier_next(far, *written_s);
-	int status = status_of(sqlite3_exec(history->db, "BEGIN IMMEDIATE", NULL, NULL, NULL));
+	int status = hz_history_file_status(
+		sqlite3_exec(history->db, "BEGIN IMMEDIATE", NULL, NULL, NULL));
 
 	for (uint32_t i = 0; i < most && column != NULL && status == 0; i++) {
 		status = column_put(history, far, column);
 		*written_s = column->unix_s;
 		column = hz_tier_next(far, *written_s);
 	}
-	if (status == 0 && history->writes % PRUNE_EVERY == 0) {
-		sqlite3_bind_int64(history->prune, 1, *written_s - HZ_HISTORY_KEEP_S);
-		status = step_once(history->prune);
-	}
 	if (status == 0)
-		status = status_of(sqlite3_exec(history->db, "COMMIT", NULL, NULL, NULL));
+		status = hz_history_file_status(hz_history_wide_make(&history->wide, *written_s));
+	if (status == 0 && history->writes % PRUNE_EVERY == 0)
+		status = prune(history, *written_s - HZ_HISTORY_KEEP_S);
+	if (status == 0)
+		status = hz_history_file_status(
+			sqlite3_exec(history->db, "COMMIT", NULL, NULL, NULL));
 	return status;
 }
 
@@ -340,4 +291,22 @@ void hz_history_hurry(struct hz_history *history)
 uint64_t hz_history_lost(const struct hz_history *history)
 {
 	return history->lost;
+}
+
+uint32_t hz_history_length(struct hz_history *history, int64_t now_s)
+{
+	sqlite3_stmt *oldest = bound(history, history->oldest, now_s - HZ_HISTORY_KEEP_S);
+	int64_t from_s = now_s;
+
+	if (sqlite3_step(oldest) == SQLITE_ROW && sqlite3_column_type(oldest, 0) == SQLITE_INTEGER)
+		from_s = HZ_MIN(sqlite3_column_int64(oldest, 0), now_s);
+	sqlite3_reset(oldest);
+	return (uint32_t)(now_s - from_s);
+}
+
+int64_t hz_history_read(struct hz_history *history, int64_t from_s, hz_history_fn *fn, void *ctx)
+{
+	int status = hz_history_file_status(hz_history_wide_read(&history->wide, from_s, fn, ctx));
+
+	return status == 0 ? history->wide.end_s : status;
 }

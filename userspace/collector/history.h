@@ -3,6 +3,7 @@
 #ifndef HZ_HISTORY_H
 #define HZ_HISTORY_H
 
+#include "collector/history_wide.h"
 #include "collector/stage_series.h"
 #include "core/err.h"
 
@@ -29,6 +30,13 @@ int hz_history_write(struct hz_history *history, const struct hz_tier *far);
 
 /* Before the last write: it waits up to a second for another program, and leaves nothing for another turn. */
 void hz_history_hurry(struct hz_history *history); /* accepts NULL */
+
+/* Seconds back from now_s that the file goes, at most HZ_HISTORY_KEEP_S. */
+uint32_t hz_history_length(struct hz_history *history, int64_t now_s);
+
+/* Calls fn with the columns of 10 min from from_s on. Returns up to when there are any: what is newer, at most some
+ * 10 min, is in the tier alone. Or -errno. */
+int64_t hz_history_read(struct hz_history *history, int64_t from_s, hz_history_fn *fn, void *ctx);
 
 /* Columns that were never written: nobody let us for a day. */
 uint64_t hz_history_lost(const struct hz_history *history);

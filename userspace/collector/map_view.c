@@ -179,6 +179,14 @@ const char *hz_map_view_worker_state(const struct hz_map_view *view, uint32_t wo
 	return state < HZ_ARRAY_LEN(state_names) ? state_names[state] : "?";
 }
 
+bool hz_map_view_is_same_run(const struct hz_map_view *before, const struct hz_map_view *now)
+{
+	for (uint32_t i = 0; i < now->workers; i++)
+		if (before->worker[i].started_ns != now->worker[i].started_ns)
+			return false;
+	return before->is_alive && now->is_alive && before->workers == now->workers;
+}
+
 const char *hz_map_view_state(const struct hz_map_view *view)
 {
 	uint32_t state = view->is_alive ? view->cfg.state : HZ_STATE_DOWN;

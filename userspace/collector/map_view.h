@@ -38,6 +38,8 @@ int hz_map_view_hist(const struct hz_map_source *source, uint32_t worker, uint32
 
 /* Is this worker's beat too old, though it has to turn? */
 bool hz_map_view_is_stale(const struct hz_map_view *view, uint32_t worker);
+/* Is the server of two views alive in both, and no other one? */
+bool hz_map_view_is_same_run(const struct hz_map_view *before, const struct hz_map_view *now);
 /* Of the daemon and of one worker: "ready", "down", ... */
 const char *hz_map_view_state(const struct hz_map_view *view);
 const char *hz_map_view_worker_state(const struct hz_map_view *view, uint32_t worker);

@@ -1,5 +1,6 @@
 #include "collector/status_doc.h"
 #include "abi/hist_bucket.h"
+#include "collector/history.h"
 #include "core/common.h"
 #include "telemetry/hist.h"
 #include <math.h>
@@ -278,6 +279,13 @@ static json_t *lists_json(const struct hz_feed *feed)
 	                 verdicts_json(feed), "connections", conns_json(&feed->now));
 }
 
+/* How far back the heatmap can be asked for beyond the day in memory; 0: there is no history. */
+static json_t *history_json(const struct hz_feed *feed)
+{
+	return count_json(
+		feed->history != NULL ? hz_history_length(feed->history, feed->series.open_s) : 0);
+}
+
 json_t *hz_status_doc(const struct hz_feed *feed)
 {
 	const struct hz_map_view *view = &feed->now;
@@ -292,6 +300,8 @@ json_t *hz_status_doc(const struct hz_feed *feed)
 		"events_lost", count_json(hz_feed_events_lost(feed)), "records",
 		count_json(view->stream.records), "refused", count_json(view->stream.refused));
 
+	if (doc != NULL)
+		json_object_set_new(doc, "history_s", history_json(feed));
 	if (doc != NULL && lists != NULL)
 		json_object_update(doc, lists);
 	json_decref(lists);

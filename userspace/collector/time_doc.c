@@ -33,26 +33,35 @@ static void number_write(uint64_t value, struct hz_doc *out)
 	hz_doc_text_add(out, digits + at, sizeof(digits) - at);
 }
 
-/* from_s <= t < to_s as one column; unknown when nothing is known of it. */
-static void column_write(const struct hz_tier *tier, int64_t from_s, int64_t to_s, uint32_t stage,
-                         struct hz_doc *out)
+void hz_time_doc_counts(int64_t unix_s, const struct hz_hist *hist, struct hz_doc *out)
 {
 	uint64_t rows[HZ_TIME_DOC_ROWS] = { 0 };
-	struct hz_hist hist = { 0 };
 
-	if (hz_tier_sum(tier, from_s, to_s, stage, &hist) == 0) {
-		hz_doc_text_print(out, "{\"t\":%lld,\"counts\":null}", (long long)from_s);
+	if (hist == NULL) {
+		hz_doc_text_print(out, "{\"t\":%lld,\"counts\":null}", (long long)unix_s);
 		return;
 	}
 	for (uint32_t i = 0; i < HZ_HIST_BUCKETS; i++)
-		rows[row_of(i)] += hist.bucket[i];
-	hz_doc_text_print(out, "{\"t\":%lld,\"counts\":[", (long long)from_s);
+		rows[row_of(i)] += hist->bucket[i];
+	hz_doc_text_print(out, "{\"t\":%lld,\"counts\":[", (long long)unix_s);
 	for (uint32_t i = 0; i < HZ_TIME_DOC_ROWS; i++) {
 		if (i > 0)
 			hz_doc_text_add(out, ",", 1);
 		number_write(rows[i], out);
 	}
 	hz_doc_text_add(out, "]}", 2);
+}
+
+/* from_s <= t < to_s as one column; unknown when nothing is known of it. */
+static void column_write(const struct hz_tier *tier, int64_t from_s, int64_t to_s, uint32_t stage,
+                         struct hz_doc *out)
+{
+	struct hz_hist hist = { 0 };
+
+	if (hz_tier_sum(tier, from_s, to_s, stage, &hist) == 0)
+		hz_time_doc_counts(from_s, NULL, out);
+	else
+		hz_time_doc_counts(from_s, &hist, out);
 }
 
 /* Steps that 10 min and an hour are whole numbers of. */
@@ -70,6 +79,18 @@ static int64_t step_of(const struct hz_tier *tier, uint32_t last_s)
 
 _Static_assert(HZ_TIME_DOC_LAST_S / 120 <= HZ_TIME_DOC_COLUMNS, "the widest step is wide enough");
 
+void hz_time_doc_head(uint32_t stage, int64_t from_s, int64_t step_s, struct hz_doc *out)
+{
+	hz_doc_text_print(out,
+	                  "{\"stage\":\"%s\",\"from_unix\":%lld,\"step_s\":%lld,\"bounds_ns\":[",
+	                  stage_names[stage], (long long)from_s, (long long)step_s);
+	for (uint32_t i = 0; i <= HZ_TIME_DOC_ROWS; i++)
+		hz_doc_text_print(
+			out, "%s%llu", i > 0 ? "," : "",
+			(unsigned long long)hz_hist_bucket_low(FIRST_BUCKET + i * ROW_BUCKETS));
+	hz_doc_text_print(out, "],\"columns\":[");
+}
+
 void hz_time_doc_heatmap(const struct hz_feed *feed, uint32_t stage, uint32_t last_s,
                          struct hz_doc *out)
 {
@@ -81,14 +102,7 @@ void hz_time_doc_heatmap(const struct hz_feed *feed, uint32_t stage, uint32_t la
 	int64_t from_s = series->open_s - (int64_t)last_s;
 
 	from_s -= from_s % step_s;
-	hz_doc_text_print(out,
-	                  "{\"stage\":\"%s\",\"from_unix\":%lld,\"step_s\":%lld,\"bounds_ns\":[",
-	                  stage_names[stage], (long long)from_s, (long long)step_s);
-	for (uint32_t i = 0; i <= HZ_TIME_DOC_ROWS; i++)
-		hz_doc_text_print(
-			out, "%s%llu", i > 0 ? "," : "",
-			(unsigned long long)hz_hist_bucket_low(FIRST_BUCKET + i * ROW_BUCKETS));
-	hz_doc_text_print(out, "],\"columns\":[");
+	hz_time_doc_head(stage, from_s, step_s, out);
 	for (int64_t t = from_s; t < end_s; t += step_s) {
 		if (t > from_s)
 			hz_doc_text_add(out, ",", 1);

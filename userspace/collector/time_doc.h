@@ -14,6 +14,9 @@
  * ones. The last one may still grow. */
 void hz_time_doc_heatmap(const struct hz_feed *feed, uint32_t stage, uint32_t last_s,
                          struct hz_doc *out);
+/* Parts of it: what stands before its columns, and one of them; hist NULL: not known. */
+void hz_time_doc_head(uint32_t stage, int64_t from_s, int64_t step_s, struct hz_doc *out);
+void hz_time_doc_counts(int64_t unix_s, const struct hz_hist *hist, struct hz_doc *out);
 /* {"t":..., "counts":[...] or null}: the newest second that is over. */
 void hz_time_doc_column(const struct hz_feed *feed, uint32_t stage, struct hz_doc *out);
 /* /api/v1/latency of one stage, or of all (HZ_STAGE_COUNT). */

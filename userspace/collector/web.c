@@ -132,8 +132,8 @@ static enum MHD_Result doc_send(struct hz_web *web, struct MHD_Connection *conne
 
 	if (hz_web_query_read(&query, value_of(connection, MHD_GET_ARGUMENT_KIND, "stage"),
 	                      value_of(connection, MHD_GET_ARGUMENT_KIND, "last"),
-	                      value_of(connection, MHD_GET_ARGUMENT_KIND, "kind"), kind->last_max,
-	                      &why) != 0)
+	                      value_of(connection, MHD_GET_ARGUMENT_KIND, "kind"),
+	                      hz_web_doc_last_max(kind, web->feed), &why) != 0)
 		return refuse(connection, MHD_HTTP_BAD_REQUEST, why);
 	kept = hz_web_doc_get(&web->docs, web->feed, kind->doc, &query);
 	if (kept == NULL)

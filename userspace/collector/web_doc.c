@@ -1,4 +1,6 @@
 #include "collector/web_doc.h"
+#include "collector/history.h"
+#include "collector/past_doc.h"
 #include "collector/status_doc.h"
 #include "collector/time_doc.h"
 #include "page/page_html.h" /* generated from page/index.html */
@@ -19,6 +21,21 @@ const struct hz_web_doc_kind *hz_web_doc_find(const char *path)
 		if (strcmp(kinds[i].path, path) == 0)
 			return &kinds[i];
 	return NULL;
+}
+
+uint32_t hz_web_doc_last_max(const struct hz_web_doc_kind *kind, const struct hz_feed *feed)
+{
+	return kind->doc == HZ_WEB_DOC_HEATMAP && feed->history != NULL ? HZ_HISTORY_KEEP_S
+	                                                                : kind->last_max;
+}
+
+static void heatmap_write(const struct hz_feed *feed, const struct hz_web_query *query,
+                          struct hz_doc *out)
+{
+	if (query->last > HZ_TIME_DOC_LAST_S)
+		hz_past_doc_heatmap(feed, query->stage, query->last, out);
+	else
+		hz_time_doc_heatmap(feed, query->stage, query->last, out);
 }
 
 static void status_write(const struct hz_feed *feed, struct hz_doc *out)
@@ -45,7 +62,7 @@ static void doc_write(const struct hz_feed *feed, enum hz_web_doc doc,
 		hz_time_doc_latency(feed, query->stage, query->last, out);
 		break;
 	case HZ_WEB_DOC_HEATMAP:
-		hz_time_doc_heatmap(feed, query->stage, query->last, out);
+		heatmap_write(feed, query, out);
 		break;
 	case HZ_WEB_DOC_EVENTS:
 		hz_doc_text_print(out, "{\"events\":");

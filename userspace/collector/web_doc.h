@@ -44,6 +44,8 @@ struct hz_web_docs { /* zeroed: none; owned by the caller */
 };
 
 const struct hz_web_doc_kind *hz_web_doc_find(const char *path); /* NULL: no such document */
+/* How much may be asked for: of the heatmap more with a history. */
+uint32_t hz_web_doc_last_max(const struct hz_web_doc_kind *kind, const struct hz_feed *feed);
 
 /* Valid to the next call with these docs; NULL: no memory, too much of it is
  * under way, or too much was asked for in this second. */

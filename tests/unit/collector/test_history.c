@@ -11,11 +11,6 @@
 
 #define BEGIN_S 1800000000
 
-static void path_make(char out[64])
-{
-	snprintf(out, 64, "/tmp/hz-unit-history-%d.db", (int)getpid());
-}
-
 static void path_remove(const char *path)
 {
 	static const char *const ends[] = { "", "-wal", "-shm" };
@@ -50,7 +45,7 @@ static struct world *world_make(void)
 {
 	struct world *world = calloc(1, sizeof(*world));
 
-	path_make(world->path);
+	snprintf(world->path, sizeof(world->path), "/tmp/hz-unit-history-%d.db", (int)getpid());
 	path_remove(world->path);
 	world->series = calloc(1, sizeof(*world->series));
 	CU_ASSERT_EQUAL_FATAL(hz_series_open(world->series, NULL, NULL), 0);
@@ -97,6 +92,15 @@ static uint64_t samples_of(const struct world *world)
 
 	(void)hz_tier_sum(&world->series->far, 0, INT64_MAX, HZ_STAGE_TOTAL, &sum);
 	return hz_hist_count(&sum) + hz_hist_count(&world->series->open_far[HZ_STAGE_TOTAL]);
+}
+
+static void sql_run(const char *path, const char *text)
+{
+	sqlite3 *db;
+
+	CU_ASSERT_EQUAL_FATAL(sqlite3_open(path, &db), SQLITE_OK);
+	CU_ASSERT_EQUAL(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
 }
 
 static uint32_t rows_of(const char *path)
@@ -199,6 +203,24 @@ static void columns_that_could_not_be_written_are_written_later(void)
 	world_free(world);
 }
 
+/* In the middle of a transaction, as by a disk that is full. */
+static void write_that_fails_half_way_leaves_nothing_and_is_done_later(void)
+{
+	struct world *world = world_make();
+
+	CU_ASSERT_EQUAL_FATAL(world_open(world, "", BEGIN_S), 0);
+	CU_ASSERT_EQUAL(column_write(world, BEGIN_S, 1), 0);
+	sql_run(world->path, "CREATE TRIGGER full BEFORE INSERT ON col WHEN new.unix_s > "
+	                     "1800000010 BEGIN SELECT RAISE(ABORT, 'full'); END");
+	CU_ASSERT_EQUAL(column_write(world, BEGIN_S + 20, 1), -EIO);
+	CU_ASSERT_EQUAL(column_write(world, BEGIN_S + 30, 1), -EIO);
+	CU_ASSERT_EQUAL(rows_of(world->path), 1);
+	sql_run(world->path, "DROP TRIGGER full");
+	CU_ASSERT_EQUAL(column_write(world, BEGIN_S + 40, 1), 0);
+	CU_ASSERT_EQUAL(rows_of(world->path), 4);
+	world_free(world);
+}
+
 static void columns_that_the_day_forgot_before_they_were_written_are_counted(void)
 {
 	struct world *world = world_make();
@@ -211,6 +233,9 @@ static void columns_that_the_day_forgot_before_they_were_written_are_counted(voi
 		CU_ASSERT_EQUAL(column_write(world, BEGIN_S + i * 10, 1), -EIO);
 	CU_ASSERT_EQUAL(column_write(world, BEGIN_S + 86400 + 20, 1), -EIO);
 	CU_ASSERT_EQUAL(hz_history_lost(world->history), 3);
+	world_end_run(world); /* nor does a start need to write */
+	CU_ASSERT_EQUAL(world_open(world, "", BEGIN_S + 86400 + 20), 0);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(world->history);
 	sqlite3_close(other);
 	world_free(world);
 }
@@ -236,13 +261,9 @@ static void clock_that_is_set_back_finds_the_day_before_it_in_the_file(void)
 static void file_of_another_program_is_left_alone(void)
 {
 	struct world *world = world_make();
-	struct hz_err err = { 0 };
-	sqlite3 *db;
 	FILE *file;
 
-	CU_ASSERT_EQUAL_FATAL(sqlite3_open(world->path, &db), SQLITE_OK);
-	CU_ASSERT_EQUAL(sqlite3_exec(db, "CREATE TABLE theirs (x)", NULL, NULL, NULL), SQLITE_OK);
-	sqlite3_close(db);
+	sql_run(world->path, "CREATE TABLE theirs (x)");
 	CU_ASSERT_EQUAL(world_open(world, "", BEGIN_S), -EPROTO);
 	CU_ASSERT_EQUAL(world->err.exit_code, 1);
 	path_remove(world->path);
@@ -253,10 +274,10 @@ static void file_of_another_program_is_left_alone(void)
 	CU_ASSERT_EQUAL(world_open(world, "", BEGIN_S), -EBADMSG);
 	CU_ASSERT_PTR_NULL(world->history);
 	CU_ASSERT_EQUAL(access(world->path, F_OK), 0);
-	CU_ASSERT_EQUAL(hz_history_open("/nonexistent/file", "", BEGIN_S, world->series,
-	                                &world->history, &err),
-	                -EACCES);
-	CU_ASSERT_EQUAL(err.exit_code, 1);
+	path_remove(world->path);
+	snprintf(world->path, sizeof(world->path), "/nonexistent/file");
+	CU_ASSERT_EQUAL(world_open(world, "", BEGIN_S), -EACCES);
+	CU_ASSERT_EQUAL(world->err.exit_code, 1);
 	world_free(world);
 }
 
@@ -318,6 +339,7 @@ HZ_SUITE(history, CASE(columns_of_the_last_day_and_this_instance_come_back),
          CASE(column_that_is_open_again_is_written_again),
          CASE(old_columns_are_removed_whosever_they_are),
          CASE(columns_that_could_not_be_written_are_written_later),
+         CASE(write_that_fails_half_way_leaves_nothing_and_is_done_later),
          CASE(columns_that_the_day_forgot_before_they_were_written_are_counted),
          CASE(clock_that_is_set_back_finds_the_day_before_it_in_the_file),
          CASE(file_of_another_program_is_left_alone),

@@ -361,10 +361,33 @@ static void stall_that_was_told_and_an_end_in_order_are_no_death(void)
 	free(marking);
 }
 
+static void another_run_is_none_that_lives_on(void)
+{
+	struct hz_map_view *before = calloc(1, sizeof(*before)), *now = calloc(1, sizeof(*now));
+
+	before->workers = 2;
+	before->is_alive = true;
+	before->worker[0].started_ns = before->worker[1].started_ns = 100;
+	*now = *before;
+	CU_ASSERT_TRUE(hz_map_view_is_same_run(before, now));
+	now->worker[1].started_ns = 200;
+	CU_ASSERT_FALSE(hz_map_view_is_same_run(before, now));
+	*now = *before;
+	now->workers = 1;
+	CU_ASSERT_FALSE(hz_map_view_is_same_run(before, now));
+	*now = *before;
+	now->is_alive = false;
+	CU_ASSERT_FALSE(hz_map_view_is_same_run(before, now));
+	CU_ASSERT_FALSE(hz_map_view_is_same_run(now, before));
+	free(before);
+	free(now);
+}
+
 HZ_SUITE(view, CASE(maps_are_added_up_over_workers_and_cpus),
          CASE(route_that_is_hostile_or_new_is_json_and_unknown),
          CASE(route_figures_are_of_their_window_alone),
          CASE(stage_of_no_samples_beside_requests_is_null_and_not_zero),
+         CASE(another_run_is_none_that_lives_on),
          CASE(change_that_is_told_is_marked_once),
          CASE(death_that_nobody_tells_is_marked_when_it_began),
          CASE(stall_that_was_told_and_an_end_in_order_are_no_death));
