@@ -1,5 +1,6 @@
 #include "top_json.h"
 #include "core/clock.h"
+#include "telemetry/stream_lost.h"
 #include "xdp_json.h"
 #include <time.h>
 
@@ -139,6 +140,6 @@ json_t *hz_top_json_make(const struct hz_top_model *model, const char *instance)
 		"verdicts", verdicts_json(model), "connections", "established",
 		(json_int_t)(has ? sample->connections.established : model->connections),
 		"shed_permille", (int)model->shed_permille, "events_lost",
-		known(has, sample->stream.refused), "records", known(has, sample->stream.records),
-		"refused", known(has, sample->stream.refused));
+		known(has, hz_stream_lost_sum(&sample->stream)), "records",
+		known(has, sample->stream.records), "refused", known(has, sample->stream.refused));
 }

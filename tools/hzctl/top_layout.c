@@ -1,5 +1,6 @@
 #include "top_layout.h"
 #include "figures.h"
+#include "telemetry/stream_lost.h"
 #include <string.h>
 
 #define HEAT_ROWS_MIN 8u
@@ -17,7 +18,7 @@ static void head_draw(const struct hz_top_state *state, struct hz_top_grid *grid
 	int used;
 
 	if (has_kernel)
-		hz_figures_count(model->sample->stream.refused, lost);
+		hz_figures_count(hz_stream_lost_sum(&model->sample->stream), lost);
 	hz_figures_age(model->uptime_s, up);
 	used = snprintf(left, sizeof(left), "hz%s%s  %s", state->instance ? " " : "",
 	                state->instance ? state->instance : "",

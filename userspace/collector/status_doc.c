@@ -2,6 +2,7 @@
 #include "abi/hist_bucket.h"
 #include "core/common.h"
 #include "telemetry/hist.h"
+#include "telemetry/stream_lost.h"
 #include <math.h>
 #include <string.h>
 
@@ -244,19 +245,29 @@ static json_t *lists_json(const struct hz_feed *feed)
 	                 verdicts_json(feed), "connections", conns_json(&feed->now));
 }
 
+/* Records that found the ring full, by kind; deltas that it refused are counted as refused, and come later. */
+static json_t *lost_json(const struct hz_stream_stats *stats)
+{
+	return json_pack("{s:o, s:o, s:o, s:o}", "slow", count_json(stats->slow_lost), "shed",
+	                 count_json(stats->shed_lost), "drop", count_json(stats->drop_lost),
+	                 "state", count_json(stats->state_lost));
+}
+
 json_t *hz_status_doc(const struct hz_feed *feed)
 {
 	const struct hz_map_view *view = &feed->now;
 	const char *instance = feed->conf.instance;
 	json_t *lists = lists_json(feed);
 	json_t *doc = json_pack(
-		"{s:s, s:s, s:o, s:b, s:s, s:o, s:o, s:i, s:o, s:o, s:o}", "instance",
+		"{s:s, s:s, s:o, s:b, s:s, s:o, s:o, s:i, s:o, s:o, s:o, s:o}", "instance",
 		instance != NULL ? instance : "", "version", HZ_VERSION, "time_unix_ms",
 		count_json(view->unix_ms), "is_alive", view->is_alive, "state",
 		hz_map_view_state(view), "generation", count_json(view->cfg.generation), "uptime_s",
 		uptime_json(view), "shed_permille", (int)hz_map_view_shed_permille(view),
-		"events_lost", count_json(feed->malformed + feed->unknown), "records",
-		count_json(view->stream.records), "refused", count_json(view->stream.refused));
+		"events_lost",
+		count_json(feed->malformed + feed->unknown + hz_stream_lost_sum(&view->stream)),
+		"records", count_json(view->stream.records), "refused",
+		count_json(view->stream.refused), "lost", lost_json(&view->stream));
 
 	if (doc != NULL && lists != NULL)
 		json_object_update(doc, lists);

@@ -286,7 +286,9 @@ static void layout_every_view_and_size_keeps_lost_events_on_the_first_line(void)
 	struct rig *rig = rig_open();
 	unsigned missing = 0;
 
-	rig->sample[0].stream.refused = 12345;
+	rig->sample[0].stream.slow_lost = 12300;
+	rig->sample[0].stream.state_lost = 45;
+	rig->sample[0].stream.refused = 999999; /* what comes later is not lost */
 	for (unsigned view = 0; view < HZ_TOP_VIEWS; view++) {
 		for (size_t i = 0; i < HZ_ARRAY_LEN(sizes); i++) {
 			const char *text, *end, *at;
