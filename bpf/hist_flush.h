@@ -4,6 +4,7 @@
 #ifndef HZ_HIST_FLUSH_H
 #define HZ_HIST_FLUSH_H
 
+#include "flush_turn.h"
 #include "stream_out.h"
 
 /* Records a histogram can need at most: every bucket gained. */
@@ -102,14 +103,11 @@ static __noinline enum flush_result flush_one(struct flush_job *job, __u32 index
 	return FLUSH_SENT;
 }
 
-/* One caller at a time: hzd's housekeeping thread. */
-static __always_inline int hz_hist_flush(struct hz_flush_ctx *ctx)
+/* All that histogram `index` gained, in as many records as it takes. For who has the turn. */
+static __noinline int flush_hist(struct hz_flush_ctx *ctx, __u32 index)
 {
-	__u32 index = ctx->index;
 	struct flush_job job = { 0 };
 
-	ctx->emitted = 0;
-	ctx->refused = 0;
 	job.now = bpf_map_lookup_elem(&latency, &index);
 	job.sent = bpf_map_lookup_elem(&last, &index);
 	if (job.now == NULL || job.sent == NULL)
@@ -122,9 +120,25 @@ static __always_inline int hz_hist_flush(struct hz_flush_ctx *ctx)
 		if (result != FLUSH_SENT)
 			break;
 	}
+	return 0;
+}
+
+/* What is not sent now is sent with the next round. */
+static __always_inline int hz_hist_flush(struct hz_flush_ctx *ctx)
+{
+	struct hz_flush_ctx result = { 0 };
+	__u32 index = ctx->index;
+	int status = 0;
+
+	if (turn_take(true)) {
+		status = flush_hist(&result, index);
+		turn_give();
+	}
+	ctx->emitted = result.emitted;
+	ctx->refused = result.refused;
 	if (ctx->wakeup)
 		stream_ring_bell();
-	return 0;
+	return status;
 }
 
 #endif

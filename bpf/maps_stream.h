@@ -98,7 +98,14 @@ struct {
 	__type(value, struct hz_subscriber);
 } subscriber_stats SEC(".maps");
 
-/* What of `latency` has gone out: prog_flush alone reads and writes it, and keeps it alive. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct hz_flush_turn);
+} flush_turn SEC(".maps");
+
+/* What of `latency` has gone out: whoever has the turn reads and writes it and `scratch`; the programs keep them alive. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, HZ_HIST_ENTRIES);

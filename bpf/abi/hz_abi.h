@@ -537,45 +537,9 @@ struct hz_stream_stats {
 	__u64 refused; /* deltas: the ring was full; the samples stay and go out later */
 	__u64 samples;
 	__u64 slow_lost, shed_lost, drop_lost, state_lost; /* records, by kind */
-	__u64 reserved[9];
-};
-
-/* Map `subscribers`: ARRAY_OF_MAPS, places for further readers of the stream. Whoever puts a ring buffer of his own there, of
- * any size, gets a copy of each record that prog_flush and prog_emit put into `events`; XDP's samples are not among them.
- * header.sequence has a gap where his ring was full. While nobody reads `events`, nothing goes out to anybody. */
-#define HZ_SUBSCRIBERS_MAX    4
-#define HZ_SUBSCRIBER_DEAD_NS 10000000000ULL /* full and not read for so long: hzd takes it out */
-
-/* Map `subscriber_stats`: mmapable ARRAY, index = place; counters go on with the next ring there. */
-struct hz_subscriber {
-	__u64 records;
-	__u64 lost; /* copies, the ring was full */
-	__u64 full_ns; /* CLOCK_MONOTONIC: full since then, with its reader at position; 0: it is not */
-	__u64 lost_ns;  /* when a copy was lost last */
-	__u64 position; /* of the reader, in bytes */
-	__u64 reaped;   /* rings that hzd took out */
-	__u64 reserved[2];
-};
-
-/* Context of prog_flush, run by hzd's housekeeping thread for one histogram. */
-struct hz_flush_ctx {
-	__u32 index;   /* into `latency` */
-	__u32 wakeup;  /* 1 on the last call of a round */
-	__u32 emitted; /* out: records sent */
-	__u32 refused; /* out */
-};
-
-/* Context of prog_emit: one record of any kind but deltas, header.bytes long, goes out as it is, with header.sequence, and
- * with header.time_ns where that is 0. Whoever may run it may do so at any time: calls share nothing but counters. */
-#define HZ_EMIT_BYTES_MAX 256
-struct hz_emit_ctx {
-	union {
-		struct hz_event header;
-		__u8 bytes[HZ_EMIT_BYTES_MAX];
-	} record;
-	__u16 wakeup;  /* 1: the reader is woken */
-	__u16 is_kept; /* 1: refused it comes again, and is not counted as lost */
-	__u32 refused; /* out: 1: the ring was full; the record is lost, and counted as such */
+	__u64 timer_rounds;                                /* of the kernel's own, without hzd */
+	__u64 left; /* to the next round: another program was at it */
+	__u64 reserved[7];
 };
 
 _Static_assert(sizeof(struct hz_hist) == 8224, "histogram layout");
@@ -600,11 +564,7 @@ _Static_assert(sizeof(struct hz_shed_place) == 40 &&
 _Static_assert(sizeof(struct hz_event_slow) == 232 && sizeof(struct hz_event_shed) == 64 &&
                        sizeof(struct hz_event_state) == 96,
                "records that prog_emit takes");
-_Static_assert(sizeof(struct hz_emit_ctx) == HZ_EMIT_BYTES_MAX + 8 &&
-                       sizeof(struct hz_event_slow) <= HZ_EMIT_BYTES_MAX,
-               "context of prog_emit");
 _Static_assert(sizeof(struct hz_stream_stats) == 128, "counters of the stream");
-_Static_assert(sizeof(struct hz_subscriber) == HZ_CACHE_LINE, "one line per place");
 _Static_assert(sizeof(struct hz_latency_log2) == 16 + 26 * 8, "25 bounds and the time");
 _Static_assert(sizeof(struct hz_route_name) == 40 && sizeof(struct hz_route_hist) == 2112,
                "routes");
@@ -614,5 +574,7 @@ _Static_assert(sizeof(struct hz_worker) == 1792 && sizeof(struct hz_worker) % HZ
 _Static_assert(sizeof(struct hz_verdicts) == HZ_REASONS_MAX * 8,
                "verdicts are an array of counters");
 _Static_assert(sizeof(struct hz_connections) == 64, "one line per worker");
+
+#include "stream_abi.h"
 
 #endif

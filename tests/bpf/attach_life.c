@@ -47,6 +47,8 @@ static const struct {
 	{ "/events", S_IFREG | 0660 },
 	{ "/prog_flush", S_IFREG | 0640 },
 	{ "/prog_emit", S_IFREG | 0640 },
+	{ "/prog_watch", S_IFREG | 0640 },
+	{ "/private/flush_turn", S_IFREG | 0600 },
 	{ "/subscribers", S_IFREG | 0660 },
 	{ "/subscriber_stats", S_IFREG | 0660 },
 	{ "/latency_log2", S_IFREG | 0660 },

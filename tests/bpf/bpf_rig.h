@@ -98,6 +98,7 @@ void note_tests(struct tap *tap, const char *object_path);
 void load_tests(struct tap *tap, const char *object_path);
 void stream_tests(struct tap *tap, const char *object_path);
 void view_tests(struct tap *tap, const char *object_path);
+void watch_tests(struct tap *tap, const char *object_path);
 void subscriber_tests(struct tap *tap, const char *object_path);
 
 #endif

@@ -25,6 +25,7 @@ static void build_test(struct tap *tap, const char *folder)
 	load_tests(tap, stream);
 	stream_tests(tap, stream);
 	view_tests(tap, stream);
+	watch_tests(tap, stream);
 	subscriber_tests(tap, stream);
 	model_tests(tap, xdp);
 	sample_tests(tap, xdp);

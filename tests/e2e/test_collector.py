@@ -31,7 +31,7 @@ def status_says_what_the_maps_say():
     status = collector.status()
     for key in ("instance", "version", "time_unix_ms", "is_alive", "state", "generation", "uptime_s",
                 "totals", "workers", "stages", "routes", "verdicts", "connections", "shed_permille",
-                "events_lost", "records", "refused"):
+                "events_lost", "records", "refused", "lost"):
         expect(key in status, f"no {key}")
     expect_equal(status["history_s"], 0, "there is no history")
     totals = {row["name"]: row for row in status["totals"]}

@@ -65,6 +65,6 @@ void hz_past_doc_heatmap(const struct hz_feed *feed, uint32_t stage, uint32_t la
 		column_end(&past);
 	}
 	hz_doc_text_print(out, "],\"marks\":");
-	hz_event_log_marks_write(&feed->log, from_s, INT64_MAX, out);
+	hz_event_log_marks_write(&feed->log, from_s, out);
 	hz_doc_text_add(out, "}", 1);
 }

@@ -3,6 +3,7 @@
 #include "collector/history.h"
 #include "core/common.h"
 #include "telemetry/hist.h"
+#include "telemetry/stream_lost.h"
 #include <math.h>
 #include <string.h>
 
@@ -286,19 +287,28 @@ static json_t *history_json(const struct hz_feed *feed)
 		feed->history != NULL ? hz_history_length(feed->history, feed->series.open_s) : 0);
 }
 
+/* Records that found the ring full, by kind; deltas that it refused are counted as refused, and come later. */
+static json_t *lost_json(const struct hz_stream_stats *stats)
+{
+	return json_pack("{s:o, s:o, s:o, s:o}", "slow", count_json(stats->slow_lost), "shed",
+	                 count_json(stats->shed_lost), "drop", count_json(stats->drop_lost),
+	                 "state", count_json(stats->state_lost));
+}
+
 json_t *hz_status_doc(const struct hz_feed *feed)
 {
 	const struct hz_map_view *view = &feed->now;
 	const char *instance = feed->conf.instance;
 	json_t *lists = lists_json(feed);
-	json_t *doc = json_pack(
-		"{s:s, s:s, s:o, s:b, s:s, s:o, s:o, s:i, s:o, s:o, s:o}", "instance",
-		instance != NULL ? instance : "", "version", HZ_VERSION, "time_unix_ms",
-		count_json(view->unix_ms), "is_alive", view->is_alive, "state",
-		hz_map_view_state(view), "generation", count_json(view->cfg.generation), "uptime_s",
-		uptime_json(view), "shed_permille", (int)hz_map_view_shed_permille(view),
-		"events_lost", count_json(hz_feed_events_lost(feed)), "records",
-		count_json(view->stream.records), "refused", count_json(view->stream.refused));
+	json_t *doc = json_pack("{s:s, s:s, s:o, s:b, s:s, s:o, s:o, s:i, s:o, s:o, s:o, s:o}",
+	                        "instance", instance != NULL ? instance : "", "version", HZ_VERSION,
+	                        "time_unix_ms", count_json(view->unix_ms), "is_alive",
+	                        view->is_alive, "state", hz_map_view_state(view), "generation",
+	                        count_json(view->cfg.generation), "uptime_s", uptime_json(view),
+	                        "shed_permille", (int)hz_map_view_shed_permille(view),
+	                        "events_lost", count_json(hz_feed_events_lost(feed)), "records",
+	                        count_json(view->stream.records), "refused",
+	                        count_json(view->stream.refused), "lost", lost_json(&view->stream));
 
 	if (doc != NULL)
 		json_object_set_new(doc, "history_s", history_json(feed));

@@ -1,6 +1,7 @@
 #include "loader/xdp_make.h"
 #include "abi/cookie_syn.h"
 #include "loader/xdp_fail.h"
+#include "loader/xdp_maps.h"
 #include "loader/xdp_skel.h"
 #include <errno.h>
 #include <string.h>
@@ -61,6 +62,7 @@ static int values_fill(const struct hz_latency *skel)
 	};
 	struct hz_cookie_key key;
 	uint32_t zero = 0;
+	int status;
 
 	if (getrandom(&key, sizeof(key), 0) != sizeof(key))
 		return -EIO;
@@ -68,7 +70,9 @@ static int values_fill(const struct hz_latency *skel)
 	    bpf_map_update_elem(bpf_map__fd(skel->maps.key), &zero, &key, BPF_ANY) != 0 ||
 	    bpf_map_freeze(bpf_map__fd(skel->maps.key)) != 0)
 		return -errno;
-	return stages_name(skel);
+	/* health will be answered whether hzd starts or not; it says how often to look */
+	status = hz_xdp_watch(bpf_program__fd(skel->progs.prog_watch), HZ_WATCH_MIN_NS);
+	return status == 0 ? stages_name(skel) : status;
 }
 
 static int in_folder(char out[HZ_PIN_PATH_MAX], const char *folder, const char *name)

@@ -7,7 +7,7 @@
 /* Programs of the latency object that hzd runs, pinned under their own names. */
 #define HZ_XDP_MAKE_PROGRAMS                                                                       \
 	{                                                                                          \
-		"prog_flush", "prog_emit"                                                          \
+		"prog_flush", "prog_emit", "prog_watch"                                            \
 	}
 
 /* Loads the latency object and pins its maps, programs and views. What was pinned is not looked at: -EEXIST or

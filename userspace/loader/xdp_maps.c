@@ -85,7 +85,10 @@ static int programs_open(const char *instance, struct hz_xdp_maps *maps)
 	if (maps->flush_prog_fd < 0)
 		return open_status(1, maps->flush_prog_fd);
 	maps->emit_prog_fd = hz_xdp_pins_open(instance, "prog_emit", NULL, false);
-	return open_status(1, HZ_MIN(maps->emit_prog_fd, 0));
+	if (maps->emit_prog_fd < 0)
+		return open_status(1, maps->emit_prog_fd);
+	maps->watch_prog_fd = hz_xdp_pins_open(instance, "prog_watch", NULL, false);
+	return open_status(1, HZ_MIN(maps->watch_prog_fd, 0));
 }
 
 static int fds_open(const char *instance, bool writable, struct hz_xdp_maps *maps)
@@ -154,7 +157,8 @@ static const struct hz_xdp_maps maps_none = { .latency_fd = -1,
 	                                      .subscribers_fd = -1,
 	                                      .subscriber_fd = -1,
 	                                      .flush_prog_fd = -1,
-	                                      .emit_prog_fd = -1 };
+	                                      .emit_prog_fd = -1,
+	                                      .watch_prog_fd = -1 };
 
 int hz_xdp_maps_open(const char *instance, bool writable, struct hz_xdp_maps *out,
                      struct hz_err *err)
@@ -198,6 +202,7 @@ void hz_xdp_maps_close(struct hz_xdp_maps *maps)
 	}
 	fd_close(maps->flush_prog_fd);
 	fd_close(maps->emit_prog_fd);
+	fd_close(maps->watch_prog_fd);
 	*maps = maps_none;
 }
 

@@ -25,7 +25,7 @@ struct hz_xdp_maps {              /* owned by the caller; close with hz_xdp_maps
 	int latency_pct_fd, cfg_fd, verdicts_fd, stream_stats_fd;
 	int latency_log2_fd, route_names_fd, route_latency_fd, shed_rows_fd;
 	int subscribers_fd, subscriber_fd;
-	int flush_prog_fd, emit_prog_fd; /* -1 for readers */
+	int flush_prog_fd, emit_prog_fd, watch_prog_fd; /* -1 for readers */
 };
 
 /* Opens the pins of an instance; ABI major must match. exit code 6 with the command to type when nothing
@@ -67,6 +67,11 @@ int hz_xdp_flush(const struct hz_xdp_maps *maps, uint32_t index, bool wakeup, ui
 int hz_xdp_emit(const struct hz_xdp_maps *maps, const void *record, size_t bytes, bool wakeup);
 /* The same of a record that its maker keeps after -EAGAIN: nothing is lost, nothing is counted. */
 int hz_xdp_emit_kept(const struct hz_xdp_maps *maps, const void *record, size_t bytes, bool wakeup);
+
+/* xdp_stream.c: runs prog_watch: from now on the kernel sends deltas of health answers itself when prog_flush was not run
+ * for interval_ns, within the bounds of HZ_WATCH_MIN_NS and HZ_WATCH_MAX_NS, as long as the maps are pinned. Its timer
+ * stays on the CPU of the caller. 0; -EPERM: they are pinned no more; or -errno. */
+int hz_xdp_watch(int watch_prog_fd, uint64_t interval_ns);
 
 /* xdp_stream.c: the kernel's id of the ring in a place of `subscribers`. 0; -ENOENT: the place is free; or -errno. */
 int hz_xdp_subscriber_id(const struct hz_xdp_maps *maps, uint32_t place, uint32_t *id);

@@ -53,6 +53,13 @@ int hz_xdp_emit_kept(const struct hz_xdp_maps *maps, const void *record, size_t 
 	return emit(maps, record, bytes, wakeup, true);
 }
 
+int hz_xdp_watch(int watch_prog_fd, uint64_t interval_ns)
+{
+	struct hz_watch_ctx ctx = { .interval_ns = interval_ns };
+
+	return prog_run(watch_prog_fd, &ctx, sizeof(ctx));
+}
+
 int hz_xdp_subscriber_id(const struct hz_xdp_maps *maps, uint32_t place, uint32_t *id)
 {
 	return bpf_map_lookup_elem(maps->subscribers_fd, &place, id) == 0 ? 0 : -errno;

@@ -13,6 +13,7 @@ struct hz_publish {
 	uint64_t pct_ns;   /* when latency_pct was last written */
 	uint64_t flush_ns; /* when deltas last went out */
 	uint32_t cpus;     /* XDP records health by CPU number */
+	uint64_t watch_ns; /* what the kernel's timer was told to wait for us; 0: nothing yet */
 	uint64_t emitted, refused;
 	uint64_t count_before[HZ_STAGE_COUNT];
 	struct hz_hist merged;
@@ -87,8 +88,24 @@ static void deltas_flush(struct hz_publish *publish, const struct hz_server *ser
 		                   &publish->refused);
 }
 
+/* Should we die, the kernel goes on after two intervals of ours. Detached under us it cannot, and need not. */
+static void watch_set(struct hz_publish *publish, const struct hz_server *server,
+                      uint64_t interval_ns)
+{
+	int status;
+
+	if (publish->watch_ns == 2 * interval_ns)
+		return;
+	publish->watch_ns = 2 * interval_ns;
+	status = hz_xdp_watch(server->maps.watch_prog_fd, publish->watch_ns);
+	if (status != 0 && status != -EPERM)
+		hz_log(HZ_LOG_WARN, "the kernel will not tell of health answers without us: %s",
+		       strerror(-status));
+}
+
 void hz_publish_turn(struct hz_publish *publish, struct hz_server *server, uint64_t now_ns)
 {
+	uint64_t interval_ns = server->conf->tune.telemetry_interval_ms * HZ_NS_PER_MS;
 	const struct hz_hist *latency;
 
 	if (!HZ_TELEMETRY)
@@ -100,7 +117,8 @@ void hz_publish_turn(struct hz_publish *publish, struct hz_server *server, uint6
 	}
 	if (server->maps.latency == NULL)
 		return;
-	if (now_ns - publish->flush_ns >= server->conf->tune.telemetry_interval_ms * HZ_NS_PER_MS) {
+	watch_set(publish, server, interval_ns);
+	if (now_ns - publish->flush_ns >= interval_ns) {
 		deltas_flush(publish, server);
 		publish->flush_ns = now_ns;
 	}

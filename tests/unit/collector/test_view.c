@@ -387,7 +387,6 @@ HZ_SUITE(view, CASE(maps_are_added_up_over_workers_and_cpus),
          CASE(route_that_is_hostile_or_new_is_json_and_unknown),
          CASE(route_figures_are_of_their_window_alone),
          CASE(stage_of_no_samples_beside_requests_is_null_and_not_zero),
-         CASE(another_run_is_none_that_lives_on),
-         CASE(change_that_is_told_is_marked_once),
+         CASE(another_run_is_none_that_lives_on), CASE(change_that_is_told_is_marked_once),
          CASE(death_that_nobody_tells_is_marked_when_it_began),
          CASE(stall_that_was_told_and_an_end_in_order_are_no_death));

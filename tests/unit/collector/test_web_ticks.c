@@ -28,8 +28,8 @@ static void sockets_open(struct world *world)
 		                    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t bytes = sizeof(addr);
 
-	world->listen =
-		(struct hz_listen){ socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), true, false };
+	world->listen = (struct hz_listen){ .fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0),
+		                            .is_loopback = true };
 	world->reader = socket(AF_INET, SOCK_STREAM, 0);
 	CU_ASSERT_FATAL(bind(world->listen.fd, (struct sockaddr *)&addr, bytes) == 0);
 	CU_ASSERT_FATAL(listen(world->listen.fd, 1) == 0);
@@ -89,9 +89,9 @@ static const char *world_tick(struct world *world, char *out, size_t room)
 
 	world->feed->known_s++;
 	hz_web_tick(world->web);
-	text = world_hear(world, "\"lost\":");
+	text = world_hear(world, "\n\n");
 	marks = strstr(text, "\"marks\":");
-	end = strstr(text, ",\"lost\":");
+	end = marks != NULL ? strstr(marks, ",\"lost\":") : NULL;
 	snprintf(out, room, "%.*s", marks != NULL && end != NULL ? (int)(end - marks) : 0,
 	         marks != NULL ? marks : "");
 	return out;
