@@ -37,7 +37,7 @@ def busy_status():
               "health": 600}
     return {
         "instance": "shop", "version": "0.1.0", "is_alive": True, "state": "ready", "generation": 7,
-        "uptime_s": 187_500.5, "shed_permille": 0, "events_lost": 0, "records": 81_234, "refused": 0,
+        "uptime_s": 187_500.5, "history_s": 0, "shed_permille": 0, "events_lost": 0, "records": 81_234, "refused": 0,
         "connections": {"established": 4096},
         "totals": [
             {"name": "health", "per_s": 88_012, "total": 15_200_000_000, "p50_ns": 600, "p99_ns": 1400,
@@ -150,12 +150,12 @@ class FakeCollector:
                 stream.put(None)
 
     def heatmap(self, last):
-        """At most 720 columns beyond an hour, as the collector sums them."""
-        step = 1 if last <= 3600 else next(s for s in (10, 20, 30, 60, 120) if last // s <= 720)
+        """At most 720 columns beyond an hour, as the collector sums them; of weeks a part stands for all."""
+        step = 1 if last <= 3600 else next(s for s in (10, 20, 30, 60, 120, 600, 1200, 1800, 3600) if last // s <= 720)
         end = self.history_end or self.now
         columns = []
         for t in range((end - last) // step * step, end, step):
-            seconds = [self.counts(each) for each in range(t, min(t + step, end))]
+            seconds = [self.counts(each) for each in range(t, min(t + step, end), max(1, step // 120))]
             known = [counts for counts in seconds if counts is not None]
             columns.append({"t": t, "counts": [sum(row) for row in zip(*known)] if known else None})
         return {"stage": "total", "from_unix": end - last, "step_s": step, "bounds_ns": BOUNDS_NS,

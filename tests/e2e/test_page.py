@@ -4,13 +4,14 @@ keyboard, hostile names, a stream that breaks, and nothing that leaves the machi
 import base64
 import hashlib
 import re
+import time
 
 from hz_cdp import Tab
 from hz_e2e import expect, expect_equal, main, test, wait_until
 from hz_fake_collector import PAGE, ROWS, START_UNIX, FakeCollector, empty_status, row_of, slow_record
 from hz_page import GAP, THIN, Visit, clock, grouped, heat_box, place, read_cell
 
-PAGE_BYTES_MAX = 64_000
+PAGE_BYTES_MAX = 65_536
 HOSTILE = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
 
 
@@ -170,10 +171,38 @@ def day_after_an_hour_of_ticks_counts_every_answer_once():
             text = tab.text("#tip").split("\n")
             first, last = text[0].split(" – ")
             start = next(t for t in range(collector.now, collector.now - 4000, -1) if clock(t) == first)
-            width = 300 if back == 0 else (int(last[3:5]) - int(first[3:5])) % 60 * 60
+            width = (int(last[3:5]) - int(first[3:5])) % 60 * 60
             expect(text[2].startswith(f"{grouped(7 * (min(start + width, collector.now) - start))} of "),
                    f"{back} back: {text}")
+            expect_equal(text[2].split("(")[1], f"100{GAP}%)", "part of all")
             tab.key("ArrowLeft")
+
+
+@test
+def weeks_are_offered_as_far_as_the_history_goes_and_asked_for_again():
+    with Visit() as (collector, tab, visit):
+        shown = "[...document.querySelectorAll('#ranges button')].filter((b) => !b.hidden).map((b) => b.textContent)"
+        expect_equal(tab.js(shown), ["2 min", "10 min", "1 h", "24 h"], "ranges without a history")
+        tab.key("5")
+        visit.tick()
+        expect_equal(tab.text("#ranges [aria-pressed=true]"), "2 min", "a range that is not offered")
+        collector.status["history_s"] = 3 * 86400
+        visit.tick()
+        expect_equal(tab.js(shown)[-1], "7 d", "the widest range of three days")
+        collector.status["history_s"] = 20 * 86400
+        visit.tick()
+        tab.key("6")
+        wait_until(lambda: any("last=2592000" in path for path in collector.requests), 10, "a month is not asked for")
+        wait_until(lambda: tab.js("!document.querySelector('main').ariaBusy || "
+                                  "document.querySelector('main').ariaBusy === 'false'"), 10, "not drawn")
+        visit.tick()
+        visit.hold()
+        tab.key("h")
+        tab.key("End")
+        tab.key("m")
+        when = time.strftime("%m-%d ", time.localtime(collector.now - 3600))
+        expect(tab.text("#tip").startswith((when, time.strftime("%m-%d ", time.localtime(collector.now)))),
+               f"no date: {tab.text('#tip')}")
 
 
 @test
