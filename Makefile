@@ -1,5 +1,6 @@
 # hz: build, check, demo. `make help` prints the targets from the comments beside them.
-#   V=1 shows commands; CC=clang; O=DIR builds elsewhere; SAN=asan|tsan in a build folder of its own.
+#   V=1 shows commands; CC=clang; O=DIR builds elsewhere; SAN=asan|tsan in a build folder of its own;
+#   HZ_TELEMETRY=0 without latency, which perf/scenarios/telemetry_cost.py compares with.
 
 .DEFAULT_GOAL := all
 MAKEFLAGS += --no-builtin-rules
@@ -33,8 +34,9 @@ CFLAGS_asan := -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitiz
 CFLAGS_tsan := -fsanitize=thread -fno-omit-frame-pointer
 # gcc's -Wnull-dereference reports paths that only sanitizer instrumentation creates.
 CFLAGS_SAN := $(CFLAGS_$(SAN)) $(if $(SAN),-Wno-null-dereference -Wno-maybe-uninitialized,-D_FORTIFY_SOURCE=2)
+HZ_TELEMETRY ?= 1
 HZ_CFLAGS := -std=gnu11 -D_GNU_SOURCE $(OPT) $(WARNINGS) $(HARDEN) $(INCLUDES) $(CFLAGS_SAN) \
-	-DHZ_VERSION='"$(VERSION)"' $(CFLAGS)
+	-DHZ_VERSION='"$(VERSION)"' $(if $(filter 0,$(HZ_TELEMETRY)),-DHZ_TELEMETRY=0) $(CFLAGS)
 HZ_LDFLAGS := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(CFLAGS_$(SAN)) $(LDFLAGS)
 
 # Headers of packages are system headers: their warnings are not ours.

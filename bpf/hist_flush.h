@@ -4,8 +4,8 @@
 #ifndef HZ_HIST_FLUSH_H
 #define HZ_HIST_FLUSH_H
 
-#include "abi/hz_abi.h"
-#include "maps.h"
+#include "flush_turn.h"
+#include "stream_out.h"
 
 /* Records a histogram can need at most: every bucket gained. */
 #define HZ_FLUSH_RECORDS_MAX ((HZ_HIST_BUCKETS + HZ_DELTA_PAIRS - 1) / HZ_DELTA_PAIRS)
@@ -56,24 +56,13 @@ static long flush_settle(__u32 turn, void *ctx)
 	return 0;
 }
 
-/* Nobody is woken for a record: that costs an interrupt each. The last call of a round rings the bell.
- * A ring half full has a slow reader or none; he is woken at once, lest the round fill it. */
-static __always_inline __u64 flush_wakeup_flags(void)
-{
-	return bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) > HZ_RING_BYTES / 2
-	               ? BPF_RB_FORCE_WAKEUP
-	               : BPF_RB_NO_WAKEUP;
-}
-
-static __always_inline void flush_fill_header(struct flush_job *job, __u32 index, __u32 bytes,
-                                              __u64 sequence)
+static __always_inline void flush_fill_header(struct flush_job *job, __u32 index, __u32 bytes)
 {
 	struct hz_event_hist_delta *record = job->record;
 
 	record->header.kind = HZ_EVENT_HIST_DELTA;
 	record->header.worker = (__u16)(index / HZ_STAGE_COUNT);
 	record->header.bytes = bytes;
-	record->header.sequence = sequence;
 	record->header.time_ns = bpf_ktime_get_ns();
 	record->stage = index % HZ_STAGE_COUNT;
 	record->pair_count = job->pairs;
@@ -102,36 +91,23 @@ static __noinline enum flush_result flush_one(struct flush_job *job, __u32 index
 	        job->pairs * (__u32)sizeof(job->record->pair[0]);
 	if (bytes > sizeof(*job->record))
 		return FLUSH_NOTHING;
-	flush_fill_header(job, index, bytes, stats->records);
+	flush_fill_header(job, index, bytes);
 	sum_ns = job->record->sum_ns;
-	if (bpf_ringbuf_output(&events, job->record, bytes, flush_wakeup_flags()) != 0) {
+	if (!stream_out(&job->record->header, bytes, stats, false)) {
 		stats->refused++;
 		return FLUSH_REFUSED;
 	}
 	bpf_loop(HZ_DELTA_PAIRS, flush_settle, job, 0);
 	job->sent->sum_ns += sum_ns;
-	stats->records++;
 	stats->samples += job->samples;
 	return FLUSH_SENT;
 }
 
-/* An empty record, discarded: readers do not see it, but they wake. */
-static __always_inline void flush_ring_bell(void)
+/* All that histogram `index` gained, in as many records as it takes. For who has the turn. */
+static __noinline int flush_hist(struct hz_flush_ctx *ctx, __u32 index)
 {
-	void *bell = bpf_ringbuf_reserve(&events, 8, 0);
-
-	if (bell != NULL)
-		bpf_ringbuf_discard(bell, BPF_RB_FORCE_WAKEUP);
-}
-
-/* One caller at a time: hzd's housekeeping thread. */
-static __always_inline int hz_hist_flush(struct hz_flush_ctx *ctx)
-{
-	__u32 index = ctx->index;
 	struct flush_job job = { 0 };
 
-	ctx->emitted = 0;
-	ctx->refused = 0;
 	job.now = bpf_map_lookup_elem(&latency, &index);
 	job.sent = bpf_map_lookup_elem(&last, &index);
 	if (job.now == NULL || job.sent == NULL)
@@ -144,9 +120,25 @@ static __always_inline int hz_hist_flush(struct hz_flush_ctx *ctx)
 		if (result != FLUSH_SENT)
 			break;
 	}
-	if (ctx->wakeup)
-		flush_ring_bell();
 	return 0;
+}
+
+/* What is not sent now is sent with the next round. */
+static __always_inline int hz_hist_flush(struct hz_flush_ctx *ctx)
+{
+	struct hz_flush_ctx result = { 0 };
+	__u32 index = ctx->index;
+	int status = 0;
+
+	if (turn_take(true)) {
+		status = flush_hist(&result, index);
+		turn_give();
+	}
+	ctx->emitted = result.emitted;
+	ctx->refused = result.refused;
+	if (ctx->wakeup)
+		stream_ring_bell();
+	return status;
 }
 
 #endif

@@ -5,7 +5,7 @@
 #define HZ_HIST_SHOW_H
 
 #include "abi/hist_bucket.h"
-#include "maps.h"
+#include "maps_stream.h"
 
 #include <bpf/bpf_tracing.h>
 

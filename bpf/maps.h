@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
-/* Every map, once. The XDP object and the latency object each take what they name in HZ_MAPS_*; the
- * loader pins one copy of a shared map and hands it to both. */
+/* Every map that the XDP program sees, once; those of the latency object alone are in maps_stream.h. The loader pins one
+ * copy of a shared map and hands it to both. */
 #ifndef HZ_MAPS_H
 #define HZ_MAPS_H
 
@@ -70,6 +70,14 @@ struct hz_map_drops {
 	__uint(max_entries, HZ_SAMPLES_MAX);
 	__type(key, __u32);
 	__type(value, struct hz_sample);
+};
+
+struct hz_map_shed_rows {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, HZ_WORKERS_MAX);
+	__type(key, __u32);
+	__type(value, struct hz_shed_row);
 };
 
 struct hz_map_acl {
@@ -149,6 +157,7 @@ struct hz_map_key key SEC(".maps");
 struct hz_map_cookies cookies SEC(".maps");
 struct hz_map_events events SEC(".maps");
 struct hz_map_drops drops SEC(".maps");
+struct hz_map_shed_rows shed_rows SEC(".maps");
 struct hz_map_acl acl SEC(".maps");
 struct hz_map_acl4 acl4 SEC(".maps"); /* the loader has those of the instance, which are filled */
 struct hz_map_acl6 acl6 SEC(".maps");
@@ -233,72 +242,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct hz_meta);
 } meta SEC(".maps");
-#endif
-
-#ifdef HZ_MAPS_LATENCY
-/* All that an instance shares is created from this object, whoever uses it. */
-struct hz_map_latency latency SEC(".maps");
-struct hz_map_cfg cfg SEC(".maps");
-struct hz_map_beat beat SEC(".maps");
-struct hz_map_verdicts verdicts SEC(".maps");
-struct hz_map_key key SEC(".maps");
-struct hz_map_cookies cookies SEC(".maps");
-struct hz_map_events events SEC(".maps");
-struct hz_map_drops drops SEC(".maps");
-struct hz_map_acl acl SEC(".maps");
-struct hz_map_acl4_slot acl4_a SEC(".maps");
-struct hz_map_acl4_slot acl4_b SEC(".maps");
-struct hz_map_acl6_slot acl6_a SEC(".maps");
-struct hz_map_acl6_slot acl6_b SEC(".maps");
-struct hz_map_acl4 acl4 SEC(".maps") = { .values = { (void *)&acl4_a, (void *)&acl4_b } };
-struct hz_map_acl6 acl6 SEC(".maps") = { .values = { (void *)&acl6_a, (void *)&acl6_b } };
-struct hz_map_src_rate src_rate SEC(".maps");
-struct hz_map_src src SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, HZ_STAGE_COUNT);
-	__type(key, __u32);
-	__type(value, struct hz_latency_pct);
-} latency_pct SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, HZ_WORKERS_MAX);
-	__type(key, __u32);
-	__type(value, struct hz_worker);
-} workers SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, HZ_WORKERS_MAX);
-	__type(key, __u32);
-	__type(value, struct hz_connections);
-} connections SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct hz_stream_stats);
-} stream_stats SEC(".maps");
-
-/* What of `latency` has gone out: prog_flush alone reads and writes it, and keeps it alive. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, HZ_HIST_ENTRIES);
-	__type(key, __u32);
-	__type(value, struct hz_hist);
-} last SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct hz_event_hist_delta);
-} scratch SEC(".maps");
 #endif
 
 #endif

@@ -21,6 +21,7 @@
 #include "abi/shed_word.h"
 #include "beats.h"
 #include "flow_key.h"
+#include "shed_note.h"
 #include "stats.h"
 #include "tcp_reply.h"
 
@@ -111,15 +112,14 @@ static __always_inline enum hz_reason shed_verdict(struct xdp_md *ctx, const str
 	return shed_send(ctx, pkt, &reply, HZ_REASON_shed_syn_ack);
 }
 
-/* A SYN to a site. HZ_GO_ON: it may come in. Global: the verifier walks the loop over the workers once. */
-__noinline enum hz_reason hz_shed_syn(struct xdp_md *ctx, const struct hz_pkt *pkt, __u32 class,
-                                      __u64 now_ns)
+static __always_inline enum hz_reason shed_draw(struct xdp_md *ctx, const struct hz_pkt *pkt,
+                                                __u32 class, __u64 now_ns)
 {
 	__u64 word = hz_shed_level(now_ns);
 	__u32 zero = 0, draw;
 	const struct hz_cfg *conf = bpf_map_lookup_elem(&cfg, &zero);
 
-	if (conf == NULL || pkt == NULL || word == 0)
+	if (conf == NULL || word == 0)
 		return HZ_GO_ON;
 	draw = (__u32)((__u64)hz_flow_key(pkt, HZ_BIND_DRAW) * HZ_SHED_ALL >> 32);
 	if (draw < hz_shed_field(word, HZ_SHED_SHUT))
@@ -129,6 +129,17 @@ __noinline enum hz_reason hz_shed_syn(struct xdp_md *ctx, const struct hz_pkt *p
 	if (draw < hz_shed_field(word, HZ_SHED_CANNED))
 		return shed_verdict(ctx, pkt, HZ_SHED_ANSWER503, now_ns);
 	return HZ_GO_ON;
+}
+
+/* A SYN to a site. HZ_GO_ON: it may come in. Global: the verifier walks the loop over the workers once. */
+__noinline enum hz_reason hz_shed_syn(struct xdp_md *ctx, const struct hz_pkt *pkt, __u32 class,
+                                      __u64 now_ns)
+{
+	enum hz_reason reason = pkt == NULL ? HZ_GO_ON : shed_draw(ctx, pkt, class, now_ns);
+
+	if (pkt != NULL && reason != HZ_GO_ON)
+		hz_shed_note(pkt, reason, now_ns);
+	return reason;
 }
 
 /* Does a request begin with these bytes? Methods of RFC 9110 9.3 and PATCH (RFC 5789), by their first four. */

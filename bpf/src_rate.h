@@ -19,6 +19,7 @@
 
 #include "maps.h"
 #include "pkt.h"
+#include "shed_note.h"
 
 enum hz_src_step {
 	HZ_SRC_SYN,  /* to the worker */
@@ -71,7 +72,7 @@ static __always_inline bool src_charge(struct hz_src *known, const struct hz_sou
 	return true;
 }
 
-static __always_inline enum hz_reason src_take(struct hz_src *known,
+static __always_inline enum hz_reason src_take(const struct hz_pkt *pkt, struct hz_src *known,
                                                const struct hz_source_rate *rate, __u64 now_ns,
                                                __u64 each_ns, __u32 step)
 {
@@ -80,6 +81,7 @@ static __always_inline enum hz_reason src_take(struct hz_src *known,
 		return HZ_GO_ON;
 	known->refused_ns = now_ns;
 	__sync_fetch_and_add(&known->refused, 1);
+	hz_shed_note(pkt, HZ_REASON_drop_source_rate, now_ns);
 	return HZ_REASON_drop_source_rate;
 }
 
@@ -98,7 +100,7 @@ __noinline enum hz_reason hz_src_rate_count(const struct hz_pkt *pkt, __u64 now_
 	who = src_of(pkt);
 	known = bpf_map_lookup_elem(&src, &who);
 	if (known != NULL)
-		return src_take(known, rate, now_ns, each_ns, step);
+		return src_take(pkt, known, rate, now_ns, each_ns, step);
 	if (step == HZ_SRC_LOOK)
 		return HZ_GO_ON;
 	first = (struct hz_src){ .due_ns = now_ns + each_ns };

@@ -4,7 +4,7 @@
 #define HZ_VERDICT_SHOW_H
 
 #include "hist_show.h"
-#include "maps.h"
+#include "maps_stream.h"
 
 #define HZ_SHOW_CPUS_MAX 4096
 

@@ -30,7 +30,12 @@ $(PART_BENCHES): $(O)/perf/%: $(O)/obj/perf/micro/%.o $(patsubst %,$(O)/lib/lib%
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HZ_LDFLAGS) -o $@ $^
 
-TESTS += $(PART_BENCHES)
+$(O)/perf/bench_hist: $(O)/obj/perf/micro/bench_hist.o $(patsubst %,$(O)/lib/lib%.a,telemetry core)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(HZ_LDFLAGS) -o $@ $^
+
+TESTS += $(PART_BENCHES) $(O)/perf/bench_hist
 
 # A client at a fixed rate, for scenarios.
 $(O)/obj/perf/scenarios/pace.o: PKG_CFLAGS :=

@@ -19,7 +19,8 @@ list() {
 		find tests/e2e -maxdepth 1 -name 'test_*' -perm -u+x 2>/dev/null | sort
 		;;
 	long)
-		find "$O/tests" -maxdepth 1 -type f -perm -u+x -name '*_long' 2>/dev/null | sort
+		find "$O/tests" -maxdepth 1 -type f -perm -u+x \( -name '*_long' -o -name bpf_attach -o -name bpf_kill \) \
+			2>/dev/null | sort
 		find tests/e2e -maxdepth 1 -name 'long_*' -perm -u+x 2>/dev/null | sort
 		;;
 	esac
@@ -27,6 +28,7 @@ list() {
 
 if [ "$#" -eq 1 ] && { [ "$1" = check ] || [ "$1" = long ]; }; then
 	mapfile -t programs < <(list "$1")
+	[ "$1" = check ] || export HZ_EACH_CALL=1 # tests/bpf/attach_fault.h
 else
 	programs=("$@")
 fi

@@ -8,7 +8,7 @@
 #include <linux/types.h>
 
 #define HZ_ABI_MAJOR     4
-#define HZ_ABI_MINOR     0
+#define HZ_ABI_MINOR     1
 
 #define HZ_WORKERS_MAX   64
 #define HZ_QUEUES_MAX    64
@@ -32,9 +32,9 @@
 	((1ULL << 36) - 1) /* 68.7 s; beyond: counted in overflow and the last bucket */
 
 enum hz_stage {
-	HZ_STAGE_TOTAL, /* receive burst to answer handed to the transport */
-	HZ_STAGE_QUEUE, /* wire to worker; needs a receive stamp from XDP */
-	HZ_STAGE_PARSE,
+	HZ_STAGE_TOTAL, /* the sum of those it went through, queue to tx; they follow upon each other without a gap */
+	HZ_STAGE_QUEUE, /* XDP to worker; no sample where the driver carries no receive stamp, or none came with the packet */
+	HZ_STAGE_PARSE, /* without a stamp from the turn in which the packet was found */
 	HZ_STAGE_ROUTE,
 	HZ_STAGE_HANDLER,
 	HZ_STAGE_UPSTREAM,
@@ -71,6 +71,41 @@ struct hz_latency_pct {
 	__u64 p9999_ns;
 	__u64 max_ns;
 	__u64 updated_unix;
+};
+
+/* Map `latency_log2`: ARRAY, index = stage, all workers merged, refreshed at 1 Hz by hzd. Cumulative and exact: le_1us is
+ * all samples below 1024 ns, as each bound is an edge of buckets; le_inf all that there are. */
+struct hz_latency_log2 {
+	char stage[16];
+#define HZ_LOG2_BOUND(name, exponent) __u64 le_##name;
+#include "log2_bounds.def"
+#undef HZ_LOG2_BOUND
+	__u64 le_inf;
+	__u64 updated_unix;
+};
+
+/* Routes whose latency is kept apart. A name keeps its slot over reloads; slot 0 is of all that have none. */
+#define HZ_ROUTE_SLOTS      256
+#define HZ_ROUTE_NAME_BYTES 32
+
+/* Map `route_names`: mmapable ARRAY, index = slot. Written by hzd before the slot is used. */
+struct hz_route_name {
+	char name[HZ_ROUTE_NAME_BYTES]; /* empty: free; cut to fit */
+	__u64 generation;               /* of the site that names it last */
+};
+
+/* Map `route_latency`: mmapable ARRAY, index = worker * HZ_ROUTE_SLOTS + slot; as `latency`, with 8 sub-buckets
+ * per octave: bucket of the fine histogram >> 2 on the octaves, worst error 1/16. As many workers as the machine has
+ * CPUs, at least HZ_ROUTE_WORKERS_MIN and at most HZ_WORKERS_MAX: half a MiB each. */
+#define HZ_ROUTE_WORKERS_MIN 8
+#define HZ_ROUTE_BUCKETS     256
+#define HZ_CODE_CLASSES      5
+struct hz_route_hist {
+	__u64 answers[HZ_CODE_CLASSES]; /* 1xx, 2xx, 3xx, 4xx, 5xx */
+	__u64 sum_ns;
+	__u64 max_ns;
+	__u64 reserved;
+	__u64 bucket[HZ_ROUTE_BUCKETS];
 };
 
 /* --- workers ------------------------------------------------------------------------------------ */
@@ -130,7 +165,8 @@ struct hz_worker {
 	__u64 shed_pressure;      /* gauge, 0..100: what is fullest, core/overload.h */
 	__u64 shed_permille;      /* gauge: of new flows that it wants refused */
 	__u64 queue_wait_ns;      /* gauge: the shortest wait of a frame in the last step */
-	__u64 reserved[7];
+	__u64 started_busy_ns; /* busy_ns when it started, which goes on counting */
+	__u64 reserved[6];
 };
 
 /* Map `connections`: mmapable ARRAY, index = worker; gauges by RFC 9293 state. */
@@ -174,7 +210,8 @@ struct hz_cfg {
 	/* health/maintenance, kept over restarts: a server in maintenance says so in state. */
 	__u32 maintenance;
 	__u32 shed_verdict; /* enum hz_shed_verdict, of refused SYNs */
-	__u64 reserved[2];
+	__u64 reload_unix; /* when a site was last loaded, or was to be; 0: by a hzd that did not tell */
+	__u64 reload_failed; /* it was refused: the generation before it goes on */
 };
 
 /* An address as XDP and the worker key it: IPv4 is v4-mapped (::ffff:a.b.c.d). Network order. */
@@ -404,6 +441,87 @@ struct hz_sample {
 	__u8 data[HZ_SAMPLE_BYTES]; /* the first bytes, then zeroes */
 };
 
+/* HZ_EVENT_SLOW: an answer that took longer than telemetry/slow_us, or one of a few taken as examples. */
+#define HZ_SLOW_PATH_BYTES 64
+struct hz_event_slow {
+	struct hz_event header; /* time_ns: when the answer was handed to the transport */
+	__u64 connection;
+	__u64 stage_ns
+		[HZ_STAGE_COUNT]; /* [HZ_STAGE_TOTAL] is their sum; a stage that was not measured is 0 */
+	__u8 trace_id[16];        /* zeroes: none */
+	__u8 span_id[8];
+	__u32 route; /* slot of `route_names` */
+	__u16 status;
+	__u8 is_example; /* it was not over slow_us */
+	__u8 pad;
+	char method[8];                       /* padded with zeroes, as all text here */
+	char route_name[HZ_ROUTE_NAME_BYTES]; /* empty: no route */
+	char path[HZ_SLOW_PATH_BYTES]; /* its first bytes; what is not printable ASCII is '?' */
+};
+
+/* HZ_EVENT_SHED: new flows of one /24 or /64 refused for one reason: the first one at once, the others as a sum
+ * when a second is over. Of a first one header.worker is the CPU, header.sequence counts those of this CPU. */
+struct hz_event_shed {
+	struct hz_event header;
+	__u32 reason;      /* enum hz_reason */
+	__u32 prefix_bits; /* of prefix as the family counts: 24 or 64 */
+	struct hz_addr prefix;
+	__u64 count;
+	__u64 span_ns; /* in which they came; 0: the first one */
+};
+
+/* Map `shed_rows`: mmapable ARRAY, index = CPU (modulo HZ_WORKERS_MAX): refusals that are counted until a record tells of
+ * them. The CPU alone writes a row, but for what is marked: that is written by whoever sends the sums, hzd's housekeeping,
+ * once per second. A place goes to another prefix only when all of its count is told and a round is over, so whoever
+ * sees a count that is not told sees its prefix. */
+#define HZ_SHED_PLACE_BITS   8
+#define HZ_SHED_PLACES       (1 << HZ_SHED_PLACE_BITS)
+#define HZ_SHED_FIRSTS_MAX   64 /* records of first ones that a CPU sends in a round */
+#define HZ_SHED_PREFIX_BITS  24
+#define HZ_SHED_PREFIX_BITS6 64
+struct hz_shed_place {
+	struct hz_addr prefix;
+	__u64 count;  /* flows that no record told of at once */
+	__u64 told;   /* of them, in sums; marked */
+	__u32 reason; /* enum hz_reason */
+	__u32 round;  /* in which it was taken */
+};
+/* Reasons that are told of by prefix, in the order of hz_shed_row's rest. */
+#define HZ_SHED_REASONS 4
+#define HZ_SHED_REASON_LIST                                                                        \
+	{                                                                                          \
+		HZ_REASON_shed_drop, HZ_REASON_shed_reset, HZ_REASON_shed_syn_ack,                 \
+			HZ_REASON_drop_source_rate                                                 \
+	}
+struct hz_shed_row {
+	__u32 round; /* grows with each one; marked. 0: nobody ever sent sums */
+	__u32 seen;  /* the one that sent_before is of */
+	__u64 sent;  /* records of first ones */
+	__u64 sent_before;
+	__u32 reason;
+	__u32 reserved;
+	struct hz_shed_place place[HZ_SHED_PLACES];
+	struct hz_shed_place rest[HZ_SHED_REASONS]; /* of all prefixes without a place */
+};
+
+/* HZ_EVENT_STATE: something is other than it was. */
+enum hz_state_what {
+	HZ_STATE_OF_DAEMON = 1, /* before, now: enum hz_state */
+	HZ_STATE_OF_WORKER, /* header.worker; before, now: enum hz_state, HZ_STATE_DOWN with an old beat */
+	HZ_STATE_OF_SITE,     /* before, now: generation */
+	HZ_STATE_OF_SHED,     /* before, now: permille of new flows refused */
+	HZ_STATE_OF_XDP,      /* name: interface; now: program id, 0 detached */
+	HZ_STATE_OF_UPSTREAM, /* name: upstream/server; now: 1 up, 0 down */
+};
+struct hz_event_state {
+	struct hz_event header;
+	__u32 what; /* enum hz_state_what */
+	__u32 pad;
+	__u64 before;
+	__u64 now;
+	char name[48];
+};
+
 /* Map `sample_gate`: PERCPU_ARRAY, index = reason. */
 struct hz_sample_gate {
 	__u64 tick;    /* of the last sample, in the kernel's ticks */
@@ -412,19 +530,16 @@ struct hz_sample_gate {
 	__u64 refused; /* of them: the ring of events was full */
 };
 
-/* Map `stream_stats`: ARRAY of one. */
+/* Map `stream_stats`: ARRAY of one. A delta that is refused goes out later, with what came since; a record of another
+ * kind is lost when the ring is full. Samples that XDP could not hand over are counted in `sample_gate`. */
 struct hz_stream_stats {
 	__u64 records;
-	__u64 refused; /* the ring was full; the samples stay and go out later */
+	__u64 refused; /* deltas: the ring was full; the samples stay and go out later */
 	__u64 samples;
-};
-
-/* Context of prog_flush, run by hzd's housekeeping thread for one histogram. */
-struct hz_flush_ctx {
-	__u32 index;   /* into `latency` */
-	__u32 wakeup;  /* 1 on the last call of a round */
-	__u32 emitted; /* out: records sent */
-	__u32 refused; /* out */
+	__u64 slow_lost, shed_lost, drop_lost, state_lost; /* records, by kind */
+	__u64 timer_rounds;                                /* of the kernel's own, without hzd */
+	__u64 left; /* to the next round: another program was at it */
+	__u64 reserved[7];
 };
 
 _Static_assert(sizeof(struct hz_hist) == 8224, "histogram layout");
@@ -439,15 +554,27 @@ _Static_assert(sizeof(struct hz_acl_entry) == 8 && sizeof(struct hz_acl) == 48 &
                "lists of sources");
 _Static_assert(sizeof(struct hz_src) == 24 && sizeof(struct hz_source_rate) == 16,
                "limit per source");
-_Static_assert(sizeof(struct hz_cfg) == 72, "settings grow into the reserved words");
+_Static_assert(sizeof(struct hz_cfg) == 72, "settings: a longer one is another ABI");
 _Static_assert(sizeof(struct hz_response) == 104, "response layout");
 _Static_assert(sizeof(struct hz_sample) == 112, "sample layout");
 _Static_assert(sizeof(struct hz_event) == 24, "event header layout");
+_Static_assert(sizeof(struct hz_shed_place) == 40 &&
+                       sizeof(struct hz_shed_row) == 32 + 40 * (HZ_SHED_PLACES + HZ_SHED_REASONS),
+               "rows of refusals");
+_Static_assert(sizeof(struct hz_event_slow) == 232 && sizeof(struct hz_event_shed) == 64 &&
+                       sizeof(struct hz_event_state) == 96,
+               "records that prog_emit takes");
+_Static_assert(sizeof(struct hz_stream_stats) == 128, "counters of the stream");
+_Static_assert(sizeof(struct hz_latency_log2) == 16 + 26 * 8, "25 bounds and the time");
+_Static_assert(sizeof(struct hz_route_name) == 40 && sizeof(struct hz_route_hist) == 2112,
+               "routes");
 _Static_assert(sizeof(struct hz_rx_stamp) == 16, "metadata of a frame");
 _Static_assert(sizeof(struct hz_worker) == 1792 && sizeof(struct hz_worker) % HZ_CACHE_LINE == 0,
                "worker layout; no line is shared by two workers");
 _Static_assert(sizeof(struct hz_verdicts) == HZ_REASONS_MAX * 8,
                "verdicts are an array of counters");
 _Static_assert(sizeof(struct hz_connections) == 64, "one line per worker");
+
+#include "stream_abi.h"
 
 #endif

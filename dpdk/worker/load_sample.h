@@ -5,14 +5,14 @@
 #include "port/rx_stamp.h"
 #include "worker/worker.h"
 
-/* When XDP saw the oldest of these frames of which that is known, 0: of none. A note about a cookie stands where the
+/* When XDP saw the oldest of these frames of which that is known, 0: of none; whoever serves them takes it. A note about a cookie stands where the
  * time would be, and a flood has one in front of many. */
 static inline uint64_t hz_load_sample_came_ns(struct rte_mbuf *const *frame, uint16_t count)
 {
 	uint64_t came_ns = 0;
 
 	for (uint16_t i = 0; i < count && came_ns == 0; i++)
-		came_ns = hz_rx_stamp_take(frame[i]);
+		came_ns = hz_rx_stamp_look(frame[i]);
 	return came_ns;
 }
 

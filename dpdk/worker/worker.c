@@ -4,6 +4,7 @@
 #include "core/rcu.h"
 #include "net/host.h"
 #include "net/neigh_kernel.h"
+#include "port/rx_stamp.h"
 #include "tcp/tcp_cookie.h"
 #include "tcp/tcp_info.h"
 #include "worker/frame_trace.h"
@@ -17,15 +18,24 @@
 #define FRAMES_READ     32u  /* at once; what is fetched for more would not stay in the cache */
 #define AHEAD           4u   /* frames that are served while memory answers */
 
-/* Takes over mbuf, a frame of interface iface that another worker's queue received. */
+struct received {
+	struct hz_packet packet;
+	enum hz_net_verdict verdict;
+	uint64_t rx_ns; /* as in struct hz_env */
+};
+
+/* Takes over one->packet.mbuf, a frame of interface iface that came on our queue and is another worker's. */
 static void frame_hand_over(struct hz_worker_loop *w, uint8_t iface, uint8_t owner,
-                            struct rte_mbuf *mbuf)
+                            const struct received *one)
 {
+	struct rte_mbuf *mbuf = one->packet.mbuf;
 	struct hz_steer_ring *ring = hz_steer_between(w->steer, w->index, owner);
 
 	/* All that the owner cannot know; mbuf->port is free for us on this path. */
 	mbuf->port = iface;
+	hz_rx_stamp_put(mbuf, one->rx_ns);
 	if (HZ_UNLIKELY(!hz_steer_ring_push(ring, mbuf))) {
+		(void)hz_rx_stamp_take(mbuf);
 		rte_pktmbuf_free(mbuf);
 		hz_slot_count(w->slot, HZ_COUNTER_drop_steer_full);
 		return;
@@ -54,14 +64,10 @@ static void path_error_in(struct hz_worker_loop *w, const struct hz_path_error *
 	(void)hz_tcp_icmp_in(w->tcp, &icmp);           /* which counts those it refuses */
 }
 
-struct received {
-	struct hz_packet packet;
-	enum hz_net_verdict verdict;
-};
-
 /* Takes over one->packet.mbuf. */
 static void packet_in(struct hz_worker_loop *w, struct received *one)
 {
+	w->env->rx_ns = one->rx_ns;
 	if (HZ_LIKELY(one->verdict == HZ_NET_TCP)) {
 		hz_tcp_in(w->tcp, &one->packet);
 		return;
@@ -75,18 +81,20 @@ static uint32_t frames_read(struct hz_worker_loop *w, const struct hz_worker_por
                             struct rte_mbuf **frame, uint32_t count, struct received *out)
 {
 	const struct hz_worker_iface *iface = &w->ifaces[wp->iface];
+	const bool has_stamps = wp->port->rx_slots != 0;
 	uint32_t kept = 0;
 
 	for (uint32_t i = 0; i < count; i++) {
 		struct hz_packet *packet = &out[kept].packet;
 		uint8_t owner;
 
+		out[kept].rx_ns = has_stamps ? hz_rx_stamp_take(frame[i]) : 0;
 		out[kept].verdict = hz_net_in(&w->net, wp->port, frame[i], packet);
 		if (HZ_UNLIKELY(out[kept].verdict == HZ_NET_DONE))
 			continue;
 		owner = hz_worker_owner(iface, packet->flow_hash);
 		if (HZ_UNLIKELY(owner != w->index)) {
-			frame_hand_over(w, wp->iface, owner, packet->mbuf);
+			frame_hand_over(w, wp->iface, owner, &out[kept]);
 			continue;
 		}
 		hz_tcp_ahead_flow(w->tcp, packet->flow_hash);
@@ -107,6 +115,7 @@ static void frames_serve(struct hz_worker_loop *w, struct received *in, uint32_t
 		if (i - 2 * AHEAD < count)
 			packet_in(w, &in[i - 2 * AHEAD]);
 	}
+	w->env->rx_ns = 0;
 }
 
 /* Takes over count frames that wp's queue received. */

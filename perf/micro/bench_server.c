@@ -134,8 +134,11 @@ static int ring_open(struct bench_server *server)
 	server->env.clock = &server->clock;
 	server->env.now_ns = hz_clock_now_ns(&server->clock);
 	hz_rng_seed(&server->env.rng, 1);
-	server->slot =
-		(struct hz_slot){ server->hist, &server->beat, &server->gauges, &server->conns };
+	server->slot = (struct hz_slot){ .hist = server->hist,
+		                         .beat = &server->beat,
+		                         .worker = &server->gauges,
+		                         .conns = &server->conns,
+		                         .routes = server->routes };
 	server->far_slot = server->slot;
 	server->far_slot.worker = &server->far_gauges;
 	if (hz_port_ring_open(&ring, &server->ring, &err) != 0)

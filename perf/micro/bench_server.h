@@ -20,6 +20,7 @@ struct bench_server {
 	struct hz_clock clock;
 	struct hz_env env;
 	struct hz_hist hist[HZ_STAGE_COUNT];
+	struct hz_route_hist routes[HZ_ROUTE_SLOTS];
 	struct hz_beat beat;
 	struct hz_worker gauges;
 	struct hz_connections conns;

@@ -7,6 +7,7 @@
 #include <linux/bpf.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -30,6 +31,21 @@ void attach_fault_arm(unsigned nth, bool kills)
 bool attach_fault_fired(void)
 {
 	return fault_fired;
+}
+
+unsigned attach_fault_step(void)
+{
+	return getenv("HZ_EACH_CALL") != NULL ? 1 : 4;
+}
+
+unsigned attach_fault_first(unsigned first)
+{
+	const char *text = getenv("HZ_FIRST_CALL");
+	unsigned drawn = text != NULL ? (unsigned)strtoul(text, NULL, 10) : (unsigned)getpid();
+
+	drawn %= attach_fault_step();
+	printf("# from call %u on, HZ_FIRST_CALL=%u\n", first + drawn, drawn);
+	return first + drawn;
 }
 
 static bool fault_is_now(void)
@@ -121,10 +137,12 @@ static const char *failures_leave_pins(const char *ifname, unsigned calls_least)
 	struct world_pins before;
 	struct hz_err err;
 	unsigned nth;
-	int status;
+	int status = 0;
 
 	world_pins(&before);
-	for (nth = 1; nth < CALLS_MAX && attach_faulty(ifname, 0, nth, &status, &err); nth++) {
+	for (nth = attach_fault_first(1);
+	     nth < CALLS_MAX && attach_faulty(ifname, 0, nth, &status, &err);
+	     nth += attach_fault_step()) {
 		if (status == 0 || err.code[0] == '\0' || err.exit_code == 0) {
 			printf("# call %u\n", nth);
 			return "a failure was not told";
@@ -134,7 +152,7 @@ static const char *failures_leave_pins(const char *ifname, unsigned calls_least)
 			return "half attached";
 		}
 	}
-	printf("# %s: %u calls failed in turn\n", ifname, nth - 1);
+	printf("# %s: calls before %u failed in turn\n", ifname, nth);
 	if (status != 0 || world_program(ifname) == 0)
 		return "not attached though nothing failed";
 	return nth > calls_least ? NULL : "hardly a call was wrapped";
@@ -202,15 +220,16 @@ static const char *replacement_is_old_or_repaired(void)
 static const char *chaining_leaves_the_other(bool by_link)
 {
 	const struct world_pins none = { 0 };
-	int link_fd, status;
+	int link_fd, status = 0;
 	uint32_t other = world_foreign_attach(WORLD_A, by_link, &link_fd);
 	unsigned nth;
 	struct hz_err err;
 
 	if (other == 0)
 		return "no foreign program";
-	for (nth = 1; nth < CALLS_MAX && attach_faulty(WORLD_A, WORLD_CHAIN, nth, &status, &err);
-	     nth++) {
+	for (nth = attach_fault_first(1);
+	     nth < CALLS_MAX && attach_faulty(WORLD_A, WORLD_CHAIN, nth, &status, &err);
+	     nth += attach_fault_step()) {
 		if (status == 0 || err.code[0] == '\0')
 			return "a failure was not told";
 		if (world_program(WORLD_A) != other || !world_pins_are(&none)) {
@@ -218,7 +237,7 @@ static const char *chaining_leaves_the_other(bool by_link)
 			return "half chained";
 		}
 	}
-	printf("# %u calls failed in turn\n", nth - 1);
+	printf("# calls before %u failed in turn\n", nth);
 	if (status != 0 || world_program(WORLD_A) == other)
 		return "not chained though nothing failed";
 	close(link_fd);

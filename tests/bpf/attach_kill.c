@@ -1,5 +1,5 @@
 /* hzctl killed at every step: whoever comes next finds what it left and can do everything, and a program
- * of other people is never lost. The quick set kills before each call that attach_fault.c wraps; the long
+ * of other people is never lost. The quick set kills before calls that attach_fault.c wraps, in turn; the long
  * one at every system call that changes something, by ptrace. */
 #include "attach_ask.h"
 #include "attach_fault.h"
@@ -333,20 +333,22 @@ static const char *killed_everywhere(struct scene scene, unsigned calls_least)
 {
 	const char *why = scene_open(&scene);
 	bool killed = true;
-	unsigned nth = HZ_MAX(scene.first, 1u) - 1, wide;
+	const unsigned first = HZ_MAX(scene.first, 1u);
+	unsigned nth, wide;
 
-	while (killed && why == NULL && ++nth < CALLS_MAX) {
+	for (nth = attach_fault_first(first); killed && why == NULL && nth < CALLS_MAX;
+	     nth += attach_fault_step()) {
 		wide = scene.all_from != 0 && nth >= scene.all_from ? NEXT_COUNT
 		                                                    : HZ_MAX(scene.wide, 1u);
 		for (unsigned i = 0; i < wide && killed && why == NULL; i++)
 			why = killed_once(&scene, nth, (enum next)((nth + i) % NEXT_COUNT),
 			                  &killed);
 	}
-	printf("# killed before each of calls %u to %u\n", HZ_MAX(scene.first, 1u), nth - 1);
+	printf("# killed before calls %u to %u in turn\n", first, nth - attach_fault_step());
 	close(scene.other_fd);
 	if (why != NULL)
 		return why;
-	return nth > calls_least ? NULL : "hardly a call was seen";
+	return nth - attach_fault_step() > calls_least ? NULL : "hardly a call was seen";
 }
 
 static const char *attach_is_undone_or_shown(void)

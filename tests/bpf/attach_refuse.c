@@ -221,11 +221,39 @@ static const char *missing_map_is_refused(void)
 }
 
 /* Pinned by a version that had no such map. */
-static const char *map_that_came_later_is_told(void)
+static const char *pin_that_came_later_is_told(void)
 {
-	if (world_attach(WORLD_A, 0, NULL, NULL) != 0 || unlink(WORLD_PINS "/private/cookies") != 0)
-		return "attach failed";
-	return pins_are_refused();
+	static const char *const later[] = { "private/cookies", "route_latency", "latency_log2",
+		                             "prog_emit" };
+	char path[HZ_PIN_PATH_MAX];
+	const char *why = NULL;
+
+	for (size_t i = 0; i < HZ_ARRAY_LEN(later) && why == NULL; i++) {
+		if (world_detach(NULL, NULL) != 0 || world_attach(WORLD_A, 0, NULL, NULL) != 0)
+			return "attach failed";
+		snprintf(path, sizeof(path), WORLD_PINS "/%s", later[i]);
+		if (unlink(path) != 0)
+			return "no such pin";
+		why = pins_are_refused();
+	}
+	return why;
+}
+
+/* Half a worker, or more workers than there can be. */
+static const char *map_of_odd_entries_is_refused(void)
+{
+	static const uint32_t entries[] = { HZ_ROUTE_SLOTS / 2, HZ_ROUTE_SLOTS * 3 / 2,
+		                            HZ_ROUTE_SLOTS * (HZ_WORKERS_MAX + 1) };
+	const char *why = NULL;
+
+	for (size_t i = 0; i < HZ_ARRAY_LEN(entries) && why == NULL; i++) {
+		if (world_detach(NULL, NULL) != 0)
+			return "detach failed";
+		why = pin_exchange("route_latency",
+		                   bpf_map_create(BPF_MAP_TYPE_ARRAY, "route_latency", 4,
+		                                  sizeof(struct hz_route_hist), entries[i], NULL));
+	}
+	return why;
 }
 
 /* No loader wrote this, and no reader or writer may trip over it. */
@@ -425,9 +453,10 @@ const struct world_test attach_refuse_tests[] = {
 	{ "refuse.other_abi", other_abi_is_refused },
 	{ "refuse.map_of_other_size", map_of_other_size_is_refused },
 	{ "refuse.map_of_fewer_entries", map_of_fewer_entries_is_refused },
+	{ "refuse.map_of_odd_entries_is_refused", map_of_odd_entries_is_refused },
 	{ "refuse.program_in_place_of_map", program_in_place_of_map_is_refused },
 	{ "refuse.missing_map", missing_map_is_refused },
-	{ "refuse.map_that_came_later", map_that_came_later_is_told },
+	{ "refuse.pin_that_came_later", pin_that_came_later_is_told },
 	{ "refuse.no_link_at_the_pin_of_the_link", no_link_at_the_pin_of_the_link },
 	{ "refuse.wrong_words", wrong_words_are_refused },
 	{ "refuse.too_many_claims", too_many_claims_are_refused },

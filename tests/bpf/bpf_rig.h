@@ -94,7 +94,11 @@ void source_rate_tests(struct tap *tap, struct rig *rig);
 void source_flood_tests(struct tap *tap, struct rig *rig);
 void model_tests(struct tap *tap, const char *object_path);
 void sample_tests(struct tap *tap, const char *object_path);
+void note_tests(struct tap *tap, const char *object_path);
 void load_tests(struct tap *tap, const char *object_path);
 void stream_tests(struct tap *tap, const char *object_path);
+void view_tests(struct tap *tap, const char *object_path);
+void watch_tests(struct tap *tap, const char *object_path);
+void subscriber_tests(struct tap *tap, const char *object_path);
 
 #endif

@@ -295,7 +295,8 @@ int worlds_hostile(struct draw *draw, struct model_world *out)
 	if (draw_one_in(draw, 2)) {
 		struct hz_cfg *cfg = &world->cfg;
 
-		bytes_random(draw, cfg->reserved, sizeof(cfg->reserved));
+		cfg->reload_unix = any64(draw, cfg->reload_unix);
+		cfg->reload_failed = any64(draw, cfg->reload_failed);
 		cfg->abi_major = any32(draw, cfg->abi_major);
 		cfg->beat_timeout_ns = any64(draw, cfg->beat_timeout_ns);
 		cfg->on_dead = any32(draw, cfg->on_dead);

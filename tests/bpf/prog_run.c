@@ -24,8 +24,12 @@ static void build_test(struct tap *tap, const char *folder)
 	load_tests(tap, xdp);
 	load_tests(tap, stream);
 	stream_tests(tap, stream);
+	view_tests(tap, stream);
+	watch_tests(tap, stream);
+	subscriber_tests(tap, stream);
 	model_tests(tap, xdp);
 	sample_tests(tap, xdp);
+	note_tests(tap, xdp);
 	source_tests(tap, xdp);
 	status = rig_open(&rig, xdp);
 	if (status != 0) {

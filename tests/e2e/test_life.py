@@ -33,8 +33,8 @@ def three_lines(daemon, code, *needles):
         expect(needle in text, f"no {needle!r} in {text!r}")
 
 
-def slow_get(here, results, count):
-    """A large answer read slowly enough to be in flight when the drain begins."""
+def slow_get(here, results, count, begun, goes_on):
+    """A large answer that is in flight when the drain begins: read from then on, and slowly."""
     try:
         sock = tcp_connect(here.client, SERVER4, PORT, 20)
         sock.sendall(b"GET /bytes/%d HTTP/1.1\r\nHost: x\r\n\r\n" % count)
@@ -43,6 +43,8 @@ def slow_get(here, results, count):
         while (line := reader.readline()) not in (b"\r\n", b""):
             if line.lower().startswith(b"content-length:"):
                 length = int(line.split(b":")[1])
+        begun.release()
+        goes_on.wait(20)
         got = 0
         while got < (length or 0):
             piece = reader.read(min(65536, length - got))
@@ -53,6 +55,7 @@ def slow_get(here, results, count):
         results.append((length, got))
         sock.close()
     except OSError as error:
+        begun.release()
         results.append((count, repr(error)))
 
 
@@ -61,12 +64,16 @@ def sigterm_with_answers_in_flight_truncates_none():
     here = rig()
     daemon = here.serve()
     count, size, results = 40, 4 << 20, []
-    threads = [threading.Thread(target=slow_get, args=(here, results, size)) for _ in range(count)]
+    begun, goes_on = threading.Semaphore(0), threading.Event()
+    threads = [threading.Thread(target=slow_get, args=(here, results, size, begun, goes_on))
+               for _ in range(count)]
     for thread in threads:
         thread.start()
-    time.sleep(0.3)
+    for _ in threads:
+        expect(begun.acquire(timeout=20), "answers do not begin")
     started = time.monotonic()
     daemon.signal(signal.SIGTERM)
+    goes_on.set()
     for thread in threads:
         thread.join(40)
     expect_equal(daemon.wait(32), 0, "exit code of a drain")

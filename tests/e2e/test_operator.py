@@ -47,8 +47,12 @@ def running():
     return daemons()[0] if daemons() else serve()
 
 
+def try_ctl(*words):
+    return run(BIN + "/hzctl", "-i", NAME, *words, env=env(), check=False, **NOBODY)
+
+
 def ctl(*words, code=0):
-    done = run(BIN + "/hzctl", "-i", NAME, *words, env=env(), check=False, **NOBODY)
+    done = try_ctl(*words)
     expect_equal(done.returncode, code, f"hzctl {' '.join(words)}: {done.stdout}{done.stderr}")
     return done
 
@@ -201,6 +205,7 @@ def request_its_asker_gave_up_is_not_carried_out():
     daemon.signal(signal.SIGSTOP)
     ctl("reload", code=6)  # five seconds, then it tells its user that nothing happened
     daemon.signal(signal.SIGCONT)
+    wait_until(lambda: try_ctl("status").returncode == 0, 5, "not ready again")
     expect_equal(ctl_json("status")["generation"], before, "generation")
 
 

@@ -29,6 +29,9 @@ static const struct target targets[] = {
 	{ "accept", fuzz_accept_run },
 	{ "pcap", fuzz_pcap_run },
 	{ "sources", fuzz_sources_run },
+	{ "record", fuzz_record_run },
+	{ "query", fuzz_query_run },
+	{ "sse", fuzz_sse_run },
 };
 
 /* An exact-size copy, so that a sanitizer sees over-reads. 0 or -1. */

@@ -20,6 +20,9 @@ int fuzz_jwt_run(const uint8_t *data, size_t size);
 int fuzz_log_run(const uint8_t *data, size_t size);
 int fuzz_pcap_run(const uint8_t *data, size_t size);
 int fuzz_sources_run(const uint8_t *data, size_t size);
+int fuzz_record_run(const uint8_t *data, size_t size);
+int fuzz_query_run(const uint8_t *data, size_t size);
+int fuzz_sse_run(const uint8_t *data, size_t size);
 int fuzz_accept_run(const uint8_t *data, size_t size);
 
 #ifdef HZ_LIBFUZZER

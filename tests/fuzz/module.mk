@@ -4,13 +4,13 @@ UNIT_http_EXTRA := tests/fuzz/h1_oracle.c tests/support/fake_stream.c
 # The public request collections that unit_http reads are JSON.
 $(O)/tests/unit_http: HZ_LDFLAGS += -Wl,--push-state,--no-as-needed -ljansson -Wl,--pop-state
 
-FUZZ_TARGETS := h1 chunked site frame tcp_opts host uri range cond accept mw log jwt pcap sources
+FUZZ_TARGETS := h1 chunked site frame tcp_opts host uri range cond accept mw log jwt pcap sources record query sse
 FUZZ_SECONDS ?= 60
 FUZZ_CC ?= clang-14
 FUZZ_RIG := tests/fuzz/h1_oracle.c tests/support/fake_stream.c tests/unit/http/http_rig.c
 FUZZ_REPLAY_OBJS = $(patsubst %.c,$(O)/obj/%.o,tests/fuzz/fuzz_replay.c tests/fuzz/fuzz_fault.c \
-	$(foreach t,$(FUZZ_TARGETS),tests/fuzz/fuzz_$(t).c) $(FUZZ_RIG) $(FUZZ_TCP_RIG) $(FUZZ_MW_RIG) $(FUZZ_SRCS_pcap))
-FUZZ_MODULES := tcp net middleware http config router telemetry core
+	$(foreach t,$(FUZZ_TARGETS),tests/fuzz/fuzz_$(t).c) $(FUZZ_RIG) $(FUZZ_TCP_RIG) $(FUZZ_MW_RIG) $(FUZZ_SRCS_pcap) $(FUZZ_SRCS_sse))
+FUZZ_MODULES := collector tcp net middleware http config router telemetry core
 FUZZ_INCLUDES = -Itests/support -Itests/tcp $(call pkg_cflags,cunit libdpdk)
 FUZZ_TCP_RIG := tests/tcp/tcp_world.c tests/tcp/world_open.c tests/tcp/world_xdp.c tests/tcp/frame_bend.c tests/support/fake_port.c
 FUZZ_MW_RIG := tests/unit/middleware/mw_rig.c
@@ -20,6 +20,12 @@ FUZZ_SRCS_h1 = $(FUZZ_RIG) $(wildcard userspace/http/*.c) \
 FUZZ_SRCS_chunked = $(FUZZ_SRCS_h1)
 FUZZ_SRCS_uri = $(addprefix userspace/http/,h1_parse.c h1_target.c token.c) $(addprefix userspace/router/,path.c path_text.c)
 FUZZ_SRCS_pcap = tools/hzctl/pcap_read.c
+FUZZ_COLLECTOR := $(addprefix userspace/collector/,doc_text.c event_json.c event_log.c hist_pack.c stage_series.c \
+	tier.c web_query.c) userspace/telemetry/hist.c
+FUZZ_SRCS_record = $(FUZZ_COLLECTOR)
+FUZZ_LIBS_record = $(call pkg_libs,jansson)
+FUZZ_SRCS_query = $(FUZZ_COLLECTOR)
+FUZZ_SRCS_sse = tools/hzctl/sse_read.c
 FUZZ_SRCS_range = userspace/http/range.c
 FUZZ_SRCS_accept = $(addprefix userspace/http/,accept_coding.c token.c)
 FUZZ_SRCS_cond = $(addprefix userspace/http/,cond.c http_date.c req.c token.c)

@@ -6,10 +6,10 @@ set -euo pipefail
 
 build_packages=(build-essential pkg-config make clang-14 llvm-14 clang libbpf-dev libxdp-dev bpftool
 	dpdk-dev libdpdk-dev liburcu-dev libyaml-dev libjansson-dev libssl-dev libnuma-dev libelf-dev
-	zlib1g-dev libbrotli-dev libzstd-dev)
+	zlib1g-dev libbrotli-dev libzstd-dev libmicrohttpd-dev libsqlite3-dev libcurl4-openssl-dev)
 test_packages=(libcunit1-dev curl wrk apache2-utils nghttp2-client slowhttptest nginx-light haproxy
 	iproute2 ethtool iputils-ping procps jq python3 gdb tcpdump shellcheck clang-format clang-tidy cppcheck
-	valgrind libclang-rt-14-dev)
+	valgrind libclang-rt-14-dev prometheus tmux)
 
 browser_packages=(chromium)
 

@@ -1,8 +1,10 @@
-/* hzctl latency show: percentiles of every stage, or the histogram of one. */
+/* hzctl latency show: percentiles of every stage, or the histogram of one, or of a route. */
 #include "commands.h"
 #include "figures.h"
 #include "latency_json.h"
+#include "route_view.h"
 #include "telemetry_view.h"
+#include <errno.h>
 #include <string.h>
 #include <time.h>
 
@@ -11,7 +13,8 @@ static const char *const stage_names[HZ_STAGE_COUNT] = HZ_STAGE_NAMES;
 struct query {
 	uint32_t first_stage, last_stage;
 	bool is_one_stage;
-	int worker; /* -1: all */
+	const char *route; /* NULL: no route in particular */
+	int worker;        /* -1: all */
 	uint64_t last_s;
 };
 
@@ -27,6 +30,8 @@ static int query_parse(struct hz_words *words, struct query *query, struct hz_er
 			                         &query->first_stage, err);
 			query->last_stage = query->first_stage;
 			query->is_one_stage = true;
+		} else if (hz_words_take(words, "route")) {
+			status = hz_words_value(words, "route", &query->route, err);
 		} else if (hz_words_take(words, "worker")) {
 			status = hz_words_number(words, "worker", 0, HZ_WORKERS_MAX - 1, &number,
 			                         err);
@@ -35,9 +40,13 @@ static int query_parse(struct hz_words *words, struct query *query, struct hz_er
 		} else if (hz_words_take(words, "last")) {
 			status = hz_words_number(words, "last", 1, 3600, &query->last_s, err);
 		} else {
-			status = hz_words_unknown(words, "stage worker last", err);
+			status = hz_words_unknown(words, "stage route worker last", err);
 		}
 	}
+	if (status == 0 && query->route != NULL && query->is_one_stage)
+		status = hz_err_set(
+			err, -EINVAL, 2, "usage", "hzctl latency show route NAME",
+			"a route has its total only: stage and route do not go together");
 	return status;
 }
 
@@ -71,12 +80,105 @@ static int interval_read(const struct hz_telemetry_view *view, const struct quer
 	return status;
 }
 
-int hz_cmd_latency_show(const struct hz_opts *opts, struct hz_words *words, struct hz_err *err)
+/* --- of a route --------------------------------------------------------------------------------------- */
+
+static int route_find(const struct hz_route_view *view, const char *name, uint32_t *slot,
+                      struct hz_err *err)
+{
+	struct hz_route_name entry;
+	int status;
+
+	for (uint32_t i = 0; i < HZ_ROUTE_SLOTS; i++) {
+		status = hz_route_view_name(view, i, &entry);
+		if (status != 0)
+			return hz_err_set(err, status, 1, "telemetry", "hzctl status",
+			                  "cannot read route_names: %s", strerror(-status));
+		/* longer ones are cut there */
+		if (strncmp(entry.name, name, sizeof(entry.name) - 1) == 0 && name[0] != '\0') {
+			*slot = i;
+			return 0;
+		}
+	}
+	return hz_err_set(err, -ENOENT, 1, "no_route", "hzctl -j top",
+	                  "no route '%.40s' ever answered", name);
+}
+
+static int route_read(const struct hz_route_view *routes, const struct query *query,
+                      struct hz_route_hist *out, struct hz_err *err)
+{
+	struct timespec wait = { .tv_sec = (time_t)query->last_s };
+	struct hz_route_hist then;
+	uint32_t slot = 0;
+	int status = route_find(routes, query->route, &slot, err);
+
+	if (status != 0)
+		return status;
+	status = hz_route_view_hist(routes, slot, query->worker, &then);
+	*out = then;
+	if (status == 0 && query->last_s > 0) {
+		nanosleep(&wait, NULL);
+		status = hz_route_view_hist(routes, slot, query->worker, out);
+		hz_route_hist_since(out, out, &then);
+	}
+	if (status != 0)
+		return hz_err_set(err, status, 1, "telemetry", "hzctl status",
+		                  "cannot read route_latency: %s", strerror(-status));
+	return 0;
+}
+
+static json_t *query_json(const struct query *query, json_t *stages)
+{
+	return json_pack("{s:o, s:o, s:s?, s:o}", "last_s",
+	                 query->last_s > 0 ? json_integer((json_int_t)query->last_s) : json_null(),
+	                 "worker", query->worker >= 0 ? json_integer(query->worker) : json_null(),
+	                 "route", query->route, "stages", stages);
+}
+
+static int route_show(const struct hz_opts *opts, const struct hz_telemetry_view *view,
+                      const struct query *query, struct hz_err *err)
+{
+	struct hz_route_view routes;
+	struct hz_route_hist hist;
+	int status = hz_route_view_open(opts->instance, view->is_shared, &routes);
+
+	if (status == -EACCES || status == -EPERM)
+		return hz_err_set(err, status, 4, "not_permitted", "sudo, or join group hz",
+		                  "latency by route: %s", strerror(-status));
+	if (status != 0)
+		return hz_err_set(err, status, 1, "no_routes", "hzctl latency",
+		                  "this hzd keeps no latency by route: %s", strerror(-status));
+	status = route_read(&routes, query, &hist, err);
+	hz_route_view_close(&routes);
+	if (status != 0)
+		return status;
+	return hz_out_result(&opts->out,
+	                     query_json(query, json_pack("[o]", hz_latency_json_route(&hist))),
+	                     hz_latency_json_text, err);
+}
+
+/* --- of stages ---------------------------------------------------------------------------------------- */
+
+static int stages_show(const struct hz_opts *opts, const struct hz_telemetry_view *view,
+                       const struct query *query, struct hz_err *err)
 {
 	struct hz_hist hists[HZ_STAGE_COUNT];
+	json_t *stages;
+	int status = query->last_s > 0 ? interval_read(view, query, hists, err)
+	                               : hists_read(view, query, hists, err);
+
+	if (status != 0)
+		return status;
+	stages = json_array();
+	for (uint32_t i = query->first_stage; i <= query->last_stage; i++)
+		json_array_append_new(stages, hz_latency_json_make(stage_names[i], &hists[i],
+		                                                   query->is_one_stage));
+	return hz_out_result(&opts->out, query_json(query, stages), hz_latency_json_text, err);
+}
+
+int hz_cmd_latency_show(const struct hz_opts *opts, struct hz_words *words, struct hz_err *err)
+{
 	struct hz_telemetry_view view;
 	struct query query;
-	json_t *result, *stages;
 	int status;
 
 	status = query_parse(words, &query, err);
@@ -85,18 +187,8 @@ int hz_cmd_latency_show(const struct hz_opts *opts, struct hz_words *words, stru
 	if (status != 0)
 		return status;
 	hz_telemetry_view_note(&view);
-	status = query.last_s > 0 ? interval_read(&view, &query, hists, err)
-	                          : hists_read(&view, &query, hists, err);
+	status = query.route != NULL ? route_show(opts, &view, &query, err)
+	                             : stages_show(opts, &view, &query, err);
 	hz_telemetry_view_close(&view);
-	if (status != 0)
-		return status;
-	stages = json_array();
-	for (uint32_t i = query.first_stage; i <= query.last_stage; i++)
-		json_array_append_new(stages, hz_latency_json_make(stage_names[i], &hists[i],
-		                                                   query.is_one_stage));
-	result = json_pack("{s:o, s:o, s:o}", "last_s",
-	                   query.last_s > 0 ? json_integer((json_int_t)query.last_s) : json_null(),
-	                   "worker", query.worker >= 0 ? json_integer(query.worker) : json_null(),
-	                   "stages", stages);
-	return hz_out_result(&opts->out, result, hz_latency_json_text, err);
+	return status;
 }

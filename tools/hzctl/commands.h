@@ -31,7 +31,7 @@ hz_command_fn hz_cmd_conn_show;
 hz_command_fn hz_cmd_trace_show, hz_cmd_trace_start, hz_cmd_trace_stop, hz_cmd_trace_pcap;
 hz_command_fn hz_cmd_trace_follow, hz_cmd_xdp_explain;
 hz_command_fn hz_cmd_topic_show, hz_cmd_topic_publish;
-hz_command_fn hz_cmd_conf_check, hz_cmd_status, hz_cmd_doctor, hz_cmd_reload, hz_cmd_drain,
-	hz_cmd_get, hz_cmd_set;
+hz_command_fn hz_cmd_conf_check, hz_cmd_status, hz_cmd_top, hz_cmd_doctor, hz_cmd_reload,
+	hz_cmd_drain, hz_cmd_get, hz_cmd_set;
 
 #endif

@@ -2,6 +2,7 @@
 #include "core/base.h"
 #include "figures.h"
 #include "out.h"
+#include "route_view.h"
 #include <string.h>
 
 static const struct {
@@ -43,10 +44,34 @@ json_t *hz_latency_json_make(const char *stage, const struct hz_hist *hist, bool
 	for (size_t i = 0; i < HZ_ARRAY_LEN(quantiles); i++)
 		json_object_set_new(
 			object, quantiles[i].key,
-			figure(count, hz_hist_quantile_ns(hist, quantiles[i].per_million)));
+			/* the middle of the last bucket may lie beyond what was in it */
+			figure(count, HZ_MIN(hz_hist_quantile_ns(hist, quantiles[i].per_million),
+		                             hist->max_ns)));
 	json_object_set_new(object, "max_ns", figure(count, hist->max_ns));
 	if (with_buckets)
 		json_object_set_new(object, "buckets", buckets_make(hist));
+	return object;
+}
+
+json_t *hz_latency_json_route(const struct hz_route_hist *hist)
+{
+	uint64_t count = hz_route_hist_count(hist);
+	json_t *object = json_pack("{s:s, s:I, s:o}", "stage", "total", "count", (json_int_t)count,
+	                           "mean_ns", figure(count, count > 0 ? hist->sum_ns / count : 0));
+	json_t *buckets = json_array();
+
+	for (size_t i = 0; i < HZ_ARRAY_LEN(quantiles); i++)
+		json_object_set_new(
+			object, quantiles[i].key,
+			figure(count, hz_route_hist_quantile_ns(hist, quantiles[i].per_million)));
+	json_object_set_new(object, "max_ns", figure(count, hist->max_ns));
+	for (uint32_t i = 0; i < HZ_ROUTE_BUCKETS; i++)
+		if (hist->bucket[i] > 0)
+			json_array_append_new(buckets, json_pack("[I, I, I]",
+			                                         (json_int_t)hz_route_hist_low(i),
+			                                         (json_int_t)hz_route_hist_width(i),
+			                                         (json_int_t)hist->bucket[i]));
+	json_object_set_new(object, "buckets", buckets);
 	return object;
 }
 
@@ -98,8 +123,12 @@ static void one_print(FILE *to, const json_t *result, const json_t *stage)
 {
 	uint64_t last_s = hz_out_u64(result, "last_s");
 	char text[HZ_FIGURES_MAX];
+	const char *route = json_string_value(json_object_get(result, "route"));
 
-	fprintf(to, "%s, ", hz_out_string(stage, "stage"));
+	if (route != NULL)
+		fprintf(to, "route %s, ", route);
+	else
+		fprintf(to, "%s, ", hz_out_string(stage, "stage"));
 	if (json_is_integer(json_object_get(result, "worker")))
 		fprintf(to, "worker %llu, ", (unsigned long long)hz_out_u64(result, "worker"));
 	if (last_s > 0)
@@ -107,7 +136,9 @@ static void one_print(FILE *to, const json_t *result, const json_t *stage)
 	else
 		fputs("since the start, ", to);
 	hz_figures_many(to, hz_out_u64(stage, "count"), "request");
-	fputs(", error of any figure <= 1.6 %\n", to);
+	fprintf(to, ", error of any figure <= %s %%\n", route != NULL ? "6.3" : "1.6");
+	if (hz_out_u64(stage, "count") == 0 && strcmp(hz_out_string(stage, "stage"), "queue") == 0)
+		fputs("  not measured: no frame came with the time at which XDP saw it\n", to);
 	bars_print(to, json_object_get(stage, "buckets"));
 	fputc(' ', to);
 	for (size_t i = 0; i < HZ_ARRAY_LEN(quantiles) - 1; i++) {
@@ -118,11 +149,21 @@ static void one_print(FILE *to, const json_t *result, const json_t *stage)
 	fprintf(to, " max %s\n", text);
 }
 
-static void row_print(FILE *to, const json_t *stage)
+/* No wait of a frame was measured, though requests were: that is not a wait of 0. */
+static bool is_queue_unmeasured(const json_t *stages, const json_t *stage)
+{
+	return strcmp(hz_out_string(stage, "stage"), "queue") == 0 &&
+	       hz_out_u64(stage, "count") == 0 &&
+	       hz_out_u64(json_array_get(stages, HZ_STAGE_TOTAL), "count") > 0;
+}
+
+static void row_print(FILE *to, const json_t *stage, bool is_unmeasured)
 {
 	char text[HZ_FIGURES_MAX];
 
 	hz_figures_count(hz_out_u64(stage, "count"), text);
+	if (is_unmeasured)
+		snprintf(text, sizeof(text), "not measured");
 	fprintf(to, "%-9s %15s", hz_out_string(stage, "stage"), text);
 	for (size_t i = 0; i < HZ_ARRAY_LEN(quantiles) - 1; i++) {
 		hz_figures_json_ns(json_object_get(stage, quantiles[i].key), text);
@@ -146,5 +187,5 @@ void hz_latency_json_text(FILE *to, const json_t *result)
 		fprintf(to, " %9s", quantiles[i].label);
 	fprintf(to, " %9s\n", "max");
 	json_array_foreach (stages, i, stage)
-		row_print(to, stage);
+		row_print(to, stage, is_queue_unmeasured(stages, stage));
 }

@@ -11,7 +11,11 @@
  * without samples; buckets [[low_ns, width_ns, count]...], only those that have any. A new reference. */
 json_t *hz_latency_json_make(const char *stage, const struct hz_hist *hist, bool with_buckets);
 
-/* {"last_s":, "worker":, "stages":[...]}: one line per stage, or with buckets their octaves as bars. */
+struct hz_route_hist;
+/* The same of a route, with buckets, as its stage "total"; the error of a figure is up to 1/16. A new reference. */
+json_t *hz_latency_json_route(const struct hz_route_hist *hist);
+
+/* {"last_s":, "worker":, "route":, "stages":[...]}: one line per stage, or with buckets their octaves as bars. */
 void hz_latency_json_text(FILE *to, const json_t *result);
 
 #endif

@@ -1,4 +1,4 @@
-/* Consumer of the pinned ring buffer `events`. One consumer per instance: the ring has one read position,
+/* Consumer of the ring buffer `events`. One consumer per instance: the ring has one read position,
  * shared by everybody who maps it. */
 #ifndef HZ_RINGBUF_H
 #define HZ_RINGBUF_H
@@ -11,9 +11,8 @@ struct hz_ringbuf; /* owned by the caller of open */
  * consumed. */
 typedef int hz_ringbuf_fn(void *ctx, const void *record, size_t bytes);
 
-/* Opens /sys/fs/bpf/hz[-INSTANCE]/events; instance NULL: the default one. 0 or -errno with err filled,
- * exit codes of hzctl: 2 bad name, 3 nothing attached, 4 not permitted, 1 the rest. */
-int hz_ringbuf_open(const char *instance, hz_ringbuf_fn *fn, void *ctx, struct hz_ringbuf **out,
+/* Maps the ring of map_fd, which stays the caller's and may be closed before the ring is. 0, or -errno with err filled. */
+int hz_ringbuf_open(int map_fd, hz_ringbuf_fn *fn, void *ctx, struct hz_ringbuf **out,
                     struct hz_err *err);
 void hz_ringbuf_close(struct hz_ringbuf *ring); /* accepts NULL */
 

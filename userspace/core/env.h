@@ -11,7 +11,10 @@ struct hz_env {
 	uint64_t now_ns;              /* CLOCK_MONOTONIC, read once per turn */
 	const struct hz_clock *clock; /* for stage timing inside a turn; NULL: use now_ns */
 	struct hz_rng rng;            /* this worker's, seeded from getrandom or a test seed */
-	uint64_t unix_s;              /* wall clock in seconds, for Date only */
+	/* When XDP saw the packet that is handled right now; 0: not known, or nothing of the kind (a timer, room to
+	 * send, what another thread finished). */
+	uint64_t rx_ns;
+	uint64_t unix_s; /* wall clock in seconds, for Date only */
 	uint32_t worker_index;
 	/* What this worker sheds at the moment; NULL: its transport does not measure it. */
 	const struct hz_overload *overload;

@@ -2,6 +2,7 @@
 #include "http/h1_conn.h"
 #include "http/h1_request.h"
 #include "http/http_wait.h"
+#include "telemetry/slow_ring.h"
 #include <errno.h>
 
 static int source_add(const struct hz_h1_conn *conn, const struct hz_stream *s)
@@ -251,6 +252,8 @@ static unsigned on_turn(void *proto_ctx)
 {
 	const struct hz_http_worker_conf *conf = &((struct hz_http_worker *)proto_ctx)->conf;
 
+	if (conf->slow != NULL && !hz_slow_ring_turn(conf->slow, conf->env->now_ns))
+		hz_slot_count(conf->slot, HZ_COUNTER_slow_lost);
 	return conf->ops->turn != NULL ? conf->ops->turn(conf->app, conf->env->worker_index) : 0;
 }
 

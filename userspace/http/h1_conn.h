@@ -8,6 +8,7 @@
 #include "http/req.h"
 #include "telemetry/slot.h"
 
+struct hz_slow_ring;
 struct hz_http_worker; /* per worker: connection pool, body blocks, Date; owned by the server */
 
 struct hz_http_worker_conf {
@@ -16,6 +17,8 @@ struct hz_http_worker_conf {
 	const struct hz_http_app_ops *ops;
 	void *app;
 	uint32_t connections_max;
+	struct hz_slow_ring
+		*slow; /* where slow answers are told, telemetry/slow_ring.h; NULL: nowhere */
 };
 
 int hz_http_worker_open(const struct hz_http_worker_conf *conf, struct hz_http_worker **out);

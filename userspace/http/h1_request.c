@@ -3,6 +3,7 @@
  * scratch flight and is read where the packet lies. */
 #include "http/h1_request.h"
 #include "http/h1_glitch.h"
+#include "http/h1_stage.h"
 #include "http/http_wait.h"
 #include <string.h>
 
@@ -21,14 +22,10 @@ static void answer_count(const struct hz_h1_turn *turn, const struct hz_http_res
 
 static void answer_end(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
 {
-	uint64_t now_ns = hz_env_clock_ns(turn->http->conf.env);
 	uint64_t idle_ns = hz_h1_limits(turn->conn)->idle_timeout_ns;
 	bool is_keep = flight->is_keep;
 
-	hz_h1_record(turn, HZ_STAGE_TX, flight->handled_ns, now_ns);
-	hz_h1_record(turn, HZ_STAGE_TOTAL, flight->arrived_ns, now_ns);
-	turn->mark_ns = now_ns;
-	flight->sent_ns = now_ns;
+	flight->sent_ns = hz_h1_stage_end(turn, flight);
 	answer_count(turn, &flight->resp);
 	hz_h1_flight_end(turn->conn, flight, true);
 	turn->answered++;
@@ -115,8 +112,7 @@ static void answer(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
 		refusal_send(turn, flight, 503, no_fields); /* which has a place */
 		return;
 	}
-	flight->arrived_ns = turn->now_ns;
-	flight->handled_ns = hz_h1_mark(turn);
+	flight->handled_ns = hz_h1_stage_answer(turn, flight);
 	flight->owes_continue = false;
 	flight->is_answered = true;
 	hz_h1_answer_begin(turn, flight);
@@ -168,7 +164,7 @@ void hz_h1_refuse_late(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
 static void flight_begin(struct hz_h1_turn *turn, struct hz_h1_flight *flight, struct hz_span head,
                          bool is_keep)
 {
-	uint64_t timeout_ns = hz_h1_limits(turn->conn)->answer_timeout_ns;
+	const struct hz_http_limits *limits = hz_h1_limits(turn->conn);
 	struct hz_http_req *req = &flight->req;
 
 	hz_arena_reset(&flight->arena);
@@ -179,8 +175,11 @@ static void flight_begin(struct hz_h1_turn *turn, struct hz_h1_flight *flight, s
 	req->is_held = false;
 	req->is_late = false;
 	req->wake_ns = 0;
-	req->answer_by_ns = timeout_ns != 0 ? turn->now_ns + timeout_ns : UINT64_MAX;
+	req->answer_by_ns = limits->answer_timeout_ns != 0
+	                            ? turn->now_ns + limits->answer_timeout_ns
+	                            : UINT64_MAX;
 	flight->resp = (struct hz_http_resp){ 0 };
+	flight->route = (struct hz_http_route){ .body_bytes_max = limits->body_bytes };
 	flight->stream = turn->stream;
 	flight->head = head;
 	flight->is_begun = true;
@@ -195,6 +194,7 @@ static void flight_begin(struct hz_h1_turn *turn, struct hz_h1_flight *flight, s
 	flight->begun_ns = turn->now_ns;
 	flight->body.bytes = 0;
 	flight->body.whole = (struct hz_span){ NULL, 0 };
+	hz_h1_stage_begin(turn, flight);
 }
 
 /* Nothing in req means anything but, where the parser came so far, its method: no content follows the head of an
@@ -257,10 +257,10 @@ static void request_handle(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
 	body_wait_end(turn, flight);
 	if (!flight->is_refused) {
 		flight->req.body = flight->body.bytes != 0 ? &flight->body : NULL;
-		hz_h1_mark(turn);
 		next = turn->http->conf.ops->handle(turn->conn->snapshot, &flight->req,
 		                                    &flight->resp);
-		hz_h1_stage_end(turn, HZ_STAGE_HANDLER);
+		hz_h1_stage_next(turn, flight,
+		                 next == HZ_HTTP_WAIT ? HZ_STAGE_HANDLER : HZ_STAGE_TX);
 		if (HZ_UNLIKELY(next == HZ_HTTP_WAIT)) {
 			request_wait(turn, flight, HZ_H1_STEP_HANDLE);
 			return;
@@ -300,6 +300,7 @@ static void body_refuse(struct hz_h1_turn *turn, struct hz_h1_flight *flight, ui
 /* Body bytes of a request whose flight is not yet the connection's: more will come. */
 static bool body_keep(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
 {
+	hz_h1_stage_await(turn, flight);
 	if (turn->conn->state == HZ_H1_BODY) {
 		flight->owes_continue = flight->owes_continue && flight->received_bytes == 0;
 		return true;
@@ -333,13 +334,23 @@ void hz_h1_body_resume(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
 	const struct hz_span none = { NULL, 0 };
 	enum hz_http_next next = HZ_HTTP_NEXT;
 
-	if (flight->route.is_streaming && !flight->is_refused)
+	if (flight->route.is_streaming && !flight->is_refused) {
 		next = turn->http->conf.ops->body(turn->conn->snapshot, &flight->req, &flight->resp,
 		                                  none);
+		hz_h1_stage_next(turn, flight,
+		                 next == HZ_HTTP_NEXT ? HZ_H1_STAGE_NONE : HZ_STAGE_HANDLER);
+	}
 	if (next != HZ_HTTP_NEXT)
 		body_next(turn, flight, next, false);
 	else
 		hz_h1_continue_push(turn, flight);
+}
+
+/* Whether a piece may be the last one, or one that the handler sees. */
+static bool is_timed(const struct hz_h1_flight *flight, struct hz_span bytes)
+{
+	return flight->req.is_chunked || flight->route.is_streaming ||
+	       bytes.len >= flight->length_left;
 }
 
 size_t hz_h1_body_step(struct hz_h1_turn *turn, struct hz_h1_flight *flight, struct hz_span bytes)
@@ -349,6 +360,8 @@ size_t hz_h1_body_step(struct hz_h1_turn *turn, struct hz_h1_flight *flight, str
 	uint16_t status = 0;
 	size_t consumed = 0;
 
+	if (is_timed(flight, bytes))
+		hz_h1_stage_body(turn, flight);
 	parse = hz_h1_body_feed(flight, turn->conn->snapshot, bytes, &consumed, &status, &next);
 	if (flight->req.is_chunked && HZ_UNLIKELY(flight->chunked.extensions != 0)) {
 		if (hz_h1_glitch_add(turn, flight->chunked.extensions) && parse != HZ_PARSE_BAD) {
@@ -414,10 +427,9 @@ static size_t request_route(struct hz_h1_turn *turn, struct hz_h1_flight *flight
 	struct hz_http_req *req = &flight->req;
 	enum hz_http_next next;
 
-	hz_h1_mark(turn);
 	next = turn->http->conf.ops->route(turn->conn->snapshot, req, &flight->resp,
 	                                   &flight->route);
-	hz_h1_stage_end(turn, HZ_STAGE_ROUTE);
+	hz_h1_stage_next(turn, flight, next == HZ_HTTP_WAIT ? HZ_STAGE_ROUTE : HZ_STAGE_HANDLER);
 	if (HZ_UNLIKELY(next == HZ_HTTP_WAIT)) {
 		request_wait(turn, flight, HZ_H1_STEP_ROUTE);
 		return 0;
@@ -480,7 +492,6 @@ static size_t request_begin(struct hz_h1_turn *turn, struct hz_h1_flight *flight
 		hz_h1_count(turn, HZ_COUNTER_shed_connection);
 		flight->is_keep = false;
 	}
-	flight->route = (struct hz_http_route){ .body_bytes_max = limits->body_bytes };
 	bytes.data += head_bytes;
 	bytes.len -= head_bytes;
 	return head_bytes + request_route(turn, flight, bytes);
@@ -506,14 +517,13 @@ size_t hz_h1_head_step(struct hz_h1_turn *turn, struct hz_span bytes)
 	size_t head_bytes = 0;
 
 	hz_h1_snapshot_pin(conn);
-	hz_h1_mark(turn);
+	if (HZ_TELEMETRY)
+		hz_h1_mark(turn);
 	switch (hz_h1_parse(&conn->parser, hz_h1_limits(conn), bytes, &flight->req, &head_bytes,
 	                    &error)) {
 	case HZ_PARSE_DONE:
-		hz_h1_stage_end(turn, HZ_STAGE_PARSE);
 		return request_begin(turn, flight, bytes, head_bytes);
 	case HZ_PARSE_BAD:
-		hz_h1_stage_end(turn, HZ_STAGE_PARSE);
 		hz_hist_bump(&conf->slot->worker->bad_requests, 1);
 		hz_h1_refuse_head(turn, error.status);
 		return bytes.len;

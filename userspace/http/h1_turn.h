@@ -13,7 +13,7 @@ struct hz_h1_turn {
 	struct hz_wspan room; /* reserved, of which used is filled and not yet committed */
 	size_t used;
 	uint64_t now_ns;
-	uint64_t mark_ns;  /* end of the last timed stage; 0: none yet */
+	uint64_t mark_ns;  /* the clock as it was read last, h1_stage.h; 0: not yet */
 	unsigned answered; /* requests finished in this call */
 	bool is_stopped;   /* no progress without the transport */
 };
@@ -94,31 +94,6 @@ static inline bool hz_h1_shed_connection(const struct hz_h1_turn *turn)
 
 	return overload != NULL && hz_h1_is_drawn(turn->http, overload->close_permille) &&
 	       !hz_stream_is_exempt(turn->stream);
-}
-
-/* --- stages --- */
-
-static inline uint64_t hz_h1_mark(struct hz_h1_turn *turn)
-{
-	if (turn->mark_ns == 0)
-		turn->mark_ns = hz_env_clock_ns(turn->http->conf.env);
-	return turn->mark_ns;
-}
-
-static inline void hz_h1_record(const struct hz_h1_turn *turn, enum hz_stage stage,
-                                uint64_t from_ns, uint64_t to_ns)
-{
-	/* The clock may have been anchored anew between the two readings. */
-	hz_slot_record(turn->http->conf.slot, stage, to_ns > from_ns ? to_ns - from_ns : 0);
-}
-
-/* The stage that began at the last mark ends now. */
-static inline void hz_h1_stage_end(struct hz_h1_turn *turn, enum hz_stage stage)
-{
-	uint64_t now_ns = hz_env_clock_ns(turn->http->conf.env);
-
-	hz_h1_record(turn, stage, turn->mark_ns, now_ns);
-	turn->mark_ns = now_ns;
 }
 
 static inline void hz_h1_count(const struct hz_h1_turn *turn, enum hz_counter counter)

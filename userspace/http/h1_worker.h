@@ -41,6 +41,15 @@ enum hz_h1_push {
 	HZ_H1_PUSH_BROKEN,  /* the source failed: what was sent is not a whole answer */
 };
 
+/* Its time by stage so far, h1_stage.h. */
+struct hz_h1_stages {
+	uint64_t ns[HZ_STAGE_COUNT]; /* of the total: its sum, at the end */
+	uint64_t since_ns;           /* when the stage at hand began */
+	uint8_t at;                  /* enum hz_stage: that stage */
+	uint8_t seen;                /* bit per stage that ended */
+};
+_Static_assert(HZ_STAGE_COUNT <= 8, "a bit per stage");
+
 /* A request in work. Owned by the worker (scratch) or by a connection; from the flight pool. */
 struct hz_h1_flight {
 	struct hz_http_req req;
@@ -74,10 +83,10 @@ struct hz_h1_flight {
 	uint64_t rate_bytes;     /* unless more than these of its bytes moved */
 	uint64_t body_since_ns;  /* turn in which it began to wait for body; 0: it does not */
 	uint64_t begun_ns;       /* turn in which its head was complete */
-	uint64_t arrived_ns;     /* turn in which the request's last byte came */
-	uint64_t handled_ns;     /* end of the handler */
+	uint64_t handled_ns;     /* when there was an answer */
 	uint64_t sent_ns;        /* all of the answer is with the transport */
 	uint64_t received_bytes; /* of the body as sent, framing included */
+	struct hz_h1_stages stages;
 	uint8_t head_copy[HZ_H1_HEAD_INLINE];
 	uint8_t arena_memory[HZ_LIMIT_request_arena_bytes] __attribute__((aligned(16)));
 };

@@ -186,6 +186,8 @@ enum hz_http_next {
 struct hz_http_route {
 	uint64_t body_bytes_max; /* the route's own limit; preset to the snapshot's */
 	bool is_streaming;       /* body() takes the body as it comes, and handle() sees none */
+	uint16_t
+		slot; /* where its latency is kept, of HZ_ROUTE_SLOTS; 0: with that of all others */
 	bool takes_body; /* handle() sees it; else, and without is_streaming, it is dropped */
 };
 
@@ -198,6 +200,8 @@ struct hz_http_outcome {
 	uint64_t answered_ns; /* answered (0: never), */
 	uint64_t now_ns;      /* and over */
 };
+
+struct hz_event_slow;
 
 /* The application above http. A snapshot is pinned from a request's first byte to its last. All calls
  * on the worker's thread; none may block, allocate from the heap or log. */
@@ -233,6 +237,10 @@ struct hz_http_app_ops {
 	 * neither target nor route, and perhaps a method). Before the snapshot is unpinned. NULL: not of interest. */
 	void (*finish)(const void *snapshot, const struct hz_http_req *req,
 	               const struct hz_http_resp *resp, const struct hz_http_outcome *outcome);
+	/* Of an answer that is told about (abi/hz_abi.h): what http does not know, route_name, trace_id and span_id, which
+	 * are zero. After the answer, before finish(). NULL: nothing. */
+	void (*describe)(const void *snapshot, const struct hz_http_req *req,
+	                 struct hz_event_slow *record);
 	/* Once per turn of the worker: what other threads have left for it; how much it was. NULL: nothing. */
 	unsigned (*turn)(void *app, uint32_t worker_index);
 	/* When turn is wanted at the latest; NULL: it can wait. And the last call on this thread; NULL: none. */

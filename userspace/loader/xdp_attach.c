@@ -4,8 +4,10 @@
 #include "loader/xdp_fail.h"
 #include "loader/xdp_guard.h"
 #include "loader/xdp_job.h"
+#include "loader/xdp_make.h"
 #include "loader/xdp_nic.h"
 #include "loader/xdp_owner.h"
+#include "loader/xdp_tell.h"
 #include <errno.h>
 #include <linux/if_link.h>
 #include <stdlib.h>
@@ -192,6 +194,9 @@ static int attach_locked(struct hz_xdp_job *job)
 		status = sources_flip(job, true);
 	if (status == 0)
 		status = attach_or_replace(job);
+	if (status == 0 && !opts->dry_run)
+		hz_xdp_tell(opts->instance, opts->ifname,
+		            job->link.ifindex != 0 ? job->link.program_id : 0, job->program_id);
 	if (status == 0)
 		status = sources_flip(job, false);
 	else
@@ -200,7 +205,7 @@ static int attach_locked(struct hz_xdp_job *job)
 		hz_xdp_program_close(&job->program); /* removing needs descriptors too */
 		hz_xdp_lists_close(&job->lists);
 		hz_xdp_shared_close(&job->shared);
-		(void)hz_xdp_shared_remove(opts->instance);
+		(void)hz_xdp_make_undo(opts->instance);
 	}
 	return status;
 }

@@ -16,7 +16,7 @@
 static bool is_left_out(const char *name)
 {
 	static const char *const names[] = { "verdicts", "latency",   "drops", "sample_gate",
-		                             "meta",     "acl_known", "src" };
+		                             "meta",     "acl_known", "src",   "shed_rows" };
 
 	for (size_t i = 0; i < HZ_ARRAY_LEN(names); i++)
 		if (strcmp(names[i], name) == 0)

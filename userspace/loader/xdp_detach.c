@@ -4,8 +4,10 @@
 #include "loader/xdp_bpffs.h"
 #include "loader/xdp_fail.h"
 #include "loader/xdp_link.h"
+#include "loader/xdp_make.h"
 #include "loader/xdp_nic.h"
 #include "loader/xdp_shared.h"
+#include "loader/xdp_tell.h"
 #include <errno.h>
 #include <linux/if_link.h>
 #include <net/if.h>
@@ -22,8 +24,14 @@ static int detach_one(const char *instance, const char *ifname)
 
 	if (status == -ENOENT)
 		status = hz_xdp_link_open_half(instance, ifname, &link);
-	if (status == 0)
-		return hz_xdp_link_detach(instance, ifname, &link);
+	if (status == 0) {
+		uint32_t before_id = link.ifindex != 0 ? link.program_id : 0;
+
+		status = hz_xdp_link_detach(instance, ifname, &link);
+		if (status == 0)
+			hz_xdp_tell(instance, ifname, before_id, 0);
+		return status;
+	}
 	if (status != -EPROTO)
 		return status;
 	hz_xdp_pins_forget(instance, ifname);
@@ -63,7 +71,7 @@ static int detach_locked(const char *instance, const char *ifname)
 	if (status == 0)
 		status = hz_xdp_pins_each(instance, HZ_XDP_PINS_HELD, first_ifname, left);
 	if (status == 0)
-		return hz_xdp_shared_remove(instance);
+		return hz_xdp_make_undo(instance);
 	return status == 1 ? 0 : status;
 }
 

@@ -3,6 +3,7 @@
 #include "loader/xdp_bpffs.h"
 #include "loader/xdp_fail.h"
 #include "loader/xdp_link.h"
+#include "loader/xdp_make.h"
 #include "loader/xdp_owner.h"
 #include "loader/xdp_shared.h"
 #include <dirent.h>
@@ -98,7 +99,7 @@ static int instance_collect(const char *instance, void *ctx)
 	if (status != 0 || live > 0)
 		return status;
 	found(gc, instance, NULL, "instance");
-	return gc->dry_run ? 0 : hz_xdp_shared_remove(instance);
+	return gc->dry_run ? 0 : hz_xdp_make_undo(instance);
 }
 
 /* "hz-NAME~", of a run that was killed while it made or removed it; all, or one instance's. */

@@ -1,25 +1,16 @@
 #include "loader/xdp_maps.h"
-#include "core/endpoint.h"
 #include "core/hint.h"
-#include "loader/xdp_claims.h"
-#include "loader/xdp_fail.h"
-#include "loader/xdp_link.h"
-#include "loader/xdp_owner.h"
 #include "loader/xdp_shared.h"
 #include <errno.h>
-#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#define EXIT_BPF      6 /* of hzd */
-#define LOOKS         4
-#define LOOK_AGAIN_NS 2000000
+#define EXIT_BPF 6 /* of hzd */
 
 static int open_fail(struct hz_err *err, const char *instance, int status)
 {
@@ -42,67 +33,111 @@ static int open_fail(struct hz_err *err, const char *instance, int status)
 	                  "cannot open the pinned maps: %s", strerror(-status));
 }
 
-static size_t page_round(size_t bytes)
-{
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+/* What is opened, in this order, and where it is mapped for hzd. */
+struct pinned {
+	const char *name;
+	size_t fd;     /* offset in struct hz_xdp_maps */
+	size_t memory; /* the same, of the pointer; NOT_MAPPED */
+	size_t bytes;  /* mapped; of route_latency for each worker */
+	enum { OF_HZD, OF_PROGRAMS, OF_HZD_HIDDEN } writer; /* hidden: not for readers */
+};
+#define NOT_MAPPED         ((size_t)-1)
+#define AT(field)          offsetof(struct hz_xdp_maps, field)
+#define BYTES(type, count) (sizeof(struct type) * (size_t)(count))
 
-	return (bytes + page - 1) / page * page;
+static const struct pinned pinned[] = {
+	{ "latency", AT(latency_fd), AT(latency), BYTES(hz_hist, HZ_HIST_ENTRIES), OF_HZD },
+	{ "beat", AT(beat_fd), AT(beat), BYTES(hz_beat, HZ_WORKERS_MAX), OF_HZD },
+	{ "workers", AT(worker_fd), AT(worker), BYTES(hz_worker, HZ_WORKERS_MAX), OF_HZD },
+	{ "connections", AT(conns_fd), AT(conns), BYTES(hz_connections, HZ_WORKERS_MAX), OF_HZD },
+	{ "cfg", AT(cfg_fd), NOT_MAPPED, 0, OF_HZD },
+	{ "verdicts", AT(verdicts_fd), NOT_MAPPED, 0, OF_PROGRAMS },
+	{ "latency_pct", AT(latency_pct_fd), NOT_MAPPED, 0, OF_HZD },
+	{ "stream_stats", AT(stream_stats_fd), NOT_MAPPED, 0, OF_PROGRAMS },
+	/* what came later: where it is missing and the others are there, an older version attached */
+	{ "private/cookies", AT(cookies_fd), AT(cookies), BYTES(hz_cookies, 1), OF_HZD_HIDDEN },
+	{ "latency_log2", AT(latency_log2_fd), NOT_MAPPED, 0, OF_HZD },
+	{ "route_names", AT(route_names_fd), AT(route_names), BYTES(hz_route_name, HZ_ROUTE_SLOTS),
+	  OF_HZD },
+	{ "route_latency", AT(route_latency_fd), AT(route_latency),
+	  BYTES(hz_route_hist, HZ_ROUTE_SLOTS), OF_HZD },
+	{ "shed_rows", AT(shed_rows_fd), AT(shed_rows), BYTES(hz_shed_row, HZ_WORKERS_MAX),
+	  OF_HZD },
+	{ "subscribers", AT(subscribers_fd), NOT_MAPPED, 0, OF_HZD },
+	{ "subscriber_stats", AT(subscriber_fd), AT(subscriber),
+	  BYTES(hz_subscriber, HZ_SUBSCRIBERS_MAX), OF_HZD },
+};
+
+static void *field_of(struct hz_xdp_maps *maps, size_t offset)
+{
+	return (char *)maps + offset;
 }
 
-/* The kernel rounds the map's memory up to pages. */
-static int map_memory(void *out, int fd, size_t bytes)
+/* A later one that is missing beside the first. */
+static int open_status(size_t index, int status)
 {
-	void *base = mmap(NULL, page_round(bytes), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	return index > 0 && status == -ENOENT ? -EPROTO : status;
+}
 
-	if (base == MAP_FAILED)
-		return -errno;
-	memcpy(out, &base, sizeof(base));
-	return 0;
+static int programs_open(const char *instance, struct hz_xdp_maps *maps)
+{
+	maps->flush_prog_fd = hz_xdp_pins_open(instance, "prog_flush", NULL, false);
+	if (maps->flush_prog_fd < 0)
+		return open_status(1, maps->flush_prog_fd);
+	maps->emit_prog_fd = hz_xdp_pins_open(instance, "prog_emit", NULL, false);
+	if (maps->emit_prog_fd < 0)
+		return open_status(1, maps->emit_prog_fd);
+	maps->watch_prog_fd = hz_xdp_pins_open(instance, "prog_watch", NULL, false);
+	return open_status(1, HZ_MIN(maps->watch_prog_fd, 0));
 }
 
 static int fds_open(const char *instance, bool writable, struct hz_xdp_maps *maps)
 {
-	static const char *const name[] = { "latency", "beat",     "workers",     "connections",
-		                            "cfg",     "verdicts", "latency_pct", "stream_stats" };
-	int *fd[] = { &maps->latency_fd,     &maps->beat_fd,        &maps->worker_fd,
-		      &maps->conns_fd,       &maps->cfg_fd,         &maps->verdicts_fd,
-		      &maps->latency_pct_fd, &maps->stream_stats_fd };
+	struct bpf_map_info info = { 0 };
+	uint32_t info_bytes = sizeof(info);
 
-	for (size_t i = 0; i < HZ_ARRAY_LEN(fd); i++) {
-		/* verdicts and stream_stats are written by BPF programs only */
-		bool is_reader =
-			!writable || fd[i] == &maps->verdicts_fd || fd[i] == &maps->stream_stats_fd;
+	for (size_t i = 0; i < HZ_ARRAY_LEN(pinned); i++) {
+		bool is_reader = !writable || pinned[i].writer == OF_PROGRAMS;
+		int *fd = field_of(maps, pinned[i].fd);
 
-		*fd[i] = hz_xdp_shared_map(instance, name[i], is_reader);
-		if (*fd[i] < 0)
-			return *fd[i];
+		if (!writable && pinned[i].writer == OF_HZD_HIDDEN)
+			continue;
+		*fd = hz_xdp_shared_map(instance, pinned[i].name, is_reader);
+		if (*fd < 0)
+			return open_status(i, *fd);
 	}
-	if (!writable)
-		return 0;
-	maps->cookies_fd = hz_xdp_shared_map(instance, "private/cookies", false);
-	if (maps->cookies_fd < 0) /* the others are there: pinned before there were cookies */
-		return maps->cookies_fd == -ENOENT ? -EPROTO : maps->cookies_fd;
-	maps->flush_prog_fd = hz_xdp_pins_open(instance, "prog_flush", NULL, false);
-	return HZ_MIN(maps->flush_prog_fd, 0);
+	if (bpf_obj_get_info_by_fd(maps->route_latency_fd, &info, &info_bytes) != 0)
+		return -errno;
+	maps->route_workers = info.max_entries / HZ_ROUTE_SLOTS;
+	return writable ? programs_open(instance, maps) : 0;
+}
+
+/* The kernel rounds a map's memory up to pages. */
+static size_t memory_bytes(const struct hz_xdp_maps *maps, const struct pinned *one)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t bytes = one->bytes;
+
+	if (one->memory == AT(route_latency))
+		bytes *= maps->route_workers;
+	return (bytes + page - 1) / page * page;
 }
 
 static int memory_map(struct hz_xdp_maps *maps)
 {
-	int status = map_memory(&maps->latency, maps->latency_fd,
-	                        sizeof(*maps->latency) * (size_t)HZ_HIST_ENTRIES);
+	for (size_t i = 0; i < HZ_ARRAY_LEN(pinned); i++) {
+		const int *fd = field_of(maps, pinned[i].fd);
+		void *base;
 
-	if (status == 0)
-		status = map_memory(&maps->beat, maps->beat_fd,
-		                    sizeof(*maps->beat) * HZ_WORKERS_MAX);
-	if (status == 0)
-		status = map_memory(&maps->worker, maps->worker_fd,
-		                    sizeof(*maps->worker) * HZ_WORKERS_MAX);
-	if (status == 0)
-		status = map_memory(&maps->conns, maps->conns_fd,
-		                    sizeof(*maps->conns) * HZ_WORKERS_MAX);
-	if (status == 0)
-		status = map_memory(&maps->cookies, maps->cookies_fd, sizeof(*maps->cookies));
-	return status;
+		if (pinned[i].memory == NOT_MAPPED)
+			continue;
+		base = mmap(NULL, memory_bytes(maps, &pinned[i]), PROT_READ | PROT_WRITE,
+		            MAP_SHARED, *fd, 0);
+		if (base == MAP_FAILED)
+			return -errno;
+		memcpy(field_of(maps, pinned[i].memory), &base, sizeof(base));
+	}
+	return 0;
 }
 
 /* A closed one: no memory mapped, and no fd that could be somebody else's. */
@@ -115,7 +150,15 @@ static const struct hz_xdp_maps maps_none = { .latency_fd = -1,
 	                                      .cfg_fd = -1,
 	                                      .verdicts_fd = -1,
 	                                      .stream_stats_fd = -1,
-	                                      .flush_prog_fd = -1 };
+	                                      .latency_log2_fd = -1,
+	                                      .route_names_fd = -1,
+	                                      .route_latency_fd = -1,
+	                                      .shed_rows_fd = -1,
+	                                      .subscribers_fd = -1,
+	                                      .subscriber_fd = -1,
+	                                      .flush_prog_fd = -1,
+	                                      .emit_prog_fd = -1,
+	                                      .watch_prog_fd = -1 };
 
 int hz_xdp_maps_open(const char *instance, bool writable, struct hz_xdp_maps *out,
                      struct hz_err *err)
@@ -139,138 +182,28 @@ int hz_xdp_maps_open(const char *instance, bool writable, struct hz_xdp_maps *ou
 	return 0;
 }
 
-static void memory_unmap(void *base, size_t bytes)
+/* 0 in a zeroed one: never ours, stdin is open. */
+static void fd_close(int fd)
 {
-	if (base != NULL)
-		munmap(base, page_round(bytes));
+	if (fd > 0)
+		close(fd);
 }
 
 void hz_xdp_maps_close(struct hz_xdp_maps *maps)
 {
-	int *fd[] = { &maps->latency_fd,  &maps->beat_fd,         &maps->worker_fd,
-		      &maps->conns_fd,    &maps->latency_pct_fd,  &maps->cfg_fd,
-		      &maps->verdicts_fd, &maps->stream_stats_fd, &maps->flush_prog_fd,
-		      &maps->cookies_fd };
+	for (size_t i = 0; i < HZ_ARRAY_LEN(pinned); i++) {
+		void *base = NULL;
 
-	memory_unmap(maps->latency, sizeof(*maps->latency) * (size_t)HZ_HIST_ENTRIES);
-	memory_unmap(maps->beat, sizeof(*maps->beat) * HZ_WORKERS_MAX);
-	memory_unmap(maps->worker, sizeof(*maps->worker) * HZ_WORKERS_MAX);
-	memory_unmap(maps->conns, sizeof(*maps->conns) * HZ_WORKERS_MAX);
-	memory_unmap(maps->cookies, sizeof(*maps->cookies));
-	for (size_t i = 0; i < HZ_ARRAY_LEN(fd); i++)
-		if (*fd[i] > 0) /* 0 in a zeroed one: never ours, stdin is open */
-			close(*fd[i]);
+		if (pinned[i].memory != NOT_MAPPED)
+			memcpy(&base, field_of(maps, pinned[i].memory), sizeof(base));
+		if (base != NULL)
+			munmap(base, memory_bytes(maps, &pinned[i]));
+		fd_close(*(int *)field_of(maps, pinned[i].fd));
+	}
+	fd_close(maps->flush_prog_fd);
+	fd_close(maps->emit_prog_fd);
+	fd_close(maps->watch_prog_fd);
 	*maps = maps_none;
-}
-
-/* --- is it on this interface? ------------------------------------------------------------------------ */
-
-struct check {
-	const char *instance;
-	const char *ifname;
-	const struct hz_endpoint *claims;
-	uint32_t claim_count;
-	struct hz_err *err;
-};
-
-/* The command that makes it right. ensure replaces all claims: it names every one that is served. */
-static int check_fail(const struct check *check, int status, const char *why)
-{
-	char hint[sizeof(check->err->hint)], list[sizeof(hint)] = "", text[HZ_ENDPOINT_TEXT_MAX];
-	size_t used = 0;
-
-	for (uint32_t i = 0; i < check->claim_count; i++) {
-		hz_endpoint_print(&check->claims[i], text);
-		used += (size_t)snprintf(list + used, sizeof(list) - used, " tcp:%s", text);
-		if (used > sizeof(list) / 2) { /* half a command is worse than a pattern of one */
-			snprintf(list, sizeof(list), " tcp:ADDR:PORT...");
-			break;
-		}
-	}
-	hz_hint_write(hint, sizeof(hint), check->instance, "xdp attach dev %s%s%s ensure",
-	              check->ifname, used > 0 ? " claim" : "", list);
-	return hz_err_set(check->err, status, EXIT_BPF, "xdp_not_attached", hint, "%s", why);
-}
-
-static int check_claims(const struct check *check)
-{
-	char text[HZ_ENDPOINT_TEXT_MAX], why[128];
-	int status = 0, fd = hz_xdp_pins_open(check->instance, "vips", check->ifname, true);
-
-	if (fd < 0)
-		return check_fail(check, fd, "its claims are not pinned");
-	for (uint32_t i = 0; i < check->claim_count && status == 0; i++) {
-		struct hz_claim_key key;
-		struct hz_claim claim;
-
-		hz_xdp_claims_key(&key, &check->claims[i], false);
-		if (bpf_map_lookup_elem(fd, &key, &claim) == 0 && claim.kind == HZ_CLAIM_SITE)
-			continue;
-		hz_endpoint_print(&check->claims[i], text);
-		snprintf(why, sizeof(why), "%s is not claimed on %s", text, check->ifname);
-		status = check_fail(check, -ENOENT, why);
-	}
-	close(fd);
-	return status;
-}
-
-int hz_xdp_check_owner(const char *instance, const char *ifname, struct hz_err *err)
-{
-	char owner[HZ_INSTANCE_MAX + 1];
-	uint32_t ifindex = if_nametoindex(ifname), attached = 0;
-
-	hz_err_what(err, "checking %s failed", ifname);
-	if (ifindex == 0 || hz_xdp_link_attached_id(ifindex, &attached) != 0 || attached == 0 ||
-	    !hz_xdp_owner_find(instance, ifname, attached, owner))
-		return 0;
-	return hz_xdp_owner_refuse(owner, ifname, err);
-}
-
-/* The link and what the device runs, as of one moment: an update comes between the two looks. */
-static int running_look(const struct check *check, uint32_t ifindex, struct hz_xdp_link *link,
-                        uint32_t *attached)
-{
-	const struct timespec pause = { .tv_nsec = LOOK_AGAIN_NS };
-	int status = 0;
-
-	for (int i = 0; i < LOOKS; i++) {
-		if (i > 0)
-			(void)nanosleep(&pause, NULL);
-		status = hz_xdp_link_open(check->instance, check->ifname, link);
-		if (status != 0)
-			return status;
-		hz_xdp_link_close(link);
-		*attached = 0;
-		if (ifindex == 0 || (hz_xdp_link_attached_id(ifindex, attached) == 0 &&
-		                     link->ifindex == ifindex && *attached == link->program_id))
-			break;
-	}
-	return 0;
-}
-
-int hz_xdp_check(const char *instance, const char *ifname, const struct hz_endpoint *claims,
-                 uint32_t claim_count, struct hz_err *err)
-{
-	const struct check check = { instance, ifname, claims, claim_count, err };
-	struct hz_xdp_link link;
-	uint32_t ifindex = if_nametoindex(ifname), attached = 0;
-	int status = running_look(&check, ifindex, &link, &attached);
-
-	hz_err_what(err, "checking %s failed", ifname);
-	if (status != 0)
-		return check_fail(&check, status,
-		                  status == -ENOENT ? "the XDP program is not attached"
-		                                    : "the pinned link cannot be opened");
-	if (ifindex == 0)
-		return check_fail(&check, -ENODEV,
-		                  "there is no such interface in this network namespace");
-	if (link.ifindex != ifindex)
-		return check_fail(&check, -ENOLINK,
-		                  "the program was attached to a device that is gone, or in "
-		                  "another network namespace");
-	if (attached != link.program_id)
-		return check_fail(&check, -ENOLINK, "another program than ours is attached");
-	return check_claims(&check);
 }
 
 /* --- reading and writing ----------------------------------------------------------------------------- */
@@ -335,6 +268,12 @@ int hz_xdp_pct_write(const struct hz_xdp_maps *maps, uint32_t stage,
 	return bpf_map_update_elem(maps->latency_pct_fd, &stage, pct, BPF_ANY) == 0 ? 0 : -errno;
 }
 
+int hz_xdp_log2_write(const struct hz_xdp_maps *maps, uint32_t stage,
+                      const struct hz_latency_log2 *log2)
+{
+	return bpf_map_update_elem(maps->latency_log2_fd, &stage, log2, BPF_ANY) == 0 ? 0 : -errno;
+}
+
 /* The kernel hands out one value per possible CPU, each rounded up to 8 bytes. */
 int hz_xdp_verdicts_read(const struct hz_xdp_maps *maps, struct hz_verdicts *sum)
 {
@@ -356,17 +295,4 @@ int hz_xdp_verdicts_read(const struct hz_xdp_maps *maps, struct hz_verdicts *sum
 	if (status == 0)
 		memcpy(sum, total, sizeof(*sum));
 	return status;
-}
-
-int hz_xdp_flush(const struct hz_xdp_maps *maps, uint32_t index, bool wakeup, uint64_t *emitted,
-                 uint64_t *refused)
-{
-	struct hz_flush_ctx ctx = { .index = index, .wakeup = wakeup };
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = &ctx, .ctx_size_in = sizeof(ctx));
-
-	if (bpf_prog_test_run_opts(maps->flush_prog_fd, &opts) != 0)
-		return -errno;
-	*emitted += ctx.emitted; /* the kernel copies the context back into ctx_in */
-	*refused += ctx.refused;
-	return (int)opts.retval;
 }

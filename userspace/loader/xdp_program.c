@@ -23,6 +23,7 @@ static int maps_share(const struct hz_xdp *skel, const struct hz_xdp_shared *sha
 		{ skel->maps.key, shared->key_fd },
 		{ skel->maps.cookies, shared->cookies_fd },
 		{ skel->maps.drops, shared->drops_fd },
+		{ skel->maps.shed_rows, shared->shed_rows_fd },
 		{ skel->maps.events, shared->events_fd },
 		{ skel->maps.acl, shared->acl_fd },
 		{ skel->maps.acl4, shared->acl4_fd },

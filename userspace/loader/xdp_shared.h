@@ -12,7 +12,7 @@ struct hz_xdp_shared { /* what the XDP program uses of it; owned by the caller *
 	int verdicts_fd;
 	int key_fd;
 	int cookies_fd;
-	int drops_fd;
+	int drops_fd, shed_rows_fd;
 	int acl_fd, acl4_fd, acl6_fd; /* lists of sources */
 	int src_rate_fd, src_fd;      /* the limit per source */
 	int events_fd;
@@ -20,15 +20,13 @@ struct hz_xdp_shared { /* what the XDP program uses of it; owned by the caller *
 };
 #define HZ_XDP_SHARED_NONE                                                                         \
 	{                                                                                          \
-		-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, false                          \
+		-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, false                      \
 	}
 
 /* Opens what is pinned, or makes and pins it. Pins of another ABI or other sizes are refused with the
  * command that removes them. */
 int hz_xdp_shared_open(const char *instance, struct hz_xdp_shared *out, struct hz_err *err);
 void hz_xdp_shared_close(struct hz_xdp_shared *shared); /* accepts HZ_XDP_SHARED_NONE */
-/* Removes it with everything else of the instance. */
-int hz_xdp_shared_remove(const char *instance);
 
 /* Opens one pinned map and holds it against xdp_pins.def. Returns an fd or -errno: -EPROTO when it is
  * of another size. */

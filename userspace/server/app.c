@@ -7,6 +7,7 @@
 #include "http/cond.h"
 #include "http/http_wait.h"
 #include "server/snapshot.h"
+#include <string.h>
 
 /* The pin count has one writer, its worker; the release store lets housekeeping see a zero only after
  * the last use. A new pin can only be taken of the published snapshot, so a retired one drains. */
@@ -202,6 +203,8 @@ static enum hz_http_next app_route(const void *pinned, struct hz_http_req *req,
 	const struct hz_snapshot_route *to;
 	uint16_t unmet;
 
+	if (HZ_LIKELY(result == HZ_ROUTE_FOUND)) /* whoever answers: middleware, too */
+		route->slot = snapshot->routes[req->route_index].slot;
 	switch (chain_run(snapshot, req, resp)) {
 	case HZ_MW_WAIT:
 		return HZ_HTTP_WAIT;
@@ -344,6 +347,33 @@ static void app_finish(const void *pinned, const struct hz_http_req *req,
 		handler->finish(handler->conf, (struct hz_http_req *)(uintptr_t)req);
 }
 
+/* Pairs of hexadecimal digits, which the middleware has made or checked. */
+static void id_put(struct hz_span digits, uint8_t *out, size_t bytes)
+{
+	if (digits.len != 2 * bytes)
+		return;
+	for (size_t i = 0; i < bytes; i++)
+		out[i] = (uint8_t)(hz_hex_digit(digits.data[2 * i]) << 4 |
+		                   hz_hex_digit(digits.data[2 * i + 1]));
+}
+
+static void app_describe(const void *pinned, const struct hz_http_req *req,
+                         struct hz_event_slow *record)
+{
+	const struct hz_snapshot *snapshot = pinned;
+	const struct hz_mw_trace *trace = req->app != NULL ? hz_chain_call(req)->trace : NULL;
+	struct hz_span name = { NULL, 0 };
+
+	if (req->route_index >= 0)
+		name = snapshot->routes[req->route_index].name;
+	if (name.len != 0)
+		memcpy(record->route_name, name.data, HZ_MIN(name.len, HZ_ROUTE_NAME_BYTES));
+	if (trace == NULL)
+		return;
+	id_put(trace->trace_id, record->trace_id, sizeof(record->trace_id));
+	id_put(trace->span_id, record->span_id, sizeof(record->span_id));
+}
+
 static unsigned app_turn(void *app, uint32_t worker_index)
 {
 	const struct hz_app_state *of = app;
@@ -397,6 +427,7 @@ const struct hz_http_app_ops hz_snapshot_app_ops = {
 	.refuse = app_refuse,
 	.is_overdue = app_is_overdue,
 	.finish = app_finish,
+	.describe = app_describe,
 	.turn = app_turn,
 	.turn_due_ns = app_turn_due_ns,
 	.end = app_end,

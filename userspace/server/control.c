@@ -24,6 +24,7 @@ struct control_client {
 	json_t *asked; /* a request whose answer takes several turns; owned */
 	char *out;     /* owned; what of an answer the socket has not taken */
 	size_t out_bytes, out_sent;
+	bool with_stream; /* the first byte of it takes the telemetry's descriptors along */
 	char line[HZ_LIMIT_control_request_bytes_max + 1];
 };
 
@@ -66,6 +67,17 @@ static bool peer_may_change(int fd)
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) != 0)
 		return false;
 	return peer.uid == 0 || peer.uid == geteuid() || peer_is_in_group(fd, peer.gid, "hz-admin");
+}
+
+/* Who may open the pins may have their descriptors: group hz, and all that may change things. */
+static bool peer_may_read(int fd)
+{
+	struct ucred peer;
+	socklen_t bytes = sizeof(peer);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) != 0)
+		return false;
+	return peer_may_change(fd) || peer_is_in_group(fd, peer.gid, "hz");
 }
 
 static void client_close(struct hz_control *control, struct control_client *client)
@@ -130,9 +142,14 @@ static char *answer_line(json_t *answer, size_t *bytes)
 /* As much as the socket takes; the rest when it has room, within the client's deadline. */
 static void out_flush(struct hz_control *control, struct control_client *client)
 {
-	ssize_t sent = send(client->fd, client->out + client->out_sent,
-	                    client->out_bytes - client->out_sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+	const char *rest = client->out + client->out_sent;
+	size_t rest_bytes = client->out_bytes - client->out_sent;
+	ssize_t sent;
 
+	if (client->with_stream && client->out_sent == 0)
+		sent = hz_control_stream_send(control->server, client->fd, rest, rest_bytes);
+	else
+		sent = send(client->fd, rest, rest_bytes, MSG_NOSIGNAL | MSG_DONTWAIT);
 	if (sent < 0 && errno != EAGAIN && errno != EINTR) {
 		client_close(control, client);
 		return;
@@ -142,6 +159,7 @@ static void out_flush(struct hz_control *control, struct control_client *client)
 		return;
 	free(client->out);
 	client->out = NULL;
+	client->with_stream = false;
 }
 
 /* Takes the reference. */
@@ -188,6 +206,7 @@ static void client_accept(struct hz_control *control, uint64_t now_ns)
 
 		client->fd = fd;
 		client->used = 0;
+		client->with_stream = false;
 		client->may_change = peer_may_change(fd);
 		client->deadline_ns = now_ns + CLIENT_TIMEOUT_NS;
 		if (epoll_ctl(control->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0)
@@ -198,11 +217,23 @@ static void client_accept(struct hz_control *control, uint64_t now_ns)
 	close(fd);
 }
 
-static bool is_round(const json_t *request)
+static bool is_cmd(const json_t *request, const char *name)
 {
 	const char *cmd = json_string_value(json_object_get(request, "cmd"));
 
-	return cmd != NULL && strcmp(cmd, "conn") == 0;
+	return cmd != NULL && strcmp(cmd, name) == 0;
+}
+
+static json_t *client_stream(struct hz_control *control, struct control_client *client)
+{
+	struct hz_err err = { 0 };
+	json_t *result;
+
+	hz_err_what(&err, "stream failed");
+	if (hz_control_stream(control->server, peer_may_read(client->fd), &result, &err) != 0)
+		return hz_control_cmd_error(&err);
+	client->with_stream = true;
+	return hz_control_cmd_ok(result);
 }
 
 static void client_request(struct hz_control *control, struct control_client *client,
@@ -213,11 +244,13 @@ static void client_request(struct hz_control *control, struct control_client *cl
 	struct hz_err err = { 0 };
 	json_t *answer;
 
-	if (is_round(request)) {
+	if (is_cmd(request, "conn")) {
 		client->asked = request;
 		return;
 	}
-	if (json_is_object(request)) {
+	if (is_cmd(request, "stream")) {
+		answer = client_stream(control, client);
+	} else if (json_is_object(request)) {
 		answer = hz_control_cmd_run(control->server, request, client->may_change);
 	} else {
 		hz_err_what(&err, "bad request");

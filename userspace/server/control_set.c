@@ -82,6 +82,8 @@ static int settings_apply(struct hz_server *server, struct hz_err *err)
 		status = hz_server_sources_rate(server, err);
 	if (status == 0)
 		hz_server_shed_apply(server);
+	if (status == 0)
+		hz_server_slow_apply(server);
 	return status;
 }
 
@@ -164,6 +166,8 @@ static void attributes_add(const struct hz_server *server, json_t *to)
 	count_add(to, "shed/level_permille", shed.level_permille);
 	count_add(to, "shed/refused", shed.refused);
 	count_add(to, "shed/cookies_sent", shed.cookies_sent);
+	count_add(to, "telemetry/slow_told", server->slow.told);
+	count_add(to, "telemetry/slow_refused", server->slow.refused);
 }
 
 static struct hz_span span_of(const char *text)

@@ -4,6 +4,7 @@
 #include "server/server_priv.h"
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 static bool has_kernel_plane(const struct hz_server *server)
 {
@@ -11,7 +12,7 @@ static bool has_kernel_plane(const struct hz_server *server)
 }
 
 /* Cut off, it serves nobody; in maintenance it serves who comes. Probes shall look elsewhere. */
-static uint32_t state_word(const struct hz_server *server)
+enum hz_state hz_server_state_word(const struct hz_server *server)
 {
 	if (server->state != HZ_STATE_READY)
 		return server->state;
@@ -39,7 +40,7 @@ static void settings_put(struct hz_cfg *cfg, const struct hz_tune *tune)
 }
 
 /* All of them with one write: XDP never sees some of a transaction. *cfg is what it says then. */
-static int cfg_settle(const struct hz_server *server, bool is_start, struct hz_cfg *cfg,
+static int cfg_settle(struct hz_server *server, bool is_start, struct hz_cfg *cfg,
                       struct hz_err *err)
 {
 	int status = hz_xdp_cfg_read(&server->maps, cfg);
@@ -49,6 +50,8 @@ static int cfg_settle(const struct hz_server *server, bool is_start, struct hz_c
 		if (is_start) {
 			cfg->workers = server->seats.count;
 			cfg->state = HZ_STATE_STARTING;
+			cfg->reload_unix = server->reload_unix = (uint64_t)time(NULL);
+			cfg->reload_failed = 0;
 		}
 		status = hz_xdp_cfg_write(&server->maps, cfg);
 	}
@@ -86,10 +89,12 @@ static int state_write(const struct hz_server *server)
 
 	if (status != 0)
 		return status;
-	cfg.state = state_word(server);
+	cfg.state = hz_server_state_word(server);
 	cfg.maintenance = server->in_maintenance;
 	cfg.workers = server->seats.count;
 	cfg.generation = server->generation;
+	cfg.reload_unix = server->reload_unix;
+	cfg.reload_failed = server->is_reload_failed;
 	return hz_xdp_cfg_write(&server->maps, &cfg);
 }
 
@@ -98,6 +103,13 @@ void hz_server_state_set(struct hz_server *server, enum hz_state state)
 	server->state = state;
 	if (has_kernel_plane(server) && state_write(server) != 0)
 		hz_log(HZ_LOG_ERROR, "cannot write the cfg map: health answers may be wrong");
+}
+
+void hz_server_reload_note(struct hz_server *server, bool is_taken)
+{
+	server->reload_unix = (uint64_t)time(NULL);
+	server->is_reload_failed = !is_taken;
+	hz_server_state_set(server, server->state);
 }
 
 int hz_server_maintenance(struct hz_server *server, bool is_on, struct hz_err *err)
@@ -128,6 +140,6 @@ void hz_server_health_watch(struct hz_server *server)
 
 	if (!has_kernel_plane(server) || hz_xdp_cfg_read(&server->maps, &cfg) != 0)
 		return;
-	if (cfg.state != state_word(server) || cfg.maintenance != server->in_maintenance)
+	if (cfg.state != hz_server_state_word(server) || cfg.maintenance != server->in_maintenance)
 		hz_server_state_set(server, server->state);
 }

@@ -248,7 +248,10 @@ static uint64_t generation_min(const struct hz_server *server)
 /* New requests see fresh when this returns. */
 static void snapshot_switch(struct hz_server *server, struct hz_snapshot *fresh)
 {
-	struct hz_snapshot *old = hz_app_publish(&server->app, fresh);
+	struct hz_snapshot *old;
+
+	hz_server_routes_name(server, fresh);
+	old = hz_app_publish(&server->app, fresh);
 
 	hz_rcu_synchronize();
 	hz_server_retire(server, old);
@@ -263,7 +266,7 @@ static void snapshot_switch(struct hz_server *server, struct hz_snapshot *fresh)
 	hz_snapshot_files_log(fresh);
 }
 
-int hz_server_reload(struct hz_server *server, json_t **result, struct hz_err *err)
+static int site_replace(struct hz_server *server, json_t **result, struct hz_err *err)
 {
 	uint64_t began_ns = hz_clock_monotonic_ns(), built_ns;
 	struct hz_snapshot *fresh = NULL;
@@ -314,4 +317,12 @@ int hz_server_reload(struct hz_server *server, json_t **result, struct hz_err *e
 	                    "built_ms", (double)(built_ns - began_ns) / 1e6, "switched_ms",
 	                    (double)(server->reloaded_ns - built_ns) / 1e6, "changes", changes);
 	return 0;
+}
+
+int hz_server_reload(struct hz_server *server, json_t **result, struct hz_err *err)
+{
+	int status = site_replace(server, result, err);
+
+	hz_server_reload_note(server, status == 0);
+	return status;
 }

@@ -211,7 +211,7 @@ static int share_one(const char *dir, const char *name, size_t bytes, mode_t mod
 	return err;
 }
 
-/* The four arrays, in the order of struct hz_rundir_shared. */
+/* The arrays in the order of struct hz_rundir_shared; the last one for each worker. */
 static const struct {
 	const char *name;
 	size_t bytes;
@@ -220,18 +220,27 @@ static const struct {
 	{ "beat", sizeof(struct hz_beat) * HZ_WORKERS_MAX },
 	{ "workers", sizeof(struct hz_worker) * HZ_WORKERS_MAX },
 	{ "connections", sizeof(struct hz_connections) * HZ_WORKERS_MAX },
+	{ "route_names", sizeof(struct hz_route_name) * HZ_ROUTE_SLOTS },
+	{ "route_latency", sizeof(struct hz_route_hist) * HZ_ROUTE_SLOTS },
 };
+#define BY_WORKER (HZ_ARRAY_LEN(shared_arrays) - 1)
 
-int hz_rundir_share(const struct hz_rundir *rundir, struct hz_rundir_shared *out,
+static size_t shared_bytes(size_t i, uint32_t workers)
+{
+	return i == BY_WORKER ? shared_arrays[i].bytes * workers : shared_arrays[i].bytes;
+}
+
+int hz_rundir_share(const struct hz_rundir *rundir, uint32_t workers, struct hz_rundir_shared *out,
                     struct hz_err *err)
 {
 	void *base[HZ_ARRAY_LEN(shared_arrays)] = { NULL };
 	int status = 0;
 
 	for (size_t i = 0; i < HZ_ARRAY_LEN(shared_arrays) && status == 0; i++)
-		status = share_one(rundir->path, shared_arrays[i].name, shared_arrays[i].bytes,
+		status = share_one(rundir->path, shared_arrays[i].name, shared_bytes(i, workers),
 		                   0644, (gid_t)-1, &base[i]);
-	*out = (struct hz_rundir_shared){ base[0], base[1], base[2], base[3] };
+	*out = (struct hz_rundir_shared){ base[0], base[1], base[2], base[3],
+		                          base[4], base[5], workers };
 	if (status != 0) {
 		hz_rundir_unshare(rundir, out);
 		return hz_err_set(err, status, 5, "shared_memory", "df -h /run",
@@ -242,13 +251,14 @@ int hz_rundir_share(const struct hz_rundir *rundir, struct hz_rundir_shared *out
 
 void hz_rundir_unshare(const struct hz_rundir *rundir, struct hz_rundir_shared *shared)
 {
-	void *base[] = { shared->latency, shared->beat, shared->worker, shared->conns };
+	void *base[] = { shared->latency, shared->beat,        shared->worker,
+		         shared->conns,   shared->route_names, shared->route_latency };
 	char path[HZ_RUNDIR_PATH_MAX];
 
 	for (size_t i = 0; i < HZ_ARRAY_LEN(shared_arrays); i++) {
 		if (base[i] == NULL)
 			continue;
-		munmap(base[i], shared_arrays[i].bytes);
+		munmap(base[i], shared_bytes(i, shared->route_workers));
 		snprintf(path, sizeof(path), "%s/%s", rundir->path, shared_arrays[i].name);
 		unlink(path);
 	}

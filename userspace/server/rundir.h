@@ -31,8 +31,11 @@ struct hz_rundir_shared {
 	struct hz_beat *beat;
 	struct hz_worker *worker;
 	struct hz_connections *conns;
+	struct hz_route_name *route_names;   /* HZ_ROUTE_SLOTS */
+	struct hz_route_hist *route_latency; /* HZ_ROUTE_SLOTS of each of route_workers */
+	uint32_t route_workers;
 };
-int hz_rundir_share(const struct hz_rundir *rundir, struct hz_rundir_shared *out,
+int hz_rundir_share(const struct hz_rundir *rundir, uint32_t workers, struct hz_rundir_shared *out,
                     struct hz_err *err);
 void hz_rundir_unshare(const struct hz_rundir *rundir, struct hz_rundir_shared *shared);
 

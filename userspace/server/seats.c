@@ -26,8 +26,20 @@ static void slot_adopt(const struct hz_slot *slot, uint64_t now_ns)
 	memset(slot->conns, 0, sizeof(*slot->conns));
 	slot->worker->connections = 0;
 	slot->worker->started_ns = now_ns;
+	slot->worker->started_busy_ns = slot->worker->busy_ns;
 	slot->worker->state = HZ_STATE_STARTING;
 	*slot->beat = (struct hz_beat){ .state = HZ_STATE_STARTING, .pid = (uint32_t)getpid() };
+}
+
+static int slow_open(struct hz_seat *seat, const struct hz_slow_conf *conf)
+{
+	if (conf == NULL)
+		return 0;
+	seat->slow = aligned_alloc(_Alignof(struct hz_slow_ring), sizeof(*seat->slow));
+	if (seat->slow == NULL)
+		return -ENOMEM;
+	hz_slow_ring_init(seat->slow, conf);
+	return 0;
 }
 
 static int seat_open(struct hz_seats *seats, uint32_t index, const struct hz_seats_conf *conf,
@@ -38,6 +50,8 @@ static int seat_open(struct hz_seats *seats, uint32_t index, const struct hz_sea
 	int err;
 
 	err = hz_rng_secret(&seed, sizeof(seed));
+	if (err == 0)
+		err = slow_open(seat, conf->slow);
 	if (err != 0)
 		return err;
 	seat->clock = *clock;
@@ -51,6 +65,9 @@ static int seat_open(struct hz_seats *seats, uint32_t index, const struct hz_sea
 		.beat = &conf->beat[index],
 		.worker = &conf->worker[index],
 		.conns = &conf->conns[index],
+		.routes = index < conf->route_workers
+		                  ? &conf->routes[(size_t)index * HZ_ROUTE_SLOTS]
+		                  : NULL,
 	};
 	slot_adopt(&seat->slot, seat->env.now_ns);
 	seats->conf[index] = (struct hz_worker_conf){
@@ -67,6 +84,7 @@ static int seat_open(struct hz_seats *seats, uint32_t index, const struct hz_sea
 		.ops = conf->ops,
 		.app = conf->app,
 		.connections_max = conf->tune->boot_connections_max / conf->count,
+		.slow = seat->slow,
 	};
 	err = hz_conn_census_open(&seat->census);
 	if (err == 0)
@@ -118,6 +136,7 @@ void hz_seats_close(struct hz_seats *seats)
 		hz_http_worker_close(seats->seat[i].http);
 		hz_jwt_worker_close(seats->seat[i].jwt);
 		hz_conn_census_close(&seats->seat[i].census);
+		free(seats->seat[i].slow);
 	}
 	hz_rate_table_close(seats->rate);
 	free(seats->seat);

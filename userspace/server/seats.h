@@ -7,6 +7,7 @@
 #include "http/h1_conn.h"
 #include "server/snapshot.h"
 #include "telemetry/slot.h"
+#include "telemetry/slow_ring.h"
 
 struct hz_seat {
 	struct hz_env env;
@@ -15,6 +16,7 @@ struct hz_seat {
 	struct hz_conn_census census;
 	struct hz_http_worker *http;
 	struct hz_jwt_worker *jwt;
+	struct hz_slow_ring *slow; /* owned; NULL: nobody is told */
 } HZ_LINE_ALIGNED;
 
 struct hz_seats { /* owned by the server; zeroed before open */
@@ -33,7 +35,11 @@ struct hz_seats_conf {
 	struct hz_beat *beat;
 	struct hz_worker *worker;
 	struct hz_connections *conns;
+	struct hz_route_hist
+		*routes; /* of route_workers, HZ_ROUTE_SLOTS each; the others have none */
+	uint32_t route_workers;
 	const struct hz_overload_conf *overload; /* of all workers */
+	const struct hz_slow_conf *slow; /* likewise; NULL: nobody takes what they would tell */
 };
 
 /* 0 or -errno with err filled (exit code 5). close accepts a zeroed or half-built one. */

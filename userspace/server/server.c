@@ -58,6 +58,16 @@ static int worker_count(const struct hz_server *server, uint32_t *out, struct hz
 	return 0;
 }
 
+static int arrays_share(struct hz_server *server, struct hz_err *err)
+{
+	uint32_t workers;
+	int status = worker_count(server, &workers, err);
+
+	if (status == 0)
+		status = hz_rundir_share(&server->rundir, workers, &server->shared, err);
+	return status;
+}
+
 static int seats_open(struct hz_server *server, struct hz_err *err)
 {
 	const bool is_kernel = server->conf->tune.boot_io == HZ_IO_AF_XDP;
@@ -69,7 +79,11 @@ static int seats_open(struct hz_server *server, struct hz_err *err)
 		.beat = is_kernel ? server->maps.beat : server->shared.beat,
 		.worker = is_kernel ? server->maps.worker : server->shared.worker,
 		.conns = is_kernel ? server->maps.conns : server->shared.conns,
+		.routes = is_kernel ? server->maps.route_latency : server->shared.route_latency,
+		.route_workers =
+			is_kernel ? server->maps.route_workers : server->shared.route_workers,
 		.overload = &server->overload,
+		.slow = is_kernel ? &server->slow.conf : NULL,
 	};
 	int status = worker_count(server, &conf.count, err);
 
@@ -259,6 +273,7 @@ static int snapshot_open(struct hz_server *server, struct hz_err *err)
 	if (status != 0)
 		return status;
 	server->conf->site = NULL; /* the snapshot's now */
+	hz_server_routes_name(server, snapshot);
 	hz_app_publish(&server->app, snapshot);
 	server->generation = 1;
 	hz_snapshot_files_log(snapshot);
@@ -269,6 +284,8 @@ static int publish_open(struct hz_server *server, struct hz_err *err)
 {
 	int status = hz_publish_open(server, &server->publish);
 
+	if (status == 0)
+		status = hz_server_events_open(server);
 	if (status != 0)
 		return hz_err_set(err, status, 5, "memory", "", "telemetry: %s", strerror(-status));
 	return 0;
@@ -299,7 +316,7 @@ static int server_open(struct hz_server *server, struct hz_err *err)
 		status = hz_rundir_open(server->conf->instance, needs_root, &server->rundir, err);
 	}
 	if (status == 0 && !needs_root)
-		status = hz_rundir_share(&server->rundir, &server->shared, err);
+		status = arrays_share(server, err);
 	if (status == 0)
 		status = jobs_open(server, err);
 	if (status == 0)
@@ -317,11 +334,15 @@ static int server_open(struct hz_server *server, struct hz_err *err)
 	if (status == 0)
 		hz_server_shed_apply(server);
 	if (status == 0)
+		hz_server_slow_apply(server);
+	if (status == 0)
 		status = transport_open(server, err);
 	if (status == 0)
 		hz_server_handlers_start(server);
 	if (status == 0)
 		status = publish_open(server, err);
+	if (status == 0)
+		status = hz_control_stream_open(server, err);
 	if (status == 0)
 		status = hz_control_open(server, &server->control, err);
 	if (status == 0)
@@ -343,7 +364,9 @@ static int server_close(struct hz_server *server)
 {
 	if (server->seats.count > 0)
 		hz_server_state_set(server, HZ_STATE_DOWN);
+	hz_server_events_close(server);
 	hz_control_close(server->control);
+	hz_control_stream_close(server);
 	hz_jobs_stop(server->app.jobs); /* helpers ring at the transport's door, */
 	hz_api_stop(server->api);       /* and so do holders of tickets */
 	if (transport_close(server) != 0)
@@ -458,8 +481,11 @@ static int housekeep(struct hz_server *server, int signal_fd, struct hz_err *err
 			stop_handle(server, fds[2].fd);
 		hz_api_watch(server->api, now_ns);
 		hz_control_turn(server->control, now_ns);
+		hz_server_slow_turn(server, now_ns);
 		hz_publish_turn(server->publish, server, now_ns);
+		hz_server_events_turn(server, now_ns);
 		cookies_turn(server, now_ns);
+		hz_server_subscribers_watch(server, now_ns);
 		hz_server_ports_watch(server, now_ns);
 		hz_server_reclaim(server);
 		hz_server_files_reclaim(server);

@@ -13,13 +13,16 @@
 #include "server/server.h"
 #include "server/snapshot.h"
 #include <jansson.h>
+#include <sys/types.h>
 
 #define HZ_SERVER_PORTS_MAX    16
 #define HZ_SERVER_DEGRADED_MAX 6
+#define HZ_SERVER_STREAM_MAX   16
 
 struct hz_api_modules; /* api/api_module.h */
 struct hz_control;     /* control.c */
 struct hz_publish;     /* telemetry_pub.c */
+struct hz_events_tell; /* events_tell.c */
 struct hz_log_writer;  /* log_writer.h */
 
 /* A question about connections that went to the workers, control_conn.c. One at a time. */
@@ -29,6 +32,19 @@ struct hz_server_round {
 	uint64_t until_ns;
 	uint64_t asked;  /* bit per worker */
 	uint64_t silent; /* bit per worker that answered too late or not at all */
+};
+
+/* What hz-collector is handed, control_stream.c: opened at start, owned by the server. */
+struct hz_server_stream {
+	uint32_t count;
+	int fd[HZ_SERVER_STREAM_MAX];
+	const char *name[HZ_SERVER_STREAM_MAX];
+};
+
+/* A ring in a place of `subscribers`, subscriber_reap.c. */
+struct hz_server_subscriber {
+	uint32_t id; /* the kernel's; 0: the place is free */
+	uint64_t since_ns;
 };
 
 /* Changes of files that the published snapshot does not show yet, files_follow.c. */
@@ -42,6 +58,14 @@ struct hz_server_files {
 	bool is_short;   /* told that not all is watched */
 };
 
+/* Slow answers, slow_tell.c. */
+struct hz_server_slow {
+	struct hz_slow_conf conf; /* words that workers load */
+	uint64_t second_ns;
+	uint32_t this_second;   /* told in it */
+	uint64_t told, refused; /* beyond telemetry/slow_per_s */
+};
+
 struct hz_server {
 	struct hz_server_conf *conf;
 	/* what it serves */
@@ -51,6 +75,8 @@ struct hz_server {
 	struct hz_api_modules *modules;
 	uint64_t generation;
 	uint64_t reloaded_ns;
+	uint64_t reload_unix; /* when one was last tried, start included */
+	bool is_reload_failed;
 	struct hz_server_files files;
 	/* where it serves */
 	uint32_t listen_count;
@@ -73,11 +99,16 @@ struct hz_server {
 	struct hz_cookies cookies;        /* without maps; else those of the map are used */
 	struct hz_xdp_lists lists;        /* of sources; boot/io=af_xdp */
 	struct hz_overload_conf overload; /* of all workers; words that shed_settings.c stores */
+	struct hz_server_slow slow;
 	struct hz_seats seats;
 	struct hz_fastpath *fp;
 	struct hz_sock *sock;
 	struct hz_control *control;
+	struct hz_server_stream stream;
+	struct hz_server_subscriber subscriber[HZ_SUBSCRIBERS_MAX];
+	uint64_t subscribers_ns; /* when they were last looked at */
 	struct hz_publish *publish;
+	struct hz_events_tell *events;
 	struct hz_log_writer *log_writer;
 	struct hz_server_round round;
 	struct hz_trace_file *trace; /* mapped since the first start; NULL */
@@ -146,8 +177,10 @@ void hz_server_drain_step(struct hz_server *server, uint64_t now_ns);
 int hz_server_health_open(struct hz_server *server, struct hz_err *err);
 int hz_server_health_apply(struct hz_server *server, struct hz_err *err); /* other settings */
 void hz_server_state_set(struct hz_server *server, enum hz_state state);
+enum hz_state hz_server_state_word(const struct hz_server *server); /* what probes see */
 int hz_server_maintenance(struct hz_server *server, bool is_on, struct hz_err *err);
-void hz_server_health_watch(struct hz_server *server); /* once per second */
+void hz_server_reload_note(struct hz_server *server, bool is_taken); /* for who reads cfg */
+void hz_server_health_watch(struct hz_server *server);               /* once per second */
 
 /* source_lists.c: the site's lists of sources and the limit per source, which XDP looks at. open: those of
  * the first snapshot count. A reload fills those of the next site, then flips to them or drops them; without
@@ -213,15 +246,40 @@ int hz_control_trace(struct hz_server *server, const json_t *request, json_t **r
                      struct hz_err *err);
 void hz_control_trace_close(struct hz_server *server);
 
+/* control_stream.c: the telemetry's descriptors for hz-collector. open: at start; without XDP there are none. The
+ * answer: 0 and *result, or -errno with err filled; send: the first piece of its line, with the descriptors. */
+int hz_control_stream_open(struct hz_server *server, struct hz_err *err);
+void hz_control_stream_close(struct hz_server *server);
+int hz_control_stream(const struct hz_server *server, bool may_read, json_t **result,
+                      struct hz_err *err);
+ssize_t hz_control_stream_send(const struct hz_server *server, int fd, const char *data,
+                               size_t bytes);
+
+/* subscriber_reap.c: once per second, readers of the stream that died are taken out. */
+void hz_server_subscribers_watch(struct hz_server *server, uint64_t now_ns);
+
 /* server_topics.c: what hzctl topic does; 0 and *result, or -errno with err filled. And a message of hz.latency. */
 int hz_server_topics_cmd(const struct hz_server *server, const json_t *request, bool may_change,
                          json_t **result, struct hz_err *err);
 void hz_server_topics_latency(const struct hz_server *server,
                               const struct hz_latency_pct pct[HZ_STAGE_COUNT]);
 
+/* route_slots.c: slots of latency by route, for a snapshot that nobody sees yet. */
+void hz_server_routes_name(const struct hz_server *server, struct hz_snapshot *snapshot);
+
+/* slow_tell.c: settings into the words that workers read; and what they told, into the ring of events. */
+void hz_server_slow_apply(struct hz_server *server);
+void hz_server_slow_turn(struct hz_server *server, uint64_t now_ns);
+
 /* telemetry_pub.c: percentiles at 1 Hz and histogram deltas into the ring. */
 int hz_publish_open(struct hz_server *server, struct hz_publish **out);
 void hz_publish_turn(struct hz_publish *publish, struct hz_server *server, uint64_t now_ns);
 void hz_publish_close(struct hz_publish *publish);
+
+/* events_tell.c: records of the stream that housekeeping makes: changes of state, refused sources. Nothing to do without
+ * XDP, which has the stream. open: 0 or -ENOMEM. close tells the end; accepts a server where it is not open. */
+int hz_server_events_open(struct hz_server *server);
+void hz_server_events_turn(struct hz_server *server, uint64_t now_ns);
+void hz_server_events_close(struct hz_server *server);
 
 #endif

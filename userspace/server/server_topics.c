@@ -89,17 +89,28 @@ int hz_server_topics_cmd(const struct hz_server *server, const json_t *request, 
 	return publish_cmd(server, request, result, err);
 }
 
+/* Without samples there is no figure, which is not 0. */
+static void figure_print(FILE *to, const struct hz_latency_pct *pct, const char *name, uint64_t ns)
+{
+	if (pct->count == 0)
+		fprintf(to, ",\"%s\":null", name);
+	else
+		fprintf(to, ",\"%s\":%llu", name, (unsigned long long)ns);
+}
+
 static void stage_print(FILE *to, const struct hz_latency_pct *pct)
 {
-	fprintf(to,
-	        "{\"stage\":\"%.*s\",\"count\":%llu,\"rate_per_s\":%llu,\"mean_ns\":%llu,"
-	        "\"p50_ns\":%llu,\"p90_ns\":%llu,\"p99_ns\":%llu,\"p999_ns\":%llu,"
-	        "\"p9999_ns\":%llu,\"max_ns\":%llu}",
+	fprintf(to, "{\"stage\":\"%.*s\",\"count\":%llu,\"rate_per_s\":%llu",
 	        (int)sizeof(pct->stage), pct->stage, (unsigned long long)pct->count,
-	        (unsigned long long)pct->rate_per_s, (unsigned long long)pct->mean_ns,
-	        (unsigned long long)pct->p50_ns, (unsigned long long)pct->p90_ns,
-	        (unsigned long long)pct->p99_ns, (unsigned long long)pct->p999_ns,
-	        (unsigned long long)pct->p9999_ns, (unsigned long long)pct->max_ns);
+	        (unsigned long long)pct->rate_per_s);
+	figure_print(to, pct, "mean_ns", pct->mean_ns);
+	figure_print(to, pct, "p50_ns", pct->p50_ns);
+	figure_print(to, pct, "p90_ns", pct->p90_ns);
+	figure_print(to, pct, "p99_ns", pct->p99_ns);
+	figure_print(to, pct, "p999_ns", pct->p999_ns);
+	figure_print(to, pct, "p9999_ns", pct->p9999_ns);
+	figure_print(to, pct, "max_ns", pct->max_ns);
+	fputc('}', to);
 }
 
 void hz_server_topics_latency(const struct hz_server *server,

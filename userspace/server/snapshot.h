@@ -18,6 +18,7 @@ struct hz_snapshot_route {
 	struct hz_chain chain;     /* owned */
 	uint64_t body_bytes_max;
 	struct hz_span name;
+	uint16_t slot; /* of route_names, since it is published; 0: with all others */
 };
 
 /* How many requests of one worker hold the snapshot. Written by that worker only. */

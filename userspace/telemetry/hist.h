@@ -6,6 +6,12 @@
 #include "abi/hz_abi.h"
 #include <stdint.h>
 
+/* `make HZ_TELEMETRY=0` compiles latency out: no histogram is recorded, no clock read for one, nothing published. That is to
+ * measure what it costs, not to serve with; counters, gauges and beats stay, hzd itself lives on them. */
+#ifndef HZ_TELEMETRY
+#define HZ_TELEMETRY 1
+#endif
+
 /* Adds n to a counter that only this thread writes and others read at any time: a plain load and a
  * plain store, not a locked instruction (which costs three times as much), and never torn. */
 static inline void hz_hist_bump(__u64 *counter, __u64 n)
@@ -16,6 +22,8 @@ static inline void hz_hist_bump(__u64 *counter, __u64 n)
 /* The caller is the only writer of this histogram. */
 static inline void hz_hist_record(struct hz_hist *hist, uint64_t ns)
 {
+	if (!HZ_TELEMETRY)
+		return;
 	hz_hist_bump(&hist->bucket[hz_hist_bucket(ns)], 1);
 	hz_hist_bump(&hist->sum_ns, ns);
 	if (ns > hist->max_ns)
@@ -24,6 +32,18 @@ static inline void hz_hist_record(struct hz_hist *hist, uint64_t ns)
 		__atomic_store_n(&hist->min_ns, ns, __ATOMIC_RELAXED);
 	if (ns > HZ_HIST_MAX_NS)
 		hz_hist_bump(&hist->overflow, 1);
+}
+
+/* The same of a route, with the class of its status, 100..599. */
+static inline void hz_hist_record_route(struct hz_route_hist *hist, uint16_t status, uint64_t ns)
+{
+	if (!HZ_TELEMETRY)
+		return;
+	hz_hist_bump(&hist->answers[(status / 100u - 1) % HZ_CODE_CLASSES], 1);
+	hz_hist_bump(&hist->bucket[hz_hist_bucket(ns) / (HZ_HIST_BUCKETS / HZ_ROUTE_BUCKETS)], 1);
+	hz_hist_bump(&hist->sum_ns, ns);
+	if (ns > hist->max_ns)
+		__atomic_store_n(&hist->max_ns, ns, __ATOMIC_RELAXED);
 }
 
 /* Adds from into to, bucket by bucket. from may be written meanwhile; to is private to the caller. */

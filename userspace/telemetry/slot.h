@@ -21,6 +21,7 @@ struct hz_slot {
 	struct hz_beat *beat;
 	struct hz_worker *worker;
 	struct hz_connections *conns;
+	struct hz_route_hist *routes; /* HZ_ROUTE_SLOTS of them; NULL: no room for this worker */
 };
 
 static inline void hz_slot_count(const struct hz_slot *slot, enum hz_counter counter)
@@ -36,6 +37,14 @@ static inline void hz_slot_add(const struct hz_slot *slot, enum hz_counter count
 static inline void hz_slot_record(const struct hz_slot *slot, enum hz_stage stage, uint64_t ns)
 {
 	hz_hist_record(&slot->hist[stage], ns);
+}
+
+/* An answer of the route with that slot. */
+static inline void hz_slot_record_route(const struct hz_slot *slot, uint32_t route, uint16_t status,
+                                        uint64_t ns)
+{
+	if (slot->routes != NULL)
+		hz_hist_record_route(&slot->routes[route], status, ns);
 }
 
 /* What a transport needs to run one worker; filled by the server, read-only after start. */

@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PAIRS_AT offsetof(struct hz_event_hist_delta, pair)
+#define UNIX_MINUS_NS 1700000000000000000ull
+#define PAIRS_AT      offsetof(struct hz_event_hist_delta, pair)
 
 static struct hz_event_hist_delta sample(void)
 {
@@ -38,7 +39,7 @@ static int render(const void *record, size_t bytes, char out[HZ_EVENT_JSON_BYTES
 	int len;
 
 	memcpy(copy, record, bytes);
-	len = hz_event_json_line(copy, bytes, out);
+	len = hz_event_json_line(copy, bytes, UNIX_MINUS_NS, out);
 	free(copy);
 	return len;
 }
@@ -185,7 +186,7 @@ static void record_longer_than_the_struct_is_bad(void)
 		delta.pair_count = pairs[i]; /* and its length agrees */
 		delta.header.bytes = (__u32)bytes;
 		memcpy(record, &delta, PAIRS_AT);
-		CU_ASSERT_EQUAL(hz_event_json_line(record, bytes, line), -EBADMSG);
+		CU_ASSERT_EQUAL(hz_event_json_line(record, bytes, UNIX_MINUS_NS, line), -EBADMSG);
 		free(record);
 	}
 }

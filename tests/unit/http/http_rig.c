@@ -53,6 +53,7 @@ static const void *rig_pin(void *app, uint32_t worker_index)
 
 	(void)worker_index;
 	rig->pins++;
+	rig->parse_due_ns = rig->parse_ns;
 	return rig;
 }
 
@@ -68,7 +69,11 @@ static void rig_unpin(void *app, uint32_t worker_index, const void *snapshot)
 
 static const struct hz_http_limits *rig_limits(const void *snapshot)
 {
-	return &((const struct http_rig *)snapshot)->limits;
+	struct http_rig *rig = (struct http_rig *)(uintptr_t)snapshot;
+
+	rig->env.now_ns += rig->parse_due_ns;
+	rig->parse_due_ns = 0;
+	return &rig->limits;
 }
 
 static enum hz_http_next wait(struct http_rig *rig, const struct hz_http_req *req)
@@ -93,8 +98,10 @@ static enum hz_http_next rig_route(const void *snapshot, struct hz_http_req *req
 {
 	struct http_rig *rig = (struct http_rig *)(uintptr_t)snapshot;
 
+	rig->env.now_ns += rig->route_ns;
 	if (path_is(req, "/gate") && !rig->is_ready)
 		return wait(rig, req);
+	route->slot = RIG_SLOT;
 	route->is_streaming = path_is(req, "/upload");
 	route->takes_body = !path_begins(req, "/drop");
 	if (path_is(req, "/missing")) {
@@ -238,6 +245,7 @@ static enum hz_http_next rig_body(const void *snapshot, struct hz_http_req *req,
 	struct http_rig *rig = (struct http_rig *)(uintptr_t)snapshot;
 
 	rig->pieces++;
+	rig->env.now_ns += rig->body_ns;
 	for (size_t i = 0; i < bytes.len; i++)
 		rig->upload_sum = rig->upload_sum * 31 + bytes.data[i];
 	rig->upload_bytes += bytes.len;
@@ -266,6 +274,15 @@ static void rig_finish(const void *snapshot, const struct hz_http_req *req,
 	rig->finished_route = req->route_index;
 }
 
+static void rig_describe(const void *snapshot, const struct hz_http_req *req,
+                         struct hz_event_slow *record)
+{
+	(void)snapshot;
+	if (req->route_index >= 0)
+		memcpy(record->route_name, RIG_ROUTE, sizeof(RIG_ROUTE));
+	record->trace_id[0] = 0xab;
+}
+
 static enum hz_http_next rig_handle(const void *snapshot, struct hz_http_req *req,
                                     struct hz_http_resp *resp)
 {
@@ -273,6 +290,7 @@ static enum hz_http_next rig_handle(const void *snapshot, struct hz_http_req *re
 	const struct hz_http_header *type;
 	char digits[24] = { 0 };
 
+	rig->env.now_ns += rig->handle_ns;
 	if (path_is(req, "/later") && !rig->is_ready)
 		return wait(rig, req);
 	if ((path_is(req, "/nap") || path_is(req, "/doze")) && req->app == NULL) {
@@ -327,6 +345,7 @@ static const struct hz_http_app_ops rig_ops = {
 	.handle = rig_handle,
 	.refuse = rig_refuse,
 	.finish = rig_finish,
+	.describe = rig_describe,
 };
 
 struct http_rig *http_rig_open(uint32_t connections_max)
@@ -344,6 +363,10 @@ struct http_rig *http_rig_open(uint32_t connections_max)
 	rig->env.unix_s = RIG_UNIX_S;
 	rig->slot.hist = rig->hist;
 	rig->slot.worker = &rig->worker;
+	rig->slot.routes = rig->routes;
+	rig->slow_conf.over_ns = UINT64_MAX;
+	hz_slow_ring_init(&rig->slow, &rig->slow_conf);
+	conf.slow = &rig->slow;
 	rig->limits = (struct hz_http_limits){
 		.header_bytes = HZ_LIMIT_header_bytes_max,
 		.header_count = HZ_LIMIT_header_count_max,

@@ -21,10 +21,14 @@
 #include "fake_stream.h"
 #include "http/h1_worker.h"
 #include "hz_test.h"
+#include "telemetry/slow_ring.h"
 
 struct http_rig {
 	struct hz_env env;
 	struct hz_hist hist[HZ_STAGE_COUNT];
+	struct hz_route_hist routes[HZ_ROUTE_SLOTS];
+	struct hz_slow_conf slow_conf; /* off until the test says otherwise, and a second begins */
+	struct hz_slow_ring slow;
 	struct hz_worker worker;
 	struct hz_slot slot;
 	struct hz_http_limits limits;
@@ -44,11 +48,16 @@ struct http_rig {
 	unsigned pulls;
 	unsigned releases, waits, pieces, source_ends;
 	uint64_t upload_bytes, upload_sum;
+	/* What the steps take of env.now_ns; that of parse is spent by the first limits() after a pin. */
+	uint64_t parse_ns, route_ns, body_ns, handle_ns;
+	uint64_t parse_due_ns;
 	unsigned finishes;
 	struct hz_http_outcome outcome; /* of the last request that was over */
 	int32_t finished_route;
 };
 
+#define RIG_SLOT   9         /* of every route: route_latency, */
+#define RIG_ROUTE  "rig"     /* and its name */
 #define RIG_UNIX_S 784111777 /* Sun, 06 Nov 1994 08:49:37 GMT */
 
 struct http_rig *http_rig_open(uint32_t connections_max); /* aborts when it cannot */

@@ -28,7 +28,10 @@ bool rig_eal(void)
 void rig_slot_init(struct rig_slot *slot)
 {
 	memset(slot, 0, sizeof(*slot));
-	slot->slot = (struct hz_slot){ slot->hist, &slot->beat, &slot->worker, &slot->conns };
+	slot->slot = (struct hz_slot){ .hist = slot->hist,
+		                       .beat = &slot->beat,
+		                       .worker = &slot->worker,
+		                       .conns = &slot->conns };
 }
 
 uint64_t rig_count(const struct rig_slot *slot, enum hz_counter counter)

@@ -3,6 +3,7 @@
 #include "http/field.h"
 #include "hz_test.h"
 #include "server/snapshot.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +14,8 @@ static const char site_text[] =
 	"      cors: { origins: [\"https://a.example\"], methods: [PUT] } }\n"
 	"  - { match: GET /plain, respond: { body: plain }, headers: { X-Chain: plain } }\n"
 	"  - { match: OPTIONS /own, respond: { body: own }, headers: { X-Chain: own } }\n"
-	"  - { match: GET /none, respond: { body: none }, headers: off }\n";
+	"  - { match: GET /none, respond: { body: none }, headers: off }\n"
+	"  - { name: followed, match: GET /traced, respond: { body: traced }, trace: on }\n";
 
 struct world {
 	struct hz_app_state app;
@@ -141,6 +143,45 @@ static void preflight_that_concerns_no_route_of_cors_is_answered_as_before(void)
 	world_close(world);
 }
 
-HZ_SUITE(app_chain, CASE(chain_is_that_of_the_route_else_of_the_defaults),
+static void id_spell(const uint8_t *id, size_t bytes, char *out)
+{
+	for (size_t i = 0; i < bytes; i++)
+		snprintf(out + 2 * i, 3, "%02x", id[i]);
+}
+
+/* What http cannot know of an answer that is told about. */
+static void answer_that_is_told_has_the_ids_of_its_trace_and_its_route(void)
+{
+	struct world *world = world_open();
+	struct hz_event_slow record = { 0 };
+	const struct hz_mw_trace *trace;
+	char id[33];
+
+	hz_rng_seed(&world->env.rng, 1);
+	(void)chain_of(world, HZ_HTTP_GET, "/traced", NULL);
+	hz_snapshot_app_ops.describe(world->snapshot, &world->req, &record);
+	CU_ASSERT_STRING_EQUAL(record.route_name, "followed");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(world->req.app);
+	trace = hz_chain_call(&world->req)->trace;
+	CU_ASSERT_PTR_NOT_NULL_FATAL(trace);
+	id_spell(record.trace_id, sizeof(record.trace_id), id);
+	CU_ASSERT(hz_span_equals(trace->trace_id, hz_span_text(id)));
+	id_spell(record.span_id, sizeof(record.span_id), id);
+	CU_ASSERT(hz_span_equals(trace->span_id, hz_span_text(id)));
+
+	memset(&record, 0, sizeof(record));
+	(void)chain_of(world, HZ_HTTP_GET, "/plain", NULL);
+	hz_snapshot_app_ops.describe(world->snapshot, &world->req, &record);
+	CU_ASSERT_NOT_EQUAL(record.route_name[0], '\0');
+	CU_ASSERT_EQUAL(record.trace_id[0] | record.trace_id[8] | record.span_id[0], 0);
+	(void)chain_of(world, HZ_HTTP_GET, "/nothing", NULL);
+	memset(&record, 0, sizeof(record));
+	hz_snapshot_app_ops.describe(world->snapshot, &world->req, &record);
+	CU_ASSERT_EQUAL(record.route_name[0], '\0');
+	world_close(world);
+}
+
+HZ_SUITE(app_chain, CASE(answer_that_is_told_has_the_ids_of_its_trace_and_its_route),
+         CASE(chain_is_that_of_the_route_else_of_the_defaults),
          CASE(preflight_goes_through_the_chain_of_the_route_it_asks_about),
          CASE(preflight_that_concerns_no_route_of_cors_is_answered_as_before));

@@ -126,11 +126,13 @@ static void rundir_shared_arrays_replace_stale_files_by_zeroes(void)
 	CU_ASSERT_EQUAL_FATAL(hz_rundir_open(place.instance, false, &rundir, &err), 0);
 	file_make(place.path, "latency", "left by a run that was killed");
 	file_make(place.path, "beat", "");
-	CU_ASSERT_EQUAL(hz_rundir_share(&rundir, &shared, &err), 0);
+	CU_ASSERT_EQUAL(hz_rundir_share(&rundir, 3, &shared, &err), 0);
 	CU_ASSERT_EQUAL(shared.latency[0].bucket[0], 0);
 	CU_ASSERT_EQUAL(shared.latency[0].sum_ns, 0);
 	CU_ASSERT_EQUAL(shared.latency[HZ_HIST_ENTRIES - 1].max_ns, 0);
 	CU_ASSERT_EQUAL(shared.worker[HZ_WORKERS_MAX - 1].requests, 0);
+	CU_ASSERT_EQUAL(shared.route_names[HZ_ROUTE_SLOTS - 1].generation, 0);
+	CU_ASSERT_EQUAL(shared.route_latency[3 * HZ_ROUTE_SLOTS - 1].sum_ns, 0);
 	snprintf(path, sizeof(path), "%s/beat", place.path);
 	CU_ASSERT_EQUAL(stat(path, &info), 0);
 	CU_ASSERT_EQUAL((size_t)info.st_size, sizeof(struct hz_beat) * HZ_WORKERS_MAX);
@@ -153,11 +155,12 @@ static void rundir_share_that_fails_leaves_nothing(void)
 	CU_ASSERT_EQUAL_FATAL(hz_rundir_open(place.instance, false, &rundir, &err), 0);
 	snprintf(path, sizeof(path), "%s/workers", place.path);
 	CU_ASSERT_EQUAL(mkdir(path, 0755), 0);
-	CU_ASSERT_NOT_EQUAL(hz_rundir_share(&rundir, &shared, &err), 0);
+	CU_ASSERT_NOT_EQUAL(hz_rundir_share(&rundir, 3, &shared, &err), 0);
 	CU_ASSERT_EQUAL(err.exit_code, 5);
 	CU_ASSERT_PTR_NULL(shared.latency);
 	CU_ASSERT_FALSE(file_is(place.path, "latency"));
 	CU_ASSERT_FALSE(file_is(place.path, "beat"));
+	CU_ASSERT_FALSE(file_is(place.path, "route_names"));
 	rmdir(path);
 	hz_rundir_close(&rundir);
 	CU_ASSERT_EQUAL(access(place.path, F_OK), -1);

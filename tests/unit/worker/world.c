@@ -1,6 +1,7 @@
 #include "world.h"
 #include "core/rcu.h"
 #include "port/mbuf_span.h"
+#include "port/rx_stamp.h"
 #include <string.h>
 
 static int echo_open(void *proto_ctx, struct hz_stream *s)
@@ -14,6 +15,11 @@ static int echo_open(void *proto_ctx, struct hz_stream *s)
 
 static size_t echo_data(struct hz_stream *s, struct hz_span bytes)
 {
+	struct world *world = s->owner;
+
+	world->data_rx_ns = 0;
+	for (uint32_t i = 0; i < world->count; i++) /* one of them is here */
+		world->data_rx_ns += world->worker[i].env.rx_ns;
 	return hz_stream_write(s, bytes);
 }
 
@@ -137,8 +143,8 @@ void world_turn(struct world *world, uint32_t times)
 	}
 }
 
-bool world_send(struct world *world, uint32_t index, const struct tcp_wire_flow *flow,
-                uint8_t flags, const void *payload, size_t bytes)
+static bool frame_send(struct world *world, uint32_t index, const struct tcp_wire_flow *flow,
+                       uint8_t flags, const void *payload, size_t bytes, uint64_t rx_ns)
 {
 	struct hz_port *far = hz_port_ring_far(world->worker[index].ring);
 	struct rte_mbuf *mbuf = hz_port_alloc(far, false);
@@ -148,9 +154,23 @@ bool world_send(struct world *world, uint32_t index, const struct tcp_wire_flow 
 	mbuf->data_len =
 		(uint16_t)tcp_wire_build(hz_mbuf_bytes(mbuf).data, flow, flags, payload, bytes);
 	mbuf->pkt_len = mbuf->data_len;
+	hz_rx_stamp_put(mbuf, rx_ns);
 	hz_port_tx(far, mbuf);
 	hz_port_flush(far);
 	return true;
+}
+
+bool world_send(struct world *world, uint32_t index, const struct tcp_wire_flow *flow,
+                uint8_t flags, const void *payload, size_t bytes)
+{
+	return frame_send(world, index, flow, flags, payload, bytes, 0);
+}
+
+bool world_send_seen(struct world *world, uint32_t index, const struct tcp_wire_flow *flow,
+                     const char *text, uint64_t rx_ns)
+{
+	return frame_send(world, index, flow, TCP_WIRE_ACK | TCP_WIRE_PSH, text, strlen(text),
+	                  rx_ns);
 }
 
 bool world_take(struct world *world, uint32_t index, struct tcp_wire_seg *out, char *text)

@@ -27,6 +27,7 @@ struct world {
 	struct hz_steer steer;
 	struct hz_clock clock;
 	uint32_t opened, closed; /* streams */
+	uint64_t data_rx_ns;     /* env->rx_ns as it was when the protocol got its last bytes */
 	void (*adjust)(struct hz_worker_open_conf *conf);
 };
 
@@ -42,6 +43,9 @@ void world_turn(struct world *world, uint32_t times); /* every worker, in turn *
 /* Puts a segment into the queue of worker index. */
 bool world_send(struct world *world, uint32_t index, const struct tcp_wire_flow *flow,
                 uint8_t flags, const void *payload, size_t bytes);
+/* The same; XDP saw it at rx_ns. */
+bool world_send_seen(struct world *world, uint32_t index, const struct tcp_wire_flow *flow,
+                     const char *text, uint64_t rx_ns);
 /* The next segment worker index sent; its payload is copied to text (256 bytes, terminated) when not
  * NULL. False: none, or a broken one. */
 bool world_take(struct world *world, uint32_t index, struct tcp_wire_seg *out, char *text);

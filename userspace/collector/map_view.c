@@ -1,0 +1,216 @@
+#include "collector/map_view.h"
+#include "core/clock.h"
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static const char *const state_names[] = HZ_STATE_NAMES;
+
+static int entry_read(const struct hz_map_source *source, enum hz_stream_map map, uint32_t key,
+                      void *value)
+{
+	return bpf_map_lookup_elem(source->fd[map], &key, value) == 0 ? 0 : -errno;
+}
+
+static int verdicts_read(const struct hz_map_source *source, struct hz_map_view *view)
+{
+	int status, cpus = libbpf_num_possible_cpus();
+	struct hz_verdicts *of_cpu;
+
+	if (cpus <= 0)
+		return cpus < 0 ? cpus : -ENOENT;
+	of_cpu = calloc((size_t)cpus, sizeof(*of_cpu));
+	if (of_cpu == NULL)
+		return -ENOMEM;
+	status = entry_read(source, HZ_STREAM_verdicts, 0, of_cpu);
+	memset(view->verdicts, 0, sizeof(view->verdicts));
+	for (int cpu = 0; cpu < cpus && status == 0; cpu++) {
+		const __u64 *counter = (const __u64 *)(const void *)&of_cpu[cpu];
+
+		for (uint32_t i = 0; i < HZ_REASONS_MAX; i++)
+			view->verdicts[i] += counter[i];
+	}
+	free(of_cpu);
+	return status;
+}
+
+/* Gauges of a dead worker are what they were when it died: nobody's. */
+static int conns_read(const struct hz_map_source *source, struct hz_map_view *view)
+{
+	struct hz_connections conns;
+	__u64 of_state[HZ_MAP_VIEW_CONN_STATES];
+	int status = 0;
+
+	memset(view->conns, 0, sizeof(view->conns));
+	for (uint32_t i = 0; i < view->workers && status == 0; i++) {
+		if (hz_map_view_is_stale(view, i))
+			continue;
+		status = entry_read(source, HZ_STREAM_connections, i, &conns);
+		memcpy(of_state, &conns, sizeof(of_state));
+		for (uint32_t j = 0; j < HZ_MAP_VIEW_CONN_STATES && status == 0; j++)
+			view->conns[j] += of_state[j];
+	}
+	return status;
+}
+
+static void route_add(struct hz_route_hist *sum, const struct hz_route_hist *part)
+{
+	for (uint32_t i = 0; i < HZ_CODE_CLASSES; i++)
+		sum->answers[i] += part->answers[i];
+	for (uint32_t i = 0; i < HZ_ROUTE_BUCKETS; i++)
+		sum->bucket[i] += part->bucket[i];
+	sum->sum_ns += part->sum_ns;
+	sum->max_ns = HZ_MAX(sum->max_ns, part->max_ns);
+}
+
+static int route_read(const struct hz_map_source *source, uint32_t slot,
+                      struct hz_route_view *route)
+{
+	uint32_t workers = source->entries[HZ_STREAM_route_latency] / HZ_ROUTE_SLOTS;
+	struct hz_route_name name;
+	struct hz_route_hist part;
+	int status = entry_read(source, HZ_STREAM_route_names, slot, &name);
+
+	memset(route, 0, sizeof(*route));
+	if (status != 0)
+		return status;
+	memcpy(route->name, name.name, HZ_ROUTE_NAME_BYTES);
+	if (slot == 0 && route->name[0] == '\0')
+		route->name[0] = '-';
+	if (route->name[0] == '\0')
+		return 0;
+	for (uint32_t i = 0; i < HZ_MIN(workers, (uint32_t)HZ_WORKERS_MAX) && status == 0; i++) {
+		status = entry_read(source, HZ_STREAM_route_latency, i * HZ_ROUTE_SLOTS + slot,
+		                    &part);
+		if (status == 0)
+			route_add(&route->hist, &part);
+	}
+	return status;
+}
+
+static int routes_read(const struct hz_map_source *source, struct hz_map_view *view)
+{
+	uint32_t slots = HZ_MIN(source->entries[HZ_STREAM_route_names], (uint32_t)HZ_ROUTE_SLOTS);
+	int status = 0;
+
+	view->routes = 0;
+	if (source->fd[HZ_STREAM_route_names] < 0 || source->fd[HZ_STREAM_route_latency] < 0)
+		return 0;
+	for (uint32_t i = 0; i < slots && status == 0; i++) {
+		status = route_read(source, i, &view->route[i]);
+		if (view->route[i].name[0] != '\0')
+			view->routes = i + 1;
+	}
+	return status;
+}
+
+static uint64_t realtime_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * HZ_NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+static void alive_find(struct hz_map_view *view)
+{
+	view->is_alive = false;
+	for (uint32_t i = 0; i < view->workers; i++) {
+		uint32_t state = view->beat[i].state;
+
+		if (state != HZ_STATE_NONE && state != HZ_STATE_DOWN &&
+		    !hz_map_view_is_stale(view, i))
+			view->is_alive = true;
+	}
+}
+
+int hz_map_view_read(const struct hz_map_source *source, struct hz_map_view *view)
+{
+	int status = entry_read(source, HZ_STREAM_cfg, 0, &view->cfg);
+
+	/* Before the beats: whoever is held up in between finds them newer than that, not old. */
+	view->time_ns = hz_clock_monotonic_ns();
+	view->unix_ms = realtime_ns() / HZ_NS_PER_MS;
+	view->unix_minus_ns = realtime_ns() - hz_clock_monotonic_ns();
+	if (status == 0)
+		status = entry_read(source, HZ_STREAM_stream_stats, 0, &view->stream);
+	for (uint32_t i = 0; i < HZ_WORKERS_MAX && status == 0; i++) {
+		status = entry_read(source, HZ_STREAM_beat, i, &view->beat[i]);
+		if (status == 0)
+			status = entry_read(source, HZ_STREAM_workers, i, &view->worker[i]);
+	}
+	if (status != 0)
+		return status;
+	view->workers = HZ_MIN(view->cfg.workers, (uint32_t)HZ_WORKERS_MAX);
+	alive_find(view);
+	status = verdicts_read(source, view);
+	if (status == 0)
+		status = conns_read(source, view);
+	return status == 0 ? routes_read(source, view) : status;
+}
+
+int hz_map_view_hist(const struct hz_map_source *source, uint32_t worker, uint32_t stage,
+                     struct hz_hist *out)
+{
+	return entry_read(source, HZ_STREAM_latency, worker * HZ_STAGE_COUNT + stage, out);
+}
+
+bool hz_map_view_is_worker(const struct hz_map_view *view, uint32_t worker)
+{
+	return worker < view->workers && view->beat[worker].state != HZ_STATE_NONE;
+}
+
+bool hz_map_view_is_stale(const struct hz_map_view *view, uint32_t worker)
+{
+	uint64_t beat_ns = view->beat[worker].beat_ns;
+
+	return view->time_ns > beat_ns && view->time_ns - beat_ns > view->cfg.beat_timeout_ns;
+}
+
+const char *hz_map_view_worker_state(const struct hz_map_view *view, uint32_t worker)
+{
+	uint32_t state = view->beat[worker].state;
+
+	if (hz_map_view_is_stale(view, worker))
+		state = HZ_STATE_DOWN;
+	return state < HZ_ARRAY_LEN(state_names) ? state_names[state] : "?";
+}
+
+bool hz_map_view_is_same_run(const struct hz_map_view *before, const struct hz_map_view *now)
+{
+	for (uint32_t i = 0; i < now->workers; i++)
+		if (before->worker[i].started_ns != now->worker[i].started_ns)
+			return false;
+	return before->is_alive && now->is_alive && before->workers == now->workers;
+}
+
+const char *hz_map_view_state(const struct hz_map_view *view)
+{
+	uint32_t state = view->is_alive ? view->cfg.state : HZ_STATE_DOWN;
+
+	return state < HZ_ARRAY_LEN(state_names) ? state_names[state] : "?";
+}
+
+uint32_t hz_map_view_shed_permille(const struct hz_map_view *view)
+{
+	uint64_t most = 0;
+
+	for (uint32_t i = 0; i < view->workers; i++)
+		if (!hz_map_view_is_stale(view, i))
+			most = HZ_MAX(most, view->worker[i].shed_permille);
+	return (uint32_t)HZ_MIN(most, 1000u);
+}
+
+uint64_t hz_map_view_sum(const struct hz_map_view *view, size_t offset)
+{
+	uint64_t sum = 0, value;
+
+	for (uint32_t i = 0; i < HZ_WORKERS_MAX; i++) {
+		memcpy(&value, (const char *)&view->worker[i] + offset, sizeof(value));
+		sum += value;
+	}
+	return sum;
+}
