@@ -216,6 +216,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def stream(self):
         mine = queue.Queue()
+        asked = len(self.collector.requests)  # what the page asks for next may come before we know it has the head
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Connection", "close")
@@ -224,7 +225,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         with self.collector.lock:
             self.collector.streams.append(mine)
             self.collector.streams_opened += 1
-            self.collector.opened_at = len(self.collector.requests)
+            self.collector.opened_at = asked
         try:
             while (chunk := mine.get()) is not None:
                 self.wfile.write(chunk)
