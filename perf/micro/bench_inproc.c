@@ -59,8 +59,10 @@ static bool connect_all(struct bench_server *server, struct bench_client *client
                         const struct options *options)
 {
 	for (uint32_t at = 0; at < client->count; at += options->burst) {
-		bench_client_syn(client, at, HZ_MIN(options->burst, client->count - at));
-		for (int i = 0; i < 4; i++) {
+		uint32_t count = HZ_MIN(options->burst, client->count - at);
+
+		bench_client_syn(client, at, count);
+		for (unsigned i = 0; i < TURNS_MAX && server->conns.established < at + count; i++) {
 			hz_worker_turn(&server->loop);
 			bench_client_take(client);
 		}
