@@ -5,6 +5,7 @@
 
 #include "core/common.h"
 #include "core/err.h"
+#include "telemetry/route_hist.h"
 
 struct hz_route_view {  /* owned by the caller; close with hz_route_view_close */
 	bool is_shared; /* files, not maps */
@@ -22,16 +23,5 @@ void hz_route_view_close(struct hz_route_view *view);
 int hz_route_view_name(const struct hz_route_view *view, uint32_t slot, struct hz_route_name *out);
 int hz_route_view_hist(const struct hz_route_view *view, uint32_t slot, int worker,
                        struct hz_route_hist *out);
-
-/* Pure arithmetic on what was read. out may be now; where now is behind then the gain is 0. */
-void hz_route_hist_since(struct hz_route_hist *out, const struct hz_route_hist *now,
-                         const struct hz_route_hist *then);
-uint64_t hz_route_hist_count(const struct hz_route_hist *hist);
-uint64_t hz_route_hist_answers(const struct hz_route_hist *hist);
-/* As hz_hist_quantile_ns, error at most 1/16; not above max_ns. */
-uint64_t hz_route_hist_quantile_ns(const struct hz_route_hist *hist, uint32_t per_million);
-/* What a bucket holds: low, and the number of values. */
-uint64_t hz_route_hist_low(uint32_t bucket);
-uint64_t hz_route_hist_width(uint32_t bucket);
 
 #endif

@@ -1,5 +1,6 @@
 #include "collector/map_view.h"
 #include "core/clock.h"
+#include "telemetry/route_hist.h"
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -56,16 +57,6 @@ static int conns_read(const struct hz_map_source *source, struct hz_map_view *vi
 	return status;
 }
 
-static void route_add(struct hz_route_hist *sum, const struct hz_route_hist *part)
-{
-	for (uint32_t i = 0; i < HZ_CODE_CLASSES; i++)
-		sum->answers[i] += part->answers[i];
-	for (uint32_t i = 0; i < HZ_ROUTE_BUCKETS; i++)
-		sum->bucket[i] += part->bucket[i];
-	sum->sum_ns += part->sum_ns;
-	sum->max_ns = HZ_MAX(sum->max_ns, part->max_ns);
-}
-
 static int route_read(const struct hz_map_source *source, uint32_t slot,
                       struct hz_route_view *route)
 {
@@ -86,7 +77,7 @@ static int route_read(const struct hz_map_source *source, uint32_t slot,
 		status = entry_read(source, HZ_STREAM_route_latency, i * HZ_ROUTE_SLOTS + slot,
 		                    &part);
 		if (status == 0)
-			route_add(&route->hist, &part);
+			hz_route_hist_merge(&route->hist, &part);
 	}
 	return status;
 }

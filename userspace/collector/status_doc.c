@@ -3,6 +3,7 @@
 #include "collector/history.h"
 #include "core/common.h"
 #include "telemetry/hist.h"
+#include "telemetry/route_hist.h"
 #include "telemetry/stream_lost.h"
 #include <math.h>
 #include <string.h>
@@ -176,15 +177,6 @@ static json_t *stages_json(const struct hz_feed *feed)
 	return list;
 }
 
-static uint64_t answers_of(const struct hz_route_hist *hist)
-{
-	uint64_t sum = 0;
-
-	for (uint32_t i = 0; i < HZ_CODE_CLASSES; i++)
-		sum += hist->answers[i];
-	return sum;
-}
-
 /* What a route got since a baseline, in the one bucket of four that is nearest to their middle, as hz_hist_coarsen does it. */
 static void route_since(struct hz_hist *gained, const struct hz_route_hist *now,
                         const struct hz_route_hist *base)
@@ -201,7 +193,7 @@ static json_t *route_json(const struct hz_feed *feed, uint32_t slot)
 {
 	const struct hz_route_view *now = &feed->now.route[slot];
 	const struct hz_route_hist *base = NULL;
-	uint64_t requests = answers_of(&now->hist), ns = 0;
+	uint64_t requests = hz_route_hist_answers(&now->hist), ns = 0;
 	struct hz_hist gained = { 0 };
 	double per_s = -1;
 
@@ -212,9 +204,9 @@ static json_t *route_json(const struct hz_feed *feed, uint32_t slot)
 		}
 	if (base != NULL) {
 		route_since(&gained, &now->hist, base);
-		if (feed->now.is_alive && ns > 0 && requests >= answers_of(base))
-			per_s = (double)(requests - answers_of(base)) * (double)HZ_NS_PER_S /
-			        (double)ns;
+		if (feed->now.is_alive && ns > 0 && requests >= hz_route_hist_answers(base))
+			per_s = (double)(requests - hz_route_hist_answers(base)) *
+			        (double)HZ_NS_PER_S / (double)ns;
 	}
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
 	                 hz_status_doc_text(now->name), "requests", count_json(requests),

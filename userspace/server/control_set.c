@@ -32,7 +32,7 @@ static bool is_absent(const struct hz_server *server, const struct hz_tune_attr 
                       const struct hz_tune *after)
 {
 	bool has_path = server->conf->tune.boot_io != HZ_IO_SOCKET;
-	bool has_xdp = server->maps.beat != NULL;
+	bool has_xdp = hz_server_has_xdp(server);
 
 	if (attr->when == HZ_TUNE_WHEN_XDP)
 		return !has_xdp;

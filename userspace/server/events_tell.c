@@ -33,7 +33,7 @@ int hz_server_events_open(struct hz_server *server)
 	long cpus = sysconf(_SC_NPROCESSORS_CONF);
 	int status;
 
-	if (server->maps.beat == NULL)
+	if (!hz_server_has_xdp(server))
 		return 0;
 	events = calloc(1, sizeof(*events));
 	if (events == NULL)

@@ -6,11 +6,6 @@
 #include <string.h>
 #include <time.h>
 
-static bool has_kernel_plane(const struct hz_server *server)
-{
-	return server->maps.beat != NULL;
-}
-
 /* Cut off, it serves nobody; in maintenance it serves who comes. Probes shall look elsewhere. */
 enum hz_state hz_server_state_word(const struct hz_server *server)
 {
@@ -62,7 +57,7 @@ int hz_server_health_apply(struct hz_server *server, struct hz_err *err)
 {
 	struct hz_cfg cfg;
 
-	return has_kernel_plane(server) ? cfg_settle(server, false, &cfg, err) : 0;
+	return hz_server_has_xdp(server) ? cfg_settle(server, false, &cfg, err) : 0;
 }
 
 int hz_server_health_open(struct hz_server *server, struct hz_err *err)
@@ -70,7 +65,7 @@ int hz_server_health_open(struct hz_server *server, struct hz_err *err)
 	struct hz_cfg cfg;
 	int status;
 
-	if (!has_kernel_plane(server))
+	if (!hz_server_has_xdp(server))
 		return 0;
 	status = cfg_settle(server, true, &cfg, err);
 	if (status != 0)
@@ -101,7 +96,7 @@ static int state_write(const struct hz_server *server)
 void hz_server_state_set(struct hz_server *server, enum hz_state state)
 {
 	server->state = state;
-	if (has_kernel_plane(server) && state_write(server) != 0)
+	if (hz_server_has_xdp(server) && state_write(server) != 0)
 		hz_log(HZ_LOG_ERROR, "cannot write the cfg map: health answers may be wrong");
 }
 
@@ -117,7 +112,7 @@ int hz_server_maintenance(struct hz_server *server, bool is_on, struct hz_err *e
 	bool was_on = server->in_maintenance;
 	int status;
 
-	if (!has_kernel_plane(server))
+	if (!hz_server_has_xdp(server))
 		return hz_err_set(err, -EOPNOTSUPP, 1, "no_kernel_plane", "hzctl status",
 		                  "no XDP program answers probes here");
 	server->in_maintenance = is_on;
@@ -138,7 +133,7 @@ void hz_server_health_watch(struct hz_server *server)
 {
 	struct hz_cfg cfg;
 
-	if (!has_kernel_plane(server) || hz_xdp_cfg_read(&server->maps, &cfg) != 0)
+	if (!hz_server_has_xdp(server) || hz_xdp_cfg_read(&server->maps, &cfg) != 0)
 		return;
 	if (cfg.state != hz_server_state_word(server) || cfg.maintenance != server->in_maintenance)
 		hz_server_state_set(server, server->state);

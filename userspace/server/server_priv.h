@@ -124,6 +124,12 @@ struct hz_server {
 	bool is_done;
 };
 
+/* XDP's maps are there: a kernel plane to tell and to read. */
+static inline bool hz_server_has_xdp(const struct hz_server *server)
+{
+	return server->maps.beat != NULL;
+}
+
 /* server_ports.c: where packets come from, by the site's listen list. */
 int hz_server_ports_open(struct hz_server *server, struct hz_err *err);
 /* Once per second: an interface that was detached or attached anew gives us nothing any more. */

@@ -56,7 +56,7 @@ struct hz_server_shed hz_server_shed_now(const struct hz_server *server)
 		now.cookies_sent += __atomic_load_n(&worker->counters[HZ_COUNTER_syn_cookie_sent],
 		                                    __ATOMIC_RELAXED);
 	}
-	if (server->maps.beat == NULL || hz_xdp_verdicts_read(&server->maps, &sum) != 0)
+	if (!hz_server_has_xdp(server) || hz_xdp_verdicts_read(&server->maps, &sum) != 0)
 		return now;
 	now.refused += sum.shed_drop + sum.shed_reset + sum.shed_syn_ack;
 	now.cookies_sent += sum.cookie_syn_ack;

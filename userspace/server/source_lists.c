@@ -5,11 +5,6 @@
 #include <errno.h>
 #include <string.h>
 
-static bool has_kernel_plane(const struct hz_server *server)
-{
-	return server->maps.beat != NULL;
-}
-
 static void lists_log(const struct hz_xdp_lists *lists)
 {
 	uint32_t count[HZ_SOURCE_LISTS] = { 0 }, all = 0;
@@ -60,7 +55,7 @@ int hz_server_sources_open(struct hz_server *server, struct hz_err *err)
 	const struct hz_site *site = snapshot->site;
 	int status = 0;
 
-	if (has_kernel_plane(server)) {
+	if (hz_server_has_xdp(server)) {
 		status = hz_xdp_lists_open(server->conf->instance, &server->lists);
 		if (status != 0)
 			return open_fail(server, status, err);
@@ -81,7 +76,7 @@ int hz_server_sources_rate(const struct hz_server *server, struct hz_err *err)
 	const struct hz_tune *tune = &server->conf->tune;
 	int status;
 
-	if (!has_kernel_plane(server))
+	if (!hz_server_has_xdp(server))
 		return 0;
 	status = hz_xdp_lists_rate(&server->lists, tune->shed_source_rate, tune->shed_source_burst);
 	return status == 0 ? 0 : map_fail(server, status, "src_rate", err);
@@ -89,7 +84,7 @@ int hz_server_sources_rate(const struct hz_server *server, struct hz_err *err)
 
 int hz_server_sources_fill(struct hz_server *server, const struct hz_site *site, struct hz_err *err)
 {
-	if (!has_kernel_plane(server))
+	if (!hz_server_has_xdp(server))
 		return 0;
 	return hz_xdp_lists_fill(&server->lists, site->sources.rule, site->sources.rule_count, err);
 }
@@ -98,7 +93,7 @@ int hz_server_sources_flip(struct hz_server *server, const struct hz_site *site,
 {
 	int status;
 
-	if (!has_kernel_plane(server)) {
+	if (!hz_server_has_xdp(server)) {
 		absence_tell(server, site);
 		return 0;
 	}
@@ -111,7 +106,7 @@ int hz_server_sources_flip(struct hz_server *server, const struct hz_site *site,
 
 void hz_server_sources_drop(struct hz_server *server)
 {
-	if (has_kernel_plane(server))
+	if (hz_server_has_xdp(server))
 		hz_xdp_lists_drop(&server->lists);
 }
 
