@@ -171,7 +171,7 @@ def promtool_finds_nothing_to_say_and_series_are_few():
     names = {re.split(r"[{ ]", line)[0] for line in series}
     for name in ("hz_requests_total", "hz_connections", "hz_evictions_total", "hz_shed_level_ratio",
                  "hz_worker_busy_ratio", "hz_worker_longest_gap_seconds", "hz_build_info",
-                 "hz_telemetry_records_total", "hz_telemetry_refused_total"):
+                 "hz_telemetry_records_total", "hz_telemetry_refused_total", "hz_telemetry_lost_total"):
         expect(name in names, f"no {name}")
     expect_equal(len(series), value("text", 'scrape_samples_scraped{job="hz"}'), "samples of a scrape")
 

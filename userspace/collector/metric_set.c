@@ -1,5 +1,6 @@
 #include "collector/metric_set.h"
 #include "core/common.h"
+#include "telemetry/counter_set.h"
 #include "telemetry/hist.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,11 +19,6 @@ static const struct {
 #define HZ_REASON(name, action, help) { #name, #action },
 #include "abi/reasons.def"
 #undef HZ_REASON
-};
-enum counter_index {
-#define HZ_COUNTER(name, help) COUNTER_##name,
-#include "telemetry/counters.def"
-#undef HZ_COUNTER
 };
 
 static const struct hz_metric_info infos[HZ_METRICS] = {
@@ -182,9 +178,10 @@ static void requests_put(struct writer *writer)
 	    (double)HZ_MAP_VIEW_SUM(view, responses_5xx));
 }
 
-static uint64_t counter_sum(const struct hz_map_view *view, enum counter_index index)
+static uint64_t counter_sum(const struct hz_map_view *view, enum hz_counter counter)
 {
-	return hz_map_view_sum(view, offsetof(struct hz_worker, counters) + index * sizeof(__u64));
+	return hz_map_view_sum(view,
+	                       offsetof(struct hz_worker, counters) + counter * sizeof(__u64));
 }
 
 static void counters_put(struct writer *writer)
@@ -201,11 +198,11 @@ static void counters_put(struct writer *writer)
 	for (uint32_t i = 0; i < HZ_MAP_VIEW_CONN_STATES; i++)
 		put(writer, HZ_METRIC_hz_connections, states[i], NULL, (double)view->conns[i]);
 	put(writer, HZ_METRIC_hz_evictions_total, "full", NULL,
-	    (double)counter_sum(view, COUNTER_evicted));
+	    (double)counter_sum(view, HZ_COUNTER_evicted));
 	put(writer, HZ_METRIC_hz_evictions_total, "shed_idle", NULL,
-	    (double)counter_sum(view, COUNTER_shed_idle));
+	    (double)counter_sum(view, HZ_COUNTER_shed_idle));
 	put(writer, HZ_METRIC_hz_evictions_total, "shed_answered", NULL,
-	    (double)counter_sum(view, COUNTER_shed_connection));
+	    (double)counter_sum(view, HZ_COUNTER_shed_connection));
 	put(writer, HZ_METRIC_hz_shed_level_ratio, NULL, NULL,
 	    hz_map_view_shed_permille(view) / 1000.0);
 }
@@ -230,6 +227,28 @@ static void workers_put(struct writer *writer)
 			put(writer, HZ_METRIC_hz_worker_longest_gap_seconds, name, NULL,
 			    (double)feed->now.worker[i].longest_gap_ns / (double)HZ_NS_PER_S);
 	}
+}
+
+static void stream_put(struct writer *writer)
+{
+	const struct hz_map_view *view = &writer->feed->now;
+	const struct hz_stream_stats *stream = &view->stream;
+	const struct {
+		const char *kind;
+		__u64 count;
+	} lost[] = {
+		/* the kernel's ring, and the workers' own in front of it */
+		{ "slow", stream->slow_lost + counter_sum(view, HZ_COUNTER_slow_lost) },
+		{ "shed", stream->shed_lost },
+		{ "drop", stream->drop_lost },
+		{ "state", stream->state_lost },
+	};
+
+	put(writer, HZ_METRIC_hz_telemetry_records_total, NULL, NULL, (double)stream->records);
+	put(writer, HZ_METRIC_hz_telemetry_refused_total, NULL, NULL, (double)stream->refused);
+	for (size_t i = 0; i < HZ_ARRAY_LEN(lost); i++)
+		put(writer, HZ_METRIC_hz_telemetry_lost_total, lost[i].kind, NULL,
+		    (double)lost[i].count);
 }
 
 /* Of the collector itself. */
@@ -272,10 +291,7 @@ uint32_t hz_metric_set_each(const struct hz_feed *feed, uint32_t series_per_hist
 		put(&writer, HZ_METRIC_hz_config_last_reload_timestamp_seconds, NULL, NULL,
 		    (double)feed->now.cfg.reload_unix);
 	}
-	put(&writer, HZ_METRIC_hz_telemetry_records_total, NULL, NULL,
-	    (double)feed->now.stream.records);
-	put(&writer, HZ_METRIC_hz_telemetry_refused_total, NULL, NULL,
-	    (double)feed->now.stream.refused);
+	stream_put(&writer);
 	own_put(&writer);
 	put(&writer, HZ_METRIC_hz_build_info, HZ_VERSION, HZ_COMMIT, 1);
 	return writer.series;

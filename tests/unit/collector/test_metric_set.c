@@ -2,6 +2,7 @@
 #include "collector/metric_set.h"
 #include "collector/prom_text.h"
 #include "hz_test.h"
+#include "telemetry/counter_set.h"
 #include <bpf/bpf.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,6 +86,7 @@ static void nothing_happened_yet_and_all_series_are_there(void)
 		"stage=\"total\",worker=\"all\",le=\"+Inf\"} 0\n",
 		"hz_collector_dropped_total{reason=\"history\"} 0\n",
 		"hz_collector_push_failed_total 0\n",
+		"hz_telemetry_lost_total{kind=\"slow\"} 0\n",
 	};
 
 	feed->source.fd[HZ_STREAM_latency] = latency_make(0);
@@ -109,6 +111,15 @@ static void nothing_happened_yet_and_all_series_are_there(void)
 	CU_ASSERT_PTR_NOT_NULL(
 		strstr(doc.data, "hz_requests_total{route=\"-\",code_class=\"5xx\"} 3\n"));
 	CU_ASSERT_PTR_NULL(strstr(doc.data, "route=\"a\""));
+	/* lost on the way to the kernel's ring and lost there is lost */
+	feed->now.worker[0].counters[HZ_COUNTER_slow_lost] = 3;
+	feed->now.stream = (struct hz_stream_stats){ .slow_lost = 4, .state_lost = 5 };
+	hz_doc_text_clear(&doc);
+	CU_ASSERT(hz_prom_text_write(feed, &doc) > 0);
+	hz_doc_text_add(&doc, "", 1);
+	CU_ASSERT_PTR_NOT_NULL(strstr(doc.data, "hz_telemetry_lost_total{kind=\"slow\"} 7\n"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(doc.data, "hz_telemetry_lost_total{kind=\"drop\"} 0\n"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(doc.data, "hz_telemetry_lost_total{kind=\"state\"} 5\n"));
 	hz_doc_text_close(&doc);
 	close(feed->source.fd[HZ_STREAM_latency]);
 	free(feed);
