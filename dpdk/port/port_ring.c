@@ -116,6 +116,11 @@ struct hz_port *hz_port_ring_far(struct hz_port_ring *ring)
 	return &ring->far;
 }
 
+uint32_t hz_port_ring_waiting(const struct hz_port_ring *ring)
+{
+	return rte_ring_count(ring->to_near);
+}
+
 void hz_port_ring_close(struct hz_port_ring *ring)
 {
 	if (ring == NULL)

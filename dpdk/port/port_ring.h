@@ -24,6 +24,8 @@ int hz_port_ring_open(const struct hz_port_ring_conf *conf, struct hz_port_ring 
                       struct hz_err *err);
 struct hz_port *hz_port_ring_near(struct hz_port_ring *ring); /* the worker's end */
 struct hz_port *hz_port_ring_far(struct hz_port_ring *ring);  /* the client's end */
-void hz_port_ring_close(struct hz_port_ring *ring);           /* accepts NULL */
+/* Frames that wait for the worker. */
+uint32_t hz_port_ring_waiting(const struct hz_port_ring *ring);
+void hz_port_ring_close(struct hz_port_ring *ring); /* accepts NULL */
 
 #endif

@@ -162,6 +162,12 @@ static void take_segment(struct bench_client *client, const struct tcp_wire_seg 
 	}
 	if (seg->payload_bytes == 0)
 		return; /* an ACK; it would be a waste, and shows in the number of packets */
+	if ((int32_t)(seg->seq - conn->flow.ack) < 0) {
+		client->repeats++;
+		if (!client->is_silent)
+			send_segment(client, conn, TCP_WIRE_ACK, NULL, 0);
+		return;
+	}
 	if (!conn->is_waiting || seg->seq != conn->flow.ack || seg->ack != conn->flow.seq ||
 	    !is_answer(seg)) {
 		client->errors++;

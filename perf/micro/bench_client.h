@@ -17,14 +17,15 @@ struct bench_client {
 	struct hz_port *port; /* not owned */
 	uint32_t count;
 	struct bench_conn *conn; /* owned */
-	uint32_t
-		stride; /* 0: connections are asked in their order; else across, coprime to count */
-	bool is_silent; /* what comes is noted and answered by nothing until told */
+	/* 0: connections are asked in their order; else across, coprime to count */
+	uint32_t stride;
+	bool is_silent;     /* what comes is noted and answered by nothing until told */
 	char request[1024]; /* what is asked */
 	size_t request_bytes;
 	uint64_t opened, closed; /* connections */
 	uint64_t answers;
 	uint64_t syn_acks; /* more than opened: some came twice */
+	uint64_t repeats;  /* segments that came again: the process had lost its core for an RTO */
 	uint64_t errors;   /* not a 200 with the expected body, out of order, reset */
 };
 

@@ -73,7 +73,9 @@ static uint64_t rss_bytes(void)
 static void turns(struct bench_server *server, struct bench_client *client, int count)
 {
 	for (int i = 0; i < count; i++) {
-		hz_worker_turn(&server->loop);
+		do
+			hz_worker_turn(&server->loop);
+		while (hz_port_ring_waiting(server->ring) != 0);
 		bench_client_take(client);
 	}
 }

@@ -123,10 +123,10 @@ static int bench(struct bench_server *server, const struct options *options)
 		run[i] = run_once(server, &client, options);
 	packets = (double)(hz_port_ring_near(server->ring)->tx_packets - sent_before);
 	qsort(run, options->runs, sizeof(run[0]), compare_runs);
-	printf("%u connections, bursts of %u, %u runs of %u requests, %" PRIu64
-	       " errors, %.3f packets/answer\n",
+	printf("%u connections, bursts of %u, %u runs of %u requests, %" PRIu64 " errors, %" PRIu64
+	       " segments repeated, %.3f packets/answer\n",
 	       options->connections, options->burst, options->runs, options->requests,
-	       client.errors, packets / (double)client.answers);
+	       client.errors, client.repeats, packets / (double)client.answers);
 	print_run("median", &run[options->runs / 2]);
 	print_run("best", &run[0]);
 	print_run("worst", &run[options->runs - 1]);

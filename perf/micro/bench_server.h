@@ -48,15 +48,16 @@ int bench_server_open(struct bench_server *server, const struct bench_server_con
 void bench_server_close(struct bench_server *server); /* the second step only */
 void bench_server_end(struct bench_server *server);   /* the rest; accepts NULL */
 
-/* Turns, timed one by one. Their mean leaves out the slowest 2 %: where another process had the core. */
+/* Bursts, timed one by one. Their mean leaves out the slowest 2 %: where another process had the core. */
 struct bench_times {
 	uint32_t *cycles; /* owned */
 	uint32_t count, room;
 };
 int bench_times_open(struct bench_times *times, uint32_t room); /* 0 or -ENOMEM */
 void bench_times_close(struct bench_times *times);
-double bench_times_mean(struct bench_times *times); /* cycles per turn; sorts them */
-/* turn: hz_worker_turn, or a function around it. Beyond room nothing is kept. */
+double bench_times_mean(struct bench_times *times); /* cycles per burst; sorts them */
+/* Turns until nothing waits for the worker: one, unless the worker takes less than a burst at once because its last
+ * turns were long. turn: hz_worker_turn, or a function around it. Beyond room nothing is kept. */
 void bench_timed_turn(struct bench_server *server, struct bench_times *times,
                       void (*turn)(struct hz_worker_loop *loop));
 double bench_cycle_ns(const struct bench_server *server);

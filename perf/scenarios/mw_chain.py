@@ -113,7 +113,7 @@ class Bench:
         return {"cycles": float(re.search(r"^best +([0-9.]+) cycles", done.stdout, re.M).group(1))}
 
     def instructions(self, links):
-        done = run(ROOT + "/perf/micro/instructions.sh", "3200", "-s", self.site(links), "-f",
+        done = run(ROOT + "/perf/micro/instructions.sh", "3200", self.site(links), "-f",
                    self.field, timeout=300)
         self.log_empty()
         found = re.search(r"^(\d+) instructions/request", done.stdout, re.M)

@@ -108,7 +108,7 @@ def cycles(side):
 
 
 def instructions(side):
-    done = run(ROOT + "/perf/micro/instructions.sh", "3200", "-s", BENCH_SITE, timeout=300,
+    done = run(ROOT + "/perf/micro/instructions.sh", "3200", BENCH_SITE, timeout=300,
                env={**os.environ, "O": BUILDS[side]})
     found = re.search(r"^(\d+) instructions/request", done.stdout, re.M)
     return int(found.group(1)) if found else None
