@@ -140,8 +140,12 @@ class Tab:
         self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
 
     def click(self, selector):
-        box = self.js(f"(() => {{ const e = document.querySelector({json.dumps(selector)});"
-                      " e.scrollIntoView({block: 'center'}); const r = e.getBoundingClientRect();"
+        """Where it stands still: what was clicked before may still push it down."""
+        box = self.js(f"(async () => {{ const e = document.querySelector({json.dumps(selector)});"
+                      " for (let before = null, y = 0; y !== before;) {"
+                      " await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));"
+                      " e.scrollIntoView({block: 'center'}); before = y; y = e.getBoundingClientRect().y; }"
+                      " const r = e.getBoundingClientRect();"
                       " return [r.x + r.width / 2, r.y + r.height / 2]; })()")
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=box[0], y=box[1], button="left", clickCount=1)

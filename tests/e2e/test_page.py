@@ -1,14 +1,13 @@
 #!/usr/bin/env python3
 """The collector's page in a headless Chromium, against a collector that says what it is told: figures, heatmap,
-keyboard, hostile names, a stream that breaks, and nothing that leaves the machine."""
+keyboard, hostile names, and nothing that leaves the machine."""
 import base64
 import hashlib
 import re
 import time
 
-from hz_cdp import Tab
 from hz_e2e import expect, expect_equal, main, test, wait_until
-from hz_fake_collector import PAGE, ROWS, START_UNIX, FakeCollector, empty_status, row_of, slow_record
+from hz_fake_collector import PAGE, ROWS, START_UNIX, empty_status, row_of, slow_record
 from hz_page import GAP, THIN, Visit, clock, grouped, heat_box, place, read_cell
 
 PAGE_BYTES_MAX = 65_536
@@ -215,12 +214,14 @@ def hostile_names_stay_text():
         collector.marks.append({"t": collector.now - 10, "kind": name, "text": name})
         collector.slow.append(slow_record(1, collector.now - 5, {"handler": 10**7}, path=name, route=name, method=name,
                                           trace_id=name, span_id=name))
-        collector.records.append({"kind": "shed", "time_ns": 1, name: name})
+        collector.records += [{"kind": "shed", "time_ns": 1, "prefix": name, "reason": name, "count": name},
+                              {"kind": "drop", "time_ns": 2, "reason": name, "data": name, "frames": name},
+                              {"kind": "state", "time_ns": 3, "what": name, "name": name, "before": name, "now": name}]
 
     with Visit(change) as (collector, tab, _visit):
         tab.click("#worst summary")
         tab.click("details.card > summary")
-        tab.wait("document.querySelector('#records li')", "the record is shown")
+        tab.wait("document.querySelectorAll('#records li').length === 3", "the records are shown")
         expect("<script>" in tab.text("#routes") and "<script>" in tab.text("#worst"), "the name is not shown")
         expect_equal(tab.js("document.querySelectorAll('script').length + document.images.length"), 1, "scripts, images")
         expect(not tab.js("/[\\u202e\\u0007]/.test(document.body.innerText)"), "it turns the direction of writing")
@@ -229,116 +230,32 @@ def hostile_names_stay_text():
 
 
 @test
-def broken_stream_is_stale_then_live_again_with_the_gap_filled():
-    with Visit() as (collector, tab, visit):
-        shown = clock(collector.now)
-        collector.broken |= {"/events", "/api/v1/status", "/api/v1/heatmap", "/api/v1/events"}
-        collector.drop_streams()
-        tab.wait("!document.querySelector('#banner').hidden", "a banner")
-        expect(f"Stale since {shown}" in tab.text("#banner"), tab.text("#banner"))
-        expect("stale" in tab.js("document.title"), "title")
-        collector.now += 20
-        collector.broken.clear()
-        wait_until(lambda: collector.streams_opened == 2, 20, "it does not come back")
-        visit.wait_history()
-        visit.tick()
-        expect_equal(tab.js("document.querySelector('#banner').hidden"), True, "banner when it is back")
-        visit.hold()
-        tab.key("h")
-        tab.key("End")
-        tab.key("ArrowLeft", shift=True)
-        t, row, count, all_of = read_cell(tab.text("#tip"), collector)
-        expect_equal((count, all_of), (collector.counts(t)[row], sum(collector.counts(t))), "a second it did not see")
+def records_are_told_in_words_newest_first():
+    def change(collector):
+        at = {"time_unix_ms": collector.now * 1000, "sequence": 1}
+        collector.records += [
+            {"kind": "shed", "time_ns": 1, "prefix": "10.7.3.0/24", "reason": "shed_syn", "count": 1, "span_ns": 0,
+             **at},
+            {"kind": "shed", "time_ns": 2, "prefix": None, "reason": "shed_syn", "count": 2118, "span_ns": 10**9,
+             **at},
+            {"kind": "drop", "time_ns": 3, "reason": "bad_ip_header", "frame_bytes": 60, "frames": 3, "data": "45ff",
+             **at},
+            {"kind": "state", "time_ns": 4, "what": "worker", "worker": 1, "name": None, "before": "ready",
+             "now": "draining", **at},
+            {"kind": "state", "time_ns": 5, "what": "xdp", "name": "eth1", "before": 1, "now": 0, **at},
+            {"kind": "constructor", "time_ns": 6, **at}]
 
-
-@test
-def stream_that_is_refused_is_said_and_figures_are_asked_for():
-    with Visit() as (collector, tab, visit):
-        collector.broken.add("/events")
-        collector.drop_streams()
-        tab.wait("document.querySelector('#banner').innerText.includes('refuses /events')", "a banner that says it")
-        expect_equal(tab.text("#live").split(" ", 1)[1], "not live", "state")
-        for generation in ("41", "42"):
-            with collector.lock:
-                collector.now += 1
-                collector.status["generation"] = int(generation)
-            tab.wait(f"document.querySelector('#facts').textContent.includes('generation{generation}')",
-                     f"generation {generation}", 20)
-        collector.status["is_alive"] = False
-        tab.wait("document.querySelector('#banner').innerText.startsWith('hzd is DOWN')", "what matters more", 20)
-        collector.status["is_alive"] = True
-        collector.broken.clear()
-        wait_until(lambda: collector.streams_opened == 2, 20, "it does not come back")
-        visit.tick()
-        tab.wait("document.querySelector('#banner').hidden && "
-                 "document.querySelector('#live').innerText.includes('live')", "live again")
-
-
-@test
-def page_that_nobody_sees_holds_no_stream():
-    with Visit() as (collector, tab, visit):
-        hide = ("Object.defineProperty(document, 'hidden', {configurable: true, value: %s});"
-                "document.dispatchEvent(new Event('visibilitychange'))")
-        tab.js(hide % "true")
-        wait_until(lambda: not still_read(collector), 15, "it still reads")
-        expect_equal(collector.streams_opened, 1, "streams while hidden")
-        collector.now += 30
-        tab.js(hide % "false")
-        wait_until(lambda: collector.streams_opened == 2, 15, "it does not come back")
-        visit.wait_history()
-        visit.tick()
-        expect_equal(tab.js("document.querySelector('#banner').hidden"), True, "banner")
-        expect_equal(tab.js("document.querySelector('#live').dataset.words"), "live", "state")
-
-
-def still_read(collector):
-    """Is there a stream? A write tells who is gone."""
-    collector.send("nothing", {})
-    return collector.streams
-
-
-@test
-def history_that_fails_first_loses_no_second_of_the_stream():
-    """It is asked for again, and ends before the ticks that came meanwhile."""
-    place.open()
-    collector = FakeCollector(place.netns)
-    collector.history_end = collector.now
-    collector.broken.add("/api/v1/heatmap")
-    tab = Tab(place.browser, collector.url)
-    wait_until(lambda: collector.streams, 15, "the page opens no stream")
-    collector.tick()
-    collector.tick()
-    tab.wait("document.querySelector('#heat-note').textContent.includes('HTTP 503')", "it says why")
-    collector.broken.clear()
-
-    def is_whole_after_a_tick():
-        """The page asks again with a tick, unless it waits for an answer: the last one of those told to fail."""
-        collector.tick()
-        return tab.js("document.querySelector('#heat-note').textContent === ''")
-
-    wait_until(is_whole_after_a_tick, 15, "it asks again", every=0.5)
-    tab.key("h")
-    tab.key("End")
-    for back in range(1, 6):
-        t, _, count, all_of = read_cell(tab.text("#tip"), collector)
-        expect_equal((t, all_of), (collector.now - back, sum(collector.counts(t))), f"{back} s ago: {count}")
-        tab.key("ArrowLeft")
-    tab.close()
-    collector.close()
-
-
-@test
-def dead_hzd_is_unmistakable():
-    with Visit() as (collector, tab, visit):
-        collector.status.update(is_alive=False, state="ready")
-        visit.tick()
-        expect("DOWN" in tab.text("#banner"), tab.text("#banner"))
-        expect(tab.js("document.title").startswith("DOWN"), "title")
-        facts = tab.text("#facts").split("\n")
-        expect_equal(facts[facts.index("state") + 1], "down", "state")
-        collector.status["is_alive"] = True
-        visit.tick()
-        expect_equal(tab.js("document.querySelector('#banner').hidden"), True, "banner when it is alive again")
+    with Visit(change) as (collector, tab, _visit):
+        tab.click("details.card > summary")
+        tab.wait("document.querySelectorAll('#records li').length === 5", "the records are shown")
+        shown = tab.js("[...document.querySelectorAll('#records li')].map(li => li.textContent)")
+        head = tab.text("#records li")[:8]
+        expect_equal([line.replace(THIN, " ").replace(GAP, " ") for line in shown],
+                     [f"{head}  state  xdp eth1  1 -> 0",
+                      f"{head}  state  worker 1  ready -> draining",
+                      f"{head}  drop  bad_ip_header  60 bytes, and 2 more like it  45ff",
+                      f"{head}  shed  other sources  2 118 new flows  shed_syn  (1.0 s summary)",
+                      f"{head}  shed  10.7.3.0/24  1 new flows  shed_syn  (the first one)"], "records")
 
 
 @test
