@@ -6,7 +6,7 @@ import os
 from hz_cdp import Browser, Tab
 from hz_collector import Collector
 from hz_e2e import SERVER4, Process, Rig, expect, expect_equal, main, run, test, wait_until
-from hz_fake_collector import busy_status
+from hz_fake_collector import busy_status, slow_record
 
 BEAT = "health/beat_timeout_ms=3000"  # a busy machine may stop a worker for long
 SHOTS = os.environ.get("HZ_SHOTS")
@@ -83,6 +83,36 @@ def reload_is_marked():
 
 
 @test
+def shed_is_marked_its_flows_are_counted_and_its_slow_answers_are_explained():
+    """A part of the new connections is reset, and every answer beyond a microsecond is a slow one."""
+    here, tab = visit()
+    here.ctl("set", "shed/mode=fixed", "shed/fixed_permille=500", "shed/verdict=reset", "telemetry/slow_us=1")
+    wait_text("#marks", "500 of 1000")
+    refused = 0
+    for _ in range(60):
+        try:
+            here.http().get("/")
+        except ConnectionError:
+            refused += 1
+    expect(0 < refused < 60, f"{refused} of 60 new connections were refused")
+    tab.wait("/total\\s*[1-9]/.test(document.querySelector('#totals section:nth-child(3) dl').innerText)",
+             "refused flows")
+    wait_text("#verdicts", "shed_reset")
+    wait_text("#worst", "worker 0")
+    tab.click("#worst summary")
+    wait_text("#worst", "handler")
+    tab.js("document.querySelector('details.card').open = true")
+    wait_text("#records", "state shed 0 -> 500")
+    real = world["collector"].get("/api/v1/events?kind=slow&last=1")["events"][0]
+    expect_equal(sorted(real), sorted(slow_record(1, 1, {})), "members of a slow record, and those of the fake")
+    shot("shed-light")
+    shot("shed-dark", dark=True)
+    here.ctl("set", "shed/mode=off", "telemetry/slow_us=10000")
+    wait_text("#marks", "all flows are taken")
+    tab.js("document.querySelector('details.card').open = false")
+
+
+@test
 def death_of_hzd_is_unmistakable_and_its_return_is_seen():
     here, tab = visit()
     world["hzd"].kill()
@@ -115,8 +145,10 @@ def nothing_is_asked_of_others_and_the_console_is_clean():
     expect(len(asked) > 8, f"only {asked}")
     expect_equal([url for url in asked if not url.startswith(("http://127.0.0.1:9477/", "data:"))], [],
                  "requests to others")
-    # While the collector was gone the browser itself says so, of the one connection that is tried.
-    complaints = [line for line in tab.complaints() if "net::ERR_" not in line or "/events" not in line]
+    # While the collector was gone the browser itself says so, of the one connection that is tried; and of whatever
+    # is asked of one that came back and has read nothing yet.
+    complaints = [line for line in tab.complaints()
+                  if "status of 503" not in line and ("net::ERR_" not in line or "/events" not in line)]
     expect_equal(complaints, [], "console")
 
 
