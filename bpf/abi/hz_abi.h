@@ -95,8 +95,8 @@ struct hz_route_name {
 };
 
 /* Map `route_latency`: mmapable ARRAY, index = worker * HZ_ROUTE_SLOTS + slot; as `latency`, with 8 sub-buckets
- * per octave: bucket of the fine histogram >> 2 on the octaves, worst error 1/16. As many workers as the machine has
- * CPUs, at least HZ_ROUTE_WORKERS_MIN and at most HZ_WORKERS_MAX: half a MiB each. */
+ * per octave: bucket of the fine histogram >> 2 on the octaves, worst error 1/16. As many workers as the machine can
+ * have CPUs, at least HZ_ROUTE_WORKERS_MIN and at most HZ_WORKERS_MAX: half a MiB each. */
 #define HZ_ROUTE_WORKERS_MIN 8
 #define HZ_ROUTE_BUCKETS     256
 #define HZ_CODE_CLASSES      5

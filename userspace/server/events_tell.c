@@ -1,10 +1,10 @@
 /* What housekeeping tells in the stream of events: changes of state with each turn, refused sources once per second. */
+#include "core/cpu_ids.h"
 #include "server/server_priv.h"
 #include "server/shed_sums.h"
 #include "server/state_tell.h"
 #include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 struct hz_events_tell { /* owned by the server */
 	struct hz_state_tell state;
@@ -30,7 +30,6 @@ static int shed_send(void *ctx, const struct hz_event_shed *record)
 int hz_server_events_open(struct hz_server *server)
 {
 	struct hz_events_tell *events;
-	long cpus = sysconf(_SC_NPROCESSORS_CONF);
 	int status;
 
 	if (!hz_server_has_xdp(server))
@@ -38,9 +37,7 @@ int hz_server_events_open(struct hz_server *server)
 	events = calloc(1, sizeof(*events));
 	if (events == NULL)
 		return -ENOMEM;
-	status = hz_shed_sums_open(server->maps.shed_rows,
-	                           cpus > 0 && cpus < HZ_WORKERS_MAX ? (uint32_t)cpus
-	                                                             : HZ_WORKERS_MAX,
+	status = hz_shed_sums_open(server->maps.shed_rows, hz_cpu_ids(HZ_WORKERS_MAX),
 	                           server->started_ns, shed_send, server, &events->sums);
 	if (status != 0) {
 		free(events);
