@@ -8,7 +8,7 @@
 #include <linux/types.h>
 
 #define HZ_ABI_MAJOR     4
-#define HZ_ABI_MINOR     1
+#define HZ_ABI_MINOR     2
 
 #define HZ_WORKERS_MAX   64
 #define HZ_QUEUES_MAX    64
@@ -499,7 +499,7 @@ struct hz_shed_row {
 	__u64 sent;  /* records of first ones */
 	__u64 sent_before;
 	__u32 reason;
-	__u32 reserved;
+	__u32 told_s; /* CLOCK_MONOTONIC in whole seconds: when all of it was told last; marked. 0: never */
 	struct hz_shed_place place[HZ_SHED_PLACES];
 	struct hz_shed_place rest[HZ_SHED_REASONS]; /* of all prefixes without a place */
 };

@@ -92,6 +92,7 @@ void hz_server_events_close(struct hz_server *server)
 
 	if (server->events == NULL)
 		return;
+	hz_shed_sums_finish(server->events->sums, facts.now_ns);
 	hz_state_tell_look(&server->events->state, &facts);
 	hz_shed_sums_close(server->events->sums);
 	free(server->events);
