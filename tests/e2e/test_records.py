@@ -2,11 +2,13 @@
 """What a server tells of itself in the stream: changes of state, refused sources; as lines, and as marks of the heatmap."""
 import json
 import os
+import re
 import time
 
 from hz_collector import Collector
-from hz_e2e import (BIN, SERVER4, PORT, Process, Rig, expect, expect_equal, main, note, steady, tcp_connect, test,
+from hz_e2e import (BIN, PATIENT, SERVER4, PORT, Process, Rig, expect, expect_equal, main, note, steady, tcp_connect, test,
                     thread_stopped, wait_until)
+from hz_ring import fill, stream_stats
 
 TRIES = 40
 world = {}
@@ -152,6 +154,24 @@ def death_is_marked_and_told_by_nobody():
     worker = status["workers"][0]
     expect_equal((worker["busy_ratio"], worker["requests_per_s"]), (None, None), "rates of a dead worker")
     expect_equal(stalls().count("no worker turns"), 1, "marks of one death")
+
+
+@test
+def changes_that_the_ring_has_no_room_for_are_counted_at_the_end():
+    here = Rig("full")
+    here.attach("ensure")
+    taken = fill(here)
+    hzd = here.serve(options=[PATIENT])
+    here.ctl("reload")
+    here.ctl("drain")
+    expect_equal(hzd.wait(20), 0, "exit code after drain")
+    lost = stream_stats(here)["state_lost"]
+    logged = [int(count) for count in re.findall(r"(\d+) changes of state are missing", hzd.output())]
+    expect(lost >= 3, f"{lost} lost of: start, reload and end")  # and the drain, if it is seen
+    expect_equal(sum(logged), lost, f"logged: {hzd.output()}")
+    note(f"{taken} records fill the ring, {lost} changes of state found no room")
+    here.detach()
+    here.close()
 
 
 if __name__ == "__main__":

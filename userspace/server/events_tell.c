@@ -94,6 +94,7 @@ void hz_server_events_close(struct hz_server *server)
 		return;
 	hz_shed_sums_finish(server->events->sums, facts.now_ns);
 	hz_state_tell_look(&server->events->state, &facts);
+	hz_state_tell_close(&server->events->state);
 	hz_shed_sums_close(server->events->sums);
 	free(server->events);
 	server->events = NULL;

@@ -45,5 +45,7 @@ void hz_state_tell_open(struct hz_state_tell *tell, enum hz_state before, uint64
                         hz_state_tell_fn *send, void *ctx);
 /* Tells what is different, behind what could not be sent before. */
 void hz_state_tell_look(struct hz_state_tell *tell, const struct hz_state_facts *facts);
+/* What still finds no room is lost, counted and logged. Behind the last look. */
+void hz_state_tell_close(struct hz_state_tell *tell);
 
 #endif
