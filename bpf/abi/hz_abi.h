@@ -470,10 +470,11 @@ struct hz_event_shed {
 	__u64 span_ns; /* in which they came; 0: the first one */
 };
 
-/* Map `shed_rows`: mmapable ARRAY, index = CPU (modulo HZ_WORKERS_MAX): refusals that are counted until a record tells of
- * them. The CPU alone writes a row, but for what is marked: that is written by whoever sends the sums, hzd's housekeeping,
- * once per second. A place goes to another prefix only when all of its count is told and a round is over, so whoever
- * sees a count that is not told sees its prefix. */
+/* Map `shed_rows`: mmapable ARRAY, index = CPU: refusals that are counted until a record tells of them. The CPU alone
+ * writes a row, but for `rest`, where CPUs beyond HZ_WORKERS_MAX count too (modulo that), and for what
+ * is marked: that is written by whoever sends the sums, hzd's housekeeping, once per second. A place goes
+ * to another prefix only when all of its count is told and a round is over, so whoever sees a count that
+ * is not told sees its prefix. */
 #define HZ_SHED_PLACE_BITS   8
 #define HZ_SHED_PLACES       (1 << HZ_SHED_PLACE_BITS)
 #define HZ_SHED_FIRSTS_MAX   64 /* records of first ones that a CPU sends in a round */
