@@ -81,6 +81,13 @@ void hz_server_events_turn(struct hz_server *server, uint64_t now_ns)
 	hz_shed_sums_turn(server->events->sums, now_ns);
 }
 
+void hz_server_events_program(struct hz_server *server, uint64_t now_ns, const char *ifname,
+                              uint32_t before_id)
+{
+	if (server->events != NULL)
+		hz_state_tell_program(&server->events->state, now_ns, ifname, before_id, 0);
+}
+
 /* Workers are not looked at: they stop, or never began. */
 void hz_server_events_close(struct hz_server *server)
 {
@@ -92,6 +99,7 @@ void hz_server_events_close(struct hz_server *server)
 
 	if (server->events == NULL)
 		return;
+	hz_server_ports_leave(server, facts.now_ns);
 	hz_shed_sums_finish(server->events->sums, facts.now_ns);
 	hz_state_tell_look(&server->events->state, &facts);
 	hz_state_tell_close(&server->events->state);

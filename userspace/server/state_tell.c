@@ -151,6 +151,15 @@ void hz_state_tell_look(struct hz_state_tell *tell, const struct hz_state_facts 
 	kept_send(tell);
 }
 
+void hz_state_tell_program(struct hz_state_tell *tell, uint64_t now_ns, const char *ifname,
+                           uint32_t before_id, uint32_t now_id)
+{
+	const struct hz_state_facts facts = { .now_ns = now_ns };
+	struct hz_event_state *record = put(tell, &facts, HZ_STATE_OF_XDP, before_id, now_id);
+
+	snprintf(record->name, sizeof(record->name), "%s", ifname);
+}
+
 void hz_state_tell_close(struct hz_state_tell *tell)
 {
 	while (tell->count > 0)
