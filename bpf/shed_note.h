@@ -4,13 +4,19 @@
  *
  * A flood from everywhere must cost as little as one from somewhere: the first ones of a round are HZ_SHED_FIRSTS_MAX
  * records of a CPU, those beyond have no place and are counted together. No clock is read for it: the round is
- * housekeeping's. Each CPU has its own row, so that nobody waits; on machines with more than HZ_WORKERS_MAX CPUs two
- * may share one and lose a count. */
+ * housekeeping's. Each CPU has its own row, so that nobody waits; what those beyond HZ_SHED_OWNERS refuse is counted
+ * without its prefix in the row of another. A reader sleeps through records but for the first one of a CPU in a round:
+ * that is at once, and a flood wakes it once per CPU and second. */
 #ifndef HZ_SHED_NOTE_H
 #define HZ_SHED_NOTE_H
 
 #include "maps.h"
 #include "pkt.h"
+
+/* CPUs that have a row of their own; fewer in a test of those that have none. */
+#ifndef HZ_SHED_OWNERS
+#define HZ_SHED_OWNERS HZ_WORKERS_MAX
+#endif
 
 static __always_inline struct hz_addr note_prefix(const struct hz_pkt *pkt)
 {
@@ -47,6 +53,7 @@ static __always_inline bool note_may_send(struct hz_shed_row *row)
 static __always_inline void note_first(struct hz_shed_row *row, struct hz_shed_place *place,
                                        const struct hz_pkt *pkt, __u32 cpu, __u64 now_ns)
 {
+	__u64 flags = row->sent == row->sent_before ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 	struct hz_event_shed record = {
 		.header = { .kind = HZ_EVENT_SHED,
 		            .worker = (__u16)cpu,
@@ -58,12 +65,13 @@ static __always_inline void note_first(struct hz_shed_row *row, struct hz_shed_p
 		.prefix = place->prefix,
 		.count = 1,
 	};
-	long err = bpf_ringbuf_output(&events, &record, sizeof(record), BPF_RB_NO_WAKEUP);
+	long err = bpf_ringbuf_output(&events, &record, sizeof(record), flags);
 
 	/* A full barrier: the count that follows is not seen before its prefix. */
 	__sync_fetch_and_add(&place->count, err != 0);
 }
 
+/* CPUs without a row of their own are at it too. */
 static __always_inline void note_rest(struct hz_shed_row *row, __u32 reason)
 {
 	__u32 which = reason == HZ_REASON_drop_source_rate ? HZ_SHED_REASONS - 1
@@ -72,20 +80,24 @@ static __always_inline void note_rest(struct hz_shed_row *row, __u32 reason)
 	if (which >= HZ_SHED_REASONS)
 		return;
 	row->rest[which].reason = reason;
-	row->rest[which].count++;
+	__sync_fetch_and_add(&row->rest[which].count, 1);
 }
 
-/* This CPU is not preempted in XDP: nobody else writes its places. */
+/* A CPU is not preempted in XDP: nobody else writes its places. */
 static __always_inline void hz_shed_note(const struct hz_pkt *pkt, __u32 reason, __u64 now_ns)
 {
-	__u32 cpu = bpf_get_smp_processor_id() % HZ_WORKERS_MAX;
-	struct hz_shed_row *row = bpf_map_lookup_elem(&shed_rows, &cpu);
+	__u32 cpu = bpf_get_smp_processor_id(), index = cpu % HZ_SHED_OWNERS;
+	struct hz_shed_row *row = bpf_map_lookup_elem(&shed_rows, &index);
 	struct hz_addr prefix = note_prefix(pkt);
 	const __u32 *word = (const __u32 *)prefix.byte;
 	struct hz_shed_place *place;
 
 	if (row == NULL)
 		return;
+	if (cpu != index) {
+		note_rest(row, reason);
+		return;
+	}
 	*(volatile __u32 *)&row->reason =
 		reason; /* the verifier walks the rest once for all of them */
 	reason = *(volatile __u32 *)&row->reason;

@@ -8,7 +8,7 @@
 #include <linux/types.h>
 
 #define HZ_ABI_MAJOR     4
-#define HZ_ABI_MINOR     1
+#define HZ_ABI_MINOR     2
 
 #define HZ_WORKERS_MAX   64
 #define HZ_QUEUES_MAX    64
@@ -95,8 +95,8 @@ struct hz_route_name {
 };
 
 /* Map `route_latency`: mmapable ARRAY, index = worker * HZ_ROUTE_SLOTS + slot; as `latency`, with 8 sub-buckets
- * per octave: bucket of the fine histogram >> 2 on the octaves, worst error 1/16. As many workers as the machine has
- * CPUs, at least HZ_ROUTE_WORKERS_MIN and at most HZ_WORKERS_MAX: half a MiB each. */
+ * per octave: bucket of the fine histogram >> 2 on the octaves, worst error 1/16. As many workers as the machine can
+ * have CPUs, at least HZ_ROUTE_WORKERS_MIN and at most HZ_WORKERS_MAX: half a MiB each. */
 #define HZ_ROUTE_WORKERS_MIN 8
 #define HZ_ROUTE_BUCKETS     256
 #define HZ_CODE_CLASSES      5
@@ -470,10 +470,11 @@ struct hz_event_shed {
 	__u64 span_ns; /* in which they came; 0: the first one */
 };
 
-/* Map `shed_rows`: mmapable ARRAY, index = CPU (modulo HZ_WORKERS_MAX): refusals that are counted until a record tells of
- * them. The CPU alone writes a row, but for what is marked: that is written by whoever sends the sums, hzd's housekeeping,
- * once per second. A place goes to another prefix only when all of its count is told and a round is over, so whoever
- * sees a count that is not told sees its prefix. */
+/* Map `shed_rows`: mmapable ARRAY, index = CPU: refusals that are counted until a record tells of them. The CPU alone
+ * writes a row, but for `rest`, where CPUs beyond HZ_WORKERS_MAX count too (modulo that), and for what
+ * is marked: that is written by whoever sends the sums, hzd's housekeeping, once per second. A place goes
+ * to another prefix only when all of its count is told and a round is over, so whoever sees a count that
+ * is not told sees its prefix. */
 #define HZ_SHED_PLACE_BITS   8
 #define HZ_SHED_PLACES       (1 << HZ_SHED_PLACE_BITS)
 #define HZ_SHED_FIRSTS_MAX   64 /* records of first ones that a CPU sends in a round */
@@ -499,7 +500,7 @@ struct hz_shed_row {
 	__u64 sent;  /* records of first ones */
 	__u64 sent_before;
 	__u32 reason;
-	__u32 reserved;
+	__u32 told_s; /* CLOCK_MONOTONIC in whole seconds: when all of it was told last; marked. 0: never */
 	struct hz_shed_place place[HZ_SHED_PLACES];
 	struct hz_shed_place rest[HZ_SHED_REASONS]; /* of all prefixes without a place */
 };

@@ -309,7 +309,7 @@ static const char *routes_are_seen(struct listener *listener)
 	int status;
 
 	if (maps->route_workers < HZ_ROUTE_WORKERS_MIN || maps->route_workers > HZ_WORKERS_MAX ||
-	    maps->route_workers < (uint32_t)HZ_MIN(sysconf(_SC_NPROCESSORS_CONF), HZ_WORKERS_MAX))
+	    maps->route_workers < (uint32_t)HZ_MIN(libbpf_num_possible_cpus(), HZ_WORKERS_MAX))
 		return "room for too few workers";
 	maps->route_latency[last].bucket[HZ_ROUTE_BUCKETS - 1] = 77;
 	memcpy(maps->route_names[slot].name, "checkout", sizeof("checkout"));

@@ -95,6 +95,8 @@ void source_flood_tests(struct tap *tap, struct rig *rig);
 void model_tests(struct tap *tap, const char *object_path);
 void sample_tests(struct tap *tap, const char *object_path);
 void note_tests(struct tap *tap, const char *object_path);
+/* is_one_row: the object gives a row of refusals to CPU 0 alone. */
+void note_cpu_tests(struct tap *tap, const char *object_path, bool is_one_row);
 void load_tests(struct tap *tap, const char *object_path);
 void stream_tests(struct tap *tap, const char *object_path);
 void view_tests(struct tap *tap, const char *object_path);

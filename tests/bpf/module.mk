@@ -19,8 +19,17 @@ $(O)/bpf-alt/%.bpf.o: bpf/%.bpf.c
 	$(Q)$(BPF_ALT_CC) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
 -include $(wildcard $(O)/bpf-alt/*.d)
 
+# A row of refusals for CPU 0 alone: what happens beyond HZ_WORKERS_MAX CPUs, on two.
+BPF_ONE_ROW_OBJS := $(O)/bpf/one_row/hz_xdp.bpf.o $(if $(BPF_ALT_CC),$(O)/bpf-alt/one_row/hz_xdp.bpf.o)
+$(O)/bpf-alt/one_row/hz_xdp.bpf.o: BPF_CC = $(BPF_ALT_CC)
+$(BPF_ONE_ROW_OBJS): bpf/hz_xdp.bpf.c
+	$(call say,BPF,$@)
+	@mkdir -p $(@D)
+	$(Q)$(BPF_CC) $(BPF_CFLAGS) -DHZ_SHED_OWNERS=1 -MMD -MP -c -o $@ $<
+-include $(wildcard $(BPF_ONE_ROW_OBJS:.o=.d))
+
 $(BPF_RUN_OBJS) $(BPF_MODEL_OBJS) $(BPF_ATTACH_OBJS): PKG_CFLAGS = $(call pkg_cflags,libbpf libxdp)
-$(O)/tests/bpf_prog_run: $(BPF_RUN_OBJS) $(BPF_TEST_LIBS) | $(BPF_ALT_OBJS) \
+$(O)/tests/bpf_prog_run: $(BPF_RUN_OBJS) $(BPF_TEST_LIBS) | $(BPF_ALT_OBJS) $(BPF_ONE_ROW_OBJS) \
 	$(O)/bpf/hz_xdp.bpf.o $(O)/bpf/hz_latency.bpf.o
 $(O)/tests/bpf_model_long: $(BPF_MODEL_OBJS) $(BPF_TEST_LIBS) | $(BPF_ALT_OBJS) $(O)/bpf/hz_xdp.bpf.o
 $(BPF_ATTACH_TESTS): $(BPF_ATTACH_OBJS) $(BPF_TEST_LIBS)

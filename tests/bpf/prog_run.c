@@ -15,12 +15,13 @@ struct build {
 
 static void build_test(struct tap *tap, const char *folder)
 {
-	char xdp[512], stream[512];
+	char xdp[512], stream[512], one_row[512];
 	struct rig rig;
 	int status;
 
 	snprintf(xdp, sizeof(xdp), "%s/hz_xdp.bpf.o", folder);
 	snprintf(stream, sizeof(stream), "%s/hz_latency.bpf.o", folder);
+	snprintf(one_row, sizeof(one_row), "%s/one_row/hz_xdp.bpf.o", folder);
 	load_tests(tap, xdp);
 	load_tests(tap, stream);
 	stream_tests(tap, stream);
@@ -30,6 +31,8 @@ static void build_test(struct tap *tap, const char *folder)
 	model_tests(tap, xdp);
 	sample_tests(tap, xdp);
 	note_tests(tap, xdp);
+	note_cpu_tests(tap, xdp, false);
+	note_cpu_tests(tap, one_row, true);
 	source_tests(tap, xdp);
 	status = rig_open(&rig, xdp);
 	if (status != 0) {

@@ -2,11 +2,13 @@
 """What a server tells of itself in the stream: changes of state, refused sources; as lines, and as marks of the heatmap."""
 import json
 import os
+import re
 import time
 
 from hz_collector import Collector
-from hz_e2e import (BIN, SERVER4, PORT, Process, Rig, expect, expect_equal, main, note, steady, tcp_connect, test,
-                    thread_stopped, wait_until)
+from hz_e2e import (BIN, PATIENT, SERVER4, PORT, Process, Rig, expect, expect_equal, main, note, steady, tcp_connect, test,
+                    run, thread_stopped, wait_until)
+from hz_ring import fill, stream_stats
 
 TRIES = 40
 world = {}
@@ -152,6 +154,71 @@ def death_is_marked_and_told_by_nobody():
     worker = status["workers"][0]
     expect_equal((worker["busy_ratio"], worker["requests_per_s"]), (None, None), "rates of a dead worker")
     expect_equal(stalls().count("no worker turns"), 1, "marks of one death")
+
+
+@test
+def programs_that_others_take_off_are_told_once():
+    here = Rig("off")
+    here.attach("ensure")
+    collector = Collector(here)
+
+    def changes():
+        events = collector.get("/api/v1/events?last=200&kind=state")["events"]
+        return [(one["name"], one["before"], one["now"]) for one in events if one["what"] == "xdp"]
+
+    def running():
+        return here.ctl_json("xdp", "show")["interfaces"][0]["program_id"]
+    wait_until(changes, 5, "nothing of the attachment")
+    here.serve(options=[PATIENT])
+    want = [("eth1", 0, running())]
+    run("bpftool", "link", "detach", "pinned", here.pins + "/link_eth1")
+    want.append(("eth1", want[0][2], 0))
+    wait_until(lambda: changes() == want, 5, f"detached by bpftool: {want} in {changes()}", every=0.1)
+    here.attach("ensure")
+    want.append(("eth1", 0, running()))
+    wait_until(lambda: changes() == want, 5, f"attached again: {want} in {changes()}", every=0.1)
+    time.sleep(1.5)  # until hzd has seen it
+    run("ip", "-n", here.server, "link", "delete", "eth1")
+    want.append(("eth1", want[2][2], 0))
+    wait_until(lambda: changes() == want, 5, f"device gone: {want} in {changes()}", every=0.1)
+    expect_equal(steady(changes, still=2.5), want, "changes of XDP")
+    here.close()
+
+
+@test
+def detachment_by_hzctl_is_not_told_twice():
+    here = Rig("on")
+    here.attach("ensure")
+    collector = Collector(here)
+    here.serve(options=[PATIENT])
+
+    def ends():
+        events = collector.get("/api/v1/events?last=200&kind=state")["events"]
+        return [one["before"] for one in events if one["what"] == "xdp" and one["now"] == 0]
+    program = here.ctl_json("xdp", "show")["interfaces"][0]["program_id"]
+    time.sleep(1.5)
+    here.detach()
+    wait_until(ends, 5, "not told", every=0.1)
+    expect_equal(steady(ends, still=2.5), [program], "detached programs")
+    here.close()
+
+
+@test
+def changes_that_the_ring_has_no_room_for_are_counted_at_the_end():
+    here = Rig("full")
+    here.attach("ensure")
+    taken = fill(here)
+    hzd = here.serve(options=[PATIENT])
+    here.ctl("reload")
+    here.ctl("drain")
+    expect_equal(hzd.wait(20), 0, "exit code after drain")
+    lost = stream_stats(here)["state_lost"]
+    logged = [int(count) for count in re.findall(r"(\d+) changes of state are missing", hzd.output())]
+    expect(lost >= 3, f"{lost} lost of: start, reload and end")  # and the drain, if it is seen
+    expect_equal(sum(logged), lost, f"logged: {hzd.output()}")
+    note(f"{taken} records fill the ring, {lost} changes of state found no room")
+    here.detach()
+    here.close()
 
 
 if __name__ == "__main__":

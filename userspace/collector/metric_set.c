@@ -1,11 +1,11 @@
 #include "collector/metric_set.h"
 #include "core/common.h"
+#include "core/cpu_ids.h"
 #include "telemetry/counter_set.h"
 #include "telemetry/hist.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #ifndef HZ_COMMIT
 #define HZ_COMMIT "unknown"
@@ -61,15 +61,12 @@ static void hist_put(struct writer *writer, uint32_t stage, const char *worker,
 /* Of workers that ever were: those of a dead run count, for histograms only grow. */
 static uint32_t hist_workers(const struct hz_map_view *view)
 {
-	long cpus = sysconf(_SC_NPROCESSORS_CONF); /* XDP records health by CPU */
 	uint32_t workers = view->workers;
 
 	for (uint32_t i = workers; i < HZ_WORKERS_MAX; i++)
 		if (view->worker[i].started_ns != 0)
 			workers = i + 1;
-	if (cpus > 0)
-		workers = HZ_MAX(workers, (uint32_t)HZ_MIN(cpus, (long)HZ_WORKERS_MAX));
-	return workers;
+	return HZ_MAX(workers, hz_cpu_ids(HZ_WORKERS_MAX)); /* XDP records health by CPU */
 }
 
 /* One series per stage and worker, from the beginning: who takes rates needs a zero to begin with. */

@@ -1,5 +1,6 @@
 #include "loader/xdp_make.h"
 #include "abi/cookie_syn.h"
+#include "core/cpu_ids.h"
 #include "loader/xdp_fail.h"
 #include "loader/xdp_maps.h"
 #include "loader/xdp_skel.h"
@@ -191,11 +192,7 @@ static int folder_paths(const char *instance, char folder[HZ_PIN_PATH_MAX],
 /* Rows of `route_latency` that this machine can use. */
 static uint32_t route_workers(void)
 {
-	long cpus = sysconf(_SC_NPROCESSORS_CONF);
-
-	if (cpus < HZ_ROUTE_WORKERS_MIN)
-		return HZ_ROUTE_WORKERS_MIN;
-	return cpus < HZ_WORKERS_MAX ? (uint32_t)cpus : HZ_WORKERS_MAX;
+	return HZ_MAX(hz_cpu_ids(HZ_WORKERS_MAX), (uint32_t)HZ_ROUTE_WORKERS_MIN);
 }
 
 /* NULL, and errno says why. */

@@ -32,6 +32,18 @@ int hz_xdp_served_read(const char *instance, const char *ifname, struct hz_xdp_s
 	return status;
 }
 
+int hz_xdp_served_program(const char *instance, const char *ifname, uint32_t *program_id)
+{
+	struct hz_xdp_link link;
+	int status = hz_xdp_link_open(instance, ifname, &link);
+
+	if (status != 0)
+		return status;
+	*program_id = link.ifindex != 0 ? link.program_id : 0;
+	hz_xdp_link_close(&link);
+	return 0;
+}
+
 int hz_xdp_served_mode(const char *instance, const char *ifname, enum hz_xdp_mode *out)
 {
 	struct hz_meta meta;

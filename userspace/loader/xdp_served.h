@@ -15,6 +15,10 @@ struct hz_xdp_served {
 /* What is pinned now. 0 or -errno. */
 int hz_xdp_served_read(const char *instance, const char *ifname, struct hz_xdp_served *out);
 
+/* Our program on the interface, by its id; 0: it is pinned and runs nowhere, for another than hz took it off or the device
+ * is gone. 0 or -errno; -ENOENT: hz took it off. */
+int hz_xdp_served_program(const char *instance, const char *ifname, uint32_t *program_id);
+
 /* How it is attached: 0 or -errno. */
 int hz_xdp_served_mode(const char *instance, const char *ifname, enum hz_xdp_mode *out);
 

@@ -1,4 +1,5 @@
-/* What an interface runs now, told in the stream of events. */
+/* What an interface runs now, told in the stream of events by whoever changed it with us. That others took the program
+ * off, or the device is gone, a hzd tells that serves there. */
 #ifndef HZ_XDP_TELL_H
 #define HZ_XDP_TELL_H
 

@@ -1,10 +1,10 @@
 /* What housekeeping tells in the stream of events: changes of state with each turn, refused sources once per second. */
+#include "core/cpu_ids.h"
 #include "server/server_priv.h"
 #include "server/shed_sums.h"
 #include "server/state_tell.h"
 #include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 struct hz_events_tell { /* owned by the server */
 	struct hz_state_tell state;
@@ -30,7 +30,6 @@ static int shed_send(void *ctx, const struct hz_event_shed *record)
 int hz_server_events_open(struct hz_server *server)
 {
 	struct hz_events_tell *events;
-	long cpus = sysconf(_SC_NPROCESSORS_CONF);
 	int status;
 
 	if (!hz_server_has_xdp(server))
@@ -38,9 +37,7 @@ int hz_server_events_open(struct hz_server *server)
 	events = calloc(1, sizeof(*events));
 	if (events == NULL)
 		return -ENOMEM;
-	status = hz_shed_sums_open(server->maps.shed_rows,
-	                           cpus > 0 && cpus < HZ_WORKERS_MAX ? (uint32_t)cpus
-	                                                             : HZ_WORKERS_MAX,
+	status = hz_shed_sums_open(server->maps.shed_rows, hz_cpu_ids(HZ_WORKERS_MAX),
 	                           server->started_ns, shed_send, server, &events->sums);
 	if (status != 0) {
 		free(events);
@@ -84,6 +81,13 @@ void hz_server_events_turn(struct hz_server *server, uint64_t now_ns)
 	hz_shed_sums_turn(server->events->sums, now_ns);
 }
 
+void hz_server_events_program(struct hz_server *server, uint64_t now_ns, const char *ifname,
+                              uint32_t before_id)
+{
+	if (server->events != NULL)
+		hz_state_tell_program(&server->events->state, now_ns, ifname, before_id, 0);
+}
+
 /* Workers are not looked at: they stop, or never began. */
 void hz_server_events_close(struct hz_server *server)
 {
@@ -95,7 +99,10 @@ void hz_server_events_close(struct hz_server *server)
 
 	if (server->events == NULL)
 		return;
+	hz_server_ports_leave(server, facts.now_ns);
+	hz_shed_sums_finish(server->events->sums, facts.now_ns);
 	hz_state_tell_look(&server->events->state, &facts);
+	hz_state_tell_close(&server->events->state);
 	hz_shed_sums_close(server->events->sums);
 	free(server->events);
 	server->events = NULL;

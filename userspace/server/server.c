@@ -89,6 +89,10 @@ static int seats_open(struct hz_server *server, struct hz_err *err)
 
 	if (status == 0)
 		status = hz_seats_open(&server->seats, &conf, err);
+	if (status == 0 && conf.count > conf.route_workers)
+		hz_server_degrade(server,
+		                  "no room for routes of all workers: some answers are in no "
+		                  "figure by route (hzctl xdp detach all, then attach)");
 	return status;
 }
 

@@ -8,6 +8,9 @@
 #include <errno.h>
 #include <grp.h>
 #include <string.h>
+#include <time.h>
+
+#define LEAVE_AGAIN_NS 20000000 /* a detachment of hzctl's is over by then */
 
 static int port_index(const struct hz_server *server, const char *ifname)
 {
@@ -151,6 +154,9 @@ static int ports_check(struct hz_server *server, struct hz_err *err)
 			                  "the pins of %s: %s", server->port[i].ifname,
 			                  strerror(-status));
 		status = port_check(server, i, err);
+		/* From now on its end is ours to tell; should this fail, from the first look on. */
+		(void)hz_xdp_served_program(instance, server->port[i].ifname,
+		                            &server->program[i].id);
 	}
 	if (status == 0)
 		status = healths_check(server, err);
@@ -232,6 +238,46 @@ static int port_look(const struct hz_server *server, uint32_t port, struct hz_er
 	                  "the program was attached to %s anew, without our sockets", ifname);
 }
 
+/* hzctl tells what it does, and leaves no pin where it took the program off. A pin without a program is the work of others;
+ * one look may fall into a detachment of hzctl's, between the two. */
+static void program_watch(struct hz_server *server, uint32_t port, uint64_t now_ns)
+{
+	struct hz_server_program *program = &server->program[port];
+	const char *ifname = server->port[port].ifname;
+	uint32_t id = 0;
+	int status = hz_xdp_served_program(server->conf->instance, ifname, &id);
+	bool is_gone = status == 0 && id == 0 && program->id != 0;
+
+	if (status == -ENOENT || (status == 0 && id != 0))
+		program->id = id;
+	if (is_gone && program->is_gone) {
+		hz_server_events_program(server, now_ns, ifname, program->id);
+		program->id = 0;
+	}
+	program->is_gone = is_gone;
+}
+
+static bool programs_watch(struct hz_server *server, uint64_t now_ns)
+{
+	bool is_gone = false;
+
+	for (uint32_t i = 0; i < server->port_count; i++) {
+		program_watch(server, i, now_ns);
+		is_gone = is_gone || server->program[i].is_gone;
+	}
+	return is_gone;
+}
+
+void hz_server_ports_leave(struct hz_server *server, uint64_t now_ns)
+{
+	const struct timespec pause = { .tv_nsec = LEAVE_AGAIN_NS };
+
+	if (hz_server_has_devices(server) || !programs_watch(server, now_ns))
+		return;
+	(void)nanosleep(&pause, NULL);
+	(void)programs_watch(server, now_ns);
+}
+
 void hz_server_ports_watch(struct hz_server *server, uint64_t now_ns)
 {
 	bool was_cut_off = server->cut_off.code[0] != '\0';
@@ -242,6 +288,7 @@ void hz_server_ports_watch(struct hz_server *server, uint64_t now_ns)
 		return;
 	server->ports_look_ns = now_ns;
 	hz_server_health_watch(server);
+	(void)programs_watch(server, now_ns);
 	for (uint32_t i = 0; i < server->port_count && status == 0; i++) {
 		status = port_look(server, i, &err);
 		if (status != 0)

@@ -66,6 +66,12 @@ struct hz_server_slow {
 	uint64_t told, refused; /* beyond telemetry/slow_per_s */
 };
 
+/* What the stream says that an interface runs. */
+struct hz_server_program {
+	uint32_t id;  /* 0: none of ours */
+	bool is_gone; /* as the last look found; told with the next one that does */
+};
+
 struct hz_server {
 	struct hz_server_conf *conf;
 	/* what it serves */
@@ -87,8 +93,9 @@ struct hz_server {
 	uint32_t port_count;
 	struct hz_fastpath_port port[HZ_SERVER_PORTS_MAX];
 	int port_lock_fd[HZ_SERVER_PORTS_MAX];
-	struct hz_xdp_served served[HZ_SERVER_PORTS_MAX]; /* as it was attached at start */
-	uint64_t ports_look_ns;                           /* when they were last looked at */
+	struct hz_xdp_served served[HZ_SERVER_PORTS_MAX];      /* as it was attached at start */
+	struct hz_server_program program[HZ_SERVER_PORTS_MAX]; /* on each port, as told of */
+	uint64_t ports_look_ns;                                /* when they were last looked at */
 	struct hz_err cut_off; /* why an interface gives us nothing any more; no code: all do */
 	struct hz_device
 		device[HZ_TUNE_DEVICES_MAX]; /* boot/io=memif and eal: what port[] points into */
@@ -134,6 +141,8 @@ static inline bool hz_server_has_xdp(const struct hz_server *server)
 int hz_server_ports_open(struct hz_server *server, struct hz_err *err);
 /* Once per second: an interface that was detached or attached anew gives us nothing any more. */
 void hz_server_ports_watch(struct hz_server *server, uint64_t now_ns);
+/* The last look of a server that stops: a program that others took off is told now or never. */
+void hz_server_ports_leave(struct hz_server *server, uint64_t now_ns);
 void hz_server_ports_close(struct hz_server *server);
 
 /* server.c: one line now, and in `hzctl status` until it ends. what is kept, and known by its address. */
@@ -286,6 +295,9 @@ void hz_publish_close(struct hz_publish *publish);
  * XDP, which has the stream. open: 0 or -ENOMEM. close tells the end; accepts a server where it is not open. */
 int hz_server_events_open(struct hz_server *server);
 void hz_server_events_turn(struct hz_server *server, uint64_t now_ns);
+/* Our program, before_id, runs on this interface no more. */
+void hz_server_events_program(struct hz_server *server, uint64_t now_ns, const char *ifname,
+                              uint32_t before_id);
 void hz_server_events_close(struct hz_server *server);
 
 #endif

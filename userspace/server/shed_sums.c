@@ -150,7 +150,7 @@ static void outs_fill(struct hz_shed_sums *sums, uint64_t now_ns)
 		if (is_sum)
 			out->prefix = found->prefix;
 		out->count += group->gained;
-		out->span_ns = now_ns - sums->since_ns;
+		out->span_ns = HZ_MAX(now_ns - sums->since_ns, 1u); /* 0 is a first one */
 		for (uint32_t j = 0; j < group->count; j++)
 			found[j].out = which;
 	}
@@ -176,16 +176,39 @@ static bool outs_send(struct hz_shed_sums *sums)
 	return !is_full;
 }
 
-void hz_shed_sums_turn(struct hz_shed_sums *sums, uint64_t now_ns)
+/* For whoever goes on after us. */
+static void rows_told(struct hz_shed_sums *sums, uint64_t now_ns)
 {
-	if (now_ns - sums->turned_ns < HZ_NS_PER_S)
-		return;
+	sums->since_ns = now_ns;
+	for (uint32_t i = 0; i < sums->row_count; i++)
+		sums->rows[i].told_s = (uint32_t)(now_ns / HZ_NS_PER_S);
+}
+
+void hz_shed_sums_finish(struct hz_shed_sums *sums, uint64_t now_ns)
+{
 	sums->turned_ns = now_ns;
 	rows_read(sums);
 	groups_make(sums);
 	outs_fill(sums, now_ns);
 	if (outs_send(sums))
-		sums->since_ns = now_ns;
+		rows_told(sums, now_ns);
+}
+
+void hz_shed_sums_turn(struct hz_shed_sums *sums, uint64_t now_ns)
+{
+	if (now_ns - sums->turned_ns >= HZ_NS_PER_S)
+		hz_shed_sums_finish(sums, now_ns);
+}
+
+/* Since when is anything not told? Up to a second earlier than that; now where nobody ever told. */
+static uint64_t rows_since(const struct hz_shed_row *rows, uint32_t row_count, uint64_t now_ns)
+{
+	uint64_t since_ns = now_ns;
+
+	for (uint32_t i = 0; i < row_count; i++)
+		if (rows[i].told_s != 0)
+			since_ns = HZ_MIN(since_ns, rows[i].told_s * HZ_NS_PER_S);
+	return since_ns;
 }
 
 int hz_shed_sums_open(struct hz_shed_row *rows, uint32_t row_count, uint64_t now_ns,
@@ -193,12 +216,13 @@ int hz_shed_sums_open(struct hz_shed_row *rows, uint32_t row_count, uint64_t now
 {
 	struct hz_shed_sums *sums = calloc(1, sizeof(*sums));
 
+	row_count = HZ_MIN(row_count, (uint32_t)HZ_WORKERS_MAX);
 	if (sums == NULL)
 		return -ENOMEM;
 	*sums = (struct hz_shed_sums){ .rows = rows,
-		                       .row_count = HZ_MIN(row_count, (uint32_t)HZ_WORKERS_MAX),
+		                       .row_count = row_count,
 		                       .turned_ns = now_ns,
-		                       .since_ns = now_ns,
+		                       .since_ns = rows_since(rows, row_count, now_ns),
 		                       .send = send,
 		                       .ctx = ctx };
 	sums->found = calloc((size_t)sums->row_count * ROW_PLACES, sizeof(*sums->found));

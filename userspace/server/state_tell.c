@@ -14,17 +14,35 @@ static int send_first(struct hz_state_tell *tell, bool is_kept)
 	return tell->send != NULL ? tell->send(tell->ctx, &tell->kept[tell->first], is_kept) : 0;
 }
 
+static void first_drop(struct hz_state_tell *tell)
+{
+	tell->first = (tell->first + 1) % KEPT;
+	tell->count--;
+}
+
+/* Now, or never. */
+static void first_end(struct hz_state_tell *tell)
+{
+	tell->lost += send_first(tell, false) != 0;
+	first_drop(tell);
+}
+
+static void lost_log(struct hz_state_tell *tell)
+{
+	if (tell->lost != tell->lost_logged)
+		hz_log(HZ_LOG_WARN, "%llu changes of state are missing in the stream of events",
+		       (unsigned long long)(tell->lost - tell->lost_logged));
+	tell->lost_logged = tell->lost;
+}
+
 /* When there is no room, the oldest one goes: what is newest says how things are. */
 static struct hz_event_state *put(struct hz_state_tell *tell, const struct hz_state_facts *facts,
                                   enum hz_state_what what, uint64_t before, uint64_t now)
 {
 	struct hz_event_state *record;
 
-	if (tell->count == KEPT) {
-		tell->lost += send_first(tell, false) != 0;
-		tell->first = (tell->first + 1) % KEPT;
-		tell->count--;
-	}
+	if (tell->count == KEPT)
+		first_end(tell);
 	record = &tell->kept[(tell->first + tell->count++) % KEPT];
 	*record = (struct hz_event_state){
 		.header = { .kind = HZ_EVENT_STATE,
@@ -108,13 +126,9 @@ static void kept_send(struct hz_state_tell *tell)
 		if (status == -EAGAIN)
 			return;
 		tell->lost += status != 0;
-		tell->first = (tell->first + 1) % KEPT;
-		tell->count--;
+		first_drop(tell);
 	}
-	if (tell->lost != tell->lost_logged)
-		hz_log(HZ_LOG_WARN, "%llu changes of state are missing in the stream of events",
-		       (unsigned long long)(tell->lost - tell->lost_logged));
-	tell->lost_logged = tell->lost;
+	lost_log(tell);
 }
 
 void hz_state_tell_open(struct hz_state_tell *tell, enum hz_state before, uint64_t generation,
@@ -135,4 +149,20 @@ void hz_state_tell_look(struct hz_state_tell *tell, const struct hz_state_facts 
 	for (uint32_t i = 0; i < HZ_MIN(facts->worker_count, (uint32_t)HZ_WORKERS_MAX); i++)
 		worker_look(tell, facts, i);
 	kept_send(tell);
+}
+
+void hz_state_tell_program(struct hz_state_tell *tell, uint64_t now_ns, const char *ifname,
+                           uint32_t before_id, uint32_t now_id)
+{
+	const struct hz_state_facts facts = { .now_ns = now_ns };
+	struct hz_event_state *record = put(tell, &facts, HZ_STATE_OF_XDP, before_id, now_id);
+
+	snprintf(record->name, sizeof(record->name), "%s", ifname);
+}
+
+void hz_state_tell_close(struct hz_state_tell *tell)
+{
+	while (tell->count > 0)
+		first_end(tell);
+	lost_log(tell);
 }

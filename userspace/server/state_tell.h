@@ -1,5 +1,6 @@
 /* What became different since the last look, as records HZ_EVENT_STATE: the daemon, workers that stand still and those that
- * turn again, the generation, the share of refused flows. It decides and keeps; who calls it gathers and sends. */
+ * turn again, the generation, the share of refused flows, a program that is gone. It decides and keeps; who calls it
+ * gathers and sends. */
 #ifndef HZ_STATE_TELL_H
 #define HZ_STATE_TELL_H
 
@@ -45,5 +46,10 @@ void hz_state_tell_open(struct hz_state_tell *tell, enum hz_state before, uint64
                         hz_state_tell_fn *send, void *ctx);
 /* Tells what is different, behind what could not be sent before. */
 void hz_state_tell_look(struct hz_state_tell *tell, const struct hz_state_facts *facts);
+/* Of an interface whose program nobody else tells of, by their ids, 0: none. Goes out with the next look. */
+void hz_state_tell_program(struct hz_state_tell *tell, uint64_t now_ns, const char *ifname,
+                           uint32_t before_id, uint32_t now_id);
+/* What still finds no room is lost, counted and logged. Behind the last look. */
+void hz_state_tell_close(struct hz_state_tell *tell);
 
 #endif

@@ -1,5 +1,6 @@
 /* Housekeeping's share of telemetry: merges the workers' histograms into latency_pct, latency_log2 and the topic hz.latency once
  * per second, and has the kernel diff them into the ring buffer every telemetry/interval_ms. */
+#include "core/cpu_ids.h"
 #include "core/log.h"
 #include "server/server_priv.h"
 #include "telemetry/hist_log2.h"
@@ -7,12 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 struct hz_publish {
 	uint64_t pct_ns;   /* when latency_pct was last written */
 	uint64_t flush_ns; /* when deltas last went out */
-	uint32_t cpus;     /* XDP records health by CPU number */
+	uint32_t cpus;     /* hz_cpu_ids: XDP records health by CPU number */
 	uint64_t watch_ns; /* what the kernel's timer was told to wait for us; 0: nothing yet */
 	uint64_t emitted, refused;
 	uint64_t count_before[HZ_STAGE_COUNT];
@@ -24,11 +24,10 @@ static const char *const stage_names[HZ_STAGE_COUNT] = HZ_STAGE_NAMES;
 int hz_publish_open(struct hz_server *server, struct hz_publish **out)
 {
 	struct hz_publish *publish = calloc(1, sizeof(*publish));
-	long cpus = sysconf(_SC_NPROCESSORS_CONF);
 
 	if (publish == NULL)
 		return -ENOMEM;
-	publish->cpus = cpus > 0 && cpus < HZ_WORKERS_MAX ? (uint32_t)cpus : HZ_WORKERS_MAX;
+	publish->cpus = hz_cpu_ids(HZ_WORKERS_MAX);
 	publish->pct_ns = publish->flush_ns = server->started_ns;
 	if (!HZ_TELEMETRY)
 		hz_server_degrade(server, "built without latency (HZ_TELEMETRY=0)");

@@ -241,9 +241,78 @@ static void every_refusal_is_told_exactly_once(void)
 	world_close(world);
 }
 
+/* Whoever turned before died: its successor says since when, to the second. */
+static void refusals_of_an_absence_are_told_of_all_of_it(void)
+{
+	struct world *world = world_open();
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(world);
+	turn(world, HZ_NS_PER_S + HZ_NS_PER_S / 2);
+	refuse(world, 1, 1, prefix4(1), HZ_REASON_drop_source_rate, 700);
+	hz_shed_sums_close(world->sums);
+	world->now_ns += 300 * HZ_NS_PER_S;
+	CU_ASSERT_EQUAL_FATAL(
+		hz_shed_sums_open(world->row, ROWS, world->now_ns, ring_take, world, &world->sums),
+		0);
+	turn(world, HZ_NS_PER_S);
+	CU_ASSERT_EQUAL_FATAL(world->sent_count, 1);
+	CU_ASSERT_EQUAL(world->sent[0].count, 700);
+	CU_ASSERT(world->sent[0].span_ns >= 301 * HZ_NS_PER_S);
+	CU_ASSERT(world->sent[0].span_ns < 302 * HZ_NS_PER_S);
+	refuse(world, 1, 1, prefix4(1), HZ_REASON_drop_source_rate, 1);
+	turn(world, HZ_NS_PER_S);
+	CU_ASSERT_EQUAL(world->sent[1].span_ns, HZ_NS_PER_S);
+	world_close(world);
+}
+
+/* What was not told when it died counts as well: an end without room says nothing of a time. */
+static void refusals_that_had_no_room_keep_their_time_over_a_restart(void)
+{
+	struct world *world = world_open();
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(world);
+	turn(world, HZ_NS_PER_S);
+	refuse(world, 0, 1, prefix4(1), HZ_REASON_shed_drop, 3);
+	world->room = 0;
+	world->now_ns += 10 * HZ_NS_PER_S;
+	hz_shed_sums_finish(world->sums, world->now_ns);
+	hz_shed_sums_close(world->sums);
+	world->room = UINT32_MAX;
+	CU_ASSERT_EQUAL_FATAL(
+		hz_shed_sums_open(world->row, ROWS, world->now_ns, ring_take, world, &world->sums),
+		0);
+	turn(world, HZ_NS_PER_S);
+	CU_ASSERT_EQUAL_FATAL(world->sent_count, 1);
+	CU_ASSERT_EQUAL(world->sent[0].span_ns, 11 * HZ_NS_PER_S);
+	world_close(world);
+}
+
+static void finish_tells_what_no_second_has_ended_for(void)
+{
+	struct world *world = world_open();
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(world);
+	turn(world, HZ_NS_PER_S);
+	refuse(world, 0, 1, prefix4(1), HZ_REASON_shed_drop, 3);
+	hz_shed_sums_finish(world->sums, world->now_ns);
+	CU_ASSERT_EQUAL_FATAL(world->sent_count, 1);
+	CU_ASSERT_EQUAL(world->sent[0].count, 3);
+	CU_ASSERT_EQUAL(world->sent[0].span_ns, 1); /* no first one */
+	refuse(world, 0, 1, prefix4(1), HZ_REASON_shed_drop, 4);
+	world->now_ns += HZ_NS_PER_MS;
+	hz_shed_sums_finish(world->sums, world->now_ns);
+	CU_ASSERT_EQUAL(world->sent[1].count, 4);
+	CU_ASSERT_EQUAL(world->sent[1].span_ns, HZ_NS_PER_MS);
+	turn(world, HZ_NS_PER_S - 1);
+	CU_ASSERT_EQUAL(world->row[0].round, 4); /* a second begins with it */
+	world_close(world);
+}
+
 HZ_SUITE(shed_sums, CASE(refusals_become_one_sum_and_are_told_once),
          CASE(reasons_and_families_are_kept_apart), CASE(what_has_no_place_is_summed_by_reason),
          CASE(many_prefixes_are_told_by_name_as_far_as_allowed),
          CASE(full_ring_delays_sums_and_loses_none),
-         CASE(rounds_begin_with_it_and_go_on_each_second),
-         CASE(every_refusal_is_told_exactly_once));
+         CASE(rounds_begin_with_it_and_go_on_each_second), CASE(every_refusal_is_told_exactly_once),
+         CASE(refusals_of_an_absence_are_told_of_all_of_it),
+         CASE(refusals_that_had_no_room_keep_their_time_over_a_restart),
+         CASE(finish_tells_what_no_second_has_ended_for));

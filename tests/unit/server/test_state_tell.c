@@ -242,6 +242,54 @@ static void record_that_is_refused_for_good_is_lost_and_not_sent_again(void)
 	CU_ASSERT_EQUAL(world.tell.lost, 1);
 }
 
+static void program_that_is_gone_is_told_with_the_next_look(void)
+{
+	struct world world;
+
+	world_open(&world);
+	hz_state_tell_program(&world.tell, START_NS + 7, "eth1", 643, 0);
+	CU_ASSERT_EQUAL(world.sink.count, 0);
+	look(&world, 50 * MS, 0);
+	CU_ASSERT(is_last(&world, HZ_STATE_OF_XDP, 643, 0));
+	CU_ASSERT_STRING_EQUAL(world.sink.sent[0].name, "eth1");
+	CU_ASSERT_EQUAL(world.sink.sent[0].header.time_ns, START_NS + 7);
+	look(&world, 50 * MS, 0);
+	CU_ASSERT_EQUAL(world.sink.count, 1);
+}
+
+static void changes_without_room_at_the_end_are_offered_once_more_and_counted(void)
+{
+	struct world world;
+
+	world_open(&world);
+	world.sink.status = -EAGAIN;
+	for (uint32_t i = 0; i < 3; i++) {
+		world.facts.generation = 2 + i;
+		look(&world, 50 * MS, 0);
+	}
+	CU_ASSERT_EQUAL(world.sink.ended, 0);
+	hz_state_tell_close(&world.tell);
+	CU_ASSERT_EQUAL(world.sink.ended, 3); /* so that whoever takes them counts them */
+	CU_ASSERT_EQUAL(world.tell.lost, 3);
+	CU_ASSERT_EQUAL(world.tell.lost_logged, 3);
+	hz_state_tell_close(&world.tell);
+	CU_ASSERT_EQUAL(world.sink.ended, 3);
+}
+
+static void changes_that_find_room_at_the_end_are_told(void)
+{
+	struct world world;
+
+	world_open(&world);
+	world.sink.status = -EAGAIN;
+	world.facts.generation = 2;
+	look(&world, 50 * MS, 0);
+	world.sink.status = 0;
+	hz_state_tell_close(&world.tell);
+	CU_ASSERT(is_last(&world, HZ_STATE_OF_SITE, 1, 2));
+	CU_ASSERT_EQUAL(world.tell.lost, 0);
+}
+
 HZ_SUITE(state_tell, CASE(start_names_its_process_and_is_told_once),
          CASE(reload_tells_both_generations),
          CASE(worker_that_stands_still_is_told_and_so_is_its_return),
@@ -251,4 +299,7 @@ HZ_SUITE(state_tell, CASE(start_names_its_process_and_is_told_once),
          CASE(level_that_comes_and_goes_gives_at_most_two_records_per_second),
          CASE(change_waits_for_room_and_keeps_its_time_and_order),
          CASE(changes_beyond_the_room_for_them_are_counted_oldest_first),
-         CASE(record_that_is_refused_for_good_is_lost_and_not_sent_again));
+         CASE(record_that_is_refused_for_good_is_lost_and_not_sent_again),
+         CASE(changes_without_room_at_the_end_are_offered_once_more_and_counted),
+         CASE(changes_that_find_room_at_the_end_are_told),
+         CASE(program_that_is_gone_is_told_with_the_next_look));
