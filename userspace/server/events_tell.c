@@ -33,7 +33,7 @@ int hz_server_events_open(struct hz_server *server)
 	long cpus = sysconf(_SC_NPROCESSORS_CONF);
 	int status;
 
-	if (!hz_server_has_xdp(server))
+	if (!hz_server_has_xdp(server) || server->maps.is_older)
 		return 0;
 	events = calloc(1, sizeof(*events));
 	if (events == NULL)

@@ -11,12 +11,18 @@
 /* In one turn, of those held: 60 KiB of the ring of events, which has 1 MiB; all of them in a second, whatever they are. */
 #define DUE_PER_TURN 256u
 
+/* There is a ring of events, and a program that writes it for us. */
+static bool is_heard(const struct hz_server *server)
+{
+	return HZ_TELEMETRY && server->maps.latency != NULL && !server->maps.is_older;
+}
+
 int hz_server_slow_open(struct hz_server *server, struct hz_err *err)
 {
 	struct hz_server_slow *slow = &server->slow;
 	int status = 0;
 
-	if (HZ_TELEMETRY && server->maps.latency != NULL)
+	if (is_heard(server))
 		status = hz_slow_worst_open(&slow->held, HELD_MAX);
 	if (status == 0 && slow->held.room > 0)
 		status = hz_slow_worst_open(&slow->due, HELD_MAX);
@@ -29,7 +35,7 @@ int hz_server_slow_open(struct hz_server *server, struct hz_err *err)
 void hz_server_slow_apply(struct hz_server *server)
 {
 	const uint64_t slow_us = server->conf->tune.telemetry_slow_us;
-	bool is_on = HZ_TELEMETRY && server->maps.latency != NULL && slow_us != 0;
+	bool is_on = is_heard(server) && slow_us != 0;
 
 	__atomic_store_n(&server->slow.conf.over_ns, is_on ? slow_us * HZ_NS_PER_US : UINT64_MAX,
 	                 __ATOMIC_RELAXED);
