@@ -84,14 +84,16 @@ struct hz_latency_log2 {
 	__u64 updated_unix;
 };
 
-/* Routes whose latency is kept apart. A name keeps its slot over reloads; slot 0 is of all that have none. */
+/* Routes whose latency is kept apart. A name keeps its slot over reloads; slot 0 is of all that have none. A route that the
+ * site does not name is called by its match, "GET /users/:id", what is longer cut in its middle: names hold spaces,
+ * but neither quotes nor backslashes nor anything beyond printable ASCII. */
 #define HZ_ROUTE_SLOTS      256
 #define HZ_ROUTE_NAME_BYTES 32
 
 /* Map `route_names`: mmapable ARRAY, index = slot. Written by hzd before the slot is used. */
 struct hz_route_name {
 	char name[HZ_ROUTE_NAME_BYTES]; /* empty: free; cut to fit */
-	__u64 generation;               /* of the site that names it last */
+	__u64 generation; /* when a site named it last: counts their loads, over restarts too */
 };
 
 /* Map `route_latency`: mmapable ARRAY, index = worker * HZ_ROUTE_SLOTS + slot; as `latency`, with 8 sub-buckets

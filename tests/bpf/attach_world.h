@@ -71,7 +71,7 @@ uint32_t world_foreign_attach(const char *ifname, bool by_link, int *link_fd);
 extern const struct world_test attach_life_tests[], attach_refuse_tests[], attach_fault_tests[],
 	attach_maps_tests[], attach_lock_tests[], attach_chain_tests[], attach_update_tests[],
 	attach_gc_tests[], attach_nic_tests[], attach_lists_tests[], attach_writer_tests[],
-	attach_explain_tests[], attach_emit_tests[], attach_tell_tests[], attach_kill_tests[],
-	attach_kill_chain_tests[], attach_kill_long_tests[];
+	attach_explain_tests[], attach_emit_tests[], attach_tell_tests[], attach_older_tests[],
+	attach_kill_tests[], attach_kill_chain_tests[], attach_kill_long_tests[];
 
 #endif

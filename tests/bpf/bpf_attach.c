@@ -24,7 +24,7 @@ static void tests_run(struct tap *tap, const struct world_test *test, const char
 /* By what it is called as; the last one, without a name, is for any other. */
 static const struct program {
 	const char *name;
-	const struct world_test *group[16];
+	const struct world_test *group[20];
 } programs[] = {
 	{ "bpf_attach_long", { attach_kill_long_tests } },
 	{ "bpf_kill", { attach_kill_tests } },
@@ -32,7 +32,7 @@ static const struct program {
 	  { attach_life_tests, attach_refuse_tests, attach_fault_tests, attach_maps_tests,
 	    attach_lock_tests, attach_chain_tests, attach_update_tests, attach_gc_tests,
 	    attach_nic_tests, attach_lists_tests, attach_writer_tests, attach_explain_tests,
-	    attach_emit_tests, attach_tell_tests, attach_kill_chain_tests } },
+	    attach_emit_tests, attach_tell_tests, attach_older_tests, attach_kill_chain_tests } },
 };
 
 static const struct program *program_of(const char *path)

@@ -1,5 +1,7 @@
 /* hzctl latency show: percentiles of every stage, or the histogram of one, or of a route. */
 #include "commands.h"
+#include "config/route_name.h"
+#include "core/span_ops.h"
 #include "figures.h"
 #include "latency_json.h"
 #include "route_view.h"
@@ -82,19 +84,21 @@ static int interval_read(const struct hz_telemetry_view *view, const struct quer
 
 /* --- of a route --------------------------------------------------------------------------------------- */
 
+/* By its name, or by the match that a route without one is called by, however long that is. */
 static int route_find(const struct hz_route_view *view, const char *name, uint32_t *slot,
                       struct hz_err *err)
 {
 	struct hz_route_name entry;
+	char wanted[HZ_SITE_NAME_MAX];
 	int status;
 
+	hz_route_name_make(hz_span_text(name), (struct hz_span){ NULL, 0 }, wanted);
 	for (uint32_t i = 0; i < HZ_ROUTE_SLOTS; i++) {
 		status = hz_route_view_name(view, i, &entry);
 		if (status != 0)
 			return hz_err_set(err, status, 1, "telemetry", "hzctl status",
 			                  "cannot read route_names: %s", strerror(-status));
-		/* longer ones are cut there */
-		if (strncmp(entry.name, name, sizeof(entry.name) - 1) == 0 && name[0] != '\0') {
+		if (strcmp(entry.name, wanted) == 0 && wanted[0] != '\0') {
 			*slot = i;
 			return 0;
 		}

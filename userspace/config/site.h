@@ -121,7 +121,7 @@ struct hz_site_paths {
 };
 
 struct hz_site_route {
-	char name[HZ_SITE_NAME_MAX];
+	char name[HZ_SITE_NAME_MAX]; /* its own, else as route_name.h makes it of its match */
 	uint32_t line, column;
 	struct hz_conf_place at;    /* of its module's file, else of itself */
 	uint32_t methods;           /* mask by http/tokens.def order; GET implies HEAD */
@@ -231,8 +231,8 @@ const char *hz_site_method_name(uint32_t mask);
 
 /* A route that the program itself adds. */
 struct hz_site_own {
-	const char *match; /* as in the file: "GET /users/:id" */
-	const char *name;
+	const char *match;       /* as in the file: "GET /users/:id" */
+	const char *name;        /* NULL: as a route of the file without one */
 	uint64_t body_bytes_max; /* 0: the site's */
 	const void *own;
 };

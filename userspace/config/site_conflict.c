@@ -163,18 +163,25 @@ static void conflicts_find(struct hz_site_reader *r, struct claim *claims, size_
 	}
 }
 
-static void names_find(struct hz_site_reader *r, struct claim *claims, size_t count)
+/* Two routes that are called by their match are one conflict, which is reported; else a hash has met another. */
+static void names_find(struct hz_site_reader *r, struct claim *claims, size_t count,
+                       bool has_conflicts)
 {
 	qsort(claims, count, sizeof(*claims), name_compare);
 	for (size_t i = 1; i < count; i++) {
-		const struct hz_yaml_node *key;
+		const struct hz_yaml_node *key = hz_yaml_doc_key(claims[i].item, "name");
 
 		if (strcmp(claims[i].route->name, claims[i - 1].route->name) != 0)
 			continue;
-		key = hz_yaml_doc_key(claims[i].item, "name");
-		hz_site_read_fail(r, key != NULL ? key->value : claims[i].item,
-		                  "the route at line %u is named '%s' too",
-		                  claims[i - 1].route->line, claims[i].route->name);
+		if (key != NULL)
+			hz_site_read_fail(r, key->value, "the route at line %u is named '%s' too",
+			                  claims[i - 1].route->line, claims[i].route->name);
+		else if (!has_conflicts)
+			hz_site_read_fail(
+				r, claims[i].item,
+				"without a 'name' it is called '%s', as the route at line "
+				"%u: it needs one",
+				claims[i].route->name, claims[i - 1].route->line);
 	}
 }
 
@@ -201,6 +208,7 @@ static size_t claims_fill(const struct hz_site *site, const struct hz_yaml_node 
 void hz_site_routes_check(struct hz_site_reader *r, const struct hz_yaml_node *list)
 {
 	const struct hz_site *site = r->site;
+	const uint32_t fails_before = r->fail_count;
 	struct claim *claims;
 	size_t room = 1;
 
@@ -218,6 +226,7 @@ void hz_site_routes_check(struct hz_site_reader *r, const struct hz_yaml_node *l
 		return;
 	}
 	conflicts_find(r, claims, claims_fill(site, list, claims, true));
-	names_find(r, claims, claims_fill(site, list, claims, false));
+	names_find(r, claims, claims_fill(site, list, claims, false),
+	           r->fail_count != fails_before);
 	free(claims);
 }

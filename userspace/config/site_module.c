@@ -1,6 +1,8 @@
 /* The handler `module`, and routes that the program adds itself. */
+#include "config/route_name.h"
 #include "config/site_mw.h"
 #include "config/site_route.h"
+#include "core/span_ops.h"
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -100,7 +102,10 @@ static void own_read(struct hz_site_reader *r, const struct hz_site_own *own,
 	const struct hz_site *site = r->site;
 	const struct hz_yaml_node nowhere = { 0 };
 
-	if (hz_site_name_is_good(own->name))
+	if (own->name == NULL)
+		hz_route_name_make(hz_span_text(own->match), (struct hz_span){ NULL, 0 },
+		                   route->name);
+	else if (hz_site_name_is_good(own->name))
 		memcpy(route->name, own->name, strlen(own->name) + 1);
 	else
 		hz_site_read_fail(r, &nowhere, "not a name of a route");
@@ -120,6 +125,13 @@ static int name_compare(const void *left, const void *right)
 	return strcmp((*a)->name, (*b)->name);
 }
 
+/* Without names of their own, and one match: that is a conflict, which whoever builds the routes tells better. */
+static bool is_conflict(const struct hz_site_route *a, const struct hz_site_route *b)
+{
+	return !hz_site_name_is_good(a->name) && (a->methods & b->methods) != 0 &&
+	       hz_span_equals(a->pattern, b->pattern);
+}
+
 /* Logs and counters know routes by their names. 0, -EINVAL with why, or -ENOMEM. */
 static int names_check(const struct hz_site_route *routes, uint32_t count, char *why,
                        size_t why_bytes)
@@ -133,7 +145,8 @@ static int names_check(const struct hz_site_route *routes, uint32_t count, char 
 		by_name[i] = &routes[i];
 	qsort(by_name, count, sizeof(*by_name), name_compare);
 	for (uint32_t i = 1; i < count && err == 0; i++) {
-		if (strcmp(by_name[i]->name, by_name[i - 1]->name) != 0)
+		if (strcmp(by_name[i]->name, by_name[i - 1]->name) != 0 ||
+		    is_conflict(by_name[i], by_name[i - 1]))
 			continue;
 		snprintf(why, why_bytes, "two routes are named '%s'", by_name[i]->name);
 		err = -EINVAL;
@@ -162,7 +175,8 @@ int hz_site_append(struct hz_site *site, const struct hz_site_own *own, uint32_t
 	for (uint32_t i = 0; i < count && r.err == 0; i++) {
 		own_read(&r, &own[i], &routes[before + i]);
 		if (errors.count > 0) {
-			snprintf(why, why_bytes, "route '%s', \"%.60s\": %.100s", own[i].name,
+			snprintf(why, why_bytes, "route '%s', \"%.60s\": %.100s",
+			         own[i].name != NULL ? own[i].name : routes[before + i].name,
 			         own[i].match, errors.error[0].text);
 			return -EINVAL;
 		}

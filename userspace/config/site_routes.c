@@ -1,4 +1,5 @@
 /* Section `routes`. */
+#include "config/route_name.h"
 #include "config/site_mw.h"
 #include "config/site_route.h"
 
@@ -129,6 +130,28 @@ static void merged_check(struct hz_site_reader *r, const struct hz_yaml_node *it
 		                  "'//' never matches where duplicate_slashes is merge");
 }
 
+/* Its own name, else that of its match; of what has none, and so is never served, the place in the file. */
+static void route_name(struct hz_site_reader *r, const struct hz_yaml_node *item, uint32_t index,
+                       struct hz_site_route_read *rr)
+{
+	const struct hz_yaml_node *match = hz_yaml_doc_key(item, "match");
+	const struct hz_yaml_node *hosts = hz_yaml_doc_key(item, "hosts");
+	const struct hz_yaml_node *name = hz_yaml_doc_key(item, "name"), *host = NULL;
+
+	if (hosts != NULL && hosts->value->kind == HZ_YAML_LIST)
+		host = hosts->value->first;
+	if (match != NULL && match->value->kind == HZ_YAML_SCALAR && match->value->text.len > 0)
+		hz_route_name_make(match->value->text,
+		                   host != NULL && host->kind == HZ_YAML_SCALAR
+		                           ? host->text
+		                           : (struct hz_span){ NULL, 0 },
+		                   rr->route->name);
+	else
+		snprintf(rr->route->name, sizeof(rr->route->name), "route-%u", index + 1);
+	if (name != NULL)
+		name_read(r, name, rr);
+}
+
 static void route_read(struct hz_site_reader *r, const struct hz_yaml_node *item, uint32_t index,
                        struct hz_site_route *route)
 {
@@ -140,11 +163,8 @@ static void route_read(struct hz_site_reader *r, const struct hz_yaml_node *item
 	route->at = hz_site_read_place(item);
 	route->body_bytes_max = r->site->limits.body_bytes;
 	route->paths = r->site->paths;
-	snprintf(route->name, sizeof(route->name), "route-%u", index + 1);
 	if (item->kind == HZ_YAML_MAP) {
-		key = hz_yaml_doc_key(item, "name");
-		if (key != NULL)
-			name_read(r, key, &rr);
+		route_name(r, item, index, &rr);
 		snprintf(rr.where, sizeof(rr.where), "route '%s'", route->name);
 		key = hz_yaml_doc_key(item, "match");
 		rr.is_match_bad = key == NULL;

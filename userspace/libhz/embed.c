@@ -1,7 +1,9 @@
 /* A server in somebody else's process: options in, hz_server_run inside, errors out. */
 #include "api/api.h"
 #include "api/api_priv.h"
+#include "config/route_name.h"
 #include "core/log.h"
+#include "core/span_ops.h"
 #include "loader/xdp_chatter.h"
 #include "server/server.h"
 #include <errno.h>
@@ -14,10 +16,11 @@
 #define ROUTES_FIRST 16u
 #define EMPTY_SITE   "routes: []\n"
 
-/* One route of the program; match and name are owned. */
+/* One route of the program; match and name (NULL: it has none of its own) are owned. */
 struct embed_route {
 	struct hz_api_route api;
 	char *match, *name;
+	char called[HZ_SITE_NAME_MAX];
 	uint64_t body_bytes_max;
 };
 
@@ -233,21 +236,24 @@ static int routes_grow(struct hz_app *app)
 static struct embed_route *route_make(const struct hz_app *app, const struct hz_route *from)
 {
 	struct embed_route *route = calloc(1, sizeof(*route));
-	char name[HZ_API_NAME_MAX];
 
 	if (route == NULL)
 		return NULL;
-	snprintf(name, sizeof(name), "app-%u", app->route_count + 1);
 	route->match = strdup(from->match);
-	route->name = strdup(from->name != NULL ? from->name : name);
-	if (route->match == NULL || route->name == NULL) {
+	route->name = from->name != NULL ? strdup(from->name) : NULL;
+	if (route->match == NULL || (from->name != NULL && route->name == NULL)) {
 		route_free(route);
 		return NULL;
 	}
+	if (from->name != NULL)
+		snprintf(route->called, sizeof(route->called), "%s", from->name);
+	else
+		hz_route_name_make(hz_span_text(from->match), (struct hz_span){ NULL, 0 },
+		                   route->called);
 	route->body_bytes_max = from->body_bytes_max;
 	route->api = (struct hz_api_route){
 		.api = app->api,
-		.name = route->name,
+		.name = route->called,
 		.handler = from->handler,
 		.body = from->body,
 		.ctx = from->ctx,

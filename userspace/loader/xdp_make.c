@@ -18,7 +18,7 @@ struct map_pin {
 };
 
 static const struct map_pin map_pins[] = {
-#define HZ_PIN(name, map, mode, key, value, entries)                                               \
+#define HZ_PIN(name, map, mode, key, value, entries, since)                                        \
 	{ name, offsetof(struct hz_latency, maps.map), mode },
 #include "loader/xdp_pins.def"
 #undef HZ_PIN

@@ -54,7 +54,6 @@ static const struct pinned pinned[] = {
 	{ "verdicts", AT(verdicts_fd), NOT_MAPPED, 0, OF_PROGRAMS },
 	{ "latency_pct", AT(latency_pct_fd), NOT_MAPPED, 0, OF_HZD },
 	{ "stream_stats", AT(stream_stats_fd), NOT_MAPPED, 0, OF_PROGRAMS },
-	/* what came later: where it is missing and the others are there, an older version attached */
 	{ "private/cookies", AT(cookies_fd), AT(cookies), BYTES(hz_cookies, 1), OF_HZD_HIDDEN },
 	{ "latency_log2", AT(latency_log2_fd), NOT_MAPPED, 0, OF_HZD },
 	{ "route_names", AT(route_names_fd), AT(route_names), BYTES(hz_route_name, HZ_ROUTE_SLOTS),
@@ -73,43 +72,93 @@ static void *field_of(struct hz_xdp_maps *maps, size_t offset)
 	return (char *)maps + offset;
 }
 
-/* A later one that is missing beside the first. */
-static int open_status(size_t index, int status)
+/* 0 in a zeroed one: never ours, stdin is open. */
+static void fd_close(int fd)
 {
-	return index > 0 && status == -ENOENT ? -EPROTO : status;
+	if (fd > 0)
+		close(fd);
+}
+
+/* One that is missing beside the first; what came later is done without. */
+static int open_status(struct hz_xdp_maps *maps, const char *name, bool is_first, int *fd)
+{
+	int status = HZ_MIN(*fd, 0);
+
+	if (status == 0)
+		return 0;
+	*fd = -1;
+	if (status != -ENOENT || is_first)
+		return status;
+	if (!hz_xdp_shared_is_later(name))
+		return -EPROTO;
+	maps->is_older = true;
+	return 0;
 }
 
 static int programs_open(const char *instance, struct hz_xdp_maps *maps)
 {
-	maps->flush_prog_fd = hz_xdp_pins_open(instance, "prog_flush", NULL, false);
-	if (maps->flush_prog_fd < 0)
-		return open_status(1, maps->flush_prog_fd);
-	maps->emit_prog_fd = hz_xdp_pins_open(instance, "prog_emit", NULL, false);
-	if (maps->emit_prog_fd < 0)
-		return open_status(1, maps->emit_prog_fd);
-	maps->watch_prog_fd = hz_xdp_pins_open(instance, "prog_watch", NULL, false);
-	return open_status(1, HZ_MIN(maps->watch_prog_fd, 0));
+	const struct {
+		const char *name;
+		int *fd;
+	} program[] = { { "prog_flush", &maps->flush_prog_fd },
+		        { "prog_emit", &maps->emit_prog_fd },
+		        { "prog_watch", &maps->watch_prog_fd } };
+	int status = 0;
+
+	for (size_t i = 0; i < HZ_ARRAY_LEN(program) && status == 0; i++) {
+		*program[i].fd = hz_xdp_pins_open(instance, program[i].name, NULL, false);
+		status = open_status(maps, program[i].name, false, program[i].fd);
+	}
+	return status;
 }
 
-static int fds_open(const char *instance, bool writable, struct hz_xdp_maps *maps)
+/* A half of what belongs together is none: hzd has one way to go without. */
+static void later_close(struct hz_xdp_maps *maps)
+{
+	for (size_t i = 0; i < HZ_ARRAY_LEN(pinned); i++) {
+		int *fd = field_of(maps, pinned[i].fd);
+
+		if (!hz_xdp_shared_is_later(pinned[i].name))
+			continue;
+		fd_close(*fd);
+		*fd = -1;
+	}
+	fd_close(maps->emit_prog_fd);
+	fd_close(maps->watch_prog_fd);
+	maps->emit_prog_fd = maps->watch_prog_fd = -1;
+}
+
+static int route_workers_read(struct hz_xdp_maps *maps)
 {
 	struct bpf_map_info info = { 0 };
 	uint32_t info_bytes = sizeof(info);
 
-	for (size_t i = 0; i < HZ_ARRAY_LEN(pinned); i++) {
+	if (maps->route_latency_fd < 0)
+		return 0;
+	if (bpf_obj_get_info_by_fd(maps->route_latency_fd, &info, &info_bytes) != 0)
+		return -errno;
+	maps->route_workers = info.max_entries / HZ_ROUTE_SLOTS;
+	return 0;
+}
+
+static int fds_open(const char *instance, bool writable, struct hz_xdp_maps *maps)
+{
+	int status = 0;
+
+	for (size_t i = 0; i < HZ_ARRAY_LEN(pinned) && status == 0; i++) {
 		bool is_reader = !writable || pinned[i].writer == OF_PROGRAMS;
 		int *fd = field_of(maps, pinned[i].fd);
 
 		if (!writable && pinned[i].writer == OF_HZD_HIDDEN)
 			continue;
 		*fd = hz_xdp_shared_map(instance, pinned[i].name, is_reader);
-		if (*fd < 0)
-			return open_status(i, *fd);
+		status = open_status(maps, pinned[i].name, i == 0, fd);
 	}
-	if (bpf_obj_get_info_by_fd(maps->route_latency_fd, &info, &info_bytes) != 0)
-		return -errno;
-	maps->route_workers = info.max_entries / HZ_ROUTE_SLOTS;
-	return writable ? programs_open(instance, maps) : 0;
+	if (status == 0 && writable)
+		status = programs_open(instance, maps);
+	if (status == 0 && writable && maps->is_older)
+		later_close(maps);
+	return status == 0 ? route_workers_read(maps) : status;
 }
 
 /* The kernel rounds a map's memory up to pages. */
@@ -129,7 +178,7 @@ static int memory_map(struct hz_xdp_maps *maps)
 		const int *fd = field_of(maps, pinned[i].fd);
 		void *base;
 
-		if (pinned[i].memory == NOT_MAPPED)
+		if (pinned[i].memory == NOT_MAPPED || *fd < 0)
 			continue;
 		base = mmap(NULL, memory_bytes(maps, &pinned[i]), PROT_READ | PROT_WRITE,
 		            MAP_SHARED, *fd, 0);
@@ -180,13 +229,6 @@ int hz_xdp_maps_open(const char *instance, bool writable, struct hz_xdp_maps *ou
 	}
 	*out = maps;
 	return 0;
-}
-
-/* 0 in a zeroed one: never ours, stdin is open. */
-static void fd_close(int fd)
-{
-	if (fd > 0)
-		close(fd);
 }
 
 void hz_xdp_maps_close(struct hz_xdp_maps *maps)
@@ -271,6 +313,8 @@ int hz_xdp_pct_write(const struct hz_xdp_maps *maps, uint32_t stage,
 int hz_xdp_log2_write(const struct hz_xdp_maps *maps, uint32_t stage,
                       const struct hz_latency_log2 *log2)
 {
+	if (maps->latency_log2_fd < 0)
+		return 0;
 	return bpf_map_update_elem(maps->latency_log2_fd, &stage, log2, BPF_ANY) == 0 ? 0 : -errno;
 }
 

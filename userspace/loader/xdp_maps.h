@@ -20,6 +20,9 @@ struct hz_xdp_maps {              /* owned by the caller; close with hz_xdp_maps
 	struct hz_shed_row *shed_rows;       /* mapped, HZ_WORKERS_MAX */
 	struct hz_subscriber *subscriber;    /* mapped, HZ_SUBSCRIBERS_MAX */
 	uint32_t route_workers; /* workers from here on have no room; for readers too */
+	/* An older version of this ABI attached: what it did not pin is NULL, -1 and 0, for hzd all that came later
+	 * (hz_xdp_shared_is_later), for readers only what is missing. */
+	bool is_older;
 	int latency_fd, beat_fd, worker_fd, conns_fd;
 	int cookies_fd; /* -1 for readers: its keys are nobody else's */
 	int latency_pct_fd, cfg_fd, verdicts_fd, stream_stats_fd;
@@ -28,7 +31,7 @@ struct hz_xdp_maps {              /* owned by the caller; close with hz_xdp_maps
 	int flush_prog_fd, emit_prog_fd, watch_prog_fd; /* -1 for readers */
 };
 
-/* Opens the pins of an instance; ABI major must match. exit code 6 with the command to type when nothing
+/* Opens the pins of an instance; ABI major must match, and what its minor 0 had must be there. exit code 6 with the command to type when nothing
  * is attached. writable: hzd. */
 int hz_xdp_maps_open(const char *instance, bool writable, struct hz_xdp_maps *out,
                      struct hz_err *err);
@@ -52,7 +55,7 @@ int hz_xdp_maintenance_write(const char *instance, bool is_on);
 int hz_xdp_pct_write(const struct hz_xdp_maps *maps, uint32_t stage,
                      const struct hz_latency_pct *pct);
 int hz_xdp_log2_write(const struct hz_xdp_maps *maps, uint32_t stage,
-                      const struct hz_latency_log2 *log2);
+                      const struct hz_latency_log2 *log2); /* 0 also where there is no such map */
 int hz_xdp_verdicts_read(const struct hz_xdp_maps *maps, struct hz_verdicts *sum);
 
 /* xdp_stream.c: runs prog_flush for one histogram. 0 or -errno; *emitted and *refused are added to. One caller at a
@@ -70,7 +73,8 @@ int hz_xdp_emit_kept(const struct hz_xdp_maps *maps, const void *record, size_t 
 
 /* xdp_stream.c: runs prog_watch: from now on the kernel sends deltas of health answers itself when prog_flush was not run
  * for interval_ns, within the bounds of HZ_WATCH_MIN_NS and HZ_WATCH_MAX_NS, as long as the maps are pinned. Its timer
- * stays on the CPU of the caller. 0; -EPERM: they are pinned no more; or -errno. */
+ * stays on the CPU of the caller. 0; -EPERM: they are pinned no more, or an older version attached, without such a timer;
+ * or -errno. */
 int hz_xdp_watch(int watch_prog_fd, uint64_t interval_ns);
 
 /* xdp_stream.c: the kernel's id of the ring in a place of `subscribers`. 0; -ENOENT: the place is free; or -errno. */

@@ -14,10 +14,12 @@ struct shared_pin {
 	uint32_t key_bytes;
 	uint32_t value_bytes;
 	uint32_t entries;
+	uint32_t since; /* HZ_ABI_MINOR */
 };
 
 static const struct shared_pin shared_pins[] = {
-#define HZ_PIN(name, map, mode, key, value, entries) { name, sizeof(key), sizeof(value), entries },
+#define HZ_PIN(name, map, mode, key, value, entries, since)                                        \
+	{ name, sizeof(key), sizeof(value), entries, since },
 #include "loader/xdp_pins.def"
 #undef HZ_PIN
 };
@@ -38,6 +40,19 @@ static const struct shared_pin *pin_named(const char *name)
 		if (strcmp(shared_pins[i].name, name) == 0)
 			return &shared_pins[i];
 	return NULL;
+}
+
+/* All programs but the first came with minor 1. */
+bool hz_xdp_shared_is_later(const char *name)
+{
+	const struct shared_pin *pin = pin_named(name);
+
+	if (pin != NULL)
+		return pin->since > 0;
+	for (size_t i = 1; i < HZ_ARRAY_LEN(program_pins); i++)
+		if (strcmp(program_pins[i], name) == 0)
+			return true;
+	return false;
 }
 
 static bool entries_fit(const struct shared_pin *pin, uint32_t entries)
@@ -68,26 +83,36 @@ int hz_xdp_shared_map(const char *instance, const char *name, bool is_reader)
 	return -EPROTO;
 }
 
+static void fd_close(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
 /* --- opening it ----------------------------------------------------------------------------------- */
+
+/* What an older version of this ABI did not pin is done without. */
+static int pin_status(const char *name, int fd)
+{
+	return fd == -ENOENT && hz_xdp_shared_is_later(name) ? 0 : HZ_MIN(fd, 0);
+}
 
 /* Is all there, and as large as this version thinks? hzd uses what the XDP program never sees. */
 static int pins_look(const char *instance)
 {
-	for (size_t i = 0; i < HZ_ARRAY_LEN(shared_pins); i++) {
-		int fd = hz_xdp_shared_map(instance, shared_pins[i].name, true);
+	int fd, status = 0;
 
-		if (fd < 0)
-			return fd;
-		close(fd);
+	for (size_t i = 0; i < HZ_ARRAY_LEN(shared_pins) && status == 0; i++) {
+		fd = hz_xdp_shared_map(instance, shared_pins[i].name, true);
+		status = pin_status(shared_pins[i].name, fd);
+		fd_close(fd);
 	}
-	for (size_t i = 0; i < HZ_ARRAY_LEN(program_pins); i++) {
-		int fd = hz_xdp_pins_open(instance, program_pins[i], NULL, false);
-
-		if (fd < 0)
-			return fd;
-		close(fd);
+	for (size_t i = 0; i < HZ_ARRAY_LEN(program_pins) && status == 0; i++) {
+		fd = hz_xdp_pins_open(instance, program_pins[i], NULL, false);
+		status = pin_status(program_pins[i], fd);
+		fd_close(fd);
 	}
-	return 0;
+	return status;
 }
 
 /* -ENOENT: there is no such folder. */
@@ -114,7 +139,7 @@ static int shared_open_pinned(const char *instance, struct hz_xdp_shared *out)
 		return -errno;
 	for (size_t i = 0; i < HZ_ARRAY_LEN(fd) && status == 0; i++) {
 		*fd[i] = hz_xdp_shared_map(instance, name[i], false);
-		status = HZ_MIN(*fd[i], 0);
+		status = pin_status(name[i], *fd[i]);
 	}
 	if (status == 0) {
 		shared.events_fd = hz_xdp_pins_open(instance, "events", NULL, false);
@@ -155,12 +180,6 @@ int hz_xdp_shared_open(const char *instance, struct hz_xdp_shared *out, struct h
 		return hz_xdp_fail(err, status, "xdp_pins", "cannot open what is pinned", NULL);
 	out->is_new = is_new;
 	return 0;
-}
-
-static void fd_close(int fd)
-{
-	if (fd >= 0)
-		close(fd);
 }
 
 void hz_xdp_shared_close(struct hz_xdp_shared *shared)

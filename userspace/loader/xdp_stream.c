@@ -57,6 +57,8 @@ int hz_xdp_watch(int watch_prog_fd, uint64_t interval_ns)
 {
 	struct hz_watch_ctx ctx = { .interval_ns = interval_ns };
 
+	if (watch_prog_fd < 0)
+		return -EPERM;
 	return prog_run(watch_prog_fd, &ctx, sizeof(ctx));
 }
 

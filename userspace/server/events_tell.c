@@ -32,7 +32,7 @@ int hz_server_events_open(struct hz_server *server)
 	struct hz_events_tell *events;
 	int status;
 
-	if (!hz_server_has_xdp(server))
+	if (!hz_server_has_xdp(server) || server->maps.is_older)
 		return 0;
 	events = calloc(1, sizeof(*events));
 	if (events == NULL)

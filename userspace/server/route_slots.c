@@ -1,5 +1,5 @@
 /* Which slot of route_names and route_latency a route's name has. A name keeps it over reloads and restarts, as its
- * figures do. A new name takes a free one; when there is none, that of a name which neither the site nor a request under
+ * figures do; a route without one is called by its match (config/route_name.h), not by its place in the file. A new name takes a free one; when there is none, that of a name which neither the site nor a request under
  * way has any more, the one gone longest, and its figures begin anew: readers see a count that fell, as after
  * a restart of the map. Who gets none is counted in slot 0, with the answers of no route. */
 #include "server/server_priv.h"
@@ -61,6 +61,16 @@ static void slot_name(struct slots *slots, uint16_t slot, const char *name)
 
 _Static_assert(HZ_SITE_NAME_MAX <= HZ_ROUTE_NAME_BYTES, "a route's name fits");
 
+/* More than any site had before: generations of the server begin anew with it, those in the map do not. */
+static uint64_t naming_next(const struct slots *slots)
+{
+	uint64_t newest = 0;
+
+	for (uint16_t i = 0; i < HZ_ROUTE_SLOTS; i++)
+		newest = HZ_MAX(newest, slots->name[i].generation);
+	return newest + 1;
+}
+
 void hz_server_routes_name(const struct hz_server *server, struct hz_snapshot *snapshot)
 {
 	const bool is_kernel = server->maps.route_names != NULL;
@@ -71,9 +81,11 @@ void hz_server_routes_name(const struct hz_server *server, struct hz_snapshot *s
 	};
 	/* Nobody else sees it yet. */
 	struct hz_snapshot_route *routes = (struct hz_snapshot_route *)(uintptr_t)snapshot->routes;
+	uint64_t naming;
 
 	if (slots.name == NULL)
 		return;
+	naming = naming_next(&slots);
 	for (uint32_t i = 0; i < snapshot->site->route_count; i++)
 		routes[i].slot = slot_of(&slots, snapshot->site->route[i].name);
 	mark(&slots, snapshot);
@@ -90,6 +102,6 @@ void hz_server_routes_name(const struct hz_server *server, struct hz_snapshot *s
 			if (*slot != 0)
 				slot_name(&slots, *slot, snapshot->site->route[i].name);
 		}
-		slots.name[*slot].generation = snapshot->generation;
+		slots.name[*slot].generation = naming;
 	}
 }

@@ -338,7 +338,7 @@ static int server_open(struct hz_server *server, struct hz_err *err)
 	if (status == 0)
 		hz_server_shed_apply(server);
 	if (status == 0)
-		hz_server_slow_apply(server);
+		status = hz_server_slow_open(server, err);
 	if (status == 0)
 		status = transport_open(server, err);
 	if (status == 0)
@@ -375,6 +375,7 @@ static int server_close(struct hz_server *server)
 	hz_api_stop(server->api);       /* and so do holders of tickets */
 	if (transport_close(server) != 0)
 		return -ETIMEDOUT;
+	hz_server_slow_close(server);
 	hz_control_trace_close(server);
 	hz_jobs_close(server->app.jobs);
 	hz_publish_close(server->publish);

@@ -215,6 +215,11 @@ int hz_server_ports_open(struct hz_server *server, struct hz_err *err)
 		status = hz_xdp_maps_open(conf->instance, true, &server->maps, err);
 	if (status == 0)
 		status = ports_check(server, err);
+	if (status == 0 && server->maps.is_older)
+		hz_server_degrade(server,
+		                  "attached by an older version of hz: no figures of routes, "
+		                  "no events but histograms; try: hzctl xdp detach all, "
+		                  "then attach again");
 	if (status != 0)
 		hz_server_ports_close(server);
 	else if (getgrnam("hz") == NULL)

@@ -12,6 +12,7 @@
 #include "server/seats.h"
 #include "server/server.h"
 #include "server/snapshot.h"
+#include "telemetry/slow_worst.h"
 #include <jansson.h>
 #include <sys/types.h>
 
@@ -62,8 +63,12 @@ struct hz_server_files {
 struct hz_server_slow {
 	struct hz_slow_conf conf; /* words that workers load */
 	uint64_t second_ns;
-	uint32_t this_second;   /* told in it */
-	uint64_t told, refused; /* beyond telemetry/slow_per_s */
+	uint32_t at_once;          /* told in this second as they came */
+	struct hz_slow_worst held; /* the longest of the others; told when it is over, */
+	struct hz_slow_worst due;  /* those of the one before, in the order of their time, */
+	uint32_t due_told;         /* of which so many are */
+	uint64_t told;
+	uint64_t refused; /* beyond telemetry/slow_per_s */
 };
 
 /* What the stream says that an interface runs. */
@@ -283,6 +288,10 @@ void hz_server_topics_latency(const struct hz_server *server,
 void hz_server_routes_name(const struct hz_server *server, struct hz_snapshot *snapshot);
 
 /* slow_tell.c: settings into the words that workers read; and what they told, into the ring of events. */
+/* open before any worker runs: 0, or -ENOMEM with err. close when none does, with their rings and the maps still there:
+ * tells what is left. It accepts what was never opened. */
+int hz_server_slow_open(struct hz_server *server, struct hz_err *err);
+void hz_server_slow_close(struct hz_server *server);
 void hz_server_slow_apply(struct hz_server *server);
 void hz_server_slow_turn(struct hz_server *server, uint64_t now_ns);
 

@@ -89,7 +89,7 @@ static void full_site_gives_every_field(void)
 	CU_ASSERT(span_is(site->route[0].content_type, "text/html"));
 	CU_ASSERT_EQUAL(site->route[0].json_count, 0);
 	CU_ASSERT_EQUAL(site->route[0].body_bytes_max, 2097152);
-	CU_ASSERT_STRING_EQUAL(site->route[1].name, "route-2");
+	CU_ASSERT_STRING_EQUAL(site->route[1].name, "POST,PUT /echo/:x");
 	CU_ASSERT_EQUAL(site->route[1].handler, HZ_HANDLER_ECHO);
 	CU_ASSERT_EQUAL(site->route[1].body_bytes_max, 65536);
 	CU_ASSERT(span_is(site->route[1].pattern, "/echo/:x"));
@@ -337,7 +337,24 @@ static void topics_and_streams_are_kept(void)
 	hz_site_free(site);
 }
 
-HZ_SUITE(site, CASE(topics_and_streams_are_kept), CASE(hosts_and_paths_are_kept),
+static void routes_of_one_match_are_called_by_their_hosts(void)
+{
+	struct hz_site *site =
+		parse("routes:\n"
+	              "  - { match: GET /, respond: {} }\n"
+	              "  - { match: GET /, respond: {}, hosts: [www.example.org, example.org] }\n"
+	              "  - { match: GET /, respond: {}, hosts: [\"*.shop.example.org\"] }\n"
+	              "  - { match: POST /, name: own, respond: {} }\n");
+
+	CU_ASSERT_STRING_EQUAL(site->route[0].name, "GET /");
+	CU_ASSERT_STRING_EQUAL(site->route[1].name, "GET www.example.org/");
+	CU_ASSERT_STRING_EQUAL(site->route[2].name, "GET *.shop.example.org/");
+	CU_ASSERT_STRING_EQUAL(site->route[3].name, "own");
+	hz_site_free(site);
+}
+
+HZ_SUITE(site, CASE(routes_of_one_match_are_called_by_their_hosts),
+         CASE(topics_and_streams_are_kept), CASE(hosts_and_paths_are_kept),
          CASE(paths_left_out_are_strict), CASE(full_site_gives_every_field),
          CASE(empty_sections_give_defaults), CASE(log_is_inherited_replaced_and_switched_off),
          CASE(jwt_is_read_and_kept_in_a_list), CASE(sections_in_any_order_are_read_alike),

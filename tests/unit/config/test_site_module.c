@@ -114,7 +114,36 @@ static void appended_route_with_a_bad_name_or_one_of_another_is_refused(void)
 	}
 }
 
+static void appended_route_without_a_name_is_called_by_its_match(void)
+{
+	struct hz_site *site = parse("routes: [{ match: GET /a, respond: {} }]\n");
+	const struct hz_site_own own[] = { { .match = "GET /x/:id" }, { .match = "POST /a" } };
+	char why[256] = "";
+
+	CU_ASSERT_EQUAL_FATAL(hz_site_append(site, own, 2, why, sizeof(why)), 0);
+	CU_ASSERT_STRING_EQUAL(site->route[1].name, "GET /x/:id");
+	CU_ASSERT_STRING_EQUAL(site->route[2].name, "POST /a");
+	hz_site_free(site);
+}
+
+/* What claims the requests of another is a conflict, which the router tells; one hash of two matches is not. */
+static void appended_routes_of_one_hash_are_refused_by_name(void)
+{
+	struct hz_site *site = parse("routes: [{ match: GET /a, respond: {} }]\n");
+	const struct hz_site_own hash[] = { { .match = "GET /api/v1/customers/28233/orders/:id" },
+		                            { .match = "GET /api/v1/customers/60421/orders/:id" } };
+	const struct hz_site_own conflict = { .match = "GET /a" };
+	char why[256] = "";
+
+	CU_ASSERT_EQUAL(hz_site_append(site, hash, 2, why, sizeof(why)), -EINVAL);
+	CU_ASSERT_STRING_EQUAL(why, "two routes are named 'GET /api/v1/cu~3n77cf~rders/:id'");
+	CU_ASSERT_EQUAL(hz_site_append(site, &conflict, 1, why, sizeof(why)), 0);
+	hz_site_free(site);
+}
+
 HZ_SUITE(site_module, CASE(module_of_a_route_is_kept),
          CASE(appended_routes_follow_those_of_the_file),
          CASE(appended_route_that_is_none_changes_nothing),
-         CASE(appended_route_with_a_bad_name_or_one_of_another_is_refused));
+         CASE(appended_route_with_a_bad_name_or_one_of_another_is_refused),
+         CASE(appended_route_without_a_name_is_called_by_its_match),
+         CASE(appended_routes_of_one_hash_are_refused_by_name));

@@ -166,7 +166,7 @@ static void rate_is_read(void)
 	CU_ASSERT_EQUAL(b->per, HZ_RATE_ROUTE);
 	CU_ASSERT_EQUAL(b->per_hour, 5400);
 	CU_ASSERT_EQUAL(b->burst, 1);
-	CU_ASSERT_TRUE(span_is(b->scope, "route-2"));
+	CU_ASSERT_TRUE(span_is(b->scope, "GET /b"));
 	CU_ASSERT_EQUAL(c->per, HZ_RATE_HEADER);
 	CU_ASSERT_TRUE(span_is(c->header, "x-api-key"));
 	CU_ASSERT_EQUAL(c->per_hour, 7);

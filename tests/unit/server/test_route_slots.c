@@ -25,9 +25,9 @@ static const char *site_of(unsigned first, unsigned last)
 	return text;
 }
 
-static struct server_rig *rig_open(unsigned first, unsigned last)
+static struct server_rig *rig_open_site(const char *site)
 {
-	struct server_rig *rig = server_rig_open(site_of(first, last));
+	struct server_rig *rig = server_rig_open(site);
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(rig);
 	rig->server.shared.route_names = names;
@@ -37,20 +37,25 @@ static struct server_rig *rig_open(unsigned first, unsigned last)
 	return rig;
 }
 
+static struct server_rig *rig_open(unsigned first, unsigned last)
+{
+	return rig_open_site(site_of(first, last));
+}
+
 static void begin_empty(void)
 {
 	memset(names, 0, sizeof(names));
 	memset(hists, 0, sizeof(hists));
 }
 
-static bool reload_to(struct server_rig *rig, unsigned first, unsigned last)
+static bool reload_to_site(struct server_rig *rig, const char *site)
 {
 	struct hz_err err = { 0 };
 	json_t *result = NULL;
 	int status;
 
 	hz_rcu_reader_register();
-	status = server_rig_site_write(rig, site_of(first, last));
+	status = server_rig_site_write(rig, site);
 	if (status == 0)
 		status = hz_server_reload(&rig->server, &result, &err);
 	hz_rcu_reader_unregister();
@@ -58,6 +63,11 @@ static bool reload_to(struct server_rig *rig, unsigned first, unsigned last)
 	if (status != 0)
 		printf("# %s\n", err.why);
 	return status == 0;
+}
+
+static bool reload_to(struct server_rig *rig, unsigned first, unsigned last)
+{
+	return reload_to_site(rig, site_of(first, last));
 }
 
 static unsigned slot_of(const struct server_rig *rig, unsigned number)
@@ -157,6 +167,54 @@ static void slot_of_a_name_that_is_gone_begins_anew(void)
 	server_rig_close(rig);
 }
 
+/* A server's own generations begin at 1 with each start. */
+static void slot_gone_longest_is_so_over_a_restart(void)
+{
+	const unsigned all = HZ_ROUTE_SLOTS - 1;
+	unsigned first, second;
+	struct server_rig *rig;
+
+	begin_empty();
+	rig = rig_open(1, all);
+	first = slot_of(rig, 1);
+	second = slot_of(rig, 2);
+	for (unsigned i = 0; i < 5; i++)
+		CU_ASSERT(reload_to(rig, 1, all));
+	CU_ASSERT(reload_to(rig, 2, all)); /* r1 goes */
+	server_rig_close(rig);
+	rig = rig_open(2, all);
+	CU_ASSERT(reload_to(rig, 3, all)); /* r2 goes, in the second generation of this server */
+	hz_server_reclaim(&rig->server);
+	CU_ASSERT(reload_to(rig, 3, all + 1));
+	CU_ASSERT_EQUAL(slot_of(rig, all + 1), first);
+	CU_ASSERT(is_named(second, 2));
+	server_rig_close(rig);
+}
+
+/* Wherever it stands in the file, and whatever stands above it. */
+static void route_without_a_name_keeps_its_figures_over_a_reload(void)
+{
+	const struct hz_snapshot *snapshot;
+	struct server_rig *rig;
+	unsigned slot;
+
+	begin_empty();
+	rig = rig_open_site("routes:\n  - { match: GET /a, respond: { body: x } }\n");
+	snapshot = rig->server.app.snapshot;
+	slot = snapshot->routes[0].slot;
+	CU_ASSERT_STRING_EQUAL(names[slot].name, "GET /a");
+	answers_add(slot, 5);
+	CU_ASSERT(reload_to_site(rig, "routes:\n"
+	                              "  - { match: GET /new, respond: { body: x } }\n"
+	                              "  - { match: GET /a, respond: { body: x } }\n"));
+	snapshot = rig->server.app.snapshot;
+	CU_ASSERT_EQUAL(snapshot->routes[1].slot, slot);
+	CU_ASSERT_NOT_EQUAL(snapshot->routes[0].slot, slot);
+	CU_ASSERT_STRING_EQUAL(names[snapshot->routes[0].slot].name, "GET /new");
+	CU_ASSERT(has_answers(slot, 5) && has_answers(snapshot->routes[0].slot, 0));
+	server_rig_close(rig);
+}
+
 static void slot_of_a_request_under_way_is_not_given_away(void)
 {
 	const unsigned all = HZ_ROUTE_SLOTS - 1;
@@ -184,4 +242,6 @@ static void slot_of_a_request_under_way_is_not_given_away(void)
 HZ_SUITE(route_slots, CASE(name_keeps_slot_and_figures_over_reloads_and_restarts),
          CASE(route_beyond_the_slots_is_counted_with_those_of_none),
          CASE(slot_of_a_name_that_is_gone_begins_anew),
+         CASE(slot_gone_longest_is_so_over_a_restart),
+         CASE(route_without_a_name_keeps_its_figures_over_a_reload),
          CASE(slot_of_a_request_under_way_is_not_given_away));

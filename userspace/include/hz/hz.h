@@ -242,7 +242,8 @@ HZ_API int hz_app_new(const struct hz_options *options, struct hz_app **out,
 struct hz_route {
 	size_t size;
 	const char *match; /* "GET,POST /users/:id", as in site.yaml; GET implies HEAD */
-	/* In logs and conflicts, no other route's: 1..31 letters, digits, '_', '-' and '.'; default "app-N". */
+	/* In logs, metrics and conflicts, no other route's: 1..31 letters, digits, '_', '-' and '.'. Default: match, what is
+	 * longer cut in its middle. */
 	const char *name;
 	hz_handler_fn *handler;
 	hz_body_fn *body; /* set: the body streams */

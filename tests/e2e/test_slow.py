@@ -1,0 +1,101 @@
+#!/usr/bin/env python3
+"""Slow answers one by one: which of a second are told, and that each one is accounted for."""
+import time
+
+from hz_collector import Collector
+from hz_e2e import (OUT, PATIENT, PORT, SERVER4, Http, Process, Rig, expect, expect_equal, main,
+                    note, test, wait_until)
+
+PER_S, MILD, SECONDS = 10, 30, 5
+rigs = {}
+
+
+def rig():
+    if not rigs:
+        rigs["rig"] = Rig()
+        rigs["rig"].attach("ensure", health=False)
+        rigs["collector"] = Collector(rigs["rig"])
+    return rigs["rig"]
+
+
+class Notes:
+    """tests/apps/notes over AF_XDP, which tells of every answer: /block/MS holds up the worker."""
+
+    def __init__(self, *options):
+        here = rig()
+        command = [f"{OUT}/tests/helper_notes", "-i", here.name, "-l", f"eth1,{SERVER4}:{PORT}"]
+        for option in ("boot/workers=1", "timeouts/lame_duck_ms=0", "telemetry/slow_us=1",
+                       PATIENT) + options:
+            command += ["-o", option]
+        self.process = Process(*command, netns=here.server)
+        self.process.wait_line("ready")
+
+    def http(self):
+        return Http(SERVER4, PORT, rig().client, 20.0)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.end()
+
+
+def told_and_refused():
+    values = rig().ctl_json("get", "telemetry/slow_told", "telemetry/slow_refused")["values"]
+    return int(values["telemetry/slow_told"]), int(values["telemetry/slow_refused"])
+
+
+def records_of(path):
+    events = rigs["collector"].get("/api/v1/events?kind=slow&last=100")["events"]
+    return [record for record in events if record["path"] == path]
+
+
+@test
+def worst_of_each_second_is_told_whatever_came_before_it():
+    with Notes(f"telemetry/slow_per_s={PER_S}") as app:
+        http = app.http()
+        for _ in range(SECONDS):
+            for _ in range(MILD):
+                expect_equal(http.get("/worker")[0], 200, "a mild one")
+            expect_equal(http.get("/block/20")[0], 204, "the worst")
+            time.sleep(1.1)
+        answers = SECONDS * (MILD + 1)
+        wait_until(lambda: sum(told_and_refused()) == answers, 3,
+                   f"{answers} answers, of which {told_and_refused()} are told and refused")
+        told, refused = told_and_refused()
+    note(f"{answers} answers: {told} told, {refused} refused")
+    expect(told <= (SECONDS + 1) * PER_S, f"{told} told of {PER_S} a second")
+    wait_until(lambda: len(records_of("/block/20")) == SECONDS, 3,
+               f"{len(records_of('/block/20'))} of {SECONDS} stalls are told")
+
+
+@test
+def answers_held_for_the_end_of_a_second_are_told_by_an_orderly_stop():
+    before = len(records_of("/block/21"))
+    with Notes(f"telemetry/slow_per_s={PER_S}") as app:
+        http = app.http()
+        expect_equal(http.get("/worker")[0], 200, "GET")
+        time.sleep(1.1)
+        for _ in range(MILD):
+            expect_equal(http.get("/worker")[0], 200, "a mild one")
+        expect_equal(http.get("/block/21")[0], 204, "the worst")
+    wait_until(lambda: len(records_of("/block/21")) == before + 1, 3, "told at the end")
+
+
+@test
+def rate_of_one_is_the_worst_of_each_second():
+    with Notes("telemetry/slow_per_s=1") as app:
+        http = app.http()
+        for number in range(3):
+            for _ in range(3):
+                expect_equal(http.get("/block/1")[0], 204, "a mild one")
+            expect_equal(http.get("/block/22")[0], 204, "the worst")
+            time.sleep(1.1)
+        wait_until(lambda: sum(told_and_refused()) == 12, 3, "all are told or refused")
+        told, _ = told_and_refused()
+        expect(3 <= told <= 6, f"{told} told in 3 seconds")
+    wait_until(lambda: len(records_of("/block/22")) == 3, 3, "the worst of each")
+
+
+if __name__ == "__main__":
+    main()
