@@ -131,4 +131,4 @@ static void stages_of_any_traffic_add_up_to_the_total(void)
 	CU_ASSERT(all.count > ROUNDS);
 }
 
-HZ_SUITE(h1_stage_sum, CASE(stages_of_any_traffic_add_up_to_the_total));
+HZ_SUITE(h1_stage_sum, MEASURED(stages_of_any_traffic_add_up_to_the_total));

@@ -217,12 +217,12 @@ static void time_that_is_remembered_is_that_time_to_a_unit(void)
 	}
 }
 
-HZ_SUITE(h1_unread, CASE(requests_behind_one_that_waits_count_from_their_packet),
-         CASE(requests_without_a_stamp_count_from_the_turn_they_came_in),
-         CASE(requests_of_later_packets_count_from_their_own),
-         CASE(what_is_shown_again_grows_no_younger),
-         CASE(request_behind_an_answer_without_room_waits_in_queue),
-         CASE(request_beyond_the_depth_of_the_pipeline_counts_from_its_packet),
-         CASE(request_whose_rest_comes_later_counts_from_its_rest),
-         CASE(request_that_waited_for_nobody_has_its_own_packet),
+HZ_SUITE(h1_unread, MEASURED(requests_behind_one_that_waits_count_from_their_packet),
+         MEASURED(requests_without_a_stamp_count_from_the_turn_they_came_in),
+         MEASURED(requests_of_later_packets_count_from_their_own),
+         MEASURED(what_is_shown_again_grows_no_younger),
+         MEASURED(request_behind_an_answer_without_room_waits_in_queue),
+         MEASURED(request_beyond_the_depth_of_the_pipeline_counts_from_its_packet),
+         MEASURED(request_whose_rest_comes_later_counts_from_its_rest),
+         MEASURED(request_that_waited_for_nobody_has_its_own_packet),
          CASE(time_that_is_remembered_is_that_time_to_a_unit));
