@@ -31,10 +31,19 @@
 #define HZ_HIST_MAX_NS                                                                             \
 	((1ULL << 36) - 1) /* 68.7 s; beyond: counted in overflow and the last bucket */
 
+/* queue to tx follow upon each other without a gap. What is in none of them is in no total: the
+ * time before the request came, and that in which more of its body is awaited. */
 enum hz_stage {
-	HZ_STAGE_TOTAL, /* the sum of those it went through, queue to tx; they follow upon each other without a gap */
-	HZ_STAGE_QUEUE, /* XDP to worker; no sample where the driver carries no receive stamp, or none came with the packet */
-	HZ_STAGE_PARSE, /* without a stamp from the turn in which the packet was found */
+	/* From when the request came, as in queue, to the last byte of its answer with the
+	 * transport. Measured apart from the stages, which add up to it. */
+	HZ_STAGE_TOTAL,
+	/* The request's last packet came .. it begins to be read. When it came is known where the
+	 * driver carries XDP's receive stamp. A request that waited for an earlier one of its
+	 * connection came with the packet it begins in, to the microsecond; without stamps that is
+	 * when the worker found it. No sample where neither is known. */
+	HZ_STAGE_QUEUE,
+	/* Of a request without a sample in queue, from the turn in which its packet was found. */
+	HZ_STAGE_PARSE,
 	HZ_STAGE_ROUTE,
 	HZ_STAGE_HANDLER,
 	HZ_STAGE_UPSTREAM,
@@ -449,7 +458,7 @@ struct hz_event_slow {
 	struct hz_event header; /* time_ns: when the answer was handed to the transport */
 	__u64 connection;
 	__u64 stage_ns
-		[HZ_STAGE_COUNT]; /* [HZ_STAGE_TOTAL] is their sum; a stage that was not measured is 0 */
+		[HZ_STAGE_COUNT]; /* others add up to [HZ_STAGE_TOTAL]; one that was not measured is 0 */
 	__u8 trace_id[16];        /* zeroes: none */
 	__u8 span_id[8];
 	__u32 route; /* slot of `route_names` */

@@ -1,95 +1,15 @@
 #!/usr/bin/env python3
 """Where the time of a request goes: the stages add up to the total, and trouble shows in its own stage alone."""
 import json
-import os
 import time
 
 from hz_collector import Collector
-from hz_e2e import (BIN, OUT, PATIENT, PORT, SERVER4, Http, Process, Rig, expect, expect_equal,
-                    main, note, run, temporary_directory, test, wait_until)
+from hz_e2e import (BIN, SERVER4, expect, expect_equal, main, note, run, tcp_connect, test,
+                    wait_until)
+from hz_stages import (MS, STAGES, Notes, SocketNotes, at_least, expect_sum, quantile_ns, rig, rigs,
+                       stages_of)
 
-STAGES = ("queue", "parse", "route", "handler", "upstream", "tx")
-SOCKET_PORT = 18487
-MS = 1000000
 STALLS, ROUNDS = 15, 20
-rigs = {}
-
-
-def rig():
-    if not rigs:
-        rigs["rig"] = Rig()
-        rigs["rig"].attach("ensure", health=False)
-    return rigs["rig"]
-
-
-class Notes:
-    """tests/apps/notes over AF_XDP: /later/MS waits in its handler, /block/MS holds up the worker."""
-
-    def __init__(self, *options):
-        here = rig()
-        command = [f"{OUT}/tests/helper_notes", "-i", here.name, "-l", f"eth1,{SERVER4}:{PORT}"]
-        for option in ("boot/workers=1", "timeouts/lame_duck_ms=0", PATIENT) + options:
-            command += ["-o", option]
-        self.process = Process(*command, netns=here.server)
-        self.process.wait_line("ready")
-        self.name = here.name
-
-    def http(self):
-        return Http(SERVER4, PORT, rig().client, 20.0)
-
-    def stages(self):
-        """Since the last look: the map outlives who fills it."""
-        now = stages_of(self.name)
-        gained = {stage: {"count": row["count"] - self.before[stage]["count"],
-                          "sum_ns": row["sum_ns"] - self.before[stage]["sum_ns"],
-                          "buckets": less(row["buckets"], self.before[stage]["buckets"])}
-                  for stage, row in now.items()}
-        self.before = now
-        return gained
-
-    def __enter__(self):
-        self.before = stages_of(self.name)
-        return self
-
-    def __exit__(self, *_):
-        self.process.end()
-
-
-def less(now, before):
-    return {low: count - before.get(low, 0) for low, count in now.items()
-            if count != before.get(low, 0)}
-
-
-def stages_of(name):
-    rows = {}
-    for stage in STAGES + ("total",):
-        done = run(f"{BIN}/hzctl", "-i", name, "-j", "latency", "show", "stage", stage)
-        row = json.loads(done.stdout)["stages"][0]
-        rows[stage] = {"count": row["count"], "sum_ns": (row["mean_ns"] or 0) * row["count"],
-                       "buckets": {low: count for low, _, count in row["buckets"]}}
-    return rows
-
-
-def quantile_ns(row, share):
-    """Low edge of the bucket."""
-    seen = 0
-    for low in sorted(row["buckets"]):
-        seen += row["buckets"][low]
-        if seen >= share * row["count"]:
-            return low
-    return 0
-
-
-def at_least(row, ns):
-    return sum(count for low, count in row["buckets"].items() if low >= ns)
-
-
-def expect_sum(rows, requests):
-    parts, total = sum(rows[stage]["sum_ns"] for stage in STAGES), rows["total"]["sum_ns"]
-    expect(rows["total"]["count"] >= requests, f"{rows['total']['count']} of {requests} recorded")
-    note(", ".join(f"{stage} {row['sum_ns'] / row['count'] / 1000:.1f} us"
-                   for stage, row in rows.items() if row["count"]))
-    expect(abs(parts - total) <= 0.02 * total, f"stages {parts} ns, total {total} ns")
 
 
 @test
@@ -116,6 +36,52 @@ def stages_of_answers_that_come_later_add_up_to_the_total():
                    f"{stage}: p50 {quantile_ns(rows[stage], 0.5)} ns of answers 5 ms later")
         for stage in ("parse", "route", "tx"):
             expect(quantile_ns(rows[stage], 0.9) < MS, f"{stage} has what the handler took")
+
+
+def pipeline(app, path, count):
+    """Seconds from one packet with so many requests to the end of the last answer."""
+    request = f"GET {path} HTTP/1.1\r\nHost: hz\r\n\r\n".encode()
+    with tcp_connect(app.netns, *app.at) as sock:
+        began, got = time.monotonic(), b""
+        sock.sendall(request * count)
+        while got.count(b"HTTP/1.1 200") < count or not got.endswith(b"}"):
+            piece = sock.recv(4096)
+            expect(piece, f"it ended after {got}")
+            got += piece
+        return time.monotonic() - began
+
+
+def expect_pipeline(app):
+    """Each of three that take 100 ms one after the other counts from when it came."""
+    took = pipeline(app, "/later/100", 3)
+    wait_until(lambda: stages_of(app.name, app.env)["total"]["count"] -
+               app.before["total"]["count"] == 3, 5, "three answers")
+    rows = app.stages()
+    total, queue = (sorted(rows[stage]["buckets"]) for stage in ("total", "queue"))
+    note(f"{took * 1000:.0f} ms; total {total}, queue {queue}")
+    expect_sum(rows, 3)
+    for number in (1, 2, 3):
+        expect(total[number - 1] >= number * 97 * MS, f"total of answer {number}: {total}")
+        expect(total[number - 1] <= took * 1e9 - (3 - number) * 97 * MS,
+               f"total of answer {number} of {took} s: {total}")
+    for number in (1, 2):
+        expect(queue[number - 3] >= number * 97 * MS, f"wait of answer {number + 1}: {queue}")
+    expect(at_least(rows["queue"], 10 * MS) == 2, f"the first one waited for none: {queue}")
+    for stage in ("parse", "route", "tx"):
+        expect_equal(at_least(rows[stage], 10 * MS), 0, f"long times in {stage}")
+    expect(at_least(rows["handler"], 110 * MS) == 0, "handlers have what queue has")
+
+
+@test
+def pipelined_requests_count_from_when_they_came():
+    with Notes() as app:
+        expect_pipeline(app)
+
+
+@test
+def pipelined_requests_over_kernel_sockets_count_from_when_they_came():
+    with SocketNotes() as app:
+        expect_pipeline(app)
 
 
 def collector():
@@ -200,7 +166,8 @@ def both_are_told_with_route_worker_and_stages():
                      ("block", 0, 204, "GET"), "a stall")
         expect(record["stages_ns"]["handler"] >= 4.8 * MS, f"{record}")
         parts = sum(record["stages_ns"][stage] or 0 for stage in STAGES)
-        expect_equal(parts, record["total_ns"], "sum of the stages of a record")
+        expect(abs(parts - record["total_ns"]) <= 0.02 * record["total_ns"],
+               f"stages {parts} ns, total {record['total_ns']} ns of a record")
     waits = [record for record in told("/worker", ROUNDS // 2)
              if record["stages_ns"]["queue"] >= 2 * MS and record["stages_ns"]["handler"] < MS]
     expect(len(waits) >= ROUNDS // 2, f"{len(waits)} of {ROUNDS} waited in queue")
@@ -225,13 +192,8 @@ def slow_answers_beyond_their_rate_are_counted():
 
 @test
 def queue_that_nobody_measures_is_told_as_unknown():
-    name = rig().name + "s"
-    directory = temporary_directory()
-    env = {**os.environ, "XDG_RUNTIME_DIR": directory}
-    app = Process(f"{OUT}/tests/helper_notes", "-i", name, "-l", f"lo,127.0.0.1:{SOCKET_PORT}", "-o",
-                  "boot/io=socket", "-o", "boot/workers=1", "-o", "timeouts/lame_duck_ms=0", env=env)
-    app.wait_line("ready")
-    http = Http("127.0.0.1", SOCKET_PORT)
+    app = SocketNotes()
+    name, env, http = app.name, app.env, app.http()
     for _ in range(20):
         expect_equal(http.get("/worker")[0], 200, "GET")
     expect_equal(http.get("/later/5")[0], 200, "GET")
@@ -250,7 +212,7 @@ def queue_that_nobody_measures_is_told_as_unknown():
     text = run(f"{BIN}/hzctl", "-i", name, "latency", env=env).stdout
     line = next(line for line in text.splitlines() if line.startswith("queue"))
     expect("not measured" in line, f"hzctl latency says of queue: {line!r}")
-    app.end()
+    app.process.end()
 
 
 if __name__ == "__main__":

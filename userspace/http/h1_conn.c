@@ -1,6 +1,7 @@
 /* A connection: what the transport tells it, and its deadlines. */
 #include "http/h1_conn.h"
 #include "http/h1_request.h"
+#include "http/h1_unread.h"
 #include "http/http_wait.h"
 #include "telemetry/slow_ring.h"
 #include <errno.h>
@@ -76,6 +77,7 @@ static size_t on_data(struct hz_stream *s, struct hz_span bytes)
 	if (conn->state == HZ_H1_DISCARD)
 		return bytes.len;
 	hz_h1_turn_begin(&turn, s);
+	hz_h1_unread_take(&turn);
 	conn->resumes = false;
 	while (at < bytes.len && !turn.is_stopped && takes_input(conn)) {
 		struct hz_span rest = { bytes.data + at, bytes.len - at };
@@ -92,6 +94,7 @@ static size_t on_data(struct hz_stream *s, struct hz_span bytes)
 	if (conn->state == HZ_H1_DISCARD)
 		at = bytes.len;
 	conn->has_unread = at < bytes.len;
+	hz_h1_unread_put(&turn, at != 0);
 	hz_h1_turn_end(&turn, conn->is_eof && !conn->resumes);
 	return at;
 }
@@ -124,6 +127,7 @@ static void on_writable(struct hz_stream *s)
 	if (conn->state == HZ_H1_DISCARD)
 		return;
 	hz_h1_turn_begin(&turn, s);
+	conn->is_shown_again = conn->has_unread;
 	if (conn->state == HZ_H1_ANSWER)
 		hz_h1_answer_run(&turn, conn->flight);
 	else if (conn->state == HZ_H1_WAIT)
@@ -221,6 +225,7 @@ static void on_timer(struct hz_stream *s)
 	if (conn->state == HZ_H1_DISCARD)
 		return;
 	hz_h1_turn_begin(&turn, s);
+	conn->is_shown_again = conn->has_unread;
 	conn->resumes = false;
 	if (conn->state == HZ_H1_HEAD)
 		head_check(&turn);

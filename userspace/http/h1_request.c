@@ -335,6 +335,7 @@ void hz_h1_body_resume(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
 	enum hz_http_next next = HZ_HTTP_NEXT;
 
 	if (flight->route.is_streaming && !flight->is_refused) {
+		hz_h1_stage_resume(turn, flight);
 		next = turn->http->conf.ops->body(turn->conn->snapshot, &flight->req, &flight->resp,
 		                                  none);
 		hz_h1_stage_next(turn, flight,

@@ -1,20 +1,31 @@
 #include "http/h1_stage.h"
 #include "http/h1_slow.h"
 
-/* The turn's mark is when it began to be read. What it waited since it came counts, as far as this request was not being
- * worked on meanwhile: that has been counted. */
+/* Whether it is known how long what is read waited: XDP saw it, or it was behind another request of
+ * its connection. */
+static bool has_queued(const struct hz_h1_turn *turn)
+{
+	return turn->http->conf.env->rx_ns != 0 || turn->has_waited || turn->answered != 0;
+}
+
+/* The turn's mark is when it began to be read. What it waited since it came counts, as far as
+ * this request was not being worked on meanwhile: that has been counted. Until then it was in no
+ * stage. */
 static void arrival(struct hz_h1_turn *turn, struct hz_h1_stages *stages)
 {
-	const struct hz_env *env = turn->http->conf.env;
-	uint64_t came_ns = HZ_MAX(env->rx_ns != 0 ? env->rx_ns : turn->now_ns, stages->since_ns);
+	uint64_t came_ns =
+		HZ_MAX(turn->answered == 0 ? turn->came_ns : turn->last_ns, stages->since_ns);
 	uint64_t waited_ns = turn->mark_ns > came_ns ? turn->mark_ns - came_ns : 0;
+	uint64_t away_ns = turn->mark_ns - waited_ns - stages->since_ns;
 
-	if (env->rx_ns != 0) {
+	if (has_queued(turn)) {
+		away_ns += stages->ns[HZ_STAGE_QUEUE];
 		stages->ns[HZ_STAGE_QUEUE] = waited_ns; /* of its last part */
 		stages->seen |= 1u << HZ_STAGE_QUEUE;
 	} else {
 		stages->ns[HZ_STAGE_PARSE] += waited_ns;
 	}
+	stages->ns[HZ_H1_STAGE_NONE] += away_ns;
 	stages->since_ns = turn->mark_ns;
 }
 
@@ -41,14 +52,24 @@ void hz_h1_stage_body(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
 
 void hz_h1_stage_await(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
 {
+	if (!HZ_TELEMETRY)
+		return;
 	if (flight->route.is_streaming)
 		hz_h1_stage_next(turn, flight, HZ_H1_STAGE_NONE);
 	else /* to copy a piece costs less than to look at the clock */
 		flight->stages.at = HZ_H1_STAGE_NONE;
 }
 
+void hz_h1_stage_resume(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
+{
+	if (HZ_TELEMETRY && flight->stages.at == HZ_H1_STAGE_NONE)
+		hz_h1_stage_next(turn, flight, HZ_STAGE_HANDLER);
+}
+
 uint64_t hz_h1_stage_answer(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
 {
+	if (!HZ_TELEMETRY)
+		return turn->now_ns;
 	/* An error of http's own, to a request that waited, ends that wait. */
 	if (turn->mark_ns == 0)
 		hz_h1_stage_next(turn, flight, HZ_STAGE_TX);
@@ -56,16 +77,18 @@ uint64_t hz_h1_stage_answer(struct hz_h1_turn *turn, struct hz_h1_flight *flight
 	return hz_h1_mark(turn);
 }
 
+/* The total is not their sum but what the clock says since the request came, so that a stage which
+ * loses some of its time shows. */
 static void stages_record(const struct hz_slot *slot, struct hz_h1_stages *stages)
 {
-	uint64_t total_ns = 0;
+	const uint64_t away_ns = stages->ns[HZ_H1_STAGE_NONE];
+	const uint64_t total_ns = stages->since_ns > away_ns ? stages->since_ns - away_ns : 0;
 
 	for (unsigned left = stages->seen & ~(1u << HZ_H1_STAGE_NONE); left != 0;
 	     left &= left - 1) {
 		enum hz_stage stage = (enum hz_stage)__builtin_ctz(left);
 
 		hz_slot_record(slot, stage, stages->ns[stage]);
-		total_ns += stages->ns[stage];
 	}
 	stages->ns[HZ_STAGE_TOTAL] = total_ns;
 	hz_slot_record(slot, HZ_STAGE_TOTAL, total_ns);
@@ -75,10 +98,8 @@ uint64_t hz_h1_stage_end(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
 {
 	const struct hz_http_worker_conf *conf = &turn->http->conf;
 
-	if (!HZ_TELEMETRY) {
-		turn->mark_ns = hz_env_clock_ns(conf->env);
-		return turn->mark_ns;
-	}
+	if (!HZ_TELEMETRY)
+		return turn->now_ns;
 	hz_h1_stage_next(turn, flight, HZ_H1_STAGE_NONE);
 	stages_record(conf->slot, &flight->stages);
 	hz_slot_record_route(conf->slot, flight->route.slot, hz_http_resp_status(&flight->resp),

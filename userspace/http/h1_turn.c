@@ -4,12 +4,15 @@ void hz_h1_turn_begin(struct hz_h1_turn *turn, struct hz_stream *s)
 {
 	struct hz_h1_conn *conn = s->owner;
 	const struct hz_env *env = conn->http->conf.env;
+	const uint64_t came_ns = env->rx_ns != 0 ? env->rx_ns : env->now_ns;
 
 	*turn = (struct hz_h1_turn){
 		.http = conn->http,
 		.conn = conn,
 		.stream = s,
 		.now_ns = env->now_ns,
+		.came_ns = came_ns,
+		.last_ns = came_ns,
 	};
 	hz_h1_date_update(&conn->http->date, env->unix_s);
 }

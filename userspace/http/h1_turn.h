@@ -14,6 +14,9 @@ struct hz_h1_turn {
 	size_t used;
 	uint64_t now_ns;
 	uint64_t mark_ns;  /* the clock as it was read last, h1_stage.h; 0: not yet */
+	uint64_t came_ns;  /* when the bytes it brings came, those of one request, h1_unread.h, */
+	uint64_t last_ns;  /* and all others, at the latest */
+	bool has_waited;   /* they were behind an earlier request of their connection */
 	unsigned answered; /* requests finished in this call */
 	bool is_stopped;   /* no progress without the transport */
 };

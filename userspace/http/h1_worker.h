@@ -43,7 +43,7 @@ enum hz_h1_push {
 
 /* Its time by stage so far, h1_stage.h. */
 struct hz_h1_stages {
-	uint64_t ns[HZ_STAGE_COUNT]; /* of the total: its sum, at the end */
+	uint64_t ns[HZ_STAGE_COUNT]; /* in the total's place those in none, until the end */
 	uint64_t since_ns;           /* when the stage at hand began */
 	uint8_t at;                  /* enum hz_stage: that stage */
 	uint8_t seen;                /* bit per stage that ended */
@@ -91,22 +91,32 @@ struct hz_h1_flight {
 	uint8_t arena_memory[HZ_LIMIT_request_arena_bytes] __attribute__((aligned(16)));
 };
 
+/* When that came which waits for the request in work: what it begins with, and all of it. The low bits of
+ * a time in units of 1,024 ns: so 36 minutes can be told. */
+struct hz_h1_unread {
+	uint32_t first, last;
+};
+
 /* One connection. From the connection pool; lives from on_open to on_close. */
 struct hz_h1_conn {
 	struct hz_http_worker *http;
 	const void *snapshot;        /* pinned while a request is in work, else NULL */
 	struct hz_h1_flight *flight; /* owned; NULL in states HEAD and DISCARD */
-	struct hz_h1_parser parser;
+	union {
+		struct hz_h1_parser parser; /* of the head at hand, and zero between two */
+		struct hz_h1_unread unread; /* while has_unread and not in_head */
+	};
 	uint64_t deadline_ns; /* of the head or the idle time */
 	uint64_t armed_ns;    /* when the stream's timer fires; never later than deadline_ns */
 	uint32_t requests;
-	uint8_t state;    /* enum hz_h1_state */
-	bool in_head;     /* a request's first byte was seen */
-	bool is_eof;      /* the peer sends no more */
-	bool has_unread;  /* the last on_data left bytes with the transport */
-	bool resumes;     /* stopped at the pipeline depth: the timer is armed for now */
-	uint8_t glitches; /* h1_glitch.h; as far as it can count */
-	uint8_t opened_s; /* when, the low bits of the second */
+	uint8_t state;       /* enum hz_h1_state */
+	bool in_head;        /* a request's first byte was seen */
+	bool is_eof;         /* the peer sends no more */
+	bool has_unread;     /* the last on_data left bytes with the transport */
+	bool resumes;        /* stopped at the pipeline depth: the timer is armed for now */
+	uint8_t glitches;    /* h1_glitch.h; as far as it can count */
+	uint8_t opened_s;    /* when, the low bits of the second */
+	bool is_shown_again; /* the next on_data brings nothing new */
 	uint32_t
 		expires_s; /* in seconds of now_ns: the answer after that is the last; UINT32_MAX: never */
 };

@@ -9,6 +9,16 @@
 #define H   "Host: a.example\r\n"
 #define END "\r\n"
 
+/* A case about what a build with HZ_TELEMETRY=0 leaves out. */
+static inline void bench_unmeasured(void)
+{
+	HZ_SKIP("built with HZ_TELEMETRY=0");
+}
+#define MEASURED(fn)                                                                               \
+	{                                                                                          \
+#fn, HZ_TELEMETRY ? fn : bench_unmeasured                                          \
+	}
+
 struct bench {
 	struct http_rig *rig;
 	struct fake_stream fs;

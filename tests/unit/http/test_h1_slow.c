@@ -159,10 +159,10 @@ static void worker_without_room_for_routes_serves_on(void)
 	bench_close(&b);
 }
 
-HZ_SUITE(h1_slow, CASE(slow_answer_is_told_with_its_stages_and_route),
-         CASE(text_of_a_record_is_cut_and_harmless),
-         CASE(head_that_was_refused_is_told_without_method_and_route),
-         CASE(example_of_a_second_is_told_when_it_is_over),
-         CASE(slow_answer_that_finds_the_ring_full_is_counted),
-         CASE(answers_are_counted_by_route_and_class),
-         CASE(worker_without_room_for_routes_serves_on));
+HZ_SUITE(h1_slow, MEASURED(slow_answer_is_told_with_its_stages_and_route),
+         MEASURED(text_of_a_record_is_cut_and_harmless),
+         MEASURED(head_that_was_refused_is_told_without_method_and_route),
+         MEASURED(example_of_a_second_is_told_when_it_is_over),
+         MEASURED(slow_answer_that_finds_the_ring_full_is_counted),
+         MEASURED(answers_are_counted_by_route_and_class),
+         MEASURED(worker_without_room_for_routes_serves_on));
