@@ -24,7 +24,6 @@ struct hz_collect {
 	struct hz_metrics metrics;
 	struct hz_web *web;
 	struct hz_history *history;
-	uint32_t set_back; /* of the series, when the history was last read */
 	struct hz_otlp *otlp;
 	int timer_fd;
 	struct hz_line_out lines;
@@ -81,18 +80,6 @@ static void far_take(void *ctx, int64_t unix_s, const uint8_t *packed, size_t by
 	(void)bytes;
 	if (collect->history != NULL)
 		(void)hz_history_write(collect->history, &collect->feed->series.far);
-}
-
-/* A clock that was set back emptied the day; the file has what was before. */
-static void history_follow(struct hz_collect *collect)
-{
-	struct hz_feed *feed = collect->feed;
-
-	if (collect->history == NULL || feed->series.set_back == collect->set_back)
-		return;
-	collect->set_back = feed->series.set_back;
-	if (hz_history_reload(collect->history, feed->known_s, &feed->series) != 0)
-		hz_log(HZ_LOG_WARN, "history: the last day cannot be read");
 }
 
 /* At whole seconds of the wall clock, where columns begin; but by the other clock, which nobody sets back: a timer of the
@@ -214,7 +201,9 @@ static void second_turn(struct hz_collect *collect)
 
 	(void)!read(collect->timer_fd, &expirations, sizeof(expirations));
 	hz_feed_tick(collect->feed);
-	history_follow(collect);
+	if (collect->history != NULL)
+		(void)hz_history_follow(collect->history, collect->feed->known_s,
+		                        &collect->feed->series);
 	losses_note(collect);
 	hz_metrics_doc_expire(&collect->metrics);
 	if (collect->web != NULL)
