@@ -140,12 +140,34 @@ int hz_feed_poll_fd(const struct hz_feed *feed)
 	return hz_ringbuf_poll_fd(feed->ring);
 }
 
+/* Records that were not taken for a while tell of some of its seconds only: of the others nobody had anything to tell,
+ * when the server of the last view lives. Read for that alone, and too large for the stack. */
+static bool is_unbroken(const struct hz_feed *feed)
+{
+	int64_t now_s = (int64_t)((hz_clock_monotonic_ns() + feed->unix_minus_ns) / HZ_NS_PER_S);
+	struct hz_map_view *view;
+	bool is_same;
+
+	if (!feed->has_view || feed->unread > 0 || feed->series.open_s == 0 ||
+	    now_s - feed->series.open_s < 2)
+		return false;
+	view = malloc(sizeof(*view));
+	if (view == NULL)
+		return false;
+	is_same = hz_map_view_read(&feed->source, view) == 0 &&
+	          hz_map_view_is_same_run(&feed->now, view);
+	free(view);
+	return is_same;
+}
+
 int hz_feed_consume(struct hz_feed *feed)
 {
 	int status;
 
 	feed->unix_minus_ns = unix_minus_ns();
+	feed->series.is_unbroken = is_unbroken(feed);
 	status = hz_ringbuf_consume(feed->ring);
+	feed->series.is_unbroken = false;
 	feed->is_held = status == -EAGAIN;
 	return feed->is_held ? 0 : HZ_MIN(status, 0);
 }
