@@ -15,7 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define WAIT_MAX_MS 1000
+#define WAIT_MAX_MS   1000
+#define LINES_LAST_MS 500 /* for the reader of lines to take the last one */
 
 struct hz_collect {
 	struct hz_collect_conf conf;
@@ -29,16 +30,45 @@ struct hz_collect {
 	struct hz_line_out lines;
 };
 
+static bool has_lines_alone(const struct hz_collect *collect)
+{
+	return collect->conf.has_lines && collect->web == NULL && collect->history == NULL &&
+	       collect->otlp == NULL;
+}
+
 /* Lines alone set the pace: the ring keeps what their reader has no room for, and the kernel
  * side what the ring has not. Beside others who are served they lose what does not fit, as
  * readers of /events do. */
 static bool lines_hold_ring(const struct hz_collect *collect)
 {
-	return collect->conf.has_lines && collect->web == NULL && collect->history == NULL &&
-	       collect->otlp == NULL && hz_line_out_is_waiting(&collect->lines);
+	return has_lines_alone(collect) && hz_line_out_is_waiting(&collect->lines);
 }
 
-/* The newline stands behind the line. What ends writing ends the loop. */
+/* What ended writing ends the loop, but not beside others who are served. */
+static bool are_lines_over(struct hz_collect *collect)
+{
+	int status = collect->lines.status;
+
+	if (!collect->conf.has_lines || status == 0)
+		return false;
+	if (has_lines_alone(collect))
+		return true;
+	hz_log(HZ_LOG_WARN, "stdout: %s: no more lines, all else goes on", strerror(-status));
+	hz_line_out_close(&collect->lines);
+	collect->conf.has_lines = collect->feed->conf.has_lines = false;
+	return false;
+}
+
+/* The record of a line that waits is not in the ring any more: whoever reads has a moment to take it. */
+static void lines_end(struct hz_collect *collect)
+{
+	if (hz_line_out_drain(&collect->lines, LINES_LAST_MS) == -EAGAIN)
+		hz_log(HZ_LOG_WARN, "stdout takes nothing: the last line is %s",
+		       collect->lines.at > 0 ? "torn" : "lost");
+	hz_line_out_close(&collect->lines);
+}
+
+/* The newline stands behind the line. */
 static void line_print(struct hz_collect *collect, const char *line, size_t bytes)
 {
 	if (hz_line_out_put(&collect->lines, line, bytes + 1) == -EAGAIN &&
@@ -173,7 +203,7 @@ void hz_collect_close(struct hz_collect *collect)
 	if (collect->timer_fd >= 0)
 		close(collect->timer_fd);
 	hz_listen_at_close(&collect->listen);
-	hz_line_out_close(&collect->lines);
+	lines_end(collect);
 	free(collect);
 }
 
@@ -264,7 +294,7 @@ int hz_collect_run(struct hz_collect *collect, int signal_fd, struct hz_err *err
 	int status = 0;
 
 	started_say(collect);
-	while (status == 0 && collect->lines.status == 0 &&
+	while (status == 0 && !are_lines_over(collect) &&
 	       (fds[POLL_SIGNAL].revents & POLLIN) == 0) {
 		polls_set(collect, signal_fd, fds);
 		if (poll(fds, POLLS, wait_ms(collect)) < 0 && errno != EINTR)
@@ -282,8 +312,8 @@ int hz_collect_run(struct hz_collect *collect, int signal_fd, struct hz_err *err
 	if (status != 0)
 		return hz_err_set(err, status, 1, "ring", "", "the ring cannot be read: %s",
 		                  strerror(-status));
-	status = collect->lines.status;
-	if (status == 0 || status == -EPIPE)
+	if (!are_lines_over(collect) || collect->lines.status == -EPIPE)
 		return 0; /* the reader of our lines has seen enough */
+	status = collect->lines.status;
 	return hz_err_set(err, status, 1, "output", "", "stdout: %s", strerror(-status));
 }
