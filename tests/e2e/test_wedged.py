@@ -13,7 +13,7 @@ import termios
 import time
 
 from hz_collector import PORT, recorded
-from hz_e2e import (BIN, STACK, Process, Rig, expect, expect_equal, inside, main, note, tcp_connect,
+from hz_e2e import (BIN, PATIENT, STACK, Process, Rig, expect, expect_equal, inside, main, note, tcp_connect,
                     temporary_directory, test, wait_until, write_file)
 
 SWIFT_S = 0.3
@@ -147,7 +147,7 @@ def fill(here, process, reader):
 @test
 def lines_that_nobody_takes_stay_in_the_ring_and_none_is_lost():
     here = Rig("d")
-    here.start(options=["telemetry/interval_ms=100"])
+    here.start(options=["telemetry/interval_ms=100", PATIENT])
     with into_a_pipe(here) as (process, reader):
         fill(here, process, reader)
         before = cpu_s(process.pid)
@@ -173,7 +173,7 @@ def lines_that_nobody_takes_stay_in_the_ring_and_none_is_lost():
 @test
 def lines_that_nobody_takes_hold_up_no_client():
     here = Rig("e")
-    here.start(options=["telemetry/interval_ms=100"])
+    here.start(options=["telemetry/interval_ms=100", PATIENT])
     with into_a_pipe(here, "--listen", f"127.0.0.1:{PORT}") as (process, reader):
         fill(here, process, reader)
         swiftly_for(here, 2, "/api/v1/status")
@@ -194,7 +194,7 @@ def samples_of(text):
 @test
 def lines_end_whole_and_the_next_reader_has_the_rest():
     here = Rig("f")
-    here.start(options=["telemetry/interval_ms=100"])
+    here.start(options=["telemetry/interval_ms=100", PATIENT])
     with into_a_pipe(here) as (process, reader):
         fill(here, process, reader)
         text = b""
@@ -221,7 +221,7 @@ def lines_end_whole_and_the_next_reader_has_the_rest():
 @test
 def end_of_the_lines_is_not_the_end_of_others():
     here = Rig("g")
-    here.start(options=["telemetry/interval_ms=100"])
+    here.start(options=["telemetry/interval_ms=100", PATIENT])
     for stdout in ("a reader that leaves", "/dev/full"):
         reader, writer = os.pipe()
         if stdout == "/dev/full":

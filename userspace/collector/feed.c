@@ -186,6 +186,18 @@ uint64_t hz_feed_events_lost(const struct hz_feed *feed)
 	return hz_stream_lost_sum(&feed->now.stream) + feed->malformed + feed->unknown;
 }
 
+/* Once for each reason in a row: it is asked every other second. An empty one is none. */
+static void look_tell(struct hz_feed *feed, const struct hz_err *err)
+{
+	if (err->why[0] != '\0' && strcmp(feed->looked.why, err->why) != 0)
+		hz_log(HZ_LOG_WARN, "no other maps: %s%s%s%s", err->why,
+		       err->hint[0] != '\0' ? "; try: " : "", err->hint,
+		       err->exit_code == 4 ? "; without group hz, start hz-collector again when "
+		                             "hz was attached anew"
+		                           : "");
+	feed->looked = *err;
+}
+
 static void others_use(struct hz_feed *feed, struct hz_map_source *source)
 {
 	struct hz_err err = { 0 };
@@ -193,6 +205,7 @@ static void others_use(struct hz_feed *feed, struct hz_map_source *source)
 	/* First what the old ring still holds. */
 	if (source->id == feed->source.id || hz_feed_consume(feed) != 0 || feed->is_held ||
 	    source_use(feed, source, &err) != 0) {
+		look_tell(feed, &err);
 		hz_map_source_close(source);
 		return;
 	}
@@ -227,14 +240,8 @@ void hz_feed_look(struct hz_feed *feed)
 	                          &source, &err);
 	if (status == 0)
 		others_use(feed, &source);
-	if (status == 0 || status == -EAGAIN)
-		return;
-	if (err.exit_code == 4 && !feed->is_locked_out)
-		hz_log(HZ_LOG_WARN,
-		       "%s: without group hz, start hz-collector again when hz "
-		       "was attached anew",
-		       err.why);
-	feed->is_locked_out |= err.exit_code == 4;
+	else if (status != -EAGAIN)
+		look_tell(feed, &err);
 }
 
 static void routes_base(struct hz_feed *feed)
