@@ -17,6 +17,7 @@
 
 #define WAIT_MAX_MS   1000
 #define LINES_LAST_MS 500 /* for the reader of lines to take the last one */
+#define OTLP_LAST_MS  2000
 
 struct hz_collect {
 	struct hz_collect_conf conf;
@@ -196,6 +197,8 @@ void hz_collect_close(struct hz_collect *collect)
 		hz_log(HZ_LOG_WARN, "%llu malformed and %llu unknown records were skipped",
 		       (unsigned long long)collect->feed->malformed,
 		       (unsigned long long)collect->feed->unknown);
+	if (collect->otlp != NULL && collect->feed != NULL)
+		hz_otlp_push_last(collect->otlp, collect->feed, OTLP_LAST_MS);
 	hz_history_hurry(collect->history);
 	hz_feed_close(collect->feed); /* its last column goes into the history */
 	hz_history_close(collect->history);
