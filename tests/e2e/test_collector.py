@@ -104,6 +104,24 @@ def stream_ticks_each_second_with_status_column_and_marks():
 
 
 @test
+def quiet_seconds_of_a_collector_that_stood_still_are_known():
+    here, collector = rig()
+    client = here.http()
+    begin = int(time.time()) - 2
+    collector.signal(signal.SIGSTOP)
+    for _ in range(2):
+        time.sleep(2.5)
+        client.get("/")
+    time.sleep(2.5)
+    end = int(time.time())
+    collector.signal(signal.SIGCONT)
+    time.sleep(2.1)
+    columns = [c for c in collector.get("/api/v1/heatmap?last=30")["columns"] if begin <= c["t"] < end]
+    expect(len(columns) > 8, f"{len(columns)} columns")
+    expect_equal([c["t"] - begin for c in columns if c["counts"] is None], [], "seconds that nobody knows")
+
+
+@test
 def strangers_and_wrong_questions_are_refused():
     collector = rig()[1]
     for want, words in ((405, ("-X", "POST", "-d", "x")), (405, ("-X", "DELETE")),

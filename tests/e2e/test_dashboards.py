@@ -124,7 +124,7 @@ def wrong_expressions_are_found():
 def every_alert_of_the_contract_is_there():
     alerts = " ".join(expression for kind, _, expression in rules() if kind == "alert")
     for name in ("hz_up", "hz_shed_level_ratio", "p99_1m", "hz_evictions_total", "hz_telemetry_refused_total",
-                 "hz_config_last_reload_success", "hz_worker_longest_gap_seconds", "hz_collector_dropped_total",
+                 "hz_telemetry_lost_total", "hz_config_last_reload_success", "hz_worker_longest_gap_seconds", "hz_collector_dropped_total",
                  "hz_collector_push_failed_total"):
         expect(name in alerts, f"no alert about {name}")
 

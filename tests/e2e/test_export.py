@@ -3,11 +3,13 @@
 import http.server
 import json
 import os
+import signal
+import socket
 import threading
 import time
 
 from hz_collector import Collector, recorded
-from hz_e2e import (STACK, Rig, expect, expect_equal, inside, main, temporary_directory, test, wait_until)
+from hz_e2e import (PATIENT, STACK, Rig, expect, expect_equal, inside, main, temporary_directory, test, wait_until)
 
 
 class OtlpServer(threading.Thread):
@@ -147,6 +149,39 @@ def endpoint_that_refuses_is_told_once_and_tried_again():
     expect_equal(collector.output().count("answer 503"), 1, "lines about it")
     expect("pass-word" not in collector.output(), "the log has the password")
     expect(collector.metrics()["hz_collector_push_failed_total"] >= 1, "failed pushes in /metrics")
+
+
+@test
+def stop_pushes_what_came_last_and_waits_for_nobody_long():
+    here = Rig("d")
+    here.start(options=[PATIENT])
+    server = OtlpServer(here)
+    server.start()
+    collector = Collector(here, "--otlp", "http://127.0.0.1:4318")
+    client = here.http()
+    for _ in range(30):
+        client.get("/")
+    time.sleep(2.2)
+    collector.signal(signal.SIGTERM)
+    expect_equal(collector.wait(4), 0, "exit code")
+    bodies = server.of("/v1/metrics")
+    expect_equal(len(bodies), 1, f"pushes of metrics before the first was due: {collector.output()}")
+    metrics = {m["name"]: m for m in bodies[0][1]["resourceMetrics"][0]["scopeMetrics"][0]["metrics"]}
+    counts = [int(point["count"]) for point in
+              metrics["hz_request_duration_seconds"]["exponentialHistogram"]["dataPoints"]
+              if {"key": "stage", "value": {"stringValue": "total"}} in point["attributes"]]
+    expect_equal(sum(counts), recorded(here), "samples in the last push")
+    one_of_them_is_a_span(server)
+    expect("not taken" not in collector.output(), collector.output())
+    with inside(here.server):
+        silent = socket.create_server(("127.0.0.1", 4319))
+    STACK.callback(silent.close)
+    collector = Collector(here, "--otlp", "http://127.0.0.1:4319")
+    time.sleep(1.2)  # there is nothing to push before the maps were read
+    collector.signal(signal.SIGTERM)
+    took = wait_until(lambda: not collector.is_running(), 4, "still waits", every=0.05)
+    expect(took > 1, f"waited for {took} s only")
+    expect_equal((collector.wait(1), collector.output().count("not taken")), (0, 1), collector.output())
 
 
 if __name__ == "__main__":

@@ -81,6 +81,7 @@ END
 seed note_outside_the_tree_is_reported paths perf/zz.md 'outside' <<<"see ../shared/""design/notes"
 seed path_of_the_machine_is_reported paths perf/zz2.md 'outside' <<<"cd /wor""k/main"
 seed folder_without_readme_is_reported readme userspace/zz_bare 'without a README\.md' userspace/zz_bare/zz_bare.c <<<'int zz_bare;'
+seed test_that_is_no_program_is_reported programs tests/e2e/test_zz.py 'never run' <<<'#!/usr/bin/env python3'
 seed empty_readme_is_reported readme tools/zz_empty 'without a README\.md' tools/zz_empty/zz-empty.sh <<<'#!/bin/sh'
 seed badly_formatted_source_is_reported format userspace/core/zz_format.c 'make fmt' <<<'int  zz_format ;'
 

@@ -13,7 +13,7 @@ import termios
 import time
 
 from hz_collector import PORT, recorded
-from hz_e2e import (BIN, STACK, Process, Rig, expect, expect_equal, inside, main, note, tcp_connect,
+from hz_e2e import (BIN, PATIENT, STACK, Process, Rig, expect, expect_equal, inside, main, note, tcp_connect,
                     temporary_directory, test, wait_until, write_file)
 
 SWIFT_S = 0.3
@@ -147,7 +147,7 @@ def fill(here, process, reader):
 @test
 def lines_that_nobody_takes_stay_in_the_ring_and_none_is_lost():
     here = Rig("d")
-    here.start(options=["telemetry/interval_ms=100"])
+    here.start(options=["telemetry/interval_ms=100", PATIENT])
     with into_a_pipe(here) as (process, reader):
         fill(here, process, reader)
         before = cpu_s(process.pid)
@@ -173,7 +173,7 @@ def lines_that_nobody_takes_stay_in_the_ring_and_none_is_lost():
 @test
 def lines_that_nobody_takes_hold_up_no_client():
     here = Rig("e")
-    here.start(options=["telemetry/interval_ms=100"])
+    here.start(options=["telemetry/interval_ms=100", PATIENT])
     with into_a_pipe(here, "--listen", f"127.0.0.1:{PORT}") as (process, reader):
         fill(here, process, reader)
         swiftly_for(here, 2, "/api/v1/status")
@@ -183,6 +183,67 @@ def lines_that_nobody_takes_hold_up_no_client():
                    ["stages"][0]["count"] == total, 5, "columns have not all samples")
         process.send_signal(signal.SIGTERM)
         expect_equal(process.wait(1), 0, "exit code")
+
+
+def samples_of(text):
+    """Of all stages, in whole lines alone."""
+    expect(text.endswith(b"\n"), f"a torn line: {text[-80:]}")
+    return sum(row.get("samples", 0) for row in map(json.loads, text.splitlines()))
+
+
+@test
+def lines_end_whole_and_the_next_reader_has_the_rest():
+    here = Rig("f")
+    here.start(options=["telemetry/interval_ms=100", PATIENT])
+    with into_a_pipe(here) as (process, reader):
+        fill(here, process, reader)
+        text = b""
+        while b'"samples"' not in text:
+            text += os.read(reader, 1 << 16)
+        time.sleep(0.2)  # the pipe is full again, and a line waits
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.1)
+        while piece := os.read(reader, 1 << 16):
+            text += piece
+        expect_equal(process.wait(1), 0, "exit code")
+        seen = samples_of(text)
+    total = sum(int(row["count"]) for row in here.ctl_json("latency")["stages"])
+    expect(0 < seen < total, f"{seen} samples of {total} in the first lines")
+    rest = Process(BIN + "/hz-collector", "-i", here.name, "--lines", netns=here.server)
+
+    def both():
+        lines = [line for line in rest.output().splitlines(True) if line.startswith("{")]
+        return seen + (samples_of("".join(lines).encode()) if lines else 0)
+    wait_until(lambda: both() >= total, 5, f"not all of {total}", every=0.2)
+    expect_equal(both(), total, "samples of both")
+
+
+@test
+def end_of_the_lines_is_not_the_end_of_others():
+    here = Rig("g")
+    here.start(options=["telemetry/interval_ms=100", PATIENT])
+    for stdout in ("a reader that leaves", "/dev/full"):
+        reader, writer = os.pipe()
+        if stdout == "/dev/full":
+            os.close(writer)
+            writer = os.open(stdout, os.O_WRONLY)
+        process = subprocess.Popen(["nsenter", f"--net=/run/netns/{here.server}", BIN + "/hz-collector",
+                                    "-i", here.name, "--lines", "--listen", f"127.0.0.1:{PORT}"],
+                                   stdout=writer, stderr=subprocess.PIPE, text=True)
+        os.close(writer)
+        os.close(reader)
+        try:
+            client = here.http()
+            for _ in range(3):
+                client.get("/")
+                time.sleep(0.5)
+            expect_equal(process.poll(), None, f"ended with {stdout}")
+            total = recorded(here)
+            wait_until(lambda: f'worker="all"}} {total}' in get(here, "/metrics")[1], 5, "not counted")
+        finally:
+            process.terminate()
+            said = process.communicate(timeout=5)[1]
+        expect_equal((process.returncode, said.count("no more lines")), (0, 1), f"with {stdout}: {said}")
 
 
 def cpu_s(pid):

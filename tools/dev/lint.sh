@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.." || exit 70
 O=${O:-build}
 : "${CC:=gcc}" "${BPF_CC:=clang-14}"
 export CC BPF_CC
-checks=(layers tokens stems functions headers shell paths readme format)
+checks=(layers tokens stems functions headers shell paths readme programs format)
 function_lines_max=70
 file_lines_max=600
 
@@ -180,6 +180,18 @@ check_readme() {
 		esac
 		[ -s "$folder/README.md" ] || echo "$folder: sources without a README.md"
 	done | sort -u
+}
+
+# tests/run.sh finds tests by their mode.
+check_programs() {
+	local file
+	for file in "${files[@]}"; do
+		case $file in
+		tests/e2e/test_* | tests/e2e/long_*)
+			[ -x "$file" ] || echo "$file: a test that may not be executed is never run (chmod +x)"
+			;;
+		esac
+	done
 }
 
 check_format() {

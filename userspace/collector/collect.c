@@ -15,7 +15,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define WAIT_MAX_MS 1000
+#define WAIT_MAX_MS   1000
+#define LINES_LAST_MS 500 /* for the reader of lines to take the last one */
+#define OTLP_LAST_MS  2000
 
 struct hz_collect {
 	struct hz_collect_conf conf;
@@ -24,22 +26,50 @@ struct hz_collect {
 	struct hz_metrics metrics;
 	struct hz_web *web;
 	struct hz_history *history;
-	uint32_t set_back; /* of the series, when the history was last read */
 	struct hz_otlp *otlp;
 	int timer_fd;
 	struct hz_line_out lines;
 };
+
+static bool has_lines_alone(const struct hz_collect *collect)
+{
+	return collect->conf.has_lines && collect->web == NULL && collect->history == NULL &&
+	       collect->otlp == NULL;
+}
 
 /* Lines alone set the pace: the ring keeps what their reader has no room for, and the kernel
  * side what the ring has not. Beside others who are served they lose what does not fit, as
  * readers of /events do. */
 static bool lines_hold_ring(const struct hz_collect *collect)
 {
-	return collect->conf.has_lines && collect->web == NULL && collect->history == NULL &&
-	       collect->otlp == NULL && hz_line_out_is_waiting(&collect->lines);
+	return has_lines_alone(collect) && hz_line_out_is_waiting(&collect->lines);
 }
 
-/* The newline stands behind the line. What ends writing ends the loop. */
+/* What ended writing ends the loop, but not beside others who are served. */
+static bool are_lines_over(struct hz_collect *collect)
+{
+	int status = collect->lines.status;
+
+	if (!collect->conf.has_lines || status == 0)
+		return false;
+	if (has_lines_alone(collect))
+		return true;
+	hz_log(HZ_LOG_WARN, "stdout: %s: no more lines, all else goes on", strerror(-status));
+	hz_line_out_close(&collect->lines);
+	collect->conf.has_lines = collect->feed->conf.has_lines = false;
+	return false;
+}
+
+/* The record of a line that waits is not in the ring any more: whoever reads has a moment to take it. */
+static void lines_end(struct hz_collect *collect)
+{
+	if (hz_line_out_drain(&collect->lines, LINES_LAST_MS) == -EAGAIN)
+		hz_log(HZ_LOG_WARN, "stdout takes nothing: the last line is %s",
+		       collect->lines.at > 0 ? "torn" : "lost");
+	hz_line_out_close(&collect->lines);
+}
+
+/* The newline stands behind the line. */
 static void line_print(struct hz_collect *collect, const char *line, size_t bytes)
 {
 	if (hz_line_out_put(&collect->lines, line, bytes + 1) == -EAGAIN &&
@@ -81,18 +111,6 @@ static void far_take(void *ctx, int64_t unix_s, const uint8_t *packed, size_t by
 	(void)bytes;
 	if (collect->history != NULL)
 		(void)hz_history_write(collect->history, &collect->feed->series.far);
-}
-
-/* A clock that was set back emptied the day; the file has what was before. */
-static void history_follow(struct hz_collect *collect)
-{
-	struct hz_feed *feed = collect->feed;
-
-	if (collect->history == NULL || feed->series.set_back == collect->set_back)
-		return;
-	collect->set_back = feed->series.set_back;
-	if (hz_history_reload(collect->history, feed->known_s, &feed->series) != 0)
-		hz_log(HZ_LOG_WARN, "history: the last day cannot be read");
 }
 
 /* At whole seconds of the wall clock, where columns begin; but by the other clock, which nobody sets back: a timer of the
@@ -179,6 +197,8 @@ void hz_collect_close(struct hz_collect *collect)
 		hz_log(HZ_LOG_WARN, "%llu malformed and %llu unknown records were skipped",
 		       (unsigned long long)collect->feed->malformed,
 		       (unsigned long long)collect->feed->unknown);
+	if (collect->otlp != NULL && collect->feed != NULL)
+		hz_otlp_push_last(collect->otlp, collect->feed, OTLP_LAST_MS);
 	hz_history_hurry(collect->history);
 	hz_feed_close(collect->feed); /* its last column goes into the history */
 	hz_history_close(collect->history);
@@ -186,7 +206,7 @@ void hz_collect_close(struct hz_collect *collect)
 	if (collect->timer_fd >= 0)
 		close(collect->timer_fd);
 	hz_listen_at_close(&collect->listen);
-	hz_line_out_close(&collect->lines);
+	lines_end(collect);
 	free(collect);
 }
 
@@ -214,7 +234,9 @@ static void second_turn(struct hz_collect *collect)
 
 	(void)!read(collect->timer_fd, &expirations, sizeof(expirations));
 	hz_feed_tick(collect->feed);
-	history_follow(collect);
+	if (collect->history != NULL)
+		(void)hz_history_follow(collect->history, collect->feed->known_s,
+		                        &collect->feed->series);
 	losses_note(collect);
 	hz_metrics_doc_expire(&collect->metrics);
 	if (collect->web != NULL)
@@ -275,7 +297,7 @@ int hz_collect_run(struct hz_collect *collect, int signal_fd, struct hz_err *err
 	int status = 0;
 
 	started_say(collect);
-	while (status == 0 && collect->lines.status == 0 &&
+	while (status == 0 && !are_lines_over(collect) &&
 	       (fds[POLL_SIGNAL].revents & POLLIN) == 0) {
 		polls_set(collect, signal_fd, fds);
 		if (poll(fds, POLLS, wait_ms(collect)) < 0 && errno != EINTR)
@@ -293,8 +315,8 @@ int hz_collect_run(struct hz_collect *collect, int signal_fd, struct hz_err *err
 	if (status != 0)
 		return hz_err_set(err, status, 1, "ring", "", "the ring cannot be read: %s",
 		                  strerror(-status));
-	status = collect->lines.status;
-	if (status == 0 || status == -EPIPE)
+	if (!are_lines_over(collect) || collect->lines.status == -EPIPE)
 		return 0; /* the reader of our lines has seen enough */
+	status = collect->lines.status;
 	return hz_err_set(err, status, 1, "output", "", "stdout: %s", strerror(-status));
 }

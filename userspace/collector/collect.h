@@ -19,7 +19,7 @@ struct hz_collect_conf {         /* texts have to outlive the collector */
 /* Opens everything, then drops rights, hz_rights_drop. 0 or -errno with err filled, exit codes of hzctl. */
 int hz_collect_open(const struct hz_collect_conf *conf, struct hz_collect **out,
                     struct hz_err *err);
-/* Until signal_fd is readable, or nobody reads stdout: 0. -errno: something failed for good. */
+/* Until signal_fd is readable, or nobody reads stdout and lines are all there is: 0. -errno: something failed for good. */
 int hz_collect_run(struct hz_collect *collect, int signal_fd, struct hz_err *err);
 void hz_collect_close(struct hz_collect *collect); /* accepts NULL */
 

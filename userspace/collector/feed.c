@@ -140,12 +140,34 @@ int hz_feed_poll_fd(const struct hz_feed *feed)
 	return hz_ringbuf_poll_fd(feed->ring);
 }
 
+/* Records that were not taken for a while tell of some of its seconds only: of the others nobody had anything to tell,
+ * when the server of the last view lives. Read for that alone, and too large for the stack. */
+static bool is_unbroken(const struct hz_feed *feed)
+{
+	int64_t now_s = (int64_t)((hz_clock_monotonic_ns() + feed->unix_minus_ns) / HZ_NS_PER_S);
+	struct hz_map_view *view;
+	bool is_same;
+
+	if (!feed->has_view || feed->unread > 0 || feed->series.open_s == 0 ||
+	    now_s - feed->series.open_s < 2)
+		return false;
+	view = malloc(sizeof(*view));
+	if (view == NULL)
+		return false;
+	is_same = hz_map_view_read(&feed->source, view) == 0 &&
+	          hz_map_view_is_same_run(&feed->now, view);
+	free(view);
+	return is_same;
+}
+
 int hz_feed_consume(struct hz_feed *feed)
 {
 	int status;
 
 	feed->unix_minus_ns = unix_minus_ns();
+	feed->series.is_unbroken = is_unbroken(feed);
 	status = hz_ringbuf_consume(feed->ring);
+	feed->series.is_unbroken = false;
 	feed->is_held = status == -EAGAIN;
 	return feed->is_held ? 0 : HZ_MIN(status, 0);
 }
@@ -164,6 +186,18 @@ uint64_t hz_feed_events_lost(const struct hz_feed *feed)
 	return hz_stream_lost_sum(&feed->now.stream) + feed->malformed + feed->unknown;
 }
 
+/* Once for each reason in a row: it is asked every other second. An empty one is none. */
+static void look_tell(struct hz_feed *feed, const struct hz_err *err)
+{
+	if (err->why[0] != '\0' && strcmp(feed->looked.why, err->why) != 0)
+		hz_log(HZ_LOG_WARN, "no other maps: %s%s%s%s", err->why,
+		       err->hint[0] != '\0' ? "; try: " : "", err->hint,
+		       err->exit_code == 4 ? "; without group hz, start hz-collector again when "
+		                             "hz was attached anew"
+		                           : "");
+	feed->looked = *err;
+}
+
 static void others_use(struct hz_feed *feed, struct hz_map_source *source)
 {
 	struct hz_err err = { 0 };
@@ -171,6 +205,7 @@ static void others_use(struct hz_feed *feed, struct hz_map_source *source)
 	/* First what the old ring still holds. */
 	if (source->id == feed->source.id || hz_feed_consume(feed) != 0 || feed->is_held ||
 	    source_use(feed, source, &err) != 0) {
+		look_tell(feed, &err);
 		hz_map_source_close(source);
 		return;
 	}
@@ -205,14 +240,8 @@ void hz_feed_look(struct hz_feed *feed)
 	                          &source, &err);
 	if (status == 0)
 		others_use(feed, &source);
-	if (status == 0 || status == -EAGAIN)
-		return;
-	if (err.exit_code == 4 && !feed->is_locked_out)
-		hz_log(HZ_LOG_WARN,
-		       "%s: without group hz, start hz-collector again when hz "
-		       "was attached anew",
-		       err.why);
-	feed->is_locked_out |= err.exit_code == 4;
+	else if (status != -EAGAIN)
+		look_tell(feed, &err);
 }
 
 static void routes_base(struct hz_feed *feed)

@@ -40,8 +40,8 @@ struct hz_feed { /* large: from the heap; owned by the caller */
 	struct hz_feed_conf conf;
 	bool is_open; /* source and ring are */
 	bool has_view, has_before;
-	bool is_held;       /* on_event wanted no more: the ring keeps the rest */
-	bool is_locked_out; /* told that other maps could not be opened */
+	bool is_held;         /* on_event wanted no more: the ring keeps the rest */
+	struct hz_err looked; /* told: why other maps are of no use; empty: nothing is */
 	struct hz_map_source source;
 	struct hz_reader_lock lock;
 	struct hz_ringbuf *ring;

@@ -17,8 +17,10 @@ struct hz_history {
 	int64_t written_s; /* columns up to it are in the file */
 	uint32_t waiting;  /* columns of the tier that are not */
 	uint32_t writes;   /* turns */
+	uint32_t set_back; /* of the series, when the day was last read */
 	uint64_t lost;
 	bool is_failing; /* told */
+	bool is_behind;  /* told: the day could not be read behind a clock that was set back */
 	bool is_hurried;
 	struct hz_history_wide wide;
 };
@@ -179,6 +181,7 @@ int hz_history_open(const char *path, const char *instance, int64_t now_s, struc
 		status = mend(path, now_s, series, history, err);
 	if (status >= 0) {
 		(void)sqlite3_busy_timeout(history->db, 0);
+		history->set_back = series->set_back;
 		hz_log(HZ_LOG_INFO, "history: %d columns of the last day", status);
 		*out = history;
 		return 0;
@@ -190,16 +193,6 @@ int hz_history_open(const char *path, const char *instance, int64_t now_s, struc
 	*err = (struct hz_err){ 0 };
 	*out = NULL;
 	return 0;
-}
-
-int hz_history_reload(struct hz_history *history, int64_t now_s, struct hz_series *series)
-{
-	history->waiting = 0;
-	history->written_s = HZ_MIN(history->written_s, now_s);
-	if (step_once(bound(history, history->forget, now_s)) != 0 ||
-	    hz_history_file_status(hz_history_wide_begin(&history->wide, now_s, true)) != 0)
-		return -EIO;
-	return day_load(history, now_s, series) < 0 ? -EIO : 0;
 }
 
 static int column_put(struct hz_history *history, const struct hz_tier *far,
@@ -249,25 +242,30 @@ static int columns_put(struct hz_history *history, const struct hz_tier *far, in
 	return status;
 }
 
-int hz_history_write(struct hz_history *history, const struct hz_tier *far)
+/* Columns that wait are in the tier, or it forgot them. */
+static void waiting_count(struct hz_history *history, const struct hz_tier *far)
 {
-	int64_t written_s = history->written_s;
-	uint32_t there = hz_tier_count_behind(far, written_s);
-	int status;
+	uint32_t there = hz_tier_count_behind(far, history->written_s);
 
-	history->waiting++;
-	if (history->waiting > there) { /* the tier forgot them */
+	if (history->waiting > there)
 		history->lost += history->waiting - there;
-		history->waiting = there;
-	}
-	status = columns_put(history, far, &written_s);
-	if (status != 0) {
+	history->waiting = HZ_MIN(history->waiting, there);
+}
+
+/* Some of what waits. */
+static int waiting_put(struct hz_history *history, const struct hz_tier *far)
+{
+	const int64_t wide_end_s = history->wide.end_s;
+	int64_t written_s = history->written_s;
+
+	if (columns_put(history, far, &written_s) != 0) {
 		if (!history->is_failing)
 			hz_log(HZ_LOG_WARN, "history: %s; columns of a day wait for it",
 			       sqlite3_errmsg(history->db));
 		history->is_failing = true;
 		if (sqlite3_get_autocommit(history->db) == 0)
 			(void)sqlite3_exec(history->db, "ROLLBACK", NULL, NULL, NULL);
+		history->wide.end_s = wide_end_s; /* what was made of them is not there either */
 		return -EIO;
 	}
 	if (history->is_failing)
@@ -278,6 +276,46 @@ int hz_history_write(struct hz_history *history, const struct hz_tier *far)
 	history->written_s = written_s;
 	history->waiting = hz_tier_count_behind(far, written_s);
 	return 0;
+}
+
+int hz_history_write(struct hz_history *history, const struct hz_tier *far)
+{
+	history->waiting++;
+	waiting_count(history, far);
+	return waiting_put(history, far);
+}
+
+/* In this order, for each step may fail and have to be done again: what came since the clock was set back is only in the
+ * tier, where the day before it has no place any more. */
+static int day_anew(struct hz_history *history, int64_t now_s, struct hz_series *series)
+{
+	history->written_s = HZ_MIN(history->written_s, now_s);
+	waiting_count(history, &series->far);
+	if (history->waiting > 0 && waiting_put(history, &series->far) != 0)
+		return -EIO;
+	if (history->waiting > 0)
+		return -EAGAIN;
+	if (step_once(bound(history, history->forget, now_s)) != 0 ||
+	    hz_history_file_status(hz_history_wide_begin(&history->wide, now_s, true)) != 0)
+		return -EIO;
+	hz_tier_clear(&series->far);
+	return day_load(history, now_s, series) < 0 ? -EIO : 0;
+}
+
+int hz_history_follow(struct hz_history *history, int64_t now_s, struct hz_series *series)
+{
+	int status;
+
+	if (series->set_back == history->set_back)
+		return 0;
+	status = day_anew(history, now_s, series);
+	if (status == 0)
+		history->set_back = series->set_back;
+	if (status == -EIO && !history->is_behind)
+		hz_log(HZ_LOG_WARN, "history: the last day cannot be read yet: %s",
+		       sqlite3_errmsg(history->db));
+	history->is_behind = status == -EIO || (status != 0 && history->is_behind);
+	return status;
 }
 
 void hz_history_hurry(struct hz_history *history)

@@ -20,9 +20,10 @@ int hz_history_open(const char *path, const char *instance, int64_t now_s, struc
                     struct hz_history **out, struct hz_err *err);
 void hz_history_close(struct hz_history *history); /* accepts NULL */
 
-/* Behind a clock that was set back, when the series began anew: columns of the time that did not come yet are removed,
- * the day before them is given to the series. 0 or -EIO. */
-int hz_history_reload(struct hz_history *history, int64_t now_s, struct hz_series *series);
+/* Once per second. Behind a clock that was set back, when the series began anew: columns of the time that did not come
+ * yet are removed, and the day before them is given to the series; tried again each time until it is done. Waits for
+ * nobody. 0, -EAGAIN: there is more to write first, or -EIO, the first of which is logged. */
+int hz_history_follow(struct hz_history *history, int64_t now_s, struct hz_series *series);
 
 /* Once for each column that was put into the tier: writes it, and first those that could not be written before, for
  * they are still there. Waits for nobody. 0 or -EIO; the first failure is logged, and that it is over. */

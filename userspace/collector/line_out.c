@@ -1,4 +1,5 @@
 #include "collector/line_out.h"
+#include "core/clock.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -85,6 +86,21 @@ int hz_line_out_put(struct hz_line_out *out, const char *line, size_t bytes)
 	out->bytes = bytes;
 	status = hz_line_out_turn(out);
 	return status == -EAGAIN ? 0 : status;
+}
+
+int hz_line_out_drain(struct hz_line_out *out, uint32_t wait_ms)
+{
+	const uint64_t end_ns = hz_clock_monotonic_ns() + wait_ms * HZ_NS_PER_MS;
+	uint64_t now_ns;
+	int status;
+
+	while ((status = hz_line_out_turn(out)) == -EAGAIN &&
+	       (now_ns = hz_clock_monotonic_ns()) < end_ns) {
+		struct pollfd room = { out->fd, POLLOUT, 0 };
+
+		(void)poll(&room, 1, (int)((end_ns - now_ns) / HZ_NS_PER_MS) + 1);
+	}
+	return status;
 }
 
 bool hz_line_out_is_waiting(const struct hz_line_out *out)

@@ -59,14 +59,20 @@ static void hist_put(struct writer *writer, uint32_t stage, const char *worker,
 }
 
 /* Of workers that ever were: those of a dead run count, for histograms only grow. */
-static uint32_t hist_workers(const struct hz_map_view *view)
+static uint32_t workers_ever(const struct hz_map_view *view)
 {
 	uint32_t workers = view->workers;
 
 	for (uint32_t i = workers; i < HZ_WORKERS_MAX; i++)
 		if (view->worker[i].started_ns != 0)
 			workers = i + 1;
-	return HZ_MAX(workers, hz_cpu_ids(HZ_WORKERS_MAX)); /* XDP records health by CPU */
+	return workers;
+}
+
+/* Rows of a stage in `latency`: XDP records health by CPU, all else is by worker. */
+static uint32_t rows_of(uint32_t stage, uint32_t workers)
+{
+	return stage == HZ_STAGE_HEALTH ? hz_cpu_ids(HZ_WORKERS_MAX) : workers;
 }
 
 /* One series per stage and worker, from the beginning: who takes rates needs a zero to begin with. */
@@ -76,7 +82,7 @@ static bool hists_apart(struct writer *writer, uint32_t workers)
 	char name[12];
 
 	for (uint32_t stage = 0; stage < HZ_STAGE_COUNT; stage++)
-		for (uint32_t i = 0; i < workers; i++) {
+		for (uint32_t i = 0; i < rows_of(stage, workers); i++) {
 			if (hz_map_view_hist(&writer->feed->source, i, stage, &hist) != 0)
 				return false;
 			snprintf(name, sizeof(name), "%u", i);
@@ -91,7 +97,7 @@ static bool hists_together(struct writer *writer, uint32_t workers)
 
 	for (uint32_t stage = 0; stage < HZ_STAGE_COUNT; stage++) {
 		memset(&sum, 0, sizeof(sum));
-		for (uint32_t i = 0; i < workers; i++) {
+		for (uint32_t i = 0; i < rows_of(stage, workers); i++) {
 			if (hz_map_view_hist(&writer->feed->source, i, stage, &hist) != 0)
 				return false;
 			hz_hist_merge(&sum, &hist);
@@ -99,6 +105,18 @@ static bool hists_together(struct writer *writer, uint32_t workers)
 		hist_put(writer, stage, "all", &sum);
 	}
 	return true;
+}
+
+/* Those of the text form are never told apart: a second CPU or worker would rename them all. */
+static bool hists_put(struct writer *writer)
+{
+	uint32_t workers = workers_ever(&writer->feed->now), series = 0;
+
+	for (uint32_t stage = 0; stage < HZ_STAGE_COUNT; stage++)
+		series += rows_of(stage, workers);
+	if (writer->series_per_hist > 1 || series > HZ_METRIC_HISTS_MAX)
+		return hists_together(writer, workers);
+	return hists_apart(writer, workers);
 }
 
 /* Classes that may come are there before they do: the first error of a route would be none to `increase` otherwise. */
@@ -200,8 +218,9 @@ static void counters_put(struct writer *writer)
 	    (double)counter_sum(view, HZ_COUNTER_shed_idle));
 	put(writer, HZ_METRIC_hz_evictions_total, "shed_answered", NULL,
 	    (double)counter_sum(view, HZ_COUNTER_shed_connection));
-	put(writer, HZ_METRIC_hz_shed_level_ratio, NULL, NULL,
-	    hz_map_view_shed_permille(view) / 1000.0);
+	if (view->is_alive)
+		put(writer, HZ_METRIC_hz_shed_level_ratio, NULL, NULL,
+		    hz_map_view_shed_permille(view) / 1000.0);
 }
 
 static void workers_put(struct writer *writer)
@@ -215,7 +234,8 @@ static void workers_put(struct writer *writer)
 		              (double)HZ_NS_PER_S;
 
 		snprintf(name, sizeof(name), "%u", i);
-		if (hz_map_view_is_worker(&feed->now, i) && busy >= 0)
+		if (hz_map_view_is_worker(&feed->now, i) && !hz_map_view_is_stale(&feed->now, i) &&
+		    busy >= 0)
 			put(writer, HZ_METRIC_hz_worker_busy_ratio, name, NULL, HZ_MIN(busy, 1.0));
 	}
 	for (uint32_t i = 0; i < feed->now.workers; i++) {
@@ -272,11 +292,9 @@ uint32_t hz_metric_set_each(const struct hz_feed *feed, uint32_t series_per_hist
                             void *ctx)
 {
 	struct writer writer = { feed, fn, ctx, 0, series_per_hist };
-	uint32_t workers = hist_workers(&feed->now);
-	bool is_by_worker = workers * HZ_STAGE_COUNT * series_per_hist <= HZ_METRIC_HISTS_MAX;
 
 	put(&writer, HZ_METRIC_hz_up, NULL, NULL, feed->now.is_alive);
-	if (!(is_by_worker ? hists_apart : hists_together)(&writer, workers))
+	if (!hists_put(&writer))
 		return 0;
 	requests_put(&writer);
 	counters_put(&writer);

@@ -6,8 +6,9 @@
 
 #define HZ_METRIC_LABELS_MAX 2
 #define HZ_METRIC_SERIES_MAX 1000 /* of one answer, classic buckets counted each */
-#define HZ_METRIC_HISTS_MAX  384  /* series of histograms; more workers are shown as one, "all" */
-#define HZ_METRIC_ROUTES_MAX 40   /* shown apart; those behind them together */
+#define HZ_METRIC_HISTS_MAX                                                                        \
+	384 /* histograms told apart; of more, workers and CPUs are shown as one, "all" */
+#define HZ_METRIC_ROUTES_MAX 40 /* shown apart; those behind them together */
 #define HZ_METRIC_OTHERS     "_other"
 
 enum hz_metric {
@@ -29,8 +30,8 @@ const struct hz_metric_info *hz_metric_set_info(enum hz_metric metric);
 typedef void hz_metric_fn(void *ctx, enum hz_metric metric, const char *const *label, double value,
                           const struct hz_hist *hist);
 
-/* Calls fn with every series. series_per_hist: of the form, 1 or the number of classic buckets with sum and count; it
- * decides whether workers are told apart. Returns the number of series; 0 when `latency` cannot be read. */
+/* Calls fn with every series. series_per_hist: of the form, 1 or the number of classic buckets with sum and count;
+ * workers, and CPUs of stage health, are told apart where it is 1. Returns the number of series; 0 when `latency` cannot be read. */
 uint32_t hz_metric_set_each(const struct hz_feed *feed, uint32_t series_per_hist, hz_metric_fn *fn,
                             void *ctx);
 

@@ -186,6 +186,8 @@ static json_t *attributes_json(const struct hz_event_slow *slow)
 		attributes,
 		attribute_json("hz.is_example", json_pack("{s:b}", "boolValue", slow->is_example)));
 	for (uint32_t i = HZ_STAGE_TOTAL + 1; i < HZ_STAGE_HEALTH; i++) {
+		if (slow->stage_ns[i] == 0) /* not measured: who takes averages wants no zero */
+			continue;
 		snprintf(key, sizeof(key), "hz.stage.%s_ns", stage_names[i]);
 		json_array_append_new(attributes,
 		                      attribute_json(key, json_pack("{s:o}", "intValue",

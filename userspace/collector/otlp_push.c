@@ -2,6 +2,7 @@
 #include "collector/otlp_doc.h"
 #include "collector/otlp_target.h"
 #include "collector/span_queue.h"
+#include "core/clock.h"
 #include "core/log.h"
 #include <curl/curl.h>
 #include <errno.h>
@@ -181,6 +182,23 @@ static void push_begin(struct hz_otlp *otlp, enum push push)
 		push_end(otlp, false, strerror(ENOMEM));
 }
 
+static void metrics_begin(struct hz_otlp *otlp, const struct hz_feed *feed)
+{
+	otlp->idle_s = 0;
+	hz_otlp_doc_metrics(feed, &otlp->body);
+	push_begin(otlp, PUSH_METRICS);
+}
+
+static void spans_begin(struct hz_otlp *otlp, const struct hz_feed *feed)
+{
+	struct hz_doc spans = { 0 };
+
+	hz_span_queue_send(&otlp->spans, &spans);
+	hz_otlp_doc_traces(feed->conf.instance, &spans, &otlp->body);
+	hz_doc_text_close(&spans);
+	push_begin(otlp, PUSH_TRACES);
+}
+
 void hz_otlp_push_tick(struct hz_otlp *otlp, const struct hz_feed *feed)
 {
 	otlp->idle_s++;
@@ -191,18 +209,10 @@ void hz_otlp_push_tick(struct hz_otlp *otlp, const struct hz_feed *feed)
 	if (otlp->push != PUSH_NONE)
 		return;
 	/* Metrics first: there may be slow requests all the time. */
-	if (otlp->idle_s >= HZ_OTLP_EVERY_S && feed->has_view) {
-		otlp->idle_s = 0;
-		hz_otlp_doc_metrics(feed, &otlp->body);
-		push_begin(otlp, PUSH_METRICS);
-	} else if (otlp->spans.first < otlp->spans.end) {
-		struct hz_doc spans = { 0 };
-
-		hz_span_queue_send(&otlp->spans, &spans);
-		hz_otlp_doc_traces(feed->conf.instance, &spans, &otlp->body);
-		hz_doc_text_close(&spans);
-		push_begin(otlp, PUSH_TRACES);
-	}
+	if (otlp->idle_s >= HZ_OTLP_EVERY_S && feed->has_view)
+		metrics_begin(otlp, feed);
+	else if (otlp->spans.first < otlp->spans.end)
+		spans_begin(otlp, feed);
 }
 
 int hz_otlp_push_turn(struct hz_otlp *otlp)
@@ -227,6 +237,37 @@ int hz_otlp_push_turn(struct hz_otlp *otlp)
 		push_end(otlp, code >= HTTP_OK_LOW && code <= HTTP_OK_HIGH, why);
 	}
 	return -1;
+}
+
+/* Until nothing is under way, or it is time. */
+static void push_finish(struct hz_otlp *otlp, uint64_t end_ns)
+{
+	uint64_t now_ns;
+
+	while (hz_otlp_push_turn(otlp) >= 0 && (now_ns = hz_clock_monotonic_ns()) < end_ns)
+		(void)curl_multi_poll(otlp->multi, NULL, 0,
+		                      HZ_MIN((int)((end_ns - now_ns) / HZ_NS_PER_MS) + 1, TURN_MS),
+		                      NULL);
+}
+
+void hz_otlp_push_last(struct hz_otlp *otlp, const struct hz_feed *feed, uint32_t wait_ms)
+{
+	const uint64_t end_ns = hz_clock_monotonic_ns() + wait_ms * HZ_NS_PER_MS;
+
+	/* Who fails is not waited for: a name server that says nothing, for instance. */
+	if (!otlp->is_failing)
+		push_finish(otlp, end_ns);
+	if (otlp->push == PUSH_NONE && !otlp->is_failing && feed->has_view) {
+		metrics_begin(otlp, feed);
+		push_finish(otlp, end_ns);
+	}
+	if (otlp->push == PUSH_NONE && !otlp->is_failing && otlp->spans.first < otlp->spans.end) {
+		spans_begin(otlp, feed);
+		push_finish(otlp, end_ns);
+	}
+	if (otlp->push != PUSH_NONE || otlp->is_failing)
+		hz_log(HZ_LOG_WARN, "otlp: %s: the last push was not taken, %llu spans are lost",
+		       otlp->origin, (unsigned long long)(otlp->spans.end - otlp->spans.first));
 }
 
 struct hz_otlp_counts hz_otlp_push_counts(const struct hz_otlp *otlp)

@@ -19,7 +19,7 @@ struct hz_otlp; /* owned by the caller of open */
  * neither is ever printed. 0, or -errno with err filled. */
 int hz_otlp_push_open(const char *url, const char *fields, struct hz_otlp **out,
                       struct hz_err *err);
-/* Accepts NULL; waits for nobody, name servers included. */
+/* Accepts NULL; waits for nobody, name servers included. What was not pushed is gone: hz_otlp_push_last before it. */
 void hz_otlp_push_close(struct hz_otlp *otlp);
 
 /* A record HZ_EVENT_SLOW. */
@@ -29,6 +29,9 @@ void hz_otlp_push_slow(struct hz_otlp *otlp, const struct hz_event_slow *slow,
 void hz_otlp_push_tick(struct hz_otlp *otlp, const struct hz_feed *feed);
 /* Goes on with a push. Returns when it wants to be turned again, in ms; -1: nothing is under way. */
 int hz_otlp_push_turn(struct hz_otlp *otlp);
+/* For the end: the newest metrics and all spans that wait, for so long at most, and not while pushes fail. What is not
+ * taken is logged. */
+void hz_otlp_push_last(struct hz_otlp *otlp, const struct hz_feed *feed, uint32_t wait_ms);
 struct hz_otlp_counts hz_otlp_push_counts(const struct hz_otlp *otlp);
 
 #endif

@@ -112,21 +112,6 @@ static void delta_add(struct hz_hist *hist, const struct hz_event_hist_delta *de
 	hist->max_ns = HZ_MAX(hist->max_ns, HZ_MIN(max_ns, delta->max_ns));
 }
 
-int hz_series_add(struct hz_series *series, const void *record, size_t bytes, int64_t unix_s)
-{
-	struct hz_event_hist_delta delta;
-	int status = hz_event_json_delta(&delta, record, bytes);
-
-	if (status != 0)
-		return status;
-	open_move(series, unix_s);
-	series->is_known = true;
-	delta_add(&series->open[delta.stage], &delta);
-	for (uint32_t i = 0; i < delta.pair_count; i++)
-		series->samples[delta.stage] += delta.pair[i].gained;
-	return 0;
-}
-
 /* Seconds behind the open one that a living server had nothing to say in: empty, not unknown. */
 static void quiet_fill(struct hz_series *series, int64_t unix_s)
 {
@@ -138,6 +123,23 @@ static void quiet_fill(struct hz_series *series, int64_t unix_s)
 		open_move(series, t);
 		series->is_known = true;
 	}
+}
+
+int hz_series_add(struct hz_series *series, const void *record, size_t bytes, int64_t unix_s)
+{
+	struct hz_event_hist_delta delta;
+	int status = hz_event_json_delta(&delta, record, bytes);
+
+	if (status != 0)
+		return status;
+	if (series->is_unbroken)
+		quiet_fill(series, unix_s);
+	open_move(series, unix_s);
+	series->is_known = true;
+	delta_add(&series->open[delta.stage], &delta);
+	for (uint32_t i = 0; i < delta.pair_count; i++)
+		series->samples[delta.stage] += delta.pair[i].gained;
+	return 0;
 }
 
 void hz_series_tick(struct hz_series *series, int64_t unix_s, enum hz_series_life life)

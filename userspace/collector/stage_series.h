@@ -28,8 +28,9 @@ enum hz_series_life { /* of who would have told of samples */
 
 struct hz_series { /* owned by the caller; one thread */
 	struct hz_tier near, far;
-	int64_t open_s;                   /* the second that is running; 0 before the first one */
-	bool is_known, is_far_known;      /* hzd lived, or records came, in the open columns */
+	int64_t open_s;              /* the second that is running; 0 before the first one */
+	bool is_known, is_far_known; /* hzd lived, or records came, in the open columns */
+	bool is_unbroken; /* one server lives since the last tick: the caller's, true for records that come late */
 	uint32_t set_back;                /* times the tiers began anew */
 	uint64_t samples[HZ_STAGE_COUNT]; /* that ever came */
 	hz_series_fn *on_far;
@@ -50,7 +51,8 @@ void hz_series_close(struct hz_series *series);
 int hz_series_resume(struct hz_series *series, int64_t unix_s, const uint8_t *packed, size_t bytes);
 
 /* A record HZ_EVENT_HIST_DELTA, at its time on the wall clock. Closes the columns before it; one that comes late counts
- * in the open column: moved by a second, never lost. 0, or -EBADMSG when its lengths or indices lie. */
+ * in the open column: moved by a second, never lost. Seconds without one before it are known as behind a tick, when
+ * is_unbroken. 0, or -EBADMSG when its lengths or indices lie. */
 int hz_series_add(struct hz_series *series, const void *record, size_t bytes, int64_t unix_s);
 
 /* A tick of the clock: closes what is over. Seconds that had no tick, at most HZ_SERIES_QUIET_S, are known when the

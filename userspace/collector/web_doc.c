@@ -95,30 +95,42 @@ static struct hz_web_kept *place_find(struct hz_web_docs *docs)
 	return oldest;
 }
 
+static bool has_time(enum hz_web_doc doc)
+{
+	return doc == HZ_WEB_DOC_LATENCY || doc == HZ_WEB_DOC_HEATMAP;
+}
+
 /* Events come at any time; the rest changes with the second, and what is made of columns of 10
- * s, which takes a while, with their step. */
+ * s with their step. */
 static uint32_t fresh_s(enum hz_web_doc doc, const struct hz_web_query *query)
 {
-	bool has_time = doc == HZ_WEB_DOC_LATENCY || doc == HZ_WEB_DOC_HEATMAP;
-
 	if (doc == HZ_WEB_DOC_EVENTS)
 		return 0;
-	return has_time && query->last > HZ_SERIES_NEAR_COLUMNS ? HZ_SERIES_FAR_STEP_S : 1;
+	return has_time(doc) && query->last > HZ_SERIES_NEAR_COLUMNS ? HZ_SERIES_FAR_STEP_S : 1;
+}
+
+/* An hour has as many columns as a day, and takes as long. */
+static bool is_slow(enum hz_web_doc doc, const struct hz_web_query *query)
+{
+	return has_time(doc) && query->last > HZ_WEB_DOCS_SWIFT_S;
 }
 
 const struct hz_web_kept *hz_web_doc_get(struct hz_web_docs *docs, const struct hz_feed *feed,
                                          enum hz_web_doc doc, const struct hz_web_query *query)
 {
+	static const struct hz_web_query of_all = { .stage = HZ_STAGE_COUNT };
 	struct hz_web_kept *kept;
 	struct hz_doc text = { 0 };
 
+	if (doc == HZ_WEB_DOC_STATUS) /* is the same whatever is asked for */
+		query = &of_all;
 	for (uint32_t i = 0; i < HZ_WEB_DOCS_KEPT; i++) {
 		kept = &docs->kept[i];
 		if (kept->left_s > 0 && kept->doc == doc && kept->query.stage == query->stage &&
 		    kept->query.last == query->last)
 			return kept;
 	}
-	if (fresh_s(doc, query) > 1 && docs->slow++ >= HZ_WEB_DOCS_SLOW)
+	if (is_slow(doc, query) && docs->slow++ >= HZ_WEB_DOCS_SLOW)
 		return NULL;
 	kept = place_find(docs);
 	kept_drop(kept);
@@ -141,7 +153,7 @@ const struct hz_web_kept *hz_web_doc_get(struct hz_web_docs *docs, const struct 
 void hz_web_doc_tick(struct hz_web_docs *docs, const struct hz_feed *feed, uint64_t marks_told,
                      uint64_t lost, struct hz_doc *out)
 {
-	const struct hz_web_query query = { HZ_STAGE_COUNT, 10, 0 };
+	const struct hz_web_query query = { .stage = HZ_STAGE_COUNT };
 	const struct hz_web_kept *status = hz_web_doc_get(docs, feed, HZ_WEB_DOC_STATUS, &query);
 
 	if (status == NULL) {

@@ -24,7 +24,8 @@ struct hz_web_doc_kind {
 
 #define HZ_WEB_DOCS_KEPT 8
 #define HZ_WEB_DOCS_SLOW                                                                           \
-	8 /* made of columns of 10 s in one second, some 30 ms each: more are refused */
+	8 /* made in one second of more than SWIFT_S, some 30 ms each: more are refused */
+#define HZ_WEB_DOCS_SWIFT_S 600
 
 struct hz_web_kept { /* an answer, for those that ask the same before it is stale */
 	enum hz_web_doc doc;

@@ -250,11 +250,42 @@ static void clock_that_is_set_back_finds_the_day_before_it_in_the_file(void)
 	hz_series_tick(world->series, BEGIN_S + 200, HZ_SERIES_LIVES);
 	hz_series_tick(world->series, BEGIN_S + 101, HZ_SERIES_LIVES);
 	CU_ASSERT_EQUAL_FATAL(world->series->set_back, 1);
-	CU_ASSERT_EQUAL(hz_history_reload(world->history, BEGIN_S + 101, world->series), 0);
+	CU_ASSERT_EQUAL(hz_history_follow(world->history, BEGIN_S + 101, world->series), 0);
 	CU_ASSERT_EQUAL(samples_of(world), 11);
 	CU_ASSERT_EQUAL(rows_of(world->path), 11); /* nor do the others come when it is time */
 	CU_ASSERT_EQUAL(column_write(world, BEGIN_S + 110, 5), 0);
 	CU_ASSERT_EQUAL(rows_of(world->path), 12);
+	world_free(world);
+}
+
+/* Another program has the file just then, for longer than a step. */
+static void clock_that_is_set_back_while_the_file_is_locked_finds_its_day_later(void)
+{
+	struct world *world = world_make();
+	sqlite3 *other;
+
+	CU_ASSERT_EQUAL_FATAL(world_open(world, "", BEGIN_S), 0);
+	for (int64_t i = 0; i < 20; i++)
+		CU_ASSERT_EQUAL(column_write(world, BEGIN_S + i * 10, 1), 0);
+	CU_ASSERT_EQUAL_FATAL(sqlite3_open(world->path, &other), SQLITE_OK);
+	CU_ASSERT_EQUAL(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	CU_ASSERT_EQUAL(column_write(world, BEGIN_S + 200, 1), -EIO);
+	hz_series_tick(world->series, BEGIN_S + 210, HZ_SERIES_LIVES);
+	hz_series_tick(world->series, BEGIN_S + 101, HZ_SERIES_LIVES);
+	CU_ASSERT_EQUAL(hz_history_follow(world->history, BEGIN_S + 101, world->series), -EIO);
+	CU_ASSERT_EQUAL(hz_history_lost(world->history), 1); /* the tier forgot it */
+	CU_ASSERT_EQUAL(column_write(world, BEGIN_S + 110, 5), -EIO);
+	world->series->open_s = BEGIN_S + 120;
+	CU_ASSERT_EQUAL(hz_history_follow(world->history, BEGIN_S + 120, world->series), -EIO);
+	CU_ASSERT_EQUAL(sqlite3_exec(other, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(other);
+	CU_ASSERT_EQUAL(hz_history_follow(world->history, BEGIN_S + 125, world->series), 0);
+	/* 0 to 100 and 110; what was 120 in the time that did not come is open, and all behind it gone */
+	CU_ASSERT_EQUAL(samples_of(world), 11 + 5 + 1);
+	CU_ASSERT_EQUAL(rows_of(world->path), 13);
+	CU_ASSERT_EQUAL(hz_history_lost(world->history), 1);
+	CU_ASSERT_EQUAL(hz_history_follow(world->history, BEGIN_S + 126, world->series), 0);
+	CU_ASSERT_EQUAL(samples_of(world), 11 + 5 + 1);
 	world_free(world);
 }
 
@@ -342,6 +373,7 @@ HZ_SUITE(history, CASE(columns_of_the_last_day_and_this_instance_come_back),
          CASE(write_that_fails_half_way_leaves_nothing_and_is_done_later),
          CASE(columns_that_the_day_forgot_before_they_were_written_are_counted),
          CASE(clock_that_is_set_back_finds_the_day_before_it_in_the_file),
+         CASE(clock_that_is_set_back_while_the_file_is_locked_finds_its_day_later),
          CASE(file_of_another_program_is_left_alone),
          CASE(broken_file_is_moved_aside_and_another_one_begun),
          CASE(column_that_lies_is_left_out));

@@ -125,6 +125,67 @@ static void nothing_happened_yet_and_all_series_are_there(void)
 	free(feed);
 }
 
+/* Seven stages go by worker, health by CPU: a large machine with few workers shows these apart, and nothing empty. */
+static void workers_are_told_apart_whatever_the_machine_has(void)
+{
+	struct hz_feed *feed = calloc(1, sizeof(*feed));
+	uint32_t cpus = (uint32_t)HZ_MIN(sysconf(_SC_NPROCESSORS_CONF), (long)HZ_WORKERS_MAX);
+	uint32_t most = (HZ_METRIC_HISTS_MAX - cpus) / (HZ_STAGE_COUNT - 1);
+
+	feed->source.fd[HZ_STREAM_latency] = latency_make(1);
+	if (feed->source.fd[HZ_STREAM_latency] < 0) {
+		free(feed);
+		HZ_SKIP("needs root");
+	}
+	for (uint32_t workers = 1; workers <= most + 1; workers++) {
+		struct tally apart = { 0 }, text = { 0 };
+
+		feed->now.workers = workers;
+		CU_ASSERT(hz_metric_set_each(feed, 1, series_count, &apart) > 0);
+		CU_ASSERT_EQUAL(apart.hists, workers > most
+		                                     ? HZ_STAGE_COUNT
+		                                     : (HZ_STAGE_COUNT - 1) * workers + cpus);
+		CU_ASSERT(hz_metric_set_each(feed, HZ_PROM_TEXT_BOUNDS + 3, series_count, &text) >
+		          0);
+		CU_ASSERT_EQUAL(text.hists, HZ_STAGE_COUNT);
+	}
+	close(feed->source.fd[HZ_STREAM_latency]);
+	free(feed);
+}
+
+/* Of what does not turn nobody knows how busy it is. */
+static void dead_worker_is_not_busy_nor_idle(void)
+{
+	struct hz_feed *feed = calloc(1, sizeof(*feed));
+	struct hz_doc doc = { 0 };
+
+	feed->source.fd[HZ_STREAM_latency] = latency_make(0);
+	if (feed->source.fd[HZ_STREAM_latency] < 0) {
+		free(feed);
+		HZ_SKIP("needs root");
+	}
+	feed->has_before = feed->now.is_alive = true;
+	feed->now.time_ns = 5 * HZ_NS_PER_S;
+	feed->before.time_ns = 4 * HZ_NS_PER_S;
+	feed->now.cfg.beat_timeout_ns = HZ_NS_PER_S / 2;
+	feed->now.workers = 2;
+	feed->now.beat[0] = (struct hz_beat){ .beat_ns = 4 * HZ_NS_PER_S, .state = HZ_STATE_READY };
+	feed->now.beat[1] = (struct hz_beat){ .beat_ns = 5 * HZ_NS_PER_S, .state = HZ_STATE_READY };
+	CU_ASSERT(hz_prom_text_write(feed, &doc) > 0);
+	hz_doc_text_add(&doc, "", 1);
+	CU_ASSERT_PTR_NULL(strstr(doc.data, "hz_worker_busy_ratio{worker=\"0\"}"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(doc.data, "hz_worker_busy_ratio{worker=\"1\"} 0\n"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(doc.data, "hz_shed_level_ratio 0\n"));
+	feed->now.is_alive = false;
+	hz_doc_text_clear(&doc);
+	CU_ASSERT(hz_prom_text_write(feed, &doc) > 0);
+	hz_doc_text_add(&doc, "", 1);
+	CU_ASSERT_PTR_NULL(strstr(doc.data, "hz_shed_level_ratio 0\n"));
+	hz_doc_text_close(&doc);
+	close(feed->source.fd[HZ_STREAM_latency]);
+	free(feed);
+}
+
 struct names {
 	uint32_t count, twice;
 	double others;
@@ -173,4 +234,6 @@ static void routes_called_like_our_own_words_make_no_series_twice(void)
 
 HZ_SUITE(metric_set, CASE(nothing_happened_yet_and_all_series_are_there),
          CASE(routes_called_like_our_own_words_make_no_series_twice),
+         CASE(workers_are_told_apart_whatever_the_machine_has),
+         CASE(dead_worker_is_not_busy_nor_idle),
          CASE(fullest_machine_has_at_most_a_thousand_series));

@@ -23,16 +23,21 @@ static struct hz_event_slow slow_make(void)
 	return slow;
 }
 
-static const char *text_at(const json_t *attributes, const char *wanted)
+static const char *value_at(const json_t *attributes, const char *wanted, const char *type)
 {
 	const json_t *attribute;
 	size_t i;
 
 	json_array_foreach (attributes, i, attribute)
 		if (strcmp(json_string_value(json_object_get(attribute, "key")), wanted) == 0)
-			return json_string_value(json_object_get(
-				json_object_get(attribute, "value"), "stringValue"));
+			return json_string_value(
+				json_object_get(json_object_get(attribute, "value"), type));
 	return "none";
+}
+
+static const char *text_at(const json_t *attributes, const char *wanted)
+{
+	return value_at(attributes, wanted, "stringValue");
 }
 
 static void slow_record_becomes_a_span(void)
@@ -69,6 +74,12 @@ static void slow_record_becomes_a_span(void)
 	                       "PROPFIND");
 	CU_ASSERT_STRING_EQUAL(text_at(json_object_get(span, "attributes"), "http.route"), "a\"?");
 	CU_ASSERT_EQUAL(strlen(text_at(json_object_get(span, "attributes"), "url.path")), 64);
+	CU_ASSERT_STRING_EQUAL(
+		value_at(json_object_get(span, "attributes"), "hz.stage.handler_ns", "intValue"),
+		"4000000");
+	CU_ASSERT_STRING_EQUAL(
+		value_at(json_object_get(span, "attributes"), "hz.stage.queue_ns", "intValue"),
+		"none"); /* not measured */
 	CU_ASSERT_EQUAL(
 		json_integer_value(json_object_get(json_object_get(span, "status"), "code")), 2);
 	span = json_array_get(list, 1);

@@ -137,9 +137,17 @@ static void seconds_without_a_tick_are_known_when_the_same_server_lives_on(void)
 
 	CU_ASSERT_EQUAL_FATAL(hz_series_open(series, NULL, NULL), 0);
 	hz_series_tick(series, 100, HZ_SERIES_LIVES);
+	series->is_unbroken = true;
 	CU_ASSERT_EQUAL(hz_series_add(series, &delta, delta.header.bytes, 103), 0);
+	CU_ASSERT_EQUAL(hz_series_add(series, &delta, delta.header.bytes, 107), 0);
+	series->is_unbroken = false;
+	CU_ASSERT_EQUAL(hz_series_add(series, &delta, delta.header.bytes, 115), 0);
+	CU_ASSERT_PTR_NULL(hz_tier_find(&series->near, 110)); /* nobody said so */
+	CU_ASSERT_EQUAL(hz_series_add(series, &delta, delta.header.bytes, 105), 0);
 	hz_series_tick(series, 130, HZ_SERIES_LIVES_ON);
-	for (int64_t t = 104; t < 130; t++)
+	for (int64_t t = 100; t < 108; t++)
+		CU_ASSERT_PTR_NOT_NULL_FATAL(hz_tier_find(&series->near, t));
+	for (int64_t t = 115; t < 130; t++)
 		CU_ASSERT_PTR_NOT_NULL_FATAL(hz_tier_find(&series->near, t));
 	CU_ASSERT_PTR_NOT_NULL(hz_tier_find(&series->far, 110));
 	hz_series_tick(series, 140, HZ_SERIES_LIVES);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -102,6 +103,84 @@ static void hzd_that_says_nothing_is_asked_once_until_patience_ends(void)
 	hz_map_look_end(&look);
 	close(client);
 	close(other);
+	hzd_close(&hzd);
+}
+
+/* What hz_log says from here to the end, in a file in place of stderr. */
+struct said {
+	int saved, fd;
+};
+
+static void said_begin(struct said *said)
+{
+	fflush(stderr);
+	said->saved = dup(STDERR_FILENO);
+	said->fd = memfd_create("said", MFD_CLOEXEC);
+	CU_ASSERT_FATAL(said->saved >= 0 && said->fd >= 0);
+	dup2(said->fd, STDERR_FILENO);
+}
+
+static void said_end(struct said *said, char *out, size_t room)
+{
+	ssize_t bytes = pread(said->fd, out, room - 1, 0);
+
+	out[HZ_MAX(bytes, 0)] = '\0';
+	dup2(said->saved, STDERR_FILENO);
+	close(said->saved);
+	close(said->fd);
+}
+
+static uint32_t count_of(const char *text, const char *word)
+{
+	uint32_t count = 0;
+
+	while ((text = strstr(text, word)) != NULL) {
+		text += strlen(word);
+		count++;
+	}
+	return count;
+}
+
+static void refusal_answer(struct hz_feed *feed, const struct hzd *hzd, const char *code)
+{
+	char text[128];
+	int client = -1;
+
+	feed->look.next_ns = 0; /* the pause is over */
+	hz_feed_look(feed);
+	CU_ASSERT_EQUAL_FATAL(questions_take(hzd, &client), 1);
+	snprintf(text, sizeof(text),
+	         "{\"ok\":false,\"error\":{\"code\":\"%s\",\"why\":\"of %s\",\"exit\":1}}\n", code,
+	         code);
+	CU_ASSERT_EQUAL(send(client, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
+	hz_feed_look(feed);
+	close(client);
+}
+
+/* The night of an upgrade: hzd serves, and the old collector cannot follow it. */
+static void maps_that_cannot_be_followed_are_told_once_for_each_reason(void)
+{
+	static const char *const codes[] = { "abi", "abi", "abi", "busy", "busy", "abi" };
+	struct hz_feed *feed = calloc(1, sizeof(*feed));
+	struct said said;
+	struct hzd hzd;
+	char text[4096];
+
+	if (geteuid() != 0) {
+		free(feed);
+		HZ_SKIP("needs root");
+	}
+	CU_ASSERT_TRUE_FATAL(hzd_open(&hzd));
+	memset(feed->source.fd, 0xff, sizeof(feed->source.fd));
+	feed->conf.instance = hzd.instance;
+	said_begin(&said);
+	for (size_t i = 0; i < HZ_ARRAY_LEN(codes); i++)
+		refusal_answer(feed, &hzd, codes[i]);
+	said_end(&said, text, sizeof(text));
+	CU_ASSERT_EQUAL(count_of(text, "\n"), 3);
+	CU_ASSERT_EQUAL(count_of(text, "no other maps: hzd: of abi"), 2);
+	CU_ASSERT_EQUAL(count_of(text, "no other maps: hzd: of busy"), 1);
+	hz_feed_close(feed);
 	hzd_close(&hzd);
 }
 
@@ -218,6 +297,7 @@ static void lock_of_another_ring_in_our_own_folder_is_not_somebody_elses(void)
 }
 
 HZ_SUITE(waiting, CASE(hzd_that_says_nothing_is_asked_once_until_patience_ends),
+         CASE(maps_that_cannot_be_followed_are_told_once_for_each_reason),
          CASE(hzd_whose_queue_is_full_is_not_waited_for),
          CASE(maps_that_cannot_be_read_are_not_alive_for_ever),
          CASE(lines_into_a_full_pipe_wait_and_come_whole_and_in_order),

@@ -272,7 +272,33 @@ static void days_asked_for_in_one_second_are_few(void)
 	day_close(feed);
 }
 
-HZ_SUITE(web_parts, CASE(days_asked_for_in_one_second_are_few),
+/* The tier of an hour is as large as that of a day. */
+static void hours_asked_for_in_one_second_are_few_and_status_is_one_for_all(void)
+{
+	struct hz_web_bodies bodies = { 0 };
+	struct hz_web_docs docs = { .bodies = &bodies };
+	uint64_t samples;
+	struct hz_feed *feed = day_open(&samples);
+
+	for (uint32_t i = 0; i < 20; i++) {
+		const struct hz_web_query each = { HZ_STAGE_COUNT, 3600 - i, 0 };
+
+		CU_ASSERT_EQUAL(hz_web_doc_get(&docs, feed, HZ_WEB_DOC_LATENCY, &each) != NULL,
+		                i < HZ_WEB_DOCS_SLOW);
+	}
+	docs.made = 0;
+	for (uint32_t i = 0; i < 20; i++) {
+		const struct hz_web_query each = { i % HZ_STAGE_COUNT, 1 + i * 4000, 0 };
+
+		CU_ASSERT_PTR_NOT_NULL(hz_web_doc_get(&docs, feed, HZ_WEB_DOC_STATUS, &each));
+	}
+	CU_ASSERT_EQUAL(docs.made, 1);
+	hz_web_doc_close(&docs);
+	day_close(feed);
+}
+
+HZ_SUITE(web_parts, CASE(hours_asked_for_in_one_second_are_few_and_status_is_one_for_all),
+         CASE(days_asked_for_in_one_second_are_few),
          CASE(connection_that_comes_late_takes_the_place_of_who_asked_nothing),
          CASE(more_connections_than_places_are_refused_a_place),
          CASE(head_and_answer_have_their_time_and_a_stream_all_of_it),
