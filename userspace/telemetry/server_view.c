@@ -28,18 +28,19 @@ bool hz_server_view_is_alive(const struct hz_server_view *view)
 	return false;
 }
 
-/* One that starts or has ended has no beat to give. */
-static bool must_beat(uint32_t state)
+bool hz_server_view_is_stale(const struct hz_server_view *view, uint32_t worker)
 {
-	return state == HZ_STATE_READY || state == HZ_STATE_DRAINING ||
-	       state == HZ_STATE_MAINTENANCE;
+	uint32_t state = view->beat[worker].state;
+	bool must_beat = state == HZ_STATE_READY || state == HZ_STATE_DRAINING ||
+	                 state == HZ_STATE_MAINTENANCE;
+
+	return must_beat && is_old(view, worker);
 }
 
 const char *hz_server_view_worker_state(const struct hz_server_view *view, uint32_t worker)
 {
-	uint32_t state = view->beat[worker].state;
-
-	return must_beat(state) && is_old(view, worker) ? "stale" : hz_names_state(state);
+	return hz_server_view_is_stale(view, worker) ? "stale"
+	                                             : hz_names_state(view->beat[worker].state);
 }
 
 const char *hz_server_view_state(const struct hz_server_view *view, uint32_t state)

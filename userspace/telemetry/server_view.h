@@ -1,5 +1,5 @@
-/* What the maps say of a server, by one set of rules for all who show it: hzctl, hz-collector and hzd itself. Pure: copies
- * in, figures out. Rules of the beat are XDP's, bpf/beats.h. */
+/* What the maps say of a server, by one set of rules for all who show it: hzctl, hz-collector and hzd itself.
+ * Pure: copies in, figures out. The rule of the beat is XDP's, bpf/beats.h. */
 #ifndef HZ_SERVER_VIEW_H
 #define HZ_SERVER_VIEW_H
 
@@ -25,10 +25,12 @@ static inline bool hz_server_view_is_old(uint64_t beat_ns, uint64_t now_ns, uint
 bool hz_server_view_is_worker(const struct hz_server_view *view, uint32_t worker);
 /* Does that one turn, and has not ended? Its gauges mean something only then. */
 bool hz_server_view_is_live(const struct hz_server_view *view, uint32_t worker);
-/* Does any worker? */
+/* Does it turn no more, though it has to? One that starts or has ended has no beat to give. */
+bool hz_server_view_is_stale(const struct hz_server_view *view, uint32_t worker);
+/* Is any of them live? */
 bool hz_server_view_is_alive(const struct hz_server_view *view);
 
-/* A name of HZ_STATE_NAMES, or "stale": it has to turn, and does not, as in show/workers. */
+/* A name of HZ_STATE_NAMES, or "stale": the word of show/workers too. */
 const char *hz_server_view_worker_state(const struct hz_server_view *view, uint32_t worker);
 /* state: that of the daemon, cfg.state; NONE: what its workers say. "down" when none is alive. */
 const char *hz_server_view_state(const struct hz_server_view *view, uint32_t state);
