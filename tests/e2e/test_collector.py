@@ -240,7 +240,7 @@ def death_and_return_of_hzd_are_seen_and_counters_go_on():
     world["hzd"].kill()
     took = wait_until(lambda: not collector.status()["is_alive"], 4, "still alive", every=0.1)
     status = collector.status()
-    expect_equal((status["state"], status["workers"][0]["state"]), ("down", "down"), "state")
+    expect_equal((status["state"], status["workers"][0]["state"]), ("down", "stale"), "state")
     expect_equal(collector.metrics()["hz_up"], 0, "hz_up")
     time.sleep(1.2)
     world["hzd"] = here.serve()

@@ -228,12 +228,17 @@ def beat_timeout_is_live_and_a_worker_that_sleeps_beats_in_time():
 def on_dead_is_live():
     here = rig()
     here.ctl("set", "health/beat_timeout_ms=100")
-    for on_dead, acts, what in (("drop", lambda: not refused() and not connects(), "is not dropped"),
-                                ("pass", refused, "is not the kernel's")):
+    passed = "passed to the kernel"
+    for on_dead, acts, what, met, fates in (
+            ("drop", lambda: not refused() and not connects(), "is not dropped", (503, 503), ("answered", "dropped")),
+            ("pass", refused, "is not the kernel's", (0, None), (passed, passed))):
         here.ctl("set", f"health/on_dead={on_dead}")
         rigs["hzd"].signal(signal.SIGSTOP)
         wait_until(lambda: here.health() != 200, 2, "not dead")
         expect(acts(), f"{on_dead}: claimed traffic {what}")
+        told = here.ctl_json("health", "show")
+        expect_equal((here.health(), told["answer"]), met, f"{on_dead}: a probe, and what hzctl says of it")
+        expect_equal((told["tcp"], told["udp"]), fates, f"{on_dead}: {told}")
         rigs["hzd"].signal(signal.SIGCONT)
         wait_until(lambda: here.health() == 200, 2, "goes on, yet not healthy")
     here.ctl("set", "health/on_dead=answer503", "health/beat_timeout_ms=500")

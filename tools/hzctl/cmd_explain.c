@@ -5,6 +5,7 @@
 #include "loader/xdp_explain.h"
 #include "pcap_read.h"
 #include "probe_frame.h"
+#include "telemetry/names.h"
 #include "xdp_json.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -106,7 +107,7 @@ static json_t *verdict_json(const struct hz_xdp_explained *verdict, const uint8_
                             size_t bytes)
 {
 	static const char *const actions[] = { "aborted", "drop", "pass", "tx", "steer" };
-	const struct hz_xdp_reason *reason = hz_xdp_json_reason(verdict->reason);
+	const struct hz_names_reason *reason = hz_names_reason(verdict->reason);
 	char text[HZ_FRAME_TEXT_MAX], answer[HZ_FRAME_TEXT_MAX] = "";
 	const char *action =
 		verdict->action < HZ_ARRAY_LEN(actions) ? actions[verdict->action] : "unknown";

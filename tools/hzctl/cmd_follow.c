@@ -8,7 +8,7 @@
 #include "feed_text.h"
 #include "frame_text.h"
 #include "loader/xdp_drops.h"
-#include "xdp_json.h"
+#include "telemetry/names.h"
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -53,14 +53,14 @@ static json_t *sample_json(const struct follow *follow, const struct hz_sample *
 	hz_frame_text(sample->data, bytes, text);
 	for (uint32_t i = 0; i < bytes; i++)
 		snprintf(data + (size_t)2 * i, 3, "%02x", sample->data[i]);
-	return json_pack(
-		"{s:s, s:I, s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:s, s:s}", "kind", "drop",
-		"time_unix_ns", (json_int_t)(sample->header.time_ns + follow->unix_offset_ns),
-		"reason", hz_xdp_json_reason(sample->reason)->name, "help",
-		hz_xdp_json_reason(sample->reason)->help, "cpu", (int)sample->header.worker,
-		"frames", (json_int_t)sample->frames, "frame_bytes",
-		(json_int_t)sample->frame_bytes, "ifindex", (json_int_t)sample->ifindex, "queue",
-		(json_int_t)sample->queue, "headers", text, "data", data);
+	return json_pack("{s:s, s:I, s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:s, s:s}", "kind", "drop",
+	                 "time_unix_ns",
+	                 (json_int_t)(sample->header.time_ns + follow->unix_offset_ns), "reason",
+	                 hz_names_reason(sample->reason)->name, "help",
+	                 hz_names_reason(sample->reason)->help, "cpu", (int)sample->header.worker,
+	                 "frames", (json_int_t)sample->frames, "frame_bytes",
+	                 (json_int_t)sample->frame_bytes, "ifindex", (json_int_t)sample->ifindex,
+	                 "queue", (json_int_t)sample->queue, "headers", text, "data", data);
 }
 
 /* What is new since the last look. */

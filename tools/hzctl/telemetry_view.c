@@ -1,6 +1,7 @@
 #include "telemetry_view.h"
 #include "core/clock.h"
 #include "ctl_client.h"
+#include "telemetry/server_view.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -189,8 +190,10 @@ int hz_telemetry_view_hist(const struct hz_telemetry_view *view, enum hz_stage s
 int hz_telemetry_view_workers(const struct hz_telemetry_view *view,
                               struct hz_telemetry_view_workers *out, struct hz_err *err)
 {
-	int status = beats_read(view, out->beat, err);
+	int status;
 
+	out->time_ns = hz_clock_monotonic_ns();
+	status = beats_read(view, out->beat, err);
 	if (status != 0)
 		return status;
 	if (view->is_shared)
@@ -215,7 +218,8 @@ static enum life life_find(const struct hz_telemetry_view *view, uint32_t *pid)
 	for (unsigned i = 0; i < HZ_WORKERS_MAX; i++) {
 		if (beats[i].state == HZ_STATE_NONE)
 			continue;
-		if (beats[i].state != HZ_STATE_DOWN && now_ns < beats[i].beat_ns + timeout_ns)
+		if (beats[i].state != HZ_STATE_DOWN &&
+		    !hz_server_view_is_old(beats[i].beat_ns, now_ns, timeout_ns))
 			return LIFE_BEATS;
 		life = LIFE_ENDED;
 		if (beats[i].state != HZ_STATE_DOWN && beats[i].beat_ns >= youngest_ns) {

@@ -24,6 +24,7 @@ int hz_telemetry_view_hist(const struct hz_telemetry_view *view, enum hz_stage s
                            struct hz_hist *out, struct hz_err *err);
 
 struct hz_telemetry_view_workers {
+	uint64_t time_ns; /* CLOCK_MONOTONIC, before the rest was read */
 	struct hz_beat beat[HZ_WORKERS_MAX];
 	struct hz_worker worker[HZ_WORKERS_MAX];
 };

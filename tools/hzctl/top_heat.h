@@ -3,13 +3,11 @@
 #define HZ_TOP_HEAT_H
 
 #include "abi/hz_abi.h"
+#include "telemetry/heat_rows.h"
 #include <stdbool.h>
 #include <stdint.h>
 
-#define HZ_TOP_HEAT_COLUMNS    120u /* seconds */
-#define HZ_TOP_HEAT_PER_OCTAVE 4u
-#define HZ_TOP_HEAT_OCTAVE     8u   /* the first one: from 256 ns */
-#define HZ_TOP_HEAT_ROWS       104u /* up to 17.2 s; what lies outside is in the outermost rows */
+#define HZ_TOP_HEAT_COLUMNS 120u /* seconds */
 
 enum hz_top_mark {
 	HZ_TOP_MARK_NONE,
@@ -22,17 +20,13 @@ enum hz_top_mark {
 struct hz_top_heat_column {
 	bool is_known; /* false: nobody looked, or nobody could have answered */
 	enum hz_top_mark mark;
-	uint64_t count[HZ_TOP_HEAT_ROWS];
+	uint64_t count[HZ_HEAT_ROWS];
 };
 
 struct hz_top_heat {
 	struct hz_top_heat_column column[HZ_TOP_HEAT_COLUMNS]; /* a ring */
 	unsigned next;                                         /* where the next second goes */
 };
-
-/* The lowest value of a row; of row HZ_TOP_HEAT_ROWS where the last one ends. */
-uint64_t hz_top_heat_low_ns(unsigned row);
-unsigned hz_top_heat_row(uint64_t ns);
 
 /* The newest second: what the histogram gained in it; NULL: unknown. */
 void hz_top_heat_add(struct hz_top_heat *heat, const struct hz_hist *gained, enum hz_top_mark mark);

@@ -29,7 +29,7 @@ static uint64_t field_count(const struct hz_top_heat *heat, const struct plot *p
 	for (unsigned s = 0; s < plot->seconds_per_col && age + s < HZ_TOP_HEAT_COLUMNS; s++) {
 		const struct hz_top_heat_column *column = hz_top_heat_at(heat, age + s);
 
-		for (unsigned i = bin; i < bin + plot->bins_per_line && i < HZ_TOP_HEAT_ROWS; i++)
+		for (unsigned i = bin; i < bin + plot->bins_per_line && i < HZ_HEAT_ROWS; i++)
 			sum += column->count[i];
 	}
 	return sum;
@@ -72,11 +72,11 @@ static void range_choose(const struct hz_top_heat *heat, struct plot *plot)
 	bins = high - low + 1;
 	plot->bins_per_line = (bins + plot->lines - 1) / plot->lines;
 	bins = plot->bins_per_line * plot->lines;
-	if (bins >= HZ_TOP_HEAT_ROWS)
+	if (bins >= HZ_HEAT_ROWS)
 		plot->low_bin = 0;
 	else
 		plot->low_bin = HZ_MIN(low - HZ_MIN(low, (bins - (high - low + 1)) / 2),
-		                       HZ_TOP_HEAT_ROWS - bins);
+		                       HZ_HEAT_ROWS - bins);
 }
 
 static struct plot plot_make(const struct hz_top_state *state, const struct hz_top_grid *grid,
@@ -127,7 +127,7 @@ static void label_draw(const struct plot *plot, struct hz_top_grid *grid, unsign
 	unsigned bin = plot->low_bin + (plot->rows - 1 - row) * per_cell * plot->bins_per_line;
 	char text[HZ_FIGURES_MAX];
 
-	hz_figures_ns(hz_top_heat_low_ns(HZ_MIN(bin, HZ_TOP_HEAT_ROWS)), text);
+	hz_figures_ns(hz_heat_rows_low_ns(HZ_MIN(bin, HZ_HEAT_ROWS)), text);
 	hz_top_grid_print(grid, plot->row + row, 0, HZ_TOP_STYLE(HZ_TOP_DIM), "%8s", text);
 }
 

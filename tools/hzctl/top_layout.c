@@ -68,7 +68,7 @@ static unsigned totals_draw(const struct hz_top_state *state, struct hz_top_grid
 	char window[HZ_FIGURES_MAX] = "since start";
 	unsigned used = 1;
 
-	if (rows < 1 + HZ_TOP_TOTALS)
+	if (rows < 1 + HZ_SERVER_TOTALS)
 		return 0;
 	if (state->model->window_ns > 0)
 		snprintf(window, sizeof(window), "last %llu s", (unsigned long long)window_s);
@@ -76,7 +76,7 @@ static unsigned totals_draw(const struct hz_top_state *state, struct hz_top_grid
 	                  "%-8s %13s %17s %9s %9s %9s %9s", "", "per second", "total", "p50", "p99",
 	                  "p99.9", "max");
 	hz_top_grid_text(grid, first, 0, HZ_TOP_STYLE(HZ_TOP_DIM), window);
-	for (unsigned i = 0; i < HZ_TOP_TOTALS; i++)
+	for (unsigned i = 0; i < HZ_SERVER_TOTALS; i++)
 		total_row(&state->model->total[i], grid, first + used++);
 	return used;
 }

@@ -135,13 +135,15 @@ static int key_take(struct live *live, enum hz_top_key key)
 	return 0;
 }
 
-static int keys_read(struct live *live)
+/* Nothing to read is the end only where poll says so: with VMIN 0 it is also what is left when another reader of the
+ * terminal, or a flush, was faster. */
+static int keys_read(struct live *live, bool is_hung_up)
 {
 	uint8_t byte[64];
 	ssize_t got = read(live->term->in_fd, byte, sizeof(byte));
 	int status = 0;
 
-	if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN))
+	if ((got == 0 && is_hung_up) || (got < 0 && errno != EINTR && errno != EAGAIN))
 		live->is_done = true; /* whoever typed is gone */
 	for (ssize_t i = 0; i < got && status == 0 && !live->is_done; i++) {
 		enum hz_top_view view = live->state.view;
@@ -207,7 +209,7 @@ static int turn(struct live *live)
 	if (fds[0].revents != 0)
 		status = signal_take(live);
 	if (status == 0 && fds[1].revents != 0 && !live->is_done)
-		status = keys_read(live);
+		status = keys_read(live, (fds[1].revents & (POLLHUP | POLLERR | POLLNVAL)) != 0);
 	if (fds[2].revents != 0)
 		feed_turn(live, true);
 	if (status == 0 && !live->is_done)

@@ -4,7 +4,7 @@
 
 _Static_assert(HZ_STAGE_TOTAL == 0, "it is summed up before those that are compared with it");
 
-static const char *const state_names[] = HZ_STATE_NAMES;
+static const char *const total_names[HZ_SERVER_TOTALS] = HZ_SERVER_TOTAL_NAMES;
 
 static uint64_t gain(uint64_t now, uint64_t before)
 {
@@ -18,40 +18,18 @@ static uint64_t per_second(uint64_t now, uint64_t before, uint64_t interval_ns)
 	return (uint64_t)((unsigned __int128)gain(now, before) * HZ_NS_PER_S / interval_ns);
 }
 
-static const char *state_name(uint32_t state)
-{
-	return state < HZ_ARRAY_LEN(state_names) ? state_names[state] : "unknown";
-}
-
-static bool is_stale(const struct hz_top_sample *sample, unsigned worker)
-{
-	const struct hz_beat *beat = &sample->workers.beat[worker];
-
-	return gain(sample->time_ns, beat->beat_ns) > sample->beat_timeout_ns;
-}
-
-static bool is_worker(const struct hz_top_sample *sample, unsigned worker)
-{
-	return sample->workers.beat[worker].state != HZ_STATE_NONE;
-}
-
 bool hz_top_model_is_alive(const struct hz_top_sample *sample)
 {
-	for (unsigned i = 0; i < HZ_WORKERS_MAX; i++)
-		if (is_worker(sample, i) && sample->workers.beat[i].state != HZ_STATE_DOWN &&
-		    !is_stale(sample, i))
-			return true;
-	return false;
+	const struct hz_server_view server = hz_top_sample_server(sample);
+
+	return hz_server_view_is_alive(&server);
 }
 
 static uint32_t shed_permille_of(const struct hz_top_sample *sample)
 {
-	uint64_t most = 0;
+	const struct hz_server_view server = hz_top_sample_server(sample);
 
-	for (unsigned i = 0; i < HZ_WORKERS_MAX; i++)
-		if (is_worker(sample, i) && !is_stale(sample, i))
-			most = HZ_MAX(most, sample->workers.worker[i].shed_permille);
-	return (uint32_t)HZ_MIN(most, 1000u);
+	return hz_server_view_shed_permille(&server);
 }
 
 /* --- latency ------------------------------------------------------------------------------------------ */
@@ -98,12 +76,15 @@ static void route_fill(struct hz_top_route_row *out, const struct hz_top_route *
 	/* A slot may have got another name meanwhile: then what it had is not this route's. */
 	if (strcmp(now->name.name, before->name.name) != 0)
 		interval_ns = 0;
-	if (window_ns != 0 && strcmp(now->name.name, then->name.name) == 0)
+	if (strcmp(now->name.name, then->name.name) != 0)
+		window_ns = 0;
+	if (window_ns != 0)
 		hz_route_hist_since(&gained, &now->hist, &then->hist);
 	*out = (struct hz_top_route_row){
 		.name = now->name.name[0] != '\0' ? now->name.name : "-",
 		.requests = hz_route_hist_answers(&now->hist),
 		.errors = now->hist.answers[HZ_CODE_CLASSES - 1],
+		.window_ns = window_ns,
 		.latency = { .count = hz_route_hist_count(&gained),
 		             .p50_ns = hz_route_hist_quantile_ns(&gained, 500000),
 		             .p99_ns = hz_route_hist_quantile_ns(&gained, 990000),
@@ -132,101 +113,53 @@ static void routes_fill(struct hz_top_model *out, const struct hz_top_sample *no
 
 /* --- counters ----------------------------------------------------------------------------------------- */
 
-static uint64_t requests_of(const struct hz_top_sample *sample)
-{
-	uint64_t sum = 0;
-
-	for (unsigned i = 0; i < HZ_WORKERS_MAX; i++)
-		sum += sample->workers.worker[i].requests;
-	return sum;
-}
-
-static uint64_t errors_of(const struct hz_top_sample *sample)
-{
-	uint64_t sum = 0;
-
-	for (unsigned i = 0; i < HZ_WORKERS_MAX; i++)
-		sum += sample->workers.worker[i].responses_5xx +
-		       sample->workers.worker[i].bad_requests;
-	return sum;
-}
-
-static uint64_t health_of(const struct hz_top_sample *sample)
-{
-	const struct hz_verdicts *verdicts = &sample->verdicts;
-
-	return verdicts->health_200 + verdicts->health_503 + verdicts->health_404 +
-	       verdicts->health_udp;
-}
-
-/* New flows that were refused, each once; a cookie's 503 belongs to a flow that was counted. */
-static uint64_t shed_of(const struct hz_top_sample *sample)
-{
-	const struct hz_verdicts *verdicts = &sample->verdicts;
-
-	return verdicts->shed_drop + verdicts->shed_reset + verdicts->shed_syn_ack;
-}
-
 static void totals_fill(struct hz_top_model *out, const struct hz_top_sample *now,
                         const struct hz_top_sample *before)
 {
-	const struct {
-		const char *name;
-		bool is_known;
-		uint64_t now, before;
-	} rows[HZ_TOP_TOTALS] = {
-		[HZ_TOP_HEALTH] = { "health", now->has_kernel, health_of(now), health_of(before) },
-		[HZ_TOP_SERVED] = { "served", true, requests_of(now), requests_of(before) },
-		[HZ_TOP_SHED] = { "shed", now->has_kernel, shed_of(now), shed_of(before) },
-		[HZ_TOP_ERRORS] = { "errors", true, errors_of(now), errors_of(before) },
-	};
+	uint64_t count[HZ_SERVER_TOTALS], was[HZ_SERVER_TOTALS];
 
-	for (unsigned i = 0; i < HZ_TOP_TOTALS; i++)
-		out->total[i] =
-			(struct hz_top_total){ .name = rows[i].name,
-			                       .is_known = rows[i].is_known,
-			                       .total = rows[i].now,
-			                       .per_s = per_second(rows[i].now, rows[i].before,
-			                                           out->interval_ns) };
-	out->total[HZ_TOP_HEALTH].latency = out->stage[HZ_STAGE_HEALTH];
-	out->total[HZ_TOP_SERVED].latency = out->stage[HZ_STAGE_TOTAL];
+	hz_server_view_totals(now->workers.worker, &now->verdicts, count);
+	hz_server_view_totals(before->workers.worker, &before->verdicts, was);
+	for (unsigned i = 0; i < HZ_SERVER_TOTALS; i++) {
+		bool is_xdps = i == HZ_SERVER_HEALTH || i == HZ_SERVER_SHED;
+
+		out->total[i] = (struct hz_top_total){ .name = total_names[i],
+			                               .is_known = now->has_kernel || !is_xdps,
+			                               .total = count[i],
+			                               .per_s = per_second(count[i], was[i],
+			                                                   out->interval_ns) };
+	}
+	out->total[HZ_SERVER_HEALTH].latency = out->stage[HZ_STAGE_HEALTH];
+	out->total[HZ_SERVER_SERVED].latency = out->stage[HZ_STAGE_TOTAL];
 }
 
 static void workers_fill(struct hz_top_model *out, const struct hz_top_sample *now,
                          const struct hz_top_sample *before)
 {
+	const struct hz_server_view server = hz_top_sample_server(now);
 	uint64_t busy;
 
 	for (unsigned i = 0; i < HZ_WORKERS_MAX; i++) {
 		const struct hz_worker *worker = &now->workers.worker[i];
 		const struct hz_worker *was = &before->workers.worker[i];
-		const struct hz_beat *beat = &now->workers.beat[i];
 
-		if (!is_worker(now, i))
+		if (!hz_server_view_is_worker(&server, i))
 			continue;
 		busy = per_second(worker->busy_ns, was->busy_ns, out->interval_ns);
 		if (busy != HZ_TOP_UNKNOWN)
 			busy = HZ_MIN(busy / HZ_NS_PER_MS, 1000u);
-		/* its beat is old: dead, stopped or wedged */
 		out->worker[out->worker_count++] = (struct hz_top_worker){
 			.id = i,
 			.cpu = worker->cpu,
-			.state = beat->state != HZ_STATE_DOWN && is_stale(now, i)
-			                 ? "stale"
-			                 : state_name(beat->state),
+			.state = hz_server_view_worker_state(&server, i),
 			.requests_per_s =
 				per_second(worker->requests, was->requests, out->interval_ns),
 			.connections = worker->connections,
 			.longest_gap_ns = worker->longest_gap_ns,
-			.beat_age_ms = gain(now->time_ns, beat->beat_ns) / HZ_NS_PER_MS,
+			.beat_age_ms = hz_server_view_beat_age_ns(&server, i) / HZ_NS_PER_MS,
 			.shed_permille = worker->shed_permille,
 			.busy_permille = busy,
 		};
-		out->connections += is_stale(now, i) ? 0 : worker->connections;
-		if (beat->state != HZ_STATE_DOWN && !is_stale(now, i) && worker->started_ns != 0)
-			out->uptime_s =
-				HZ_MAX(out->uptime_s,
-			               gain(now->time_ns, worker->started_ns) / HZ_NS_PER_S);
 	}
 }
 
@@ -240,34 +173,26 @@ static void verdicts_fill(struct hz_top_model *out, const struct hz_top_sample *
 	memcpy(count, &now->verdicts, sizeof(count));
 	memcpy(was, &before->verdicts, sizeof(was));
 	for (uint32_t i = 0; i < HZ_REASON_COUNT; i++)
-		if (count[i] > 0)
-			out->verdict[out->verdict_count++] = (struct hz_top_verdict){
-				i, count[i], per_second(count[i], was[i], out->interval_ns)
-			};
-}
-
-static uint32_t state_of(const struct hz_top_sample *sample)
-{
-	uint32_t state = HZ_STATE_NONE;
-
-	if (sample->has_kernel)
-		return sample->cfg.state;
-	for (unsigned i = 0; i < HZ_WORKERS_MAX; i++)
-		if (is_worker(sample, i) && !is_stale(sample, i))
-			state = HZ_MAX(state, sample->workers.beat[i].state);
-	return state;
+		out->verdict[out->verdict_count++] =
+			(struct hz_top_verdict){ i, count[i],
+			                         per_second(count[i], was[i], out->interval_ns) };
 }
 
 void hz_top_model_make(struct hz_top_model *out, const struct hz_top_sample *now,
                        const struct hz_top_sample *before, const struct hz_top_sample *then)
 {
+	const struct hz_server_view server = hz_top_sample_server(now);
+
 	memset(out, 0, sizeof(*out));
 	out->sample = now;
 	out->interval_ns = gain(now->time_ns, before->time_ns);
 	out->window_ns = gain(now->time_ns, then->time_ns);
-	out->is_alive = hz_top_model_is_alive(now);
-	out->state = out->is_alive ? state_name(state_of(now)) : "down";
-	out->shed_permille = shed_permille_of(now);
+	out->is_alive = hz_server_view_is_alive(&server);
+	out->state =
+		hz_server_view_state(&server, now->has_kernel ? now->cfg.state : HZ_STATE_NONE);
+	out->uptime_s = hz_server_view_uptime_ns(&server) / HZ_NS_PER_S;
+	out->shed_permille = hz_server_view_shed_permille(&server);
+	out->connections = hz_server_view_connections(&server);
 	stages_fill(out, now, then);
 	totals_fill(out, now, before);
 	workers_fill(out, now, before);

@@ -3,6 +3,7 @@
 #ifndef HZ_TOP_MODEL_H
 #define HZ_TOP_MODEL_H
 
+#include "telemetry/server_view.h"
 #include "top_heat.h"
 #include "top_sample.h"
 
@@ -12,7 +13,6 @@ struct hz_top_latency { /* of an interval; count 0: the others mean nothing */
 	uint64_t count, mean_ns, p50_ns, p90_ns, p99_ns, p999_ns, max_ns;
 };
 
-enum hz_top_total_kind { HZ_TOP_HEALTH, HZ_TOP_SERVED, HZ_TOP_SHED, HZ_TOP_ERRORS, HZ_TOP_TOTALS };
 struct hz_top_total {
 	const char *name;
 	bool is_known; /* false: no XDP here to count it */
@@ -30,6 +30,7 @@ struct hz_top_worker {
 struct hz_top_route_row {
 	const char *name; /* in the sample */
 	uint64_t requests, per_s, errors;
+	uint64_t window_ns;            /* of latency; 0: since the start */
 	struct hz_top_latency latency; /* p90 and p99.9 are 0: error up to 1/16 */
 };
 
@@ -45,15 +46,15 @@ struct hz_top_model {
 	uint64_t interval_ns, window_ns; /* of the rates; of the percentiles. 0: one sample only */
 	uint64_t connections, uptime_s;
 	uint32_t shed_permille;
-	struct hz_top_total total[HZ_TOP_TOTALS];
+	struct hz_top_total total[HZ_SERVER_TOTALS];
 	struct hz_top_latency stage[HZ_STAGE_COUNT];
 	bool is_measured[HZ_STAGE_COUNT]; /* false: requests came, and no sample of this stage */
 	struct hz_top_worker worker[HZ_WORKERS_MAX];
 	unsigned worker_count;
 	struct hz_top_route_row route[HZ_ROUTE_SLOTS];
 	unsigned route_count;
-	struct hz_top_verdict verdict[HZ_REASON_COUNT]; /* those that ever happened */
-	unsigned verdict_count;
+	struct hz_top_verdict verdict[HZ_REASON_COUNT]; /* by reason */
+	unsigned verdict_count;                         /* 0: no XDP here */
 };
 
 /* now and before are about a second apart, now and then about ten; both may be now itself where there is no other.

@@ -24,22 +24,34 @@ void hz_top_reader_close(struct hz_top_reader *reader)
 	hz_telemetry_view_close(&reader->view);
 }
 
-static int connections_read(const struct hz_xdp_maps *maps, struct hz_connections *out)
+struct hz_server_view hz_top_sample_server(const struct hz_top_sample *sample)
 {
-	struct hz_connections one;
+	return (struct hz_server_view){
+		.beat = sample->workers.beat,
+		.worker = sample->workers.worker,
+		/* whoever serves over kernel sockets does not say how many they are */
+		.workers = sample->has_kernel ? sample->cfg.workers : HZ_WORKERS_MAX,
+		.now_ns = sample->time_ns,
+		.beat_timeout_ns = sample->beat_timeout_ns,
+	};
+}
 
-	memset(out, 0, sizeof(*out));
+/* Gauges of a dead worker are what they were when it died: nobody's. */
+static int conns_read(const struct hz_xdp_maps *maps, struct hz_top_sample *out)
+{
+	const struct hz_server_view server = hz_top_sample_server(out);
+	struct hz_connections conns;
+	__u64 member[HZ_NAMES_CONNS];
+
+	memset(out->conns, 0, sizeof(out->conns));
 	for (uint32_t worker = 0; worker < HZ_WORKERS_MAX; worker++) {
-		if (bpf_map_lookup_elem(maps->conns_fd, &worker, &one) != 0)
+		if (!hz_server_view_is_live(&server, worker))
+			continue;
+		if (bpf_map_lookup_elem(maps->conns_fd, &worker, &conns) != 0)
 			return -errno;
-		out->syn_rcvd += one.syn_rcvd;
-		out->established += one.established;
-		out->fin_wait_1 += one.fin_wait_1;
-		out->fin_wait_2 += one.fin_wait_2;
-		out->close_wait += one.close_wait;
-		out->closing += one.closing;
-		out->last_ack += one.last_ack;
-		out->time_wait += one.time_wait;
+		memcpy(member, &conns, sizeof(member));
+		for (unsigned i = 0; i < HZ_NAMES_CONNS; i++)
+			out->conns[i] += member[i];
 	}
 	return 0;
 }
@@ -53,7 +65,7 @@ static int kernel_read(const struct hz_xdp_maps *maps, struct hz_top_sample *out
 	if (status == 0)
 		status = hz_xdp_verdicts_read(maps, &out->verdicts);
 	if (status == 0)
-		status = connections_read(maps, &out->connections);
+		status = conns_read(maps, out);
 	if (status == 0 && bpf_map_lookup_elem(maps->stream_stats_fd, &key, &out->stream) != 0)
 		status = -errno;
 	if (status != 0)

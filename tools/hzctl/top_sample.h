@@ -5,6 +5,8 @@
 
 #include "loader/xdp_sources.h"
 #include "route_view.h"
+#include "telemetry/names.h"
+#include "telemetry/server_view.h"
 #include "telemetry_view.h"
 
 #define HZ_TOP_SOURCES_MAX 64
@@ -24,7 +26,7 @@ struct hz_top_sample {
 	struct hz_telemetry_view_workers workers;
 	struct hz_cfg cfg;
 	struct hz_verdicts verdicts;
-	struct hz_connections connections;
+	uint64_t conns[HZ_NAMES_CONNS]; /* of workers that live, as struct hz_connections */
 	struct hz_stream_stats stream;
 	struct hz_top_route route[HZ_ROUTE_SLOTS]; /* index: slot */
 	struct hz_xdp_sources sources;
@@ -48,6 +50,9 @@ void hz_top_reader_close(struct hz_top_reader *reader);
  * err filled, *out undefined. */
 int hz_top_sample_read(const struct hz_top_reader *reader, bool wants_sources,
                        struct hz_top_sample *out, struct hz_err *err);
+
+/* The same for the rules of server_view.h; it points into *sample. */
+struct hz_server_view hz_top_sample_server(const struct hz_top_sample *sample);
 
 /* Only the sources, into a sample that is there; has_sources says whether that worked. */
 void hz_top_sample_sources(const char *instance, struct hz_top_sample *sample);

@@ -1,7 +1,7 @@
 /* The tables of hzctl top that have an order of their own. */
 #include "figures.h"
+#include "telemetry/names.h"
 #include "top_layout.h"
-#include "xdp_json.h"
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -125,16 +125,18 @@ unsigned hz_top_tables_verdicts(const struct hz_top_state *state, struct hz_top_
 	memcpy(verdict, state->model->verdict, sizeof(verdict));
 	qsort(verdict, count, sizeof(verdict[0]), by_rate);
 	for (unsigned i = 0; i < count && used < rows; i++) {
-		const struct hz_xdp_reason *reason = hz_xdp_json_reason(verdict[i].reason);
+		const struct hz_names_reason *reason = hz_names_reason(verdict[i].reason);
 		char rate[HZ_FIGURES_MAX], total[HZ_FIGURES_MAX];
 
+		if (verdict[i].total == 0) /* it and those behind it never happened */
+			break;
 		hz_top_layout_rate(verdict[i].per_s, rate);
 		hz_figures_count(verdict[i].total, total);
 		hz_top_grid_print(grid, first + used++, 0, HZ_TOP_STYLE(0),
 		                  "%-18s %-5s %11s %15s  %s", reason->name, reason->action, rate,
 		                  total, reason->help);
 	}
-	if (count == 0)
+	if (used == 1)
 		hz_top_grid_text(grid, first + used++, 0, HZ_TOP_STYLE(HZ_TOP_DIM),
 		                 state->model->sample->has_kernel
 		                         ? "no frame yet"

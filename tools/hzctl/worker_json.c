@@ -2,12 +2,11 @@
 #include "core/clock.h"
 #include "figures.h"
 #include "out.h"
+#include "telemetry/server_view.h"
 #include "worker_counters.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <time.h>
-
-static const char *const state_names[] = HZ_STATE_NAMES;
 
 static uint64_t gained(uint64_t now, uint64_t before)
 {
@@ -27,41 +26,42 @@ static uint64_t errors_of(const struct hz_worker *worker)
 }
 
 static json_t *worker_make(const struct hz_worker *before, const struct hz_worker *now,
-                           const struct hz_beat *beat, uint64_t interval_ns,
-                           uint64_t beat_timeout_ns, int id)
+                           const struct hz_server_view *server, uint64_t interval_ns, int id)
 {
-	uint64_t age_ns = gained(hz_clock_monotonic_ns(), beat->beat_ns);
-	const char *state =
-		beat->state < HZ_ARRAY_LEN(state_names) ? state_names[beat->state] : "unknown";
+	uint32_t worker = (uint32_t)id;
 	uint64_t busy =
 		interval_ns > 0 ? gained(now->busy_ns, before->busy_ns) * 100 / interval_ns : 0;
 
-	return json_pack("{s:i, s:I, s:s, s:b, s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:I, s:I}", "id",
-	                 id, "cpu", (json_int_t)now->cpu, "state", state, "is_stale",
-	                 beat->state != HZ_STATE_DOWN && age_ns > beat_timeout_ns, "busy_percent",
-	                 (json_int_t)HZ_MIN(busy, 100u), "requests", (json_int_t)now->requests,
-	                 "requests_per_s",
-	                 (json_int_t)per_second(now->requests, before->requests, interval_ns),
-	                 "connections", (json_int_t)now->connections, "burst_avg",
-	                 now->rx_bursts > 0 ? (double)now->rx_packets / (double)now->rx_bursts
-	                                    : 0.0,
-	                 "longest_gap_ns", (json_int_t)now->longest_gap_ns, "beat_age_ms",
-	                 (json_int_t)(age_ns / HZ_NS_PER_MS), "errors", (json_int_t)errors_of(now),
-	                 "errors_per_s",
-	                 (json_int_t)per_second(errors_of(now), errors_of(before), interval_ns));
+	return json_pack(
+		"{s:i, s:I, s:s, s:b, s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:I, s:I}", "id", id,
+		"cpu", (json_int_t)now->cpu, "state", hz_server_view_worker_state(server, worker),
+		"is_stale", hz_server_view_is_stale(server, worker), "busy_percent",
+		(json_int_t)HZ_MIN(busy, 100u), "requests", (json_int_t)now->requests,
+		"requests_per_s",
+		(json_int_t)per_second(now->requests, before->requests, interval_ns), "connections",
+		(json_int_t)now->connections, "burst_avg",
+		now->rx_bursts > 0 ? (double)now->rx_packets / (double)now->rx_bursts : 0.0,
+		"longest_gap_ns", (json_int_t)now->longest_gap_ns, "beat_age_ms",
+		(json_int_t)(hz_server_view_beat_age_ns(server, worker) / HZ_NS_PER_MS), "errors",
+		(json_int_t)errors_of(now), "errors_per_s",
+		(json_int_t)per_second(errors_of(now), errors_of(before), interval_ns));
 }
 
 json_t *hz_worker_json_make(const struct hz_telemetry_view_workers *before,
                             const struct hz_telemetry_view_workers *now, uint64_t interval_ns,
                             uint64_t beat_timeout_ns, int id)
 {
+	const struct hz_server_view server = { .beat = now->beat,
+		                               .worker = now->worker,
+		                               .workers = HZ_WORKERS_MAX,
+		                               .now_ns = now->time_ns,
+		                               .beat_timeout_ns = beat_timeout_ns };
 	json_t *workers = json_array(), *worker;
 
 	for (int i = 0; i < HZ_WORKERS_MAX; i++) {
-		if ((id >= 0 && i != id) || now->beat[i].state == HZ_STATE_NONE)
+		if ((id >= 0 && i != id) || !hz_server_view_is_worker(&server, (uint32_t)i))
 			continue;
-		worker = worker_make(&before->worker[i], &now->worker[i], &now->beat[i],
-		                     interval_ns, beat_timeout_ns, i);
+		worker = worker_make(&before->worker[i], &now->worker[i], &server, interval_ns, i);
 		if (id >= 0)
 			json_object_set_new(worker, "counters",
 			                    hz_worker_counters_make(&before->worker[i],
@@ -76,8 +76,6 @@ static void row_print(FILE *to, const json_t *worker)
 	char rate[HZ_FIGURES_MAX], conns[HZ_FIGURES_MAX], gap[HZ_FIGURES_MAX];
 	const char *state = hz_out_string(worker, "state");
 
-	if (json_is_true(json_object_get(worker, "is_stale")))
-		state = "stale"; /* its beat is old: dead, stopped or wedged */
 	hz_figures_count(hz_out_u64(worker, "requests_per_s"), rate);
 	hz_figures_count(hz_out_u64(worker, "connections"), conns);
 	hz_figures_ns(hz_out_u64(worker, "longest_gap_ns"), gap);

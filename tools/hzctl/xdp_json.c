@@ -3,24 +3,13 @@
 #include "figures.h"
 #include "loader/xdp_maps.h"
 #include "out.h"
+#include "telemetry/names.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #define INTERFACES_MAX 64
-
-static const struct hz_xdp_reason reasons[] = {
-#define HZ_REASON(name, action, help) { #name, #action, help },
-#include "abi/reasons.def"
-#undef HZ_REASON
-};
-_Static_assert(HZ_ARRAY_LEN(reasons) == HZ_REASON_COUNT, "one row per reason");
-
-const struct hz_xdp_reason *hz_xdp_json_reason(uint32_t reason)
-{
-	return &reasons[reason];
-}
 
 /* Bits of enum hz_xdp_degraded, in their order. */
 static const struct {
@@ -107,8 +96,8 @@ static json_t *verdicts_json(const char *instance)
 		return object;
 	if (hz_xdp_verdicts_read(&maps, &sum) == 0) {
 		memcpy(count, &sum, sizeof(count));
-		for (size_t i = 0; i < HZ_REASON_COUNT; i++)
-			json_object_set_new(object, reasons[i].name,
+		for (uint32_t i = 0; i < HZ_REASON_COUNT; i++)
+			json_object_set_new(object, hz_names_reason(i)->name,
 			                    json_integer((json_int_t)count[i]));
 	}
 	hz_xdp_maps_close(&maps);
@@ -201,11 +190,13 @@ void hz_xdp_json_text(FILE *to, const json_t *result)
 	json_array_foreach (interfaces, i, interface)
 		interface_print(to, interface,
 		                json_string_value(json_object_get(result, "instance")));
-	for (i = 0; i < HZ_REASON_COUNT; i++) {
-		if (hz_out_u64(verdicts, reasons[i].name) == 0)
+	for (uint32_t k = 0; k < HZ_REASON_COUNT; k++) {
+		const struct hz_names_reason *reason = hz_names_reason(k);
+
+		if (hz_out_u64(verdicts, reason->name) == 0)
 			continue;
-		hz_figures_count(hz_out_u64(verdicts, reasons[i].name), count);
-		fprintf(to, "  %-5s  %-15s %15s  %s\n", reasons[i].action, reasons[i].name, count,
-		        reasons[i].help);
+		hz_figures_count(hz_out_u64(verdicts, reason->name), count);
+		fprintf(to, "  %-5s  %-15s %15s  %s\n", reason->action, reason->name, count,
+		        reason->help);
 	}
 }

@@ -6,14 +6,6 @@
 #include <jansson.h>
 #include <stdio.h>
 
-/* A verdict of the XDP program in words of reasons.def. */
-struct hz_xdp_reason {
-	const char *name;
-	const char *action;
-	const char *help;
-};
-const struct hz_xdp_reason *hz_xdp_json_reason(uint32_t reason); /* reason < HZ_REASON_COUNT */
-
 /* {ifname, ifindex, program_id, mode, is_ours, link, version, attached_unix, degraded: [...], next}; a new
  * reference. */
 json_t *hz_xdp_json_interface(const struct hz_xdp_info *info);

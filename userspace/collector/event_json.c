@@ -2,6 +2,7 @@
 #include "abi/hist_bucket.h"
 #include "core/base.h"
 #include "core/clock.h"
+#include "telemetry/names.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -18,11 +19,6 @@ static const char *const what_names[] = {
 	[HZ_STATE_OF_DAEMON] = "daemon", [HZ_STATE_OF_WORKER] = "worker",
 	[HZ_STATE_OF_SITE] = "site",     [HZ_STATE_OF_SHED] = "shed",
 	[HZ_STATE_OF_XDP] = "xdp",       [HZ_STATE_OF_UPSTREAM] = "upstream",
-};
-static const char *const reason_names[HZ_REASON_COUNT] = {
-#define HZ_REASON(name, action, help) #name,
-#include "abi/reasons.def"
-#undef HZ_REASON
 };
 
 #define PAIRS_AT offsetof(struct hz_event_hist_delta, pair)
@@ -127,8 +123,8 @@ static int sample_line(const struct hz_sample *sample, uint64_t unix_minus_ns, c
 	at = append(out, at,
 	            ",\"reason\":\"%s\",\"ifindex\":%u,\"queue\":%u,\"frames\":%llu,"
 	            "\"frame_bytes\":%u,\"data\":\"",
-	            reason_names[sample->reason], sample->ifindex, sample->queue, sample->frames,
-	            sample->frame_bytes);
+	            hz_names_reason(sample->reason)->name, sample->ifindex, sample->queue,
+	            sample->frames, sample->frame_bytes);
 	for (uint32_t i = 0; i < bytes; i++)
 		at = append(out, at, "%02x", sample->data[i]);
 	return (int)append(out, at, "\"}\n");
@@ -181,7 +177,7 @@ static int shed_line(const struct hz_event_shed *shed, uint64_t unix_minus_ns, c
 	size_t at = head_append(out, &shed->header, "shed", shed->span_ns == 0 ? "cpu" : NULL,
 	                        unix_minus_ns);
 
-	at = append(out, at, ",\"reason\":\"%s\"", reason_names[shed->reason]);
+	at = append(out, at, ",\"reason\":\"%s\"", hz_names_reason(shed->reason)->name);
 	at = prefix_append(out, at, shed);
 	return (int)append(out, at, ",\"prefix_bits\":%u,\"count\":%llu,\"span_ns\":%llu}\n",
 	                   shed->prefix_bits, shed->count, shed->span_ns);

@@ -8,12 +8,19 @@
 #include <string.h>
 #include <time.h>
 
-static const char *const state_names[] = HZ_STATE_NAMES;
-
 static int entry_read(const struct hz_map_source *source, enum hz_stream_map map, uint32_t key,
                       void *value)
 {
 	return bpf_map_lookup_elem(source->fd[map], &key, value) == 0 ? 0 : -errno;
+}
+
+struct hz_server_view hz_map_view_server(const struct hz_map_view *view)
+{
+	return (struct hz_server_view){ .beat = view->beat,
+		                        .worker = view->worker,
+		                        .workers = view->workers,
+		                        .now_ns = view->time_ns,
+		                        .beat_timeout_ns = view->cfg.beat_timeout_ns };
 }
 
 static int verdicts_read(const struct hz_map_source *source, struct hz_map_view *view)
@@ -41,13 +48,14 @@ static int verdicts_read(const struct hz_map_source *source, struct hz_map_view 
 /* Gauges of a dead worker are what they were when it died: nobody's. */
 static int conns_read(const struct hz_map_source *source, struct hz_map_view *view)
 {
+	const struct hz_server_view server = hz_map_view_server(view);
 	struct hz_connections conns;
 	__u64 of_state[HZ_MAP_VIEW_CONN_STATES];
 	int status = 0;
 
 	memset(view->conns, 0, sizeof(view->conns));
 	for (uint32_t i = 0; i < view->workers && status == 0; i++) {
-		if (hz_map_view_is_stale(view, i))
+		if (!hz_server_view_is_live(&server, i))
 			continue;
 		status = entry_read(source, HZ_STREAM_connections, i, &conns);
 		memcpy(of_state, &conns, sizeof(of_state));
@@ -106,20 +114,9 @@ static uint64_t realtime_ns(void)
 	return (uint64_t)now.tv_sec * HZ_NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
-static void alive_find(struct hz_map_view *view)
-{
-	view->is_alive = false;
-	for (uint32_t i = 0; i < view->workers; i++) {
-		uint32_t state = view->beat[i].state;
-
-		if (state != HZ_STATE_NONE && state != HZ_STATE_DOWN &&
-		    !hz_map_view_is_stale(view, i))
-			view->is_alive = true;
-	}
-}
-
 int hz_map_view_read(const struct hz_map_source *source, struct hz_map_view *view)
 {
+	struct hz_server_view server;
 	int status = entry_read(source, HZ_STREAM_cfg, 0, &view->cfg);
 
 	/* Before the beats: whoever is held up in between finds them newer than that, not old. */
@@ -136,7 +133,8 @@ int hz_map_view_read(const struct hz_map_source *source, struct hz_map_view *vie
 	if (status != 0)
 		return status;
 	view->workers = HZ_MIN(view->cfg.workers, (uint32_t)HZ_WORKERS_MAX);
-	alive_find(view);
+	server = hz_map_view_server(view);
+	view->is_alive = hz_server_view_is_alive(&server);
 	status = verdicts_read(source, view);
 	if (status == 0)
 		status = conns_read(source, view);
@@ -149,50 +147,12 @@ int hz_map_view_hist(const struct hz_map_source *source, uint32_t worker, uint32
 	return entry_read(source, HZ_STREAM_latency, worker * HZ_STAGE_COUNT + stage, out);
 }
 
-bool hz_map_view_is_worker(const struct hz_map_view *view, uint32_t worker)
-{
-	return worker < view->workers && view->beat[worker].state != HZ_STATE_NONE;
-}
-
-bool hz_map_view_is_stale(const struct hz_map_view *view, uint32_t worker)
-{
-	uint64_t beat_ns = view->beat[worker].beat_ns;
-
-	return view->time_ns > beat_ns && view->time_ns - beat_ns > view->cfg.beat_timeout_ns;
-}
-
-const char *hz_map_view_worker_state(const struct hz_map_view *view, uint32_t worker)
-{
-	uint32_t state = view->beat[worker].state;
-
-	if (hz_map_view_is_stale(view, worker))
-		state = HZ_STATE_DOWN;
-	return state < HZ_ARRAY_LEN(state_names) ? state_names[state] : "?";
-}
-
 bool hz_map_view_is_same_run(const struct hz_map_view *before, const struct hz_map_view *now)
 {
 	for (uint32_t i = 0; i < now->workers; i++)
 		if (before->worker[i].started_ns != now->worker[i].started_ns)
 			return false;
 	return before->is_alive && now->is_alive && before->workers == now->workers;
-}
-
-const char *hz_map_view_state(const struct hz_map_view *view)
-{
-	uint32_t state = view->is_alive ? view->cfg.state : HZ_STATE_DOWN;
-
-	return state < HZ_ARRAY_LEN(state_names) ? state_names[state] : "?";
-}
-
-uint32_t hz_map_view_shed_permille(const struct hz_map_view *view)
-{
-	uint64_t most = 0;
-
-	for (uint32_t i = 0; i < view->workers; i++)
-		if (!hz_map_view_is_stale(view, i))
-			most = HZ_MAX(most, view->worker[i].shed_permille);
-	return (uint32_t)HZ_MIN(most, 1000u);
 }
 
 uint64_t hz_map_view_sum(const struct hz_map_view *view, size_t offset)

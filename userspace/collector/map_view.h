@@ -4,6 +4,7 @@
 
 #include "abi/hz_abi.h"
 #include "collector/map_source.h"
+#include "telemetry/server_view.h"
 
 #define HZ_MAP_VIEW_CONN_STATES (sizeof(struct hz_connections) / sizeof(__u64))
 
@@ -36,18 +37,10 @@ int hz_map_view_read(const struct hz_map_source *source, struct hz_map_view *vie
 int hz_map_view_hist(const struct hz_map_source *source, uint32_t worker, uint32_t stage,
                      struct hz_hist *out);
 
-/* Is this worker's beat too old, though it has to turn? */
-bool hz_map_view_is_stale(const struct hz_map_view *view, uint32_t worker);
+/* The same for the rules of server_view.h; it points into *view. */
+struct hz_server_view hz_map_view_server(const struct hz_map_view *view);
 /* Is the server of two views alive in both, and no other one? */
 bool hz_map_view_is_same_run(const struct hz_map_view *before, const struct hz_map_view *now);
-/* Of the daemon and of one worker: "ready", "down", ... */
-const char *hz_map_view_state(const struct hz_map_view *view);
-const char *hz_map_view_worker_state(const struct hz_map_view *view, uint32_t worker);
-/* Does this slot belong to the server that runs, or did it when it died? */
-bool hz_map_view_is_worker(const struct hz_map_view *view, uint32_t worker);
-
-/* Of what the site refuses: permille of new flows, the worker that is pressed hardest speaks for all. */
-uint32_t hz_map_view_shed_permille(const struct hz_map_view *view);
 /* Sum of one 64-bit field of the workers, by its offset in struct hz_worker. */
 uint64_t hz_map_view_sum(const struct hz_map_view *view, size_t offset);
 #define HZ_MAP_VIEW_SUM(view, field) hz_map_view_sum((view), offsetof(struct hz_worker, field))

@@ -3,6 +3,7 @@
 #include "core/cpu_ids.h"
 #include "telemetry/counter_set.h"
 #include "telemetry/hist.h"
+#include "telemetry/names.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,14 +14,6 @@
 
 static const char *const stage_names[HZ_STAGE_COUNT] = HZ_STAGE_NAMES;
 static const char *const class_names[HZ_CODE_CLASSES] = { "1xx", "2xx", "3xx", "4xx", "5xx" };
-static const struct {
-	const char *name, *action;
-} reasons[HZ_REASON_COUNT] = {
-#define HZ_REASON(name, action, help) { #name, #action },
-#include "abi/reasons.def"
-#undef HZ_REASON
-};
-
 static const struct hz_metric_info infos[HZ_METRICS] = {
 #define HZ_METRIC(name, type, first, second, help)                                                 \
 	{ #name, help, HZ_METRIC_##type, { first, second } },
@@ -201,17 +194,15 @@ static uint64_t counter_sum(const struct hz_map_view *view, enum hz_counter coun
 
 static void counters_put(struct writer *writer)
 {
-	static const char *const states[HZ_MAP_VIEW_CONN_STATES] = { "syn_rcvd",   "established",
-		                                                     "fin_wait_1", "fin_wait_2",
-		                                                     "close_wait", "closing",
-		                                                     "last_ack",   "time_wait" };
 	const struct hz_map_view *view = &writer->feed->now;
+	const struct hz_server_view server = hz_map_view_server(view);
 
 	for (uint32_t i = 0; i < HZ_REASON_COUNT; i++)
-		put(writer, HZ_METRIC_hz_xdp_verdicts_total, reasons[i].action, reasons[i].name,
-		    (double)view->verdicts[i]);
+		put(writer, HZ_METRIC_hz_xdp_verdicts_total, hz_names_reason(i)->action,
+		    hz_names_reason(i)->name, (double)view->verdicts[i]);
 	for (uint32_t i = 0; i < HZ_MAP_VIEW_CONN_STATES; i++)
-		put(writer, HZ_METRIC_hz_connections, states[i], NULL, (double)view->conns[i]);
+		put(writer, HZ_METRIC_hz_connections, hz_names_conn(i), NULL,
+		    (double)view->conns[i]);
 	put(writer, HZ_METRIC_hz_evictions_total, "full", NULL,
 	    (double)counter_sum(view, HZ_COUNTER_evicted));
 	put(writer, HZ_METRIC_hz_evictions_total, "shed_idle", NULL,
@@ -220,12 +211,13 @@ static void counters_put(struct writer *writer)
 	    (double)counter_sum(view, HZ_COUNTER_shed_connection));
 	if (view->is_alive)
 		put(writer, HZ_METRIC_hz_shed_level_ratio, NULL, NULL,
-		    hz_map_view_shed_permille(view) / 1000.0);
+		    hz_server_view_shed_permille(&server) / 1000.0);
 }
 
 static void workers_put(struct writer *writer)
 {
 	const struct hz_feed *feed = writer->feed;
+	const struct hz_server_view server = hz_map_view_server(&feed->now);
 	char name[12];
 
 	for (uint32_t i = 0; i < feed->now.workers; i++) {
@@ -234,13 +226,13 @@ static void workers_put(struct writer *writer)
 		              (double)HZ_NS_PER_S;
 
 		snprintf(name, sizeof(name), "%u", i);
-		if (hz_map_view_is_worker(&feed->now, i) && !hz_map_view_is_stale(&feed->now, i) &&
+		if (hz_server_view_is_worker(&server, i) && !hz_server_view_is_stale(&server, i) &&
 		    busy >= 0)
 			put(writer, HZ_METRIC_hz_worker_busy_ratio, name, NULL, HZ_MIN(busy, 1.0));
 	}
 	for (uint32_t i = 0; i < feed->now.workers; i++) {
 		snprintf(name, sizeof(name), "%u", i);
-		if (hz_map_view_is_worker(&feed->now, i))
+		if (hz_server_view_is_worker(&server, i))
 			put(writer, HZ_METRIC_hz_worker_longest_gap_seconds, name, NULL,
 			    (double)feed->now.worker[i].longest_gap_ns / (double)HZ_NS_PER_S);
 	}

@@ -3,6 +3,7 @@ collector_DIR := userspace/collector
 collector_DEPS := core telemetry
 collector_PKGS := libbpf jansson libmicrohttpd sqlite3 libcurl
 collector_LIBS := -lm
+UNIT_collector_EXTRA := tests/support/server_rows.c
 collector_GEN := $(O)/gen/page/page_html.h
 
 # The page as an array: the program is one file.

@@ -3,6 +3,7 @@
 #include "collector/history.h"
 #include "core/common.h"
 #include "telemetry/hist.h"
+#include "telemetry/names.h"
 #include "telemetry/route_hist.h"
 #include "telemetry/stream_lost.h"
 #include <math.h>
@@ -13,14 +14,6 @@
 _Static_assert(HZ_STAGE_TOTAL == 0, "it is summed up before those that are compared with it");
 
 static const char *const stage_names[HZ_STAGE_COUNT] = HZ_STAGE_NAMES;
-static const struct {
-	const char *name, *action;
-} reasons[HZ_REASON_COUNT] = {
-#define HZ_REASON(name, action, help) { #name, #action },
-#include "abi/reasons.def"
-#undef HZ_REASON
-};
-
 json_t *hz_status_doc_text(const char *text)
 {
 	char plain[128];
@@ -94,71 +87,66 @@ static json_t *total_json(const struct hz_feed *feed, const char *name, bool is_
 	return row;
 }
 
-static uint64_t health_of(const struct hz_map_view *view)
+static void totals_find(const struct hz_map_view *view, uint64_t out[HZ_SERVER_TOTALS])
 {
-	const uint64_t *count = view->verdicts;
+	struct hz_verdicts verdicts;
 
-	return count[HZ_REASON_health_200] + count[HZ_REASON_health_503] +
-	       count[HZ_REASON_health_404] + count[HZ_REASON_health_udp];
+	_Static_assert(sizeof(verdicts) == sizeof(view->verdicts), "a counter per reason");
+	memcpy(&verdicts, view->verdicts, sizeof(verdicts));
+	hz_server_view_totals(view->worker, &verdicts, out);
 }
 
-static uint64_t shed_of(const struct hz_map_view *view)
-{
-	const uint64_t *count = view->verdicts;
-
-	return count[HZ_REASON_shed_drop] + count[HZ_REASON_shed_reset] +
-	       count[HZ_REASON_shed_syn_ack];
-}
-
-static uint64_t errors_of(const struct hz_map_view *view)
-{
-	return HZ_MAP_VIEW_SUM(view, responses_5xx) + HZ_MAP_VIEW_SUM(view, bad_requests);
-}
-
+/* What XDP counts goes on while no worker lives. */
 static json_t *totals_json(const struct hz_feed *feed)
 {
-	const struct hz_map_view *now = &feed->now, *before = &feed->before;
+	static const char *const names[HZ_SERVER_TOTALS] = HZ_SERVER_TOTAL_NAMES;
+	static const int stages[HZ_SERVER_TOTALS] = { [HZ_SERVER_HEALTH] = HZ_STAGE_HEALTH,
+		                                      [HZ_SERVER_SERVED] = HZ_STAGE_TOTAL,
+		                                      [HZ_SERVER_SHED] = -1,
+		                                      [HZ_SERVER_ERRORS] = -1 };
+	uint64_t now[HZ_SERVER_TOTALS], before[HZ_SERVER_TOTALS];
 	json_t *list = json_array();
 	struct hz_hist hist;
 
-	(void)hz_series_last(&feed->series, HZ_STAGE_HEALTH, LAST_S, &hist);
-	json_array_append_new(
-		list, total_json(feed, "health", true, health_of(now), health_of(before), &hist));
-	(void)hz_series_last(&feed->series, HZ_STAGE_TOTAL, LAST_S, &hist);
-	json_array_append_new(list, total_json(feed, "served", now->is_alive,
-	                                       HZ_MAP_VIEW_SUM(now, requests),
-	                                       HZ_MAP_VIEW_SUM(before, requests), &hist));
-	json_array_append_new(list,
-	                      total_json(feed, "shed", true, shed_of(now), shed_of(before), NULL));
-	json_array_append_new(list, total_json(feed, "errors", now->is_alive, errors_of(now),
-	                                       errors_of(before), NULL));
+	totals_find(&feed->now, now);
+	totals_find(&feed->before, before);
+	for (unsigned i = 0; i < HZ_SERVER_TOTALS; i++) {
+		bool is_counted =
+			feed->now.is_alive || i == HZ_SERVER_HEALTH || i == HZ_SERVER_SHED;
+
+		if (stages[i] >= 0)
+			(void)hz_series_last(&feed->series, (uint32_t)stages[i], LAST_S, &hist);
+		json_array_append_new(list, total_json(feed, names[i], is_counted, now[i],
+		                                       before[i], stages[i] >= 0 ? &hist : NULL));
+	}
 	return list;
 }
 
 /* busy_ns grows by at most one second a second. */
-static json_t *busy_json(const struct hz_feed *feed, uint32_t i)
+static json_t *busy_json(const struct hz_feed *feed, uint32_t i, bool is_live)
 {
-	double per_s = rate_of(feed, !hz_map_view_is_stale(&feed->now, i),
-	                       feed->now.worker[i].busy_ns, feed->before.worker[i].busy_ns);
+	double per_s =
+		rate_of(feed, is_live, feed->now.worker[i].busy_ns, feed->before.worker[i].busy_ns);
 
 	if (per_s < 0)
 		return json_null();
 	return json_real(round(fmin(per_s / (double)HZ_NS_PER_S, 1.0) * 10000) / 10000);
 }
 
-static json_t *worker_json(const struct hz_feed *feed, uint32_t i)
+static json_t *worker_json(const struct hz_feed *feed, const struct hz_server_view *server,
+                           uint32_t i)
 {
 	const struct hz_worker *now = &feed->now.worker[i];
-	uint64_t beat_ns = feed->now.beat[i].beat_ns, now_ns = feed->now.time_ns;
+	bool is_live = hz_server_view_is_live(server, i);
 
-	return json_pack("{s:i, s:i, s:s, s:o, s:o, s:o, s:o, s:o}", "id", (int)i, "cpu",
-	                 (int)now->cpu, "state", hz_map_view_worker_state(&feed->now, i),
-	                 "busy_ratio", busy_json(feed, i), "requests_per_s",
-	                 rate_json(rate_of(feed, !hz_map_view_is_stale(&feed->now, i),
-	                                   now->requests, feed->before.worker[i].requests)),
-	                 "connections", count_json(now->connections), "longest_gap_ns",
-	                 count_json(now->longest_gap_ns), "beat_age_ms",
-	                 count_json(now_ns > beat_ns ? (now_ns - beat_ns) / HZ_NS_PER_MS : 0));
+	return json_pack(
+		"{s:i, s:i, s:s, s:o, s:o, s:o, s:o, s:o}", "id", (int)i, "cpu", (int)now->cpu,
+		"state", hz_server_view_worker_state(server, i), "busy_ratio",
+		busy_json(feed, i, is_live), "requests_per_s",
+		rate_json(rate_of(feed, is_live, now->requests, feed->before.worker[i].requests)),
+		"connections", count_json(now->connections), "longest_gap_ns",
+		count_json(now->longest_gap_ns), "beat_age_ms",
+		count_json(hz_server_view_beat_age_ns(server, i) / HZ_NS_PER_MS));
 }
 
 static json_t *stages_json(const struct hz_feed *feed)
@@ -177,15 +165,11 @@ static json_t *stages_json(const struct hz_feed *feed)
 	return list;
 }
 
-/* What a route got since a baseline, in the one bucket of four that is nearest to their middle, as hz_hist_coarsen does it. */
-static void route_since(struct hz_hist *gained, const struct hz_route_hist *now,
-                        const struct hz_route_hist *base)
+static json_t *route_quantile_json(const struct hz_route_hist *gained, uint32_t per_million)
 {
-	memset(gained, 0, sizeof(*gained));
-	for (uint32_t i = 0; i < HZ_ROUTE_BUCKETS; i++)
-		if (now->bucket[i] > base->bucket[i])
-			gained->bucket[i * 4 + 2] = now->bucket[i] - base->bucket[i];
-	gained->max_ns = now->max_ns; /* of all times: no quantile is above it */
+	if (hz_route_hist_count(gained) == 0)
+		return json_null();
+	return count_json(hz_route_hist_quantile_ns(gained, per_million));
 }
 
 /* Of the time since the older baseline that knows this name: a route that got another one, or maps that are new, have none. */
@@ -194,7 +178,7 @@ static json_t *route_json(const struct hz_feed *feed, uint32_t slot)
 	const struct hz_route_view *now = &feed->now.route[slot];
 	const struct hz_route_hist *base = NULL;
 	uint64_t requests = hz_route_hist_answers(&now->hist), ns = 0;
-	struct hz_hist gained = { 0 };
+	struct hz_route_hist gained = { 0 };
 	double per_s = -1;
 
 	for (uint32_t i = 0; i < 2 && base == NULL; i++)
@@ -203,7 +187,7 @@ static json_t *route_json(const struct hz_feed *feed, uint32_t slot)
 			ns = feed->now.time_ns - feed->base_ns[i];
 		}
 	if (base != NULL) {
-		route_since(&gained, &now->hist, base);
+		hz_route_hist_since(&gained, &now->hist, base);
 		if (feed->now.is_alive && ns > 0 && requests >= hz_route_hist_answers(base))
 			per_s = (double)(requests - hz_route_hist_answers(base)) *
 			        (double)HZ_NS_PER_S / (double)ns;
@@ -213,8 +197,8 @@ static json_t *route_json(const struct hz_feed *feed, uint32_t slot)
 	                 "window_s",
 	                 ns > 0 ? count_json((ns + HZ_NS_PER_S / 2) / HZ_NS_PER_S) : json_null(),
 	                 "per_s", rate_json(per_s), "errors", count_json(now->hist.answers[4]),
-	                 "p50_ns", quantile_json(&gained, hz_hist_count(&gained), 500000), "p99_ns",
-	                 quantile_json(&gained, hz_hist_count(&gained), 990000));
+	                 "p50_ns", route_quantile_json(&gained, 500000), "p99_ns",
+	                 route_quantile_json(&gained, 990000));
 }
 
 static json_t *verdicts_json(const struct hz_feed *feed)
@@ -222,48 +206,31 @@ static json_t *verdicts_json(const struct hz_feed *feed)
 	json_t *list = json_array();
 
 	for (uint32_t i = 0; i < HZ_REASON_COUNT; i++)
-		json_array_append_new(list,
-		                      json_pack("{s:s, s:s, s:o, s:o}", "reason", reasons[i].name,
-		                                "action", reasons[i].action, "total",
-		                                count_json(feed->now.verdicts[i]), "per_s",
-		                                rate_json(hz_feed_rate(feed, feed->now.verdicts[i],
-		                                                       feed->before.verdicts[i]))));
+		json_array_append_new(
+			list, json_pack("{s:s, s:s, s:o, s:o}", "reason", hz_names_reason(i)->name,
+		                        "action", hz_names_reason(i)->action, "total",
+		                        count_json(feed->now.verdicts[i]), "per_s",
+		                        rate_json(hz_feed_rate(feed, feed->now.verdicts[i],
+		                                               feed->before.verdicts[i]))));
 	return list;
 }
 
 static json_t *conns_json(const struct hz_map_view *view)
 {
-	static const char *const names[HZ_MAP_VIEW_CONN_STATES] = { "syn_rcvd",   "established",
-		                                                    "fin_wait_1", "fin_wait_2",
-		                                                    "close_wait", "closing",
-		                                                    "last_ack",   "time_wait" };
 	json_t *object = json_object();
 
 	for (uint32_t i = 0; i < HZ_MAP_VIEW_CONN_STATES; i++)
-		json_object_set_new(object, names[i], count_json(view->conns[i]));
+		json_object_set_new(object, hz_names_conn(i), count_json(view->conns[i]));
 	return object;
 }
 
-/* Since the first worker began; null: nobody runs. */
-static json_t *uptime_json(const struct hz_map_view *view)
-{
-	uint64_t first_ns = UINT64_MAX;
-
-	for (uint32_t i = 0; i < view->workers; i++)
-		if (view->worker[i].started_ns != 0)
-			first_ns = HZ_MIN(first_ns, view->worker[i].started_ns);
-	if (!view->is_alive || first_ns > view->time_ns)
-		return json_null();
-	return count_json((view->time_ns - first_ns) / HZ_NS_PER_S);
-}
-
-static json_t *lists_json(const struct hz_feed *feed)
+static json_t *lists_json(const struct hz_feed *feed, const struct hz_server_view *server)
 {
 	json_t *workers = json_array(), *routes = json_array();
 
 	for (uint32_t i = 0; i < feed->now.workers; i++)
-		if (hz_map_view_is_worker(&feed->now, i))
-			json_array_append_new(workers, worker_json(feed, i));
+		if (hz_server_view_is_worker(server, i))
+			json_array_append_new(workers, worker_json(feed, server, i));
 	for (uint32_t i = 0; i < feed->now.routes; i++)
 		if (feed->now.route[i].name[0] != '\0')
 			json_array_append_new(routes, route_json(feed, i));
@@ -290,17 +257,22 @@ static json_t *lost_json(const struct hz_stream_stats *stats)
 json_t *hz_status_doc(const struct hz_feed *feed)
 {
 	const struct hz_map_view *view = &feed->now;
+	const struct hz_server_view server = hz_map_view_server(view);
+	/* that nobody can be asked is no life either */
+	const char *state =
+		hz_server_view_state(&server, view->is_alive ? view->cfg.state : HZ_STATE_DOWN);
+	const uint64_t uptime_ns = view->is_alive ? hz_server_view_uptime_ns(&server) : 0;
 	const char *instance = feed->conf.instance;
-	json_t *lists = lists_json(feed);
-	json_t *doc = json_pack("{s:s, s:s, s:o, s:b, s:s, s:o, s:o, s:i, s:o, s:o, s:o, s:o}",
-	                        "instance", instance != NULL ? instance : "", "version", HZ_VERSION,
-	                        "time_unix_ms", count_json(view->unix_ms), "is_alive",
-	                        view->is_alive, "state", hz_map_view_state(view), "generation",
-	                        count_json(view->cfg.generation), "uptime_s", uptime_json(view),
-	                        "shed_permille", (int)hz_map_view_shed_permille(view),
-	                        "events_lost", count_json(hz_feed_events_lost(feed)), "records",
-	                        count_json(view->stream.records), "refused",
-	                        count_json(view->stream.refused), "lost", lost_json(&view->stream));
+	json_t *lists = lists_json(feed, &server);
+	json_t *doc = json_pack(
+		"{s:s, s:s, s:o, s:b, s:s, s:o, s:o, s:i, s:o, s:o, s:o, s:o}", "instance",
+		instance != NULL ? instance : "", "version", HZ_VERSION, "time_unix_ms",
+		count_json(view->unix_ms), "is_alive", view->is_alive, "state", state, "generation",
+		count_json(view->cfg.generation), "uptime_s",
+		uptime_ns > 0 ? count_json(uptime_ns / HZ_NS_PER_S) : json_null(), "shed_permille",
+		(int)hz_server_view_shed_permille(&server), "events_lost",
+		count_json(hz_feed_events_lost(feed)), "records", count_json(view->stream.records),
+		"refused", count_json(view->stream.refused), "lost", lost_json(&view->stream));
 
 	if (doc != NULL)
 		json_object_set_new(doc, "history_s", history_json(feed));

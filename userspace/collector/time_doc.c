@@ -1,24 +1,11 @@
 #include "collector/time_doc.h"
-#include "abi/hist_bucket.h"
 #include "collector/status_doc.h"
+#include "telemetry/heat_rows.h"
 #include "telemetry/hist.h"
 #include <stdlib.h>
 #include <string.h>
 
-/* A row is eight buckets wide: a quarter of an octave. */
-#define ROW_BUCKETS  8u
-#define FIRST_BUCKET 128u /* begins at 256 ns */
-
 static const char *const stage_names[HZ_STAGE_COUNT] = HZ_STAGE_NAMES;
-
-_Static_assert(FIRST_BUCKET + HZ_TIME_DOC_ROWS * ROW_BUCKETS <= HZ_HIST_BUCKETS, "rows exist");
-
-static uint32_t row_of(uint32_t bucket)
-{
-	uint32_t row = bucket < FIRST_BUCKET ? 0 : (bucket - FIRST_BUCKET) / ROW_BUCKETS;
-
-	return HZ_MIN(row, HZ_TIME_DOC_ROWS - 1u);
-}
 
 /* A day has 75 000 of them: vsnprintf would be most of the work. */
 static void number_write(uint64_t value, struct hz_doc *out)
@@ -35,16 +22,16 @@ static void number_write(uint64_t value, struct hz_doc *out)
 
 void hz_time_doc_counts(int64_t unix_s, const struct hz_hist *hist, struct hz_doc *out)
 {
-	uint64_t rows[HZ_TIME_DOC_ROWS] = { 0 };
+	uint64_t rows[HZ_HEAT_ROWS] = { 0 };
 
 	if (hist == NULL) {
 		hz_doc_text_print(out, "{\"t\":%lld,\"counts\":null}", (long long)unix_s);
 		return;
 	}
 	for (uint32_t i = 0; i < HZ_HIST_BUCKETS; i++)
-		rows[row_of(i)] += hist->bucket[i];
+		rows[hz_heat_rows_of(i)] += hist->bucket[i];
 	hz_doc_text_print(out, "{\"t\":%lld,\"counts\":[", (long long)unix_s);
-	for (uint32_t i = 0; i < HZ_TIME_DOC_ROWS; i++) {
+	for (uint32_t i = 0; i < HZ_HEAT_ROWS; i++) {
 		if (i > 0)
 			hz_doc_text_add(out, ",", 1);
 		number_write(rows[i], out);
@@ -84,10 +71,9 @@ void hz_time_doc_head(uint32_t stage, int64_t from_s, int64_t step_s, struct hz_
 	hz_doc_text_print(out,
 	                  "{\"stage\":\"%s\",\"from_unix\":%lld,\"step_s\":%lld,\"bounds_ns\":[",
 	                  stage_names[stage], (long long)from_s, (long long)step_s);
-	for (uint32_t i = 0; i <= HZ_TIME_DOC_ROWS; i++)
-		hz_doc_text_print(
-			out, "%s%llu", i > 0 ? "," : "",
-			(unsigned long long)hz_hist_bucket_low(FIRST_BUCKET + i * ROW_BUCKETS));
+	for (uint32_t i = 0; i <= HZ_HEAT_ROWS; i++)
+		hz_doc_text_print(out, "%s%llu", i > 0 ? "," : "",
+		                  (unsigned long long)hz_heat_rows_low_ns(i));
 	hz_doc_text_print(out, "],\"columns\":[");
 }
 

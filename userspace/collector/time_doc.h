@@ -4,8 +4,6 @@
 
 #include "collector/feed.h"
 
-#define HZ_TIME_DOC_ROWS                                                                           \
-	104 /* 4 per octave, 256 ns to 17.2 s; the outermost ones hold what lies beyond */
 #define HZ_TIME_DOC_LAST_S  86400
 #define HZ_TIME_DOC_COLUMNS 720 /* of those beyond an hour; a screen has no room for more */
 

@@ -1,11 +1,12 @@
 /* The commands of the control socket: one JSON object in, one out. Keys may only grow. */
 #include "core/endpoint.h"
 #include "server/server_priv.h"
+#include "telemetry/names.h"
+#include "telemetry/server_view.h"
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
-static const char *const state_names[] = HZ_STATE_NAMES;
 static const char *const io_names[] = { "af_xdp", "ring", "socket", "memif", "eal" };
 
 /* Messages quote requests and files, and are cut to length: what is not UTF-8 then becomes '?', as JSON
@@ -62,7 +63,8 @@ static bool is_stale(const struct hz_server *server, uint32_t i, uint64_t now_ns
 	uint64_t beat_ns = load(&server->seats.seat[i].slot.beat->beat_ns);
 
 	return beat_ns != 0 &&
-	       now_ns > beat_ns + server->conf->tune.health_beat_timeout_ms * HZ_NS_PER_MS;
+	       hz_server_view_is_old(beat_ns, now_ns,
+	                             server->conf->tune.health_beat_timeout_ms * HZ_NS_PER_MS);
 }
 
 /* "" when all is well; else why requests may find nobody. */
@@ -90,8 +92,7 @@ static json_t *status_workers(const struct hz_server *server, uint64_t now_ns)
 		json_array_append_new(
 			workers,
 			json_pack("{s:i, s:i, s:s, s:b, s:I, s:I, s:I}", "id", (int)i, "cpu",
-		                  server->seats.conf[i].cpu, "state",
-		                  state < HZ_ARRAY_LEN(state_names) ? state_names[state] : "?",
+		                  server->seats.conf[i].cpu, "state", hz_names_state(state),
 		                  "is_stale", is_stale(server, i, now_ns), "requests",
 		                  (json_int_t)load(&slot->worker->requests), "connections",
 		                  (json_int_t)load(&slot->worker->connections), "beat_age_ms",
@@ -175,13 +176,13 @@ static json_t *cmd_status(struct hz_server *server)
 {
 	uint64_t now_ns = hz_clock_monotonic_ns();
 	uint64_t requests = 0, connections = 0, errors = 0;
-	const char *state = state_names[server->state];
+	const char *state = hz_names_state(server->state);
 	const struct hz_server_shed shed = hz_server_shed_now(server);
 	char problem[sizeof(server->cut_off)];
 
 	problem_find(server, now_ns, problem, sizeof(problem));
 	if (server->state == HZ_STATE_READY && server->in_maintenance)
-		state = state_names[HZ_STATE_MAINTENANCE];
+		state = hz_names_state(HZ_STATE_MAINTENANCE);
 	if (problem[0] != '\0' && server->state == HZ_STATE_READY)
 		state = "not_ready";
 	for (uint32_t i = 0; i < server->seats.count; i++) {
@@ -303,5 +304,5 @@ json_t *hz_control_cmd_run(struct hz_server *server, const json_t *request, bool
 	if (strcmp(cmd, "set") == 0)
 		return cmd_settings(server, request, true);
 	hz_server_drain(server);
-	return hz_control_cmd_ok(json_pack("{s:s}", "state", state_names[server->state]));
+	return hz_control_cmd_ok(json_pack("{s:s}", "state", hz_names_state(server->state)));
 }

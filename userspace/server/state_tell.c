@@ -1,6 +1,7 @@
 #include "server/state_tell.h"
 #include "core/base.h"
 #include "core/log.h"
+#include "telemetry/server_view.h"
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -98,7 +99,7 @@ static void worker_look(struct hz_state_tell *tell, const struct hz_state_facts 
 	uint64_t beat_ns = __atomic_load_n(&beat->beat_ns, __ATOMIC_RELAXED);
 	uint32_t state = __atomic_load_n(&beat->state, __ATOMIC_RELAXED);
 	uint64_t bit = 1ULL << worker;
-	bool is_stale = facts->now_ns > beat_ns && facts->now_ns - beat_ns > facts->beat_timeout_ns;
+	bool is_stale = hz_server_view_is_old(beat_ns, facts->now_ns, facts->beat_timeout_ns);
 
 	if (is_stale == ((tell->stalled & bit) != 0) || state == HZ_STATE_NONE)
 		return;

@@ -109,6 +109,7 @@ static void verdicts_put(const struct hz_map_source *source)
 static void maps_are_added_up_over_workers_and_cpus(void)
 {
 	struct hz_map_view *view = calloc(1, sizeof(*view));
+	struct hz_server_view server;
 	struct hz_map_source source;
 	uint64_t cpus = (uint64_t)libbpf_num_possible_cpus();
 
@@ -130,8 +131,9 @@ static void maps_are_added_up_over_workers_and_cpus(void)
 	CU_ASSERT_EQUAL(strlen(view->route[9].name), HZ_ROUTE_NAME_BYTES);
 	CU_ASSERT_EQUAL(view->verdicts[HZ_REASON_steer], cpus * (cpus + 1) / 2);
 	CU_ASSERT_TRUE(view->is_alive);
-	CU_ASSERT_STRING_EQUAL(hz_map_view_state(view), "ready");
-	CU_ASSERT_STRING_EQUAL(hz_map_view_worker_state(view, 1), "down");
+	server = hz_map_view_server(view);
+	CU_ASSERT_STRING_EQUAL(hz_server_view_state(&server, view->cfg.state), "ready");
+	CU_ASSERT_STRING_EQUAL(hz_server_view_worker_state(&server, 1), "stale");
 	CU_ASSERT_EQUAL(view->conns[1], 4); /* of the one that lives */
 	source_close(&source);
 	free(view);

@@ -276,7 +276,8 @@ static void worker_with_an_old_beat_is_stale(void)
 	char *text;
 
 	sample->beat[0].state = HZ_STATE_READY;
-	sample->beat[0].beat_ns = hz_clock_monotonic_ns() - 2 * HZ_NS_PER_S;
+	sample->time_ns = 10 * HZ_NS_PER_S;
+	sample->beat[0].beat_ns = 8 * HZ_NS_PER_S;
 	workers = hz_worker_json_make(sample, sample, HZ_NS_PER_S, 500 * HZ_NS_PER_MS, -1);
 	CU_ASSERT(json_is_true(json_object_get(json_array_get(workers, 0), "is_stale")));
 	text = render(json_pack("{s:o}", "workers", workers), hz_worker_json_text);

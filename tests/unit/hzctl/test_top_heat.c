@@ -8,18 +8,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+static uint32_t heat_row(uint64_t ns)
+{
+	return hz_heat_rows_of(hz_hist_bucket(ns));
+}
+
 static void heat_rows_are_ascending_and_hold_their_values(void)
 {
 	unsigned wrong = 0;
 
-	for (unsigned row = 0; row < HZ_TOP_HEAT_ROWS; row++) {
-		wrong += hz_top_heat_row(hz_top_heat_low_ns(row)) != row;
-		wrong += row > 0 && hz_top_heat_row(hz_top_heat_low_ns(row) - 1) != row - 1;
+	for (unsigned row = 0; row < HZ_HEAT_ROWS; row++) {
+		wrong += heat_row(hz_heat_rows_low_ns(row)) != row;
+		wrong += row > 0 && heat_row(hz_heat_rows_low_ns(row) - 1) != row - 1;
 	}
 	CU_ASSERT_EQUAL(wrong, 0);
-	CU_ASSERT_EQUAL(hz_top_heat_low_ns(0), 256);
-	CU_ASSERT_EQUAL(hz_top_heat_row(0), 0);
-	CU_ASSERT_EQUAL(hz_top_heat_row(UINT64_MAX), HZ_TOP_HEAT_ROWS - 1);
+	CU_ASSERT_EQUAL(hz_heat_rows_low_ns(0), 256);
+	CU_ASSERT_EQUAL(heat_row(0), 0);
+	CU_ASSERT_EQUAL(heat_row(UINT64_MAX), HZ_HEAT_ROWS - 1);
 }
 
 static void heat_column_holds_every_sample_once(void)
@@ -36,7 +41,7 @@ static void heat_column_holds_every_sample_once(void)
 	CU_ASSERT(!hz_top_heat_range(heat, &first, &last));
 	hz_top_heat_add(heat, &hist, HZ_TOP_MARK_RELOAD);
 	hz_top_heat_add(heat, NULL, HZ_TOP_MARK_NONE);
-	for (unsigned row = 0; row < HZ_TOP_HEAT_ROWS; row++)
+	for (unsigned row = 0; row < HZ_HEAT_ROWS; row++)
 		sum += hz_top_heat_at(heat, 1)->count[row];
 	CU_ASSERT_EQUAL(sum, 5000);
 	CU_ASSERT(hz_top_heat_at(heat, 1)->is_known && !hz_top_heat_at(heat, 0)->is_known);
@@ -76,8 +81,8 @@ static void heat_cell_stands_where_time_and_latency_say(void)
 	}
 	CU_ASSERT_EQUAL(right, 1); /* one cell of that second */
 	/* 41 rows from 1 us to 1 ms, three in a line of 20: the range begins at 256 ns */
-	CU_ASSERT_EQUAL(top, 2 + 19 - hz_top_heat_row(1000000) / 3);
-	CU_ASSERT_EQUAL(bottom, 2 + 19 - hz_top_heat_row(1000) / 3);
+	CU_ASSERT_EQUAL(top, 2 + 19 - heat_row(1000000) / 3);
+	CU_ASSERT_EQUAL(bottom, 2 + 19 - heat_row(1000) / 3);
 	top_rig_close(rig);
 }
 
@@ -95,7 +100,7 @@ static void heat_gap_between_samples_is_no_column_of_all_that_came(void)
 		hz_top_data_heat(&rig->heat, &rig->sample[0], &rig->sample[1]);
 		column = hz_top_heat_at(&rig->heat, 0);
 		CU_ASSERT_EQUAL(column->is_known, gaps_ms[i] < 1500);
-		CU_ASSERT_EQUAL(column->count[hz_top_heat_row(8000)], gaps_ms[i] < 1500 ? 1000 : 0);
+		CU_ASSERT_EQUAL(column->count[heat_row(8000)], gaps_ms[i] < 1500 ? 1000 : 0);
 		CU_ASSERT_EQUAL(column->mark, HZ_TOP_MARK_RELOAD); /* it happened all the same */
 	}
 	rig->sample[1].time_ns = rig->sample[0].time_ns - HZ_NS_PER_S;

@@ -29,6 +29,7 @@ struct top_rig *top_rig_open(void)
 		sample->has_kernel = sample->has_routes = true;
 		sample->cfg.state = HZ_STATE_READY;
 		sample->cfg.generation = 7;
+		sample->cfg.workers = 1;
 		sample->workers.beat[0].state = HZ_STATE_READY;
 		sample->workers.beat[0].beat_ns = sample->time_ns;
 		sample->workers.worker[0].started_ns = 50 * HZ_NS_PER_S;
