@@ -19,6 +19,25 @@ struct flush_job {
 	__u32 pairs;   /* in the record */
 };
 
+/* So many buckets are passed in one step when none gained: each step is an indirect call, with retpolines about 10 ns. A
+ * histogram that gained nothing takes a quarter of what it takes one by one, about 2 us. */
+#define HZ_FLUSH_STEP 8
+
+static __always_inline bool flush_is_still(const struct flush_job *job, __u32 bucket)
+{
+	__u64 differs = 0;
+
+	if (bucket % HZ_FLUSH_STEP != 0 || bucket > HZ_HIST_BUCKETS - HZ_FLUSH_STEP)
+		return false;
+	for (__u32 i = 0; i < HZ_FLUSH_STEP; i++) {
+		differs |= job->now->bucket[bucket + i] ^ job->sent->bucket[bucket + i];
+		asm volatile(
+			""
+			: "+r"(differs)); /* or it may become a branch each: too many ways to verify */
+	}
+	return differs == 0;
+}
+
 /* bpf_loop: one bucket into the record; 1 when all are through or the record is full. */
 static long flush_collect(__u32 turn, void *ctx)
 {
@@ -29,6 +48,10 @@ static long flush_collect(__u32 turn, void *ctx)
 	(void)turn;
 	if (bucket >= HZ_HIST_BUCKETS || slot >= HZ_DELTA_PAIRS)
 		return 1;
+	if (flush_is_still(job, bucket)) {
+		job->bucket = bucket + HZ_FLUSH_STEP;
+		return 0;
+	}
 	gained = job->now->bucket[bucket] - job->sent->bucket[bucket];
 	if (gained > 0) {
 		if (gained > 0xffffffff)
@@ -103,7 +126,14 @@ static __noinline enum flush_result flush_one(struct flush_job *job, __u32 index
 	return FLUSH_SENT;
 }
 
-/* All that histogram `index` gained, in as many records as it takes. For who has the turn. */
+/* Nobody ever recorded into it: most of the 512 are so. A first sample of 0 ns shows in its bucket only. */
+static __always_inline bool flush_is_unused(const struct hz_hist *hist)
+{
+	return hist->sum_ns == 0 && hist->bucket[0] == 0;
+}
+
+/* All that histogram `index` gained, in as many records as it takes. For who has the turn. Only its buckets say whether it
+ * gained: a sum may have gone out ahead of them, or stand still where a worker was killed in between. */
 static __noinline int flush_hist(struct hz_flush_ctx *ctx, __u32 index)
 {
 	struct flush_job job = { 0 };
@@ -112,6 +142,8 @@ static __noinline int flush_hist(struct hz_flush_ctx *ctx, __u32 index)
 	job.sent = bpf_map_lookup_elem(&last, &index);
 	if (job.now == NULL || job.sent == NULL)
 		return -22; /* EINVAL: no such histogram */
+	if (flush_is_unused(job.now))
+		return 0;
 	for (__u32 i = 0; i < HZ_FLUSH_RECORDS_MAX; i++) {
 		enum flush_result result = flush_one(&job, index);
 

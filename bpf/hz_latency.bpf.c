@@ -3,7 +3,7 @@
  * hzd's housekeeping thread) and as text for people (the files of show/). Records of other kinds that user space
  * makes go the same way (prog_emit). The maps that an instance shares are created from this object. */
 #include "event_emit.h"
-#include "health_watch.h"
+#include "flush_watch.h"
 #include "hist_flush.h"
 #include "hist_show.h"
 #include "maps_stream.h"
@@ -26,7 +26,7 @@ int prog_emit(struct hz_emit_ctx *ctx)
 SEC("syscall")
 int prog_watch(struct hz_watch_ctx *ctx)
 {
-	return hz_health_watch(ctx);
+	return hz_flush_watch(ctx);
 }
 
 SEC("iter/bpf_map_elem")

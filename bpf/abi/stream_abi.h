@@ -35,15 +35,16 @@ struct hz_flush_ctx {
 };
 
 /* Map `private/flush_turn`: ARRAY of one; its timer fires as long as it is pinned. Whose turn it is to send deltas: prog_flush's,
- * and where that has not run for interval_ns the timer's, which sends those of health answers: XDP gives them without
- * hzd. */
+ * and where that has not run for interval_ns the timer's: what workers had recorded when hzd died, and what health answers
+ * take, which XDP gives without hzd. */
 struct hz_flush_turn {
 #ifdef __bpf__
 	struct bpf_timer timer;
 #else
 	__u64 timer[2];
 #endif
-	__u64 is_taken; /* compare and exchange; who finds it taken leaves its samples for later */
+	__u32 is_taken; /* compare and exchange; who finds it taken leaves its samples for later */
+	__u32 next;     /* the histogram that the timer goes on with; 0: a round begins */
 	__u64 flushed_ns;  /* CLOCK_MONOTONIC, by prog_flush */
 	__u64 interval_ns; /* by prog_watch */
 };

@@ -1,4 +1,4 @@
-/* The kernel's timer sends what health answers gained when nobody runs prog_flush, and only then; both at once count
+/* The kernel's timer sends what all histograms gained when nobody runs prog_flush, and only then; both at once count
  * nothing twice and lose nothing; it ends with the last user of its map. */
 #include "bpf_rig.h"
 #include "telemetry/hist.h"
@@ -20,7 +20,7 @@ struct watch {
 	struct ring_buffer *ring;
 	struct hz_hist *latency; /* mapped */
 	int flush_fd, watch_fd, stats_fd;
-	uint64_t got[CPUS], others; /* samples of health by CPU; of other stages */
+	uint64_t got[HZ_HIST_ENTRIES]; /* samples */
 	uint64_t sum_ns;
 };
 
@@ -28,15 +28,11 @@ static int on_record(void *ctx, void *data, size_t bytes)
 {
 	const struct hz_event_hist_delta *delta = data;
 	struct watch *watch = ctx;
-	uint64_t samples = 0;
+	uint32_t index = delta->header.worker * HZ_STAGE_COUNT + delta->stage;
 
 	(void)bytes;
 	for (uint32_t i = 0; i < delta->pair_count && i < HZ_DELTA_PAIRS; i++)
-		samples += delta->pair[i].gained;
-	if (delta->stage == HZ_STAGE_HEALTH && delta->header.worker < CPUS)
-		watch->got[delta->header.worker] += samples;
-	else
-		watch->others += samples;
+		watch->got[index % HZ_HIST_ENTRIES] += delta->pair[i].gained;
 	watch->sum_ns += delta->sum_ns;
 	return 0;
 }
@@ -113,44 +109,102 @@ static uint64_t health_of_all(const struct watch *watch)
 	uint64_t sum = 0;
 
 	for (uint32_t cpu = 0; cpu < CPUS; cpu++)
-		sum += watch->got[cpu];
+		sum += watch->got[cpu * HZ_STAGE_COUNT + HZ_STAGE_HEALTH];
 	return sum;
 }
 
-/* Reads until so many samples of health came or the time is over; how long it took. */
-static uint64_t wait_health(struct watch *watch, uint64_t samples, uint64_t timeout_ns)
+static uint64_t samples_of_all(const struct watch *watch)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t index = 0; index < HZ_HIST_ENTRIES; index++)
+		sum += watch->got[index];
+	return sum;
+}
+
+/* Reads until so many samples came, counted by count, or the time is over; how long it took. */
+static uint64_t wait_samples(struct watch *watch, uint64_t (*count)(const struct watch *),
+                             uint64_t samples, uint64_t timeout_ns)
 {
 	uint64_t started_ns = rig_now_ns();
 
-	while (health_of_all(watch) < samples && rig_now_ns() - started_ns < timeout_ns) {
+	while (count(watch) < samples && rig_now_ns() - started_ns < timeout_ns) {
 		usleep(5000);
 		ring_buffer__consume(watch->ring);
 	}
 	return rig_now_ns() - started_ns;
 }
 
-/* Before it is armed nothing comes; armed, what each CPU gained, and of other stages nothing. */
-static const char *timer_sends_health_of_each_cpu(struct watch *watch)
+static uint64_t wait_health(struct watch *watch, uint64_t samples, uint64_t timeout_ns)
 {
-	uint64_t took_ns;
+	return wait_samples(watch, health_of_all, samples, timeout_ns);
+}
 
-	for (uint32_t cpu = 0; cpu < CPUS; cpu++)
-		record(watch, cpu, HZ_STAGE_HEALTH, 100 + cpu);
-	record(watch, 0, HZ_STAGE_TOTAL, 50);
-	wait_health(watch, 1, 1300 * HZ_NS_PER_MS);
-	if (health_of_all(watch) != 0)
+/* Some have none. */
+static uint32_t samples_at(uint32_t index)
+{
+	return index % 7 == 6 ? 0 : 1 + index % 97;
+}
+
+/* Before it is armed nothing comes; armed, what each worker and CPU gained in each stage, by 439 histograms in 55 interrupts
+ * or more, a millisecond apart. */
+static const char *timer_sends_all_that_was_recorded(struct watch *watch)
+{
+	uint64_t took_ns, want = 0;
+
+	for (uint32_t index = 0; index < HZ_HIST_ENTRIES; index++) {
+		record(watch, index / HZ_STAGE_COUNT, index % HZ_STAGE_COUNT, samples_at(index));
+		want += samples_at(index);
+	}
+	wait_samples(watch, samples_of_all, 1, 1300 * HZ_NS_PER_MS);
+	if (samples_of_all(watch) != 0)
 		return "sent by nobody";
 	if (watch_arm(watch, 0) != 0)
 		return "cannot be armed";
-	took_ns = wait_health(watch, 828, 10 * HZ_NS_PER_S);
-	printf("# watch: %lu samples after %lu ms\n", (unsigned long)health_of_all(watch),
+	took_ns = wait_samples(watch, samples_of_all, want, 10 * HZ_NS_PER_S);
+	printf("# watch: %lu samples after %lu ms\n", (unsigned long)samples_of_all(watch),
 	       (unsigned long)(took_ns / HZ_NS_PER_MS));
-	for (uint32_t cpu = 0; cpu < CPUS; cpu++)
-		if (watch->got[cpu] != 100 + cpu)
-			return "not what a CPU recorded";
-	if (took_ns < HZ_WATCH_MIN_NS * 9 / 10)
+	for (uint32_t index = 0; index < HZ_HIST_ENTRIES; index++)
+		if (watch->got[index] != samples_at(index))
+			return "not what was recorded";
+	if (took_ns < HZ_WATCH_MIN_NS)
 		return "before a second was over";
-	return watch->others == 0 && stats_of(watch).timer_rounds >= 1 ? NULL : "of other stages";
+	if (took_ns < HZ_WATCH_MIN_NS + 50 * HZ_NS_PER_MS)
+		return "too much in one interrupt";
+	return stats_of(watch).timer_rounds == 1 ? NULL : "that is one round";
+}
+
+/* A worker that is killed may have counted a sample of 0 ns, or one that it had no time to add to the sum. */
+static const char *sample_is_sent_though_its_sum_stands_still(struct watch *watch)
+{
+	const uint32_t index = 2 * HZ_STAGE_COUNT + HZ_STAGE_TOTAL;
+	const uint64_t before = watch->got[index], sum_ns = watch->latency[index].sum_ns;
+
+	hz_hist_record(&watch->latency[index], 0);
+	hz_hist_bump(&watch->latency[index].bucket[700], 1);
+	if (watch->latency[index].sum_ns != sum_ns)
+		return "the sum moved";
+	wait_samples(watch, samples_of_all, samples_of_all(watch) + 2, 10 * HZ_NS_PER_S);
+	return watch->got[index] == before + 2 ? NULL : "left behind";
+}
+
+/* A sum is read when the buckets are through: what came meanwhile is ahead in it, and counted with the next round. */
+static const char *sample_is_sent_though_its_sum_went_ahead(struct watch *watch)
+{
+	const uint32_t index = 5 * HZ_STAGE_COUNT + HZ_STAGE_HEALTH;
+	const uint64_t before = watch->got[index];
+	const uint64_t sum_ns = watch->latency[index].sum_ns, sent_ns = watch->sum_ns;
+
+	hz_hist_record(&watch->latency[index], 1000);
+	hz_hist_bump(&watch->latency[index].sum_ns, 3000);
+	wait_samples(watch, samples_of_all, samples_of_all(watch) + 1, 10 * HZ_NS_PER_S);
+	hz_hist_bump(&watch->latency[index].bucket[300], 1);
+	wait_samples(watch, samples_of_all, samples_of_all(watch) + 1, 10 * HZ_NS_PER_S);
+	if (watch->got[index] != before + 2)
+		return "left behind";
+	return watch->sum_ns - sent_ns == watch->latency[index].sum_ns - sum_ns
+	               ? NULL
+	               : "the sums do not agree";
 }
 
 /* It fires again by itself, and arming it again while it runs is fine. */
@@ -243,7 +297,7 @@ static const char *turn_is_one_at_a_time(struct watch *watch)
 }
 
 /* A write from outside ends the timer, so it is armed again. */
-static int turn_write(const struct watch *watch, uint64_t is_taken)
+static int turn_write(const struct watch *watch, uint32_t is_taken)
 {
 	int fd = bpf_object__find_map_fd_by_name(watch->object, "flush_turn");
 	struct hz_flush_turn turn;
@@ -323,8 +377,12 @@ void watch_tests(struct tap *tap, const char *object_path)
 		return;
 	}
 	srandom(3);
-	tap_result(tap, "watch.timer_sends_health_of_each_cpu",
-	           timer_sends_health_of_each_cpu(watch));
+	tap_result(tap, "watch.timer_sends_all_that_was_recorded",
+	           timer_sends_all_that_was_recorded(watch));
+	tap_result(tap, "watch.sample_is_sent_though_its_sum_stands_still",
+	           sample_is_sent_though_its_sum_stands_still(watch));
+	tap_result(tap, "watch.sample_is_sent_though_its_sum_went_ahead",
+	           sample_is_sent_though_its_sum_went_ahead(watch));
 	tap_result(tap, "watch.timer_goes_on", timer_goes_on(watch));
 	tap_result(tap, "watch.timer_rests_while_flush_runs", timer_rests_while_flush_runs(watch));
 	tap_result(tap, "watch.taken_turn_is_left", taken_turn_is_left(watch));

@@ -1,31 +1,49 @@
 #!/usr/bin/env python3
-"""hzd is killed; XDP goes on answering probes, and the kernel's timer goes on telling the collector how long they took."""
+"""hzd is killed; the kernel's timer tells the collector what workers had recorded, and as XDP goes on answering probes how
+long they took."""
 import json
 import os
 
 from hz_e2e import BIN, PATIENT, Process, Rig, expect, expect_equal, main, note, run, test, wait_until
 
 PROBES = 100
+GETS = 100
+STAGES = ("total", "queue", "parse", "route", "handler", "upstream", "tx", "health")
+
+
+def samples(collector):
+    """Told by the stream, by stage."""
+    told = dict.fromkeys(STAGES, 0)
+    for line in collector.output().splitlines():
+        record = json.loads(line) if line.startswith("{") else {}
+        if record.get("kind") == "hist_delta":
+            told[record["stage"]] += record["samples"]
+    return told
+
+
+def recorded(here):
+    """Counted by the kernel, by stage."""
+    rows = [line.split() for line in run("cat", here.pins + "/show/latency").stdout.splitlines()]
+    return {row[0]: int(row[1]) for row in rows if len(row) == 7 and row[0] in STAGES}
 
 
 def health_samples(collector):
-    total = 0
-    for line in collector.output().splitlines():
-        record = json.loads(line) if line.startswith("{") else {}
-        if record.get("kind") == "hist_delta" and record["stage"] == "health":
-            total += record["samples"]
-    return total
+    return samples(collector)["health"]
 
 
 def health_recorded(here):
-    lines = run("cat", here.pins + "/show/latency").stdout.splitlines()
-    return int([line.split()[1] for line in lines if line.startswith("health")][0])
+    return recorded(here)["health"]
 
 
 def timer_rounds(here):
     rows = json.loads(run("bpftool", "-j", "map", "dump", "pinned",
                           here.pins + "/stream_stats").stdout)
     return int(rows[0]["formatted"]["value"]["timer_rounds"])
+
+
+def timer_waits_ns(here):
+    rows = json.loads(run("bpftool", "-j", "map", "dump", "pinned", here.pins + "/private/flush_turn").stdout)
+    return int(rows[0]["formatted"]["value"]["interval_ns"])
 
 
 def map_exists(number):
@@ -51,6 +69,23 @@ def health_answers_of_a_dead_server_are_all_told():
     expect_equal(health_samples(collector), health_recorded(here), "samples in the stream")
     expect(timer_rounds(here) > rounds, "by whom, if not by the timer?")
     note(f"{recorded} samples, {timer_rounds(here) - rounds} rounds of the timer")
+
+
+@test
+def samples_of_a_server_killed_within_its_interval_are_all_told():
+    here = Rig("c")
+    hzd = here.start(options=[PATIENT, "telemetry/interval_ms=5000"])
+    collector = Process(BIN + "/hz-collector", "-i", here.name, "--lines")
+    wait_until(lambda: timer_waits_ns(here) == 10e9, 5, "the timer does not wait for two intervals")
+    http = here.http()
+    for _ in range(GETS):
+        expect_equal(http.get("/")[0], 200, "status")
+    hzd.kill()
+    http.close()
+    want = recorded(here)
+    expect(GETS - 1 <= want["total"] <= GETS, f"{want['total']} requests recorded of {GETS}")  # the last answer may be out first
+    wait_until(lambda: samples(collector) == want, 15, f"{samples(collector)} of {want}", every=0.1)
+    expect(timer_rounds(here) > 0, "by whom, if not by the timer?")
 
 
 @test

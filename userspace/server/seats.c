@@ -130,6 +130,13 @@ int hz_seats_open(struct hz_seats *seats, const struct hz_seats_conf *conf, stru
 	return 0;
 }
 
+void hz_seats_slow_end(struct hz_seats *seats, uint64_t now_ns)
+{
+	for (uint32_t i = 0; i < seats->count; i++)
+		if (seats->seat[i].slow != NULL)
+			(void)hz_slow_ring_second(seats->seat[i].slow, now_ns);
+}
+
 void hz_seats_close(struct hz_seats *seats)
 {
 	for (uint32_t i = 0; i < seats->count; i++) {

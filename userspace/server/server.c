@@ -366,14 +366,17 @@ static int transport_close(struct hz_server *server)
 /* 0, or -ETIMEDOUT: a worker still runs. What it could use is left to it, on purpose. */
 static int server_close(struct hz_server *server)
 {
+	bool is_stuck;
+
 	if (server->seats.count > 0)
 		hz_server_state_set(server, HZ_STATE_DOWN);
-	hz_server_events_close(server);
 	hz_control_close(server->control);
 	hz_control_stream_close(server);
 	hz_jobs_stop(server->app.jobs); /* helpers ring at the transport's door, */
 	hz_api_stop(server->api);       /* and so do holders of tickets */
-	if (transport_close(server) != 0)
+	is_stuck = transport_close(server) != 0;
+	hz_server_last_tell(server, is_stuck);
+	if (is_stuck)
 		return -ETIMEDOUT;
 	hz_server_slow_close(server);
 	hz_control_trace_close(server);

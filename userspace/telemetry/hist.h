@@ -4,6 +4,7 @@
 
 #include "abi/hist_bucket.h"
 #include "abi/hz_abi.h"
+#include <stdbool.h>
 #include <stdint.h>
 
 /* `make HZ_TELEMETRY=0` compiles latency out: no histogram is recorded, no clock read for one, nothing published. That is to
@@ -53,6 +54,13 @@ void hz_hist_merge(struct hz_hist *to, const struct hz_hist *from);
  * gained. All three private to the caller (merged copies); out may be now. Where now is behind then (the
  * map was made anew) the gain counts as 0. */
 void hz_hist_since(struct hz_hist *out, const struct hz_hist *now, const struct hz_hist *then);
+
+/* Nobody ever recorded into it. A first sample of 0 ns shows in its bucket only. */
+static inline bool hz_hist_is_unused(const struct hz_hist *hist)
+{
+	return __atomic_load_n(&hist->sum_ns, __ATOMIC_RELAXED) == 0 &&
+	       __atomic_load_n(&hist->bucket[0], __ATOMIC_RELAXED) == 0;
+}
 
 uint64_t hz_hist_count(const struct hz_hist *hist); /* sum of the buckets */
 
