@@ -1,4 +1,5 @@
-/* The end of the stream of events: what was recorded since housekeeping's last turn, and behind it that we are down. */
+/* The end of the stream of events: what was recorded since housekeeping's last turn, and behind
+ * it that we are down. */
 #include "server/server_priv.h"
 
 void hz_server_last_tell(struct hz_server *server, bool is_stuck)

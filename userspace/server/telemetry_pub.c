@@ -27,7 +27,8 @@ static const struct hz_hist *histograms(const struct hz_server *server)
 	return server->maps.latency != NULL ? server->maps.latency : server->shared.latency;
 }
 
-/* Histograms of dead workers of an earlier run count too: the view is the map's, not this process's. */
+/* Histograms of dead workers of an earlier run count too: the view is the map's, not this
+ * process's. */
 static void stage_merge(struct hz_publish *publish, const struct hz_hist *latency, uint32_t stage)
 {
 	memset(&publish->merged, 0, sizeof(publish->merged));
@@ -111,8 +112,8 @@ static void pct_refresh(struct hz_publish *publish, const struct hz_server *serv
 	hz_server_topics_latency(server, pct);
 }
 
-/* All that were ever recorded into, whoever did: XDP by number of CPU, workers of a run that had more of them. The last
- * call rings the bell. */
+/* All that were ever recorded into, whoever did: XDP by number of CPU, workers of a run that had
+ * more of them. The last call rings the bell. */
 static void deltas_flush(struct hz_publish *publish, const struct hz_server *server)
 {
 	const uint32_t last = HZ_HIST_ENTRIES - 1;
@@ -130,7 +131,8 @@ static int watch_call(void *ctx, uint64_t wait_ns)
 	return hz_xdp_watch(server->maps.watch_prog_fd, wait_ns);
 }
 
-/* The kernel's timer is moved here from the CPU of whoever attached also where nothing is recorded. */
+/* The kernel's timer is moved here from the CPU of whoever attached also where nothing is
+ * recorded. */
 void hz_publish_turn(struct hz_publish *publish, struct hz_server *server, uint64_t now_ns)
 {
 	uint64_t interval_ns = server->conf->tune.telemetry_interval_ms * HZ_NS_PER_MS;
@@ -150,8 +152,9 @@ void hz_publish_turn(struct hz_publish *publish, struct hz_server *server, uint6
 	}
 }
 
-/* Twice: the kernel's timer may have been at one of them when the first round began, and the bell has made a slow reader
- * take what filled the ring. What is left all the same the timer sends, as long as the maps are pinned. */
+/* Twice: the kernel's timer may have been at one of them when the first round began, and the
+ * bell has made a slow reader take what filled the ring. What is left all the same the timer
+ * sends, as long as the maps are pinned. */
 void hz_publish_finish(struct hz_publish *publish, const struct hz_server *server)
 {
 	if (!HZ_TELEMETRY || publish == NULL || server->maps.latency == NULL)
