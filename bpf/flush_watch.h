@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
-/* The stream goes on without hzd: a timer of the kernel's looks whether prog_flush still runs, and if not sends the deltas
- * itself: what workers had recorded when they died, and what XDP's answers to probes take, which come whether hzd lives or
- * not. It lives by the pin of its map and ends with it. */
+/* The stream goes on without hzd: a timer of the kernel's looks whether prog_flush still runs,
+ * and if not sends the deltas itself: what workers had recorded when they died, and what XDP's
+ * answers to probes take, which come whether hzd lives or not. It lives by the pin of its map
+ * and ends with it. */
 #ifndef HZ_FLUSH_WATCH_H
 #define HZ_FLUSH_WATCH_H
 
 #include "hist_flush.h"
 
 #define HZ_CLOCK_MONOTONIC 1
-/* A tick runs in an interrupt, so it looks into so many histograms and leaves the rest of the round to those that follow. */
+/* A tick runs in an interrupt, so it looks into so many histograms and leaves the rest of the
+ * round to those that follow. */
 #define HZ_WATCH_HISTS   8
 #define HZ_WATCH_STEP_NS 1000000ULL
 
@@ -60,7 +62,8 @@ static __noinline bool watch_flush(struct hz_flush_turn *one)
 	return false;
 }
 
-/* bpf_timer: in an interrupt. While prog_flush runs it comes again when that could have been away for long enough. */
+/* bpf_timer: in an interrupt. While prog_flush runs it comes again when that could have been
+ * away for long enough. */
 static int watch_tick(void *map, __u32 *entry, struct hz_flush_turn *one)
 {
 	__u64 now_ns = bpf_ktime_get_ns(), flushed_ns = one->flushed_ns;

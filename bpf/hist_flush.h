@@ -19,8 +19,9 @@ struct flush_job {
 	__u32 pairs;   /* in the record */
 };
 
-/* So many buckets are passed in one step when none gained: each step is an indirect call, with retpolines about 10 ns. A
- * histogram that gained nothing takes a quarter of what it takes one by one, about 2 us. */
+/* So many buckets are passed in one step when none gained: each step is an indirect call, with
+ * retpolines about 10 ns. A histogram that gained nothing takes a quarter of what it takes one
+ * by one, about 2 us. */
 #define HZ_FLUSH_STEP 8
 
 static __always_inline bool flush_is_still(const struct flush_job *job, __u32 bucket)
@@ -31,9 +32,8 @@ static __always_inline bool flush_is_still(const struct flush_job *job, __u32 bu
 		return false;
 	for (__u32 i = 0; i < HZ_FLUSH_STEP; i++) {
 		differs |= job->now->bucket[bucket + i] ^ job->sent->bucket[bucket + i];
-		asm volatile(
-			""
-			: "+r"(differs)); /* or it may become a branch each: too many ways to verify */
+		/* or the compiler may make a branch of each: too many ways to verify */
+		asm volatile("" : "+r"(differs));
 	}
 	return differs == 0;
 }
@@ -89,6 +89,9 @@ static __always_inline void flush_fill_header(struct flush_job *job, __u32 index
 	record->header.time_ns = bpf_ktime_get_ns();
 	record->stage = index % HZ_STAGE_COUNT;
 	record->pair_count = job->pairs;
+	/* Read behind the buckets: of a sample that came meanwhile it is sent now, and the
+	 * bucket with the next record. The other way round the sum of the last sample for long
+	 * would wait as long. */
 	record->sum_ns = job->now->sum_ns - job->sent->sum_ns;
 	record->max_ns = job->now->max_ns;
 }
@@ -126,14 +129,16 @@ static __noinline enum flush_result flush_one(struct flush_job *job, __u32 index
 	return FLUSH_SENT;
 }
 
-/* Nobody ever recorded into it: most of the 512 are so. A first sample of 0 ns shows in its bucket only. */
+/* Nobody ever recorded into it: most of the 512 are so. A first sample of 0 ns shows in its
+ * bucket only. */
 static __always_inline bool flush_is_unused(const struct hz_hist *hist)
 {
 	return hist->sum_ns == 0 && hist->bucket[0] == 0;
 }
 
-/* All that histogram `index` gained, in as many records as it takes. For who has the turn. Only its buckets say whether it
- * gained: a sum may have gone out ahead of them, or stand still where a worker was killed in between. */
+/* All that histogram `index` gained, in as many records as it takes. For who has the turn. Only
+ * its buckets say whether it gained: a sum may have gone out ahead of them, or stand still where
+ * a worker was killed in between. */
 static __noinline int flush_hist(struct hz_flush_ctx *ctx, __u32 index)
 {
 	struct flush_job job = { 0 };

@@ -34,9 +34,9 @@ struct hz_flush_ctx {
 	__u32 refused; /* out */
 };
 
-/* Map `private/flush_turn`: ARRAY of one; its timer fires as long as it is pinned. Whose turn it is to send deltas: prog_flush's,
- * and where that has not run for interval_ns the timer's: what workers had recorded when hzd died, and what health answers
- * take, which XDP gives without hzd. */
+/* Map `private/flush_turn`: ARRAY of one; its timer fires as long as it is pinned. Whose turn it
+ * is to send deltas: prog_flush's, and where that has not run for interval_ns the timer's: what
+ * workers had recorded when hzd died, and what health answers take, which XDP gives without hzd. */
 struct hz_flush_turn {
 #ifdef __bpf__
 	struct bpf_timer timer;

@@ -1,5 +1,6 @@
-/* The kernel's timer sends what all histograms gained when nobody runs prog_flush, and only then; both at once count
- * nothing twice and lose nothing; it ends with the last user of its map. */
+/* The kernel's timer sends what all histograms gained when nobody runs prog_flush, and only
+ * then; both at once count nothing twice and lose nothing; it ends with the last user of its
+ * map. */
 #include "bpf_rig.h"
 #include "telemetry/hist.h"
 #include <errno.h>
@@ -146,8 +147,8 @@ static uint32_t samples_at(uint32_t index)
 	return index % 7 == 6 ? 0 : 1 + index % 97;
 }
 
-/* Before it is armed nothing comes; armed, what each worker and CPU gained in each stage, by 439 histograms in 55 interrupts
- * or more, a millisecond apart. */
+/* Before it is armed nothing comes; armed, what each worker and CPU gained in each stage, by 439
+ * histograms in 55 interrupts or more, a millisecond apart. */
 static const char *timer_sends_all_that_was_recorded(struct watch *watch)
 {
 	uint64_t took_ns, want = 0;
@@ -174,7 +175,8 @@ static const char *timer_sends_all_that_was_recorded(struct watch *watch)
 	return stats_of(watch).timer_rounds == 1 ? NULL : "that is one round";
 }
 
-/* A worker that is killed may have counted a sample of 0 ns, or one that it had no time to add to the sum. */
+/* A worker that is killed may have counted a sample of 0 ns, or one that it had no time to add
+ * to the sum. */
 static const char *sample_is_sent_though_its_sum_stands_still(struct watch *watch)
 {
 	const uint32_t index = 2 * HZ_STAGE_COUNT + HZ_STAGE_TOTAL;
@@ -188,7 +190,8 @@ static const char *sample_is_sent_though_its_sum_stands_still(struct watch *watc
 	return watch->got[index] == before + 2 ? NULL : "left behind";
 }
 
-/* A sum is read when the buckets are through: what came meanwhile is ahead in it, and counted with the next round. */
+/* A sum is read when the buckets are through: what came meanwhile is ahead in it, and counted
+ * with the next round. */
 static const char *sample_is_sent_though_its_sum_went_ahead(struct watch *watch)
 {
 	const uint32_t index = 5 * HZ_STAGE_COUNT + HZ_STAGE_HEALTH;

@@ -71,7 +71,8 @@ static int values_fill(const struct hz_latency *skel)
 	    bpf_map_update_elem(bpf_map__fd(skel->maps.key), &zero, &key, BPF_ANY) != 0 ||
 	    bpf_map_freeze(bpf_map__fd(skel->maps.key)) != 0)
 		return -errno;
-	/* health will be answered whether hzd starts or not; hzd says how often to look, and on which CPU */
+	/* health will be answered whether hzd starts or not; hzd says how often to look, and on
+	 * which CPU */
 	status = hz_xdp_watch(bpf_program__fd(skel->progs.prog_watch), HZ_WATCH_MIN_NS);
 	return status == 0 ? stages_name(skel) : status;
 }

@@ -71,10 +71,10 @@ int hz_xdp_emit(const struct hz_xdp_maps *maps, const void *record, size_t bytes
 /* The same of a record that its maker keeps after -EAGAIN: nothing is lost, nothing is counted. */
 int hz_xdp_emit_kept(const struct hz_xdp_maps *maps, const void *record, size_t bytes, bool wakeup);
 
-/* xdp_stream.c: runs prog_watch: from now on the kernel sends deltas itself when prog_flush was not run
- * for interval_ns, within the bounds of HZ_WATCH_MIN_NS and HZ_WATCH_MAX_NS, as long as the maps are pinned. Its timer
- * stays on the CPU of the caller. 0; -EPERM: they are pinned no more, or an older version attached, without such a timer;
- * or -errno. */
+/* xdp_stream.c: runs prog_watch: from now on the kernel sends deltas itself when prog_flush was not
+ * run for interval_ns, within the bounds of HZ_WATCH_MIN_NS and HZ_WATCH_MAX_NS, as long as the maps
+ * are pinned. Its timer stays on the CPU of the caller. 0; -EPERM: they are pinned no more, or an
+ * older version attached, without such a timer; or -errno. */
 int hz_xdp_watch(int watch_prog_fd, uint64_t interval_ns);
 
 /* xdp_stream.c: the kernel's id of the ring in a place of `subscribers`. 0; -ENOENT: the place is free; or -errno. */

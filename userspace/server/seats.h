@@ -46,7 +46,8 @@ struct hz_seats_conf {
 int hz_seats_open(struct hz_seats *seats, const struct hz_seats_conf *conf, struct hz_err *err);
 void hz_seats_close(struct hz_seats *seats);
 
-/* When no worker runs any more: the examples of a second that is not over go into the rings `slow`, which shall have room. */
+/* When no worker runs any more: the examples of a second that is not over go into the rings
+ * `slow`, which shall have room. */
 void hz_seats_slow_end(struct hz_seats *seats, uint64_t now_ns);
 
 #endif

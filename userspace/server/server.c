@@ -378,7 +378,6 @@ static int server_close(struct hz_server *server)
 	hz_server_last_tell(server, is_stuck);
 	if (is_stuck)
 		return -ETIMEDOUT;
-	hz_server_slow_close(server);
 	hz_control_trace_close(server);
 	hz_jobs_close(server->app.jobs);
 	hz_publish_close(server->publish);

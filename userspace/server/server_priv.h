@@ -295,8 +295,9 @@ void hz_server_slow_close(struct hz_server *server);
 void hz_server_slow_apply(struct hz_server *server);
 void hz_server_slow_turn(struct hz_server *server, uint64_t now_ns);
 
-/* telemetry_pub.c: percentiles at 1 Hz and histogram deltas into the ring. open: before workers run, and with the maps or
- * shared arrays. finish: when they run no more, what they recorded since; accepts NULL. */
+/* telemetry_pub.c: percentiles at 1 Hz and histogram deltas into the ring. open: before workers
+ * run, and with the maps or shared arrays. finish: when they run no more, what they recorded
+ * since; accepts NULL. */
 int hz_publish_open(struct hz_server *server, struct hz_publish **out);
 void hz_publish_turn(struct hz_publish *publish, struct hz_server *server, uint64_t now_ns);
 void hz_publish_finish(struct hz_publish *publish, const struct hz_server *server);
@@ -311,8 +312,9 @@ void hz_server_events_program(struct hz_server *server, uint64_t now_ns, const c
                               uint32_t before_id);
 void hz_server_events_close(struct hz_server *server);
 
-/* last_tell.c: when workers have stopped, all that is not told yet, and that we are down. is_stuck: one runs all the same, so
- * only the reader's end of its ring is ours. Accepts a half-open server. */
+/* last_tell.c: when workers have stopped, all that is not told yet, and that we are down.
+ * is_stuck: one runs all the same, so only the reader's end of its ring is ours. Accepts a
+ * half-open server. */
 void hz_server_last_tell(struct hz_server *server, bool is_stuck);
 
 #endif

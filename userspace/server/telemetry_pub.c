@@ -1,6 +1,5 @@
 /* Housekeeping's share of telemetry: merges the workers' histograms into latency_pct, latency_log2 and the topic hz.latency once
  * per second, and has the kernel diff them into the ring buffer every telemetry/interval_ms. */
-#include "core/cpu_ids.h"
 #include "core/log.h"
 #include "server/server_priv.h"
 #include "server/watch_arm.h"
@@ -13,7 +12,6 @@
 struct hz_publish {        /* owned by the server */
 	uint64_t pct_ns;   /* when latency_pct was last written */
 	uint64_t flush_ns; /* when deltas last went out */
-	uint32_t cpus;     /* hz_cpu_ids: XDP records health by CPU number */
 	struct hz_watch_arm watch;
 	int write_status; /* of latency_pct and latency_log2 when they were last written */
 	uint64_t emitted, refused;
@@ -29,7 +27,8 @@ static const struct hz_hist *histograms(const struct hz_server *server)
 	return server->maps.latency != NULL ? server->maps.latency : server->shared.latency;
 }
 
-/* Histograms of dead workers of an earlier run count too: the view is the map's, not this process's. */
+/* Histograms of dead workers of an earlier run count too: the view is the map's, not this
+ * process's. */
 static void stage_merge(struct hz_publish *publish, const struct hz_hist *latency, uint32_t stage)
 {
 	memset(&publish->merged, 0, sizeof(publish->merged));
@@ -45,7 +44,6 @@ int hz_publish_open(struct hz_server *server, struct hz_publish **out)
 
 	if (publish == NULL)
 		return -ENOMEM;
-	publish->cpus = hz_cpu_ids(HZ_WORKERS_MAX);
 	publish->pct_ns = publish->flush_ns = hz_clock_monotonic_ns();
 	for (uint32_t stage = 0; HZ_TELEMETRY && stage < HZ_STAGE_COUNT; stage++) {
 		stage_merge(publish, latency, stage);
@@ -114,8 +112,8 @@ static void pct_refresh(struct hz_publish *publish, const struct hz_server *serv
 	hz_server_topics_latency(server, pct);
 }
 
-/* All that were ever recorded into, whoever did: XDP by number of CPU, workers of a run that had more of them. The last
- * call rings the bell. */
+/* All that were ever recorded into, whoever did: XDP by number of CPU, workers of a run that had
+ * more of them. The last call rings the bell. */
 static void deltas_flush(struct hz_publish *publish, const struct hz_server *server)
 {
 	const uint32_t last = HZ_HIST_ENTRIES - 1;
@@ -133,7 +131,8 @@ static int watch_call(void *ctx, uint64_t wait_ns)
 	return hz_xdp_watch(server->maps.watch_prog_fd, wait_ns);
 }
 
-/* The kernel's timer is moved here from the CPU of whoever attached also where nothing is recorded. */
+/* The kernel's timer is moved here from the CPU of whoever attached also where nothing is
+ * recorded. */
 void hz_publish_turn(struct hz_publish *publish, struct hz_server *server, uint64_t now_ns)
 {
 	uint64_t interval_ns = server->conf->tune.telemetry_interval_ms * HZ_NS_PER_MS;
@@ -153,8 +152,9 @@ void hz_publish_turn(struct hz_publish *publish, struct hz_server *server, uint6
 	}
 }
 
-/* Twice: the kernel's timer may have been at one of them when the first round began, and the bell has made a slow reader
- * take what filled the ring. What is left all the same the timer sends, as long as the maps are pinned. */
+/* Twice: the kernel's timer may have been at one of them when the first round began, and the
+ * bell has made a slow reader take what filled the ring. What is left all the same the timer
+ * sends, as long as the maps are pinned. */
 void hz_publish_finish(struct hz_publish *publish, const struct hz_server *server)
 {
 	if (!HZ_TELEMETRY || publish == NULL || server->maps.latency == NULL)

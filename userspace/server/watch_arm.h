@@ -1,5 +1,6 @@
-/* Has the kernel's timer wait for housekeeping as long as it shall (prog_watch, bpf/flush_watch.h): told once, again when
- * that is another time, and once per second where it failed. */
+/* Has the kernel's timer wait for housekeeping as long as it shall (prog_watch,
+ * bpf/flush_watch.h): told once, again when that is another time, and once per second where it
+ * failed. */
 #ifndef HZ_WATCH_ARM_H
 #define HZ_WATCH_ARM_H
 

@@ -1,4 +1,5 @@
-/* The kernel's timer is told how long to wait for us: once, again when that changes, and once per second where it failed. */
+/* The kernel's timer is told how long to wait for us: once, again when that changes, and once
+ * per second where it failed. */
 #include "core/base.h"
 #include "hz_test.h"
 #include "server/watch_arm.h"

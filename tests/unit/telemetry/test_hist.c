@@ -273,6 +273,17 @@ static void merge_while_being_recorded_grows_to_the_end(void)
 	free(live);
 }
 
+static void hist_is_unused_until_its_first_sample_also_of_0_ns(void)
+{
+	for (uint64_t ns = 0; ns < 3000; ns += 1000) {
+		struct hz_hist hist = { 0 };
+
+		CU_ASSERT(hz_hist_is_unused(&hist));
+		hz_hist_record(&hist, ns);
+		CU_ASSERT(!hz_hist_is_unused(&hist));
+	}
+}
+
 HZ_SUITE(hist, CASE(bucket_ranges_are_contiguous_and_map_to_themselves),
          CASE(bucket_value_is_within_one_64th), CASE(bucket_of_value_beyond_range_is_the_last),
          CASE(record_keeps_sum_extremes_and_overflow),
@@ -282,4 +293,5 @@ HZ_SUITE(hist, CASE(bucket_ranges_are_contiguous_and_map_to_themselves),
          CASE(since_with_overflow_shows_the_true_maximum),
          CASE(since_of_nothing_or_a_new_map_is_empty), CASE(pct_fills_all_but_stage_and_time),
          CASE(pct_of_empty_is_zero_without_division),
+         CASE(hist_is_unused_until_its_first_sample_also_of_0_ns),
          CASE(merge_while_being_recorded_grows_to_the_end));
