@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import socket
 import time
 from collections import Counter
@@ -46,19 +47,29 @@ def syn_frame(mac, source):
     return bytes.fromhex(mac.replace(":", "")) + b"\x02\0\0\0\0\x78\x08\0" + ip + tcp
 
 
+def mac_of(here):
+    return run("ip", "-n", here.server, "-br", "link", "show", "eth1").stdout.split()[2]
+
+
+def refusing(here):
+    hzd = here.serve(options=["shed/verdict=drop", "shed/mode=fixed", "shed/fixed_permille=1000"])
+    wait_until(lambda: here.ctl_json("get")["values"]["shed/level_permille"] == "1000", 5, "does not refuse all")
+    return hzd
+
+
 def flood_anywhere(here, mac):
     """Hardly a /24 comes twice, and there are more than places for them."""
     flood = Process(OUT + "/tests/helper_flood", "eth0", mac, SERVER4, PORT, PER_S, FLOOD_S, netns=here.client)
     expect_equal(flood.wait(FLOOD_S + 15), 0, f"exit of the flood: {flood.output()}")
 
 
-def flood_again(here, mac):
+def flood_again(here, mac, seconds):
     """The same /24 over and over: more than are summed by name."""
     frames = [syn_frame(mac, f"11.9.{number}.7") for number in range(PREFIXES)]
     with inside(here.client):
         raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
     raw.bind(("eth0", 0))
-    end = time.monotonic() + AGAIN_S
+    end = time.monotonic() + seconds
     while time.monotonic() < end:
         for frame in frames:
             raw.send(frame)
@@ -71,11 +82,10 @@ def flood_from_anywhere_is_told_in_full_by_few_records():
     here = Rig()
     here.attach("ensure")
     lines = Lines(here)
-    hzd = here.serve(options=["shed/verdict=drop", "shed/mode=fixed", "shed/fixed_permille=1000"])
-    wait_until(lambda: here.ctl_json("get")["values"]["shed/level_permille"] == "1000", 5, "does not refuse all")
-    mac = run("ip", "-n", here.server, "-br", "link", "show", "eth1").stdout.split()[2]
+    hzd = refusing(here)
+    mac = mac_of(here)
     flood_anywhere(here, mac)
-    flood_again(here, mac)
+    flood_again(here, mac, AGAIN_S)
     refused = here.verdicts()["shed_drop"]
     expect(refused > PER_S * FLOOD_S / 2, f"hardly a flood: {refused} refused")
     wait_until(lambda: lines.flows() >= refused, 5, f"{refused} refused, {lines.flows()} told")
@@ -102,6 +112,23 @@ def flood_from_anywhere_is_told_in_full_by_few_records():
     expect_equal(most_named, SUMS_MAX, "sums by name of the busiest round")
     note(f"{refused} flows told by {len(firsts)} first ones and {len(sums)} sums of {len(rounds)} rounds")
     hzd.end()
+    lines.end()
+    here.close()
+
+
+@test
+def refusals_of_the_last_moment_are_told_at_the_end():
+    here = Rig("end")
+    here.attach("ensure")
+    lines = Lines(here)
+    hzd = refusing(here)
+    flood_again(here, mac_of(here), 0.2)
+    hzd.signal(signal.SIGTERM)
+    expect_equal(hzd.wait(20), 0, f"exit code: {hzd.output()}")
+    refused = here.verdicts()["shed_drop"]
+    expect(refused > PREFIXES, f"only {refused} refused")
+    wait_until(lambda: lines.flows() >= refused, 3, f"{refused} refused, {lines.flows()} told")
+    expect_equal(lines.flows(), refused, "flows that records tell of")
     lines.end()
     here.close()
 
