@@ -471,7 +471,9 @@ struct hz_event_slow {
 };
 
 /* HZ_EVENT_SHED: new flows of one /24 or /64 refused for one reason: the first one at once, the others as a sum
- * when a second is over. Of a first one header.worker is the CPU, header.sequence counts those of this CPU. */
+ * when a second is over, of all CPUs. First ones are each CPU's own: a prefix whose flows come by several has
+ * one on each, and another one when its place in `shed_rows` went to another prefix meanwhile. Of a first one
+ * header.worker is the CPU, header.sequence counts those of this CPU. */
 struct hz_event_shed {
 	struct hz_event header;
 	__u32 reason;      /* enum hz_reason */

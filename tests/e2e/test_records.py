@@ -107,7 +107,7 @@ def refused_sources_are_told_at_once_and_then_summed():
     expect(1 <= len(firsts) <= os.cpu_count() and all(one["count"] == 1 for one in firsts), f"first ones: {firsts}")
     expect(all(0.9e9 < one["span_ns"] < 60e9 for one in told if one not in firsts), f"spans: {told}")
     text = lines.output()
-    expect("shed  10.7.0.0/24  1 new flows  shed_reset  (the first one)" in text, text)
+    expect("shed  10.7.0.0/24  1 new flows  shed_reset  (the first one of CPU " in text, text)
     expect("new flows  shed_reset  (" in text and "summary)" in text, text)
     events = world["collector"].get("/api/v1/events?last=200&kind=shed")["events"]
     expect_equal(refused_of(events, "shed_reset"), refused, "the collector's events")

@@ -79,7 +79,8 @@ static void shed_print(FILE *to, const json_t *object)
 	plain_print(to, hz_out_string(object, "reason"));
 	hz_figures_ns(span_ns, span);
 	if (span_ns == 0)
-		fputs("  (the first one)", to);
+		fprintf(to, "  (the first one of CPU %llu)",
+		        (unsigned long long)hz_out_u64(object, "cpu"));
 	else
 		fprintf(to, "  (%s summary)", span);
 }

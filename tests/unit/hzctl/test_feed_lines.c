@@ -45,6 +45,9 @@ static void lines_say_what_happened(void)
 	        "\"prefix_bits\":24,"
 	        "\"count\":2118,\"reason\":\"drop_source_rate\",\"span_ns\":1000000000}",
 	        "shed  10.7.3.0/24  2 118 new flows  drop_source_rate  (1.0 s summary)\n");
+	line_is("{\"kind\":\"shed\",\"cpu\":3,\"time_unix_ms\":5,\"prefix\":\"10.7.3.0/24\","
+	        "\"prefix_bits\":24,\"count\":1,\"reason\":\"shed_drop\",\"span_ns\":0}",
+	        "shed  10.7.3.0/24  1 new flows  shed_drop  (the first one of CPU 3)\n");
 	line_is("{\"kind\":\"shed\",\"time_unix_ms\":5,\"prefix\":null,\"prefix_bits\":0,"
 	        "\"count\":7,\"reason\":\"shed_drop\",\"span_ns\":1000000000}",
 	        "shed  other sources  7 new flows  shed_drop  (1.0 s summary)\n");
