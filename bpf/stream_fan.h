@@ -51,13 +51,30 @@ static __always_inline void stream_fan_out(void *record, __u32 bytes, bool wakeu
 	}
 }
 
+/* With no record to lose a full ring is judged here: the bell rings in each round, on a server without traffic too, and
+ * when `events` takes nothing. */
+static __always_inline void fan_look(struct hz_subscriber *stats, void *ring)
+{
+	if (stats->full_ns == 0)
+		return;
+	if (stats->position == bpf_ringbuf_query(ring, BPF_RB_CONS_POS))
+		stats->lost_ns = bpf_ktime_get_ns();
+	else
+		stats->full_ns = 0;
+}
+
 static __always_inline void stream_fan_bell(void)
 {
 	for (__u32 i = 0; i < HZ_SUBSCRIBERS_MAX; i++) {
 		__u32 place = i;
 		void *ring = bpf_map_lookup_elem(&subscribers, &place);
-		void *bell = ring == NULL ? NULL : bpf_ringbuf_reserve(ring, 8, 0);
+		struct hz_subscriber *stats = bpf_map_lookup_elem(&subscriber_stats, &place);
+		void *bell;
 
+		if (ring == NULL || stats == NULL)
+			continue;
+		fan_look(stats, ring);
+		bell = bpf_ringbuf_reserve(ring, 8, 0);
 		if (bell != NULL)
 			bpf_ringbuf_discard(bell, BPF_RB_FORCE_WAKEUP);
 	}

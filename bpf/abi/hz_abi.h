@@ -546,6 +546,7 @@ struct hz_sample_gate {
 
 /* Map `stream_stats`: ARRAY of one. A delta that is refused goes out later, with what came since; a record of another
  * kind is lost when the ring is full. Samples that XDP could not hand over are counted in `sample_gate`. */
+#define HZ_STREAM_STATS_BYTES_0 24 /* in minor version 0: what follows samples reads as 0 */
 struct hz_stream_stats {
 	__u64 records;
 	__u64 refused; /* deltas: the ring was full; the samples stay and go out later */

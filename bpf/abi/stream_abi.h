@@ -20,7 +20,7 @@ struct hz_subscriber {
 	__u64 records;
 	__u64 lost; /* copies, the ring was full */
 	__u64 full_ns; /* CLOCK_MONOTONIC: full since then, with its reader at position; 0: it is not */
-	__u64 lost_ns;  /* when a copy was lost last */
+	__u64 lost_ns; /* when a copy was lost last, or its reader was last seen to stand still since full_ns */
 	__u64 position; /* of the reader, in bytes */
 	__u64 reaped;   /* rings that hzd took out */
 	__u64 reserved[2];

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 
 /* What came with minor version 1, and no view of it. */
 static const char *const later[] = { "latency_log2",       "route_names", "route_latency",
@@ -23,12 +24,30 @@ static int unpin(const char *name)
 	return unlink(path);
 }
 
+/* fd is closed. */
+static int pin_instead(const char *name, int fd)
+{
+	char path[HZ_PIN_PATH_MAX];
+	int status = fd < 0 ? fd : unpin(name);
+
+	snprintf(path, sizeof(path), WORLD_PINS "/%s", name);
+	if (status == 0)
+		status = bpf_obj_pin(fd, path);
+	if (fd >= 0)
+		close(fd);
+	return status;
+}
+
 static int older_attach(void)
 {
 	int status = world_attach(WORLD_A, 0, NULL, NULL);
 
 	for (size_t i = 0; i < LATER_COUNT && status == 0; i++)
 		status = unpin(later[i]);
+	if (status == 0)
+		status = pin_instead("stream_stats",
+		                     bpf_map_create(BPF_MAP_TYPE_ARRAY, "stream_stats", 4,
+		                                    HZ_STREAM_STATS_BYTES_0, 1, NULL));
 	return status == 0 ? unpin("show/routes") : status;
 }
 
@@ -160,6 +179,67 @@ static const char *update_of_an_older_attach_swaps_the_program(void)
 	return is_older ? "still older" : NULL;
 }
 
+/* --- words that were reserved ------------------------------------------------------------------------ */
+
+/* `beat` as of a version that had no name for its last `words` words, or one too many. */
+static int beat_of(uint32_t words, const char *name)
+{
+	static const char *const u64_name[] = { "turns", "shed" };
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
+	struct btf *btf = btf__new_empty();
+	uint32_t bit = 64;
+	int u32, u64, value, fd = -1;
+
+	if (btf == NULL)
+		return -1;
+	u32 = btf__add_int(btf, "__u32", 4, 0);
+	u64 = btf__add_int(btf, "__u64", 8, 0);
+	value = btf__add_array(btf, u32, u64, words);
+	opts.btf_value_type_id = (uint32_t)btf__add_struct(btf, "hz_beat", sizeof(struct hz_beat));
+	(void)btf__add_field(btf, "beat_ns", u64, 0, 0);
+	(void)btf__add_field(btf, "state", u32, bit, 0);
+	(void)btf__add_field(btf, "queue", u32, bit + 32, 0);
+	(void)btf__add_field(btf, "ifindex", u32, bit + 64, 0);
+	(void)btf__add_field(btf, "pid", u32, bit + 96, 0);
+	for (uint32_t i = 0; i < HZ_MIN(5 - words, 2u); i++)
+		(void)btf__add_field(btf, u64_name[i], u64, 192 + 64 * i, 0);
+	if (words == 2)
+		(void)btf__add_field(btf, "later", u64, 320, 0);
+	(void)btf__add_field(btf, name, value, 512 - 64 * words, 0);
+	if (btf__load_into_kernel(btf) == 0) {
+		opts.btf_fd = (uint32_t)btf__fd(btf);
+		opts.btf_key_type_id = (uint32_t)u32;
+		fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "beat", 4, sizeof(struct hz_beat),
+		                    HZ_WORKERS_MAX, &opts);
+	}
+	btf__free(btf);
+	return fd;
+}
+
+static const char *words_reserved_once_may_have_names_now(void)
+{
+	const struct {
+		uint32_t words;
+		const char *name;
+		int status;
+	} row[] = {
+		{ 3, "reserved", 0 },       /* as it is */
+		{ 4, "reserved", 0 },       /* before shed */
+		{ 5, "reserved", 0 },       /* before turns */
+		{ 4, "other", -EPROTO },    /* it had a meaning of its own */
+		{ 2, "reserved", -EPROTO }, /* a newer one, which stores what we would not keep */
+	};
+
+	for (size_t i = 0; i < HZ_ARRAY_LEN(row); i++) {
+		if (world_detach(NULL, NULL) != 0 || world_attach(WORLD_A, 0, NULL, NULL) != 0 ||
+		    pin_instead("beat", beat_of(row[i].words, row[i].name)) != 0)
+			return "cannot pin";
+		if (world_attach(WORLD_B, 0, NULL, NULL) != row[i].status)
+			return row[i].status == 0 ? "refused" : "taken";
+	}
+	return NULL;
+}
+
 const struct world_test attach_older_tests[] = {
 	{ "older.maps_are_written_as_far_as_they_go",
 	  maps_of_an_older_attach_are_written_as_far_as_they_go },
@@ -167,5 +247,6 @@ const struct world_test attach_older_tests[] = {
 	  maps_of_an_older_attach_are_read_as_far_as_they_go },
 	{ "older.one_that_is_missing_is_enough", one_that_is_missing_is_enough },
 	{ "older.update_swaps_the_program", update_of_an_older_attach_swaps_the_program },
+	{ "older.words_reserved_once_may_have_names", words_reserved_once_may_have_names_now },
 	{ NULL, NULL },
 };

@@ -250,6 +250,43 @@ static const char *slow_reader_is_told_from_a_dead_one(struct fan *fan)
 	return why;
 }
 
+/* Nothing is sent: the bell alone tells a ring that nobody reads from one that is read. */
+static const char *full_ring_is_judged_without_records(struct fan *fan)
+{
+	struct reader *slow = calloc(1, sizeof(*slow));
+	struct hz_subscriber full, still, moved;
+	uint32_t place = 1;
+	const char *why = NULL;
+
+	if (slow == NULL || reader_open(slow, ring_new(SMALL_RING)) != 0 ||
+	    place_put(fan, place, slow->ring_fd) != 0)
+		return "no small ring";
+	full = place_stats(fan, place);
+	while (place_stats(fan, place).lost == full.lost)
+		if (emit(fan, false) != 0)
+			return "no traffic";
+	full = place_stats(fan, place);
+	if (flush(fan, 9, 0) != 0)
+		return "no bell";
+	still = place_stats(fan, place);
+	if (still.lost != full.lost || still.full_ns != full.full_ns ||
+	    still.lost_ns <= full.lost_ns)
+		why = "not seen to stand still";
+	ring_buffer__consume(slow->ring);
+	if (why == NULL && flush(fan, 9, 0) != 0)
+		why = "no second bell";
+	moved = place_stats(fan, place);
+	if (why == NULL && (moved.full_ns != 0 || moved.lost_ns != still.lost_ns))
+		why = "full though its reader moved";
+	ring_buffer__consume(fan->events.ring);
+	ring_buffer__consume(fan->copy.ring);
+	bpf_map_delete_elem(fan->places_fd, &place);
+	ring_buffer__free(slow->ring);
+	close(slow->ring_fd);
+	free(slow);
+	return why;
+}
+
 /* What `events` refuses goes to nobody: a delta comes once, when it went out. */
 static const char *nothing_goes_to_subscribers_alone(struct fan *fan)
 {
@@ -309,6 +346,8 @@ void subscriber_tests(struct tap *tap, const char *object_path)
 	           dead_reader_loses_only_its_own(fan));
 	tap_result(tap, "subscribers.slow_reader_is_told_from_a_dead_one",
 	           slow_reader_is_told_from_a_dead_one(fan));
+	tap_result(tap, "subscribers.full_ring_is_judged_without_records",
+	           full_ring_is_judged_without_records(fan));
 	tap_result(tap, "subscribers.nothing_goes_to_subscribers_alone",
 	           nothing_goes_to_subscribers_alone(fan));
 	tap_result(tap, "subscribers.bell_and_wakeup_reach_subscribers",

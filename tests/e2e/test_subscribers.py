@@ -6,7 +6,7 @@ import re
 import time
 
 from hz_e2e import (BIN, PATIENT, ROOT, STACK, Process, Rig, expect, expect_equal, main, note, run,
-                    test, wait_until)
+                    steady, test, wait_until)
 
 FULL_S = 10  # HZ_SUBSCRIBER_DEAD_NS
 
@@ -50,6 +50,24 @@ def samples(collector):
     return total
 
 
+quiet = {}
+
+
+@test
+def ring_is_full_when_the_traffic_ends():
+    here = Rig("q")
+    hzd = here.start(options=[PATIENT, "telemetry/interval_ms=100"])
+    create, put, _, _ = commands()
+    ring = f"/sys/fs/bpf/hz-{here.name}-ring"
+    STACK.callback(lambda: os.path.exists(ring) and os.unlink(ring))
+    typed(here, create, entries=4096)
+    typed(here, put)
+    http = here.http()
+    wait_until(lambda: http.get("/")[0] == 200 and stats(here)["lost"] > 0, 10, "never full")
+    lost = steady(lambda: stats(here)["lost"])
+    quiet.update(rig=here, hzd=hzd, lost=lost, since=time.monotonic())
+
+
 @test
 def dead_subscriber_is_taken_out_and_others_miss_nothing():
     here = Rig()
@@ -82,6 +100,15 @@ def dead_subscriber_is_taken_out_and_others_miss_nothing():
     expect("reaped" in typed(here, look), "no named fields")
     wait_until(lambda: samples(collector) >= served, 5, f"{samples(collector)} of {served}")
     expect_equal(samples(collector), served, "samples that the collector got")
+
+
+@test
+def dead_subscriber_of_a_quiet_server_was_taken_out_as_well():
+    here = quiet["rig"]
+    wait_until(lambda: not is_taken(here), max(1, FULL_S + 4 - (time.monotonic() - quiet["since"])),
+               f"still there: {stats(here)}")
+    wait_until(lambda: "subscriber 0 is taken out" in quiet["hzd"].output(), 5, "hzd did not tell")
+    expect_equal(stats(here)["lost"], quiet["lost"], "lost on a server that was quiet")
 
 
 @test

@@ -18,6 +18,10 @@ def rig():
         rigs["rig"].attach()
         for name in LATER:
             os.unlink(f"{rigs['rig'].pins}/{name}")
+        short = f"{rigs['rig'].pins}/stream_stats"
+        os.unlink(short)
+        run("bpftool", "map", "create", short, "type", "array", "key", "4", "value", "24",
+            "entries", "1", "name", "stream_stats")
         rigs["hzd"] = rigs["rig"].serve()
         rigs["collector"] = Collector(rigs["rig"])
     return rigs["rig"]

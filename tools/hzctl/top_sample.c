@@ -66,6 +66,7 @@ static int kernel_read(const struct hz_xdp_maps *maps, struct hz_top_sample *out
 		status = hz_xdp_verdicts_read(maps, &out->verdicts);
 	if (status == 0)
 		status = conns_read(maps, out);
+	memset(&out->stream, 0, sizeof(out->stream)); /* an older one is shorter */
 	if (status == 0 && bpf_map_lookup_elem(maps->stream_stats_fd, &key, &out->stream) != 0)
 		status = -errno;
 	if (status != 0)

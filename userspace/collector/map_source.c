@@ -100,6 +100,13 @@ static int pins_open(const char *instance, struct hz_map_source *source, struct 
 	return 0;
 }
 
+/* An older version of this ABI pinned a shorter one. */
+static bool value_fits(uint32_t which, uint32_t bytes)
+{
+	return bytes == maps[which].value_bytes ||
+	       (which == HZ_STREAM_stream_stats && bytes == HZ_STREAM_STATS_BYTES_0);
+}
+
 /* Is each map what we are about to map or read? Names are no proof: anybody with root could have pinned something
  * else there. */
 static int map_check(const char *instance, uint32_t which, struct hz_map_source *source,
@@ -112,7 +119,7 @@ static int map_check(const char *instance, uint32_t which, struct hz_map_source 
 	if (bpf_obj_get_info_by_fd(source->fd[which], &info, &bytes) != 0)
 		return hz_err_set(err, -errno, 1, "map", "hzctl doctor", "%s", strerror(errno));
 	if (info.type != maps[which].type || info.key_size != maps[which].key_bytes ||
-	    info.value_size != maps[which].value_bytes) {
+	    !value_fits(which, info.value_size)) {
 		hz_hint_write(hint, sizeof(hint), instance, AGAIN);
 		return hz_err_set(err, -EPROTO, 1, "abi", hint,
 		                  "map '%s' is not laid out as this version expects",

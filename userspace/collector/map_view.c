@@ -123,6 +123,7 @@ int hz_map_view_read(const struct hz_map_source *source, struct hz_map_view *vie
 	view->time_ns = hz_clock_monotonic_ns();
 	view->unix_ms = realtime_ns() / HZ_NS_PER_MS;
 	view->unix_minus_ns = realtime_ns() - hz_clock_monotonic_ns();
+	memset(&view->stream, 0, sizeof(view->stream)); /* an older one is shorter */
 	if (status == 0)
 		status = entry_read(source, HZ_STREAM_stream_stats, 0, &view->stream);
 	for (uint32_t i = 0; i < HZ_WORKERS_MAX && status == 0; i++) {

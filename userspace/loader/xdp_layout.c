@@ -43,21 +43,47 @@ static struct pair pair_below(const struct pair *pair, uint32_t our_id, uint32_t
 	return (struct pair){ pair->ours, pair->theirs, our_id, their_id, pair->depth + 1 };
 }
 
+static bool member_agrees(const struct pair *pair, const struct btf_type *our, uint32_t our_index,
+                          const struct btf_type *their, uint32_t their_index)
+{
+	const struct btf_member *one = btf_members(our) + our_index,
+				*other = btf_members(their) + their_index;
+
+	return btf_member_bit_offset(our, our_index) == btf_member_bit_offset(their, their_index) &&
+	       names_agree(pair, one->name_off, other->name_off) &&
+	       types_agree(pair_below(pair, one->type, other->type));
+}
+
+static bool is_reserved(const struct pair *pair, const struct btf_type *their, uint32_t index)
+{
+	const char *name = btf__name_by_offset(pair->theirs, btf_members(their)[index].name_off);
+
+	return name != NULL && strcmp(name, "reserved") == 0;
+}
+
+static uint32_t member_end(const struct btf_type *type, uint32_t index)
+{
+	return index + 1 < btf_vlen(type) ? btf_member_bit_offset(type, index + 1) : type->size * 8;
+}
+
+/* Ours may have names for what is reserved in theirs: an older version stored zeroes there. Not the other way round. */
 static bool members_agree(const struct pair *pair, const struct btf_type *our,
                           const struct btf_type *their)
 {
-	if (our->size != their->size || btf_vlen(our) != btf_vlen(their))
-		return false;
-	for (uint32_t i = 0; i < btf_vlen(our); i++) {
-		const struct btf_member *one = btf_members(our) + i,
-					*other = btf_members(their) + i;
+	uint32_t at = 0;
 
-		if (btf_member_bit_offset(our, i) != btf_member_bit_offset(their, i) ||
-		    !names_agree(pair, one->name_off, other->name_off) ||
-		    !types_agree(pair_below(pair, one->type, other->type)))
-			return false;
+	if (our->size != their->size)
+		return false;
+	for (uint32_t i = 0; i < btf_vlen(their); i++) {
+		if (!is_reserved(pair, their, i)) {
+			if (at == btf_vlen(our) || !member_agrees(pair, our, at++, their, i))
+				return false;
+			continue;
+		}
+		while (at < btf_vlen(our) && btf_member_bit_offset(our, at) < member_end(their, i))
+			at++;
 	}
-	return true;
+	return at == btf_vlen(our);
 }
 
 /* The depth bounds it: BTF that came from elsewhere may hold a circle. */

@@ -63,6 +63,13 @@ static bool entries_fit(const struct shared_pin *pin, uint32_t entries)
 	       entries / HZ_ROUTE_SLOTS <= HZ_WORKERS_MAX;
 }
 
+/* As this version lays it out, or shorter where minor version 0 had no more. */
+static bool value_fits(const struct shared_pin *pin, uint32_t bytes)
+{
+	return bytes == pin->value_bytes ||
+	       (strcmp(pin->name, "stream_stats") == 0 && bytes == HZ_STREAM_STATS_BYTES_0);
+}
+
 int hz_xdp_shared_map(const char *instance, const char *name, bool is_reader)
 {
 	const struct shared_pin *pin = pin_named(name);
@@ -76,7 +83,7 @@ int hz_xdp_shared_map(const char *instance, const char *name, bool is_reader)
 	if (fd < 0)
 		return fd;
 	if (bpf_obj_get_info_by_fd(fd, &info, &info_bytes) == 0 &&
-	    info.key_size == pin->key_bytes && info.value_size == pin->value_bytes &&
+	    info.key_size == pin->key_bytes && value_fits(pin, info.value_size) &&
 	    entries_fit(pin, info.max_entries))
 		return fd;
 	close(fd);

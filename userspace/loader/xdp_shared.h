@@ -30,7 +30,7 @@ int hz_xdp_shared_open(const char *instance, struct hz_xdp_shared *out, struct h
 void hz_xdp_shared_close(struct hz_xdp_shared *shared); /* accepts HZ_XDP_SHARED_NONE */
 
 /* Opens one pinned map and holds it against xdp_pins.def. Returns an fd or -errno: -EPROTO when it is
- * of another size. */
+ * of another size. `stream_stats` may be that of minor version 0, HZ_STREAM_STATS_BYTES_0: zero what it is read into. */
 int hz_xdp_shared_map(const char *instance, const char *name, bool is_reader);
 
 /* Whether a map or program came after minor version 0 of this ABI, so that who attached may not have pinned it. */
