@@ -4,8 +4,8 @@ import json
 import time
 
 from hz_collector import Collector
-from hz_e2e import (BIN, SERVER4, expect, expect_equal, main, note, run, tcp_connect, test,
-                    wait_until)
+from hz_e2e import (BIN, SERVER4, expect, expect_equal, main, note, run, steady,
+                    tcp_connect, test, wait_until)
 from hz_stages import (MS, STAGES, Notes, SocketNotes, at_least, expect_sum, quantile_ns, rig, rigs,
                        stages_of)
 
@@ -103,10 +103,15 @@ def heat_over(stage, ns):
                for low, count in zip(heatmap["bounds_ns"], column["counts"]) if low >= ns)
 
 
+def heat_before(ns):
+    """The same of each stage, when all that came before has arrived: hzd sends what it gained once a second."""
+    return steady(lambda: {stage: heat_over(stage, ns) for stage in STAGES}, still=1.5, timeout=10)
+
+
 @test
 def handler_that_stalls_shows_in_its_stage_and_nowhere_else():
     with Notes("telemetry/slow_us=4000") as app:
-        heat = {stage: heat_over(stage, 4 * MS) for stage in STAGES}
+        heat = heat_before(4 * MS)
         http = app.http()
         for number in range(20 * STALLS):
             path = "/block/5" if number % 20 == 0 else "/worker"
@@ -128,7 +133,7 @@ def handler_that_stalls_shows_in_its_stage_and_nowhere_else():
 @test
 def answer_behind_a_stall_waits_in_queue_and_nowhere_else():
     with Notes("telemetry/slow_us=1000") as app:
-        heat = heat_over("queue", MS)
+        heat = heat_before(MS)["queue"]
         held, behind = app.http(), app.http()
         for http in (held, behind):
             expect_equal(http.get("/worker")[0], 200, "GET")

@@ -4,6 +4,7 @@
 #include "http/h1_request.h"
 #include "http/h1_glitch.h"
 #include "http/h1_stage.h"
+#include "http/h1_unread.h"
 #include "http/http_wait.h"
 #include <string.h>
 
@@ -29,6 +30,7 @@ static void answer_end(struct hz_h1_turn *turn, struct hz_h1_flight *flight)
 	answer_count(turn, &flight->resp);
 	hz_h1_flight_end(turn->conn, flight, true);
 	turn->answered++;
+	hz_h1_unread_next(turn);
 	if (!is_keep) {
 		hz_h1_turn_shutdown(turn);
 		return;

@@ -1,24 +1,16 @@
 #include "http/h1_stage.h"
 #include "http/h1_slow.h"
 
-/* Whether it is known how long what is read waited: XDP saw it, or it was behind another request of
- * its connection. */
-static bool has_queued(const struct hz_h1_turn *turn)
-{
-	return turn->http->conf.env->rx_ns != 0 || turn->has_waited || turn->answered != 0;
-}
-
 /* The turn's mark is when it began to be read. What it waited since it came counts, as far as
  * this request was not being worked on meanwhile: that has been counted. Until then it was in no
  * stage. */
 static void arrival(struct hz_h1_turn *turn, struct hz_h1_stages *stages)
 {
-	uint64_t came_ns =
-		HZ_MAX(turn->answered == 0 ? turn->came_ns : turn->last_ns, stages->since_ns);
+	uint64_t came_ns = HZ_MAX(turn->came_ns, stages->since_ns);
 	uint64_t waited_ns = turn->mark_ns > came_ns ? turn->mark_ns - came_ns : 0;
 	uint64_t away_ns = turn->mark_ns - waited_ns - stages->since_ns;
 
-	if (has_queued(turn)) {
+	if (turn->has_queued) {
 		away_ns += stages->ns[HZ_STAGE_QUEUE];
 		stages->ns[HZ_STAGE_QUEUE] = waited_ns; /* of its last part */
 		stages->seen |= 1u << HZ_STAGE_QUEUE;

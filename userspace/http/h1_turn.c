@@ -6,14 +6,19 @@ void hz_h1_turn_begin(struct hz_h1_turn *turn, struct hz_stream *s)
 	const struct hz_env *env = conn->http->conf.env;
 	const uint64_t came_ns = env->rx_ns != 0 ? env->rx_ns : env->now_ns;
 
-	*turn = (struct hz_h1_turn){
-		.http = conn->http,
-		.conn = conn,
-		.stream = s,
-		.now_ns = env->now_ns,
-		.came_ns = came_ns,
-		.last_ns = came_ns,
-	};
+	/* One by one: as a whole gcc clears it by rep stos, which takes longer than all the rest. */
+	turn->http = conn->http;
+	turn->conn = conn;
+	turn->stream = s;
+	turn->room = (struct hz_wspan){ NULL, 0 };
+	turn->used = 0;
+	turn->now_ns = env->now_ns;
+	turn->mark_ns = 0;
+	turn->came_ns = came_ns;
+	turn->last_ns = came_ns;
+	turn->answered = 0;
+	turn->is_stopped = false;
+	turn->has_queued = env->rx_ns != 0;
 	hz_h1_date_update(&conn->http->date, env->unix_s);
 }
 

@@ -13,12 +13,13 @@ struct hz_h1_turn {
 	struct hz_wspan room; /* reserved, of which used is filled and not yet committed */
 	size_t used;
 	uint64_t now_ns;
-	uint64_t mark_ns;  /* the clock as it was read last, h1_stage.h; 0: not yet */
-	uint64_t came_ns;  /* when the bytes it brings came, those of one request, h1_unread.h, */
-	uint64_t last_ns;  /* and all others, at the latest */
-	bool has_waited;   /* they were behind an earlier request of their connection */
+	uint64_t mark_ns; /* the clock as it was read last, h1_stage.h; 0: not yet */
+	/* When the bytes it brings came, h1_unread.h: those of the next request, and all others at
+	 * the latest. */
+	uint64_t came_ns, last_ns;
 	unsigned answered; /* requests finished in this call */
 	bool is_stopped;   /* no progress without the transport */
+	bool has_queued;   /* XDP saw the bytes, or they were behind another request of theirs */
 };
 
 void hz_h1_turn_begin(struct hz_h1_turn *turn, struct hz_stream *s);

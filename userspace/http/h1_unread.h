@@ -39,8 +39,15 @@ static inline void hz_h1_unread_take(struct hz_h1_turn *turn)
 	turn->came_ns = hz_h1_unread_ns(conn->unread.first, turn->now_ns);
 	if (conn->is_shown_again)
 		turn->last_ns = hz_h1_unread_ns(conn->unread.last, turn->now_ns);
-	turn->has_waited = true;
+	turn->has_queued = true;
 	conn->parser = (struct hz_h1_parser){ 0 };
+}
+
+/* A request was answered: what is left of the bytes was behind it. */
+static inline void hz_h1_unread_next(struct hz_h1_turn *turn)
+{
+	turn->came_ns = turn->last_ns;
+	turn->has_queued = true;
 }
 
 /* Last in on_data, which took something of what it was shown, or nothing. */
@@ -48,9 +55,9 @@ static inline void hz_h1_unread_put(const struct hz_h1_turn *turn, bool has_take
 {
 	struct hz_h1_conn *conn = turn->conn;
 
-	conn->is_shown_again = false;
 	if (HZ_LIKELY(!hz_h1_unread_is_kept(conn)))
 		return;
+	conn->is_shown_again = false;
 	conn->unread.first = hz_h1_unread_of(has_taken ? turn->last_ns : turn->came_ns);
 	conn->unread.last = hz_h1_unread_of(turn->last_ns);
 }

@@ -131,4 +131,29 @@ static void stages_of_any_traffic_add_up_to_the_total(void)
 	CU_ASSERT(all.count > ROUNDS);
 }
 
-HZ_SUITE(h1_stage_sum, MEASURED(stages_of_any_traffic_add_up_to_the_total));
+/* The application resumes its request while the client's body is awaited: what it then takes is its
+ * own. */
+static void handler_that_is_asked_while_it_awaits_a_body_is_in_its_stage(void)
+{
+	struct bench b;
+
+	bench_open(&b, WINDOW_WIDE);
+	b.rig->body_ns = 5000;
+	b.rig->body_waits = true;
+	feed(&b, "POST /upload HTTP/1.1\r\n" H "Content-Length: 6\r\n" END "abc");
+	for (unsigned i = 0; i < 2; i++) {
+		fake_stream_advance(&b.fs, HZ_NS_PER_MS);
+		CU_ASSERT(http_rig_resume(b.rig));
+		(void)fake_stream_take(&b.fs, 0);
+	}
+	b.rig->body_waits = false;
+	fake_stream_advance(&b.fs, HZ_NS_PER_MS);
+	feed(&b, "def");
+	/* It waited for a millisecond, its client took two; two pieces, and twice it was asked. */
+	CU_ASSERT_EQUAL(b.rig->hist[HZ_STAGE_HANDLER].sum_ns, HZ_NS_PER_MS + 4 * 5000);
+	CU_ASSERT_EQUAL(b.rig->hist[HZ_STAGE_TOTAL].sum_ns, HZ_NS_PER_MS + 4 * 5000);
+	bench_close(&b);
+}
+
+HZ_SUITE(h1_stage_sum, MEASURED(stages_of_any_traffic_add_up_to_the_total),
+         MEASURED(handler_that_is_asked_while_it_awaits_a_body_is_in_its_stage));
