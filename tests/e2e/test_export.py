@@ -78,8 +78,16 @@ def metrics_are_pushed_and_the_history_outlives_a_kill():
     expect_equal(metrics["hz_up"]["gauge"]["dataPoints"][0]["asDouble"], 1, "hz_up")
     expect_equal(os.stat(path).st_uid, 65534, "owner of the history")
     known = wait_until_history(collector, 40)
+    here.ctl("reload")
+    wait_until(lambda: "reload" in marks_of(collector, 600), 4, "no mark of the reload")
+    time.sleep(1.2)
+    marks = marks_of(collector, 600)
     collector.kill()
     collector = Collector(here, *words)
+    for last in (600, 86400, 7 * 86400):
+        expect_equal(marks_of(collector, last), marks, f"marks of {last} s after a kill, of the file")
+    first = next(data for name, data in collector.events(2.5) if name == "tick")
+    expect_equal(first["marks"], [], "marks of an earlier run told as news")
     expect_equal(collector.samples(last=86400)[0], known, "samples after a kill, of the file")
     pushed = len(server.of("/v1/metrics"))
     wait_until(lambda: len(server.of("/v1/metrics")) > pushed, 14, "nothing more was pushed", every=0.1)
@@ -128,6 +136,10 @@ def stop_and_start_in_the_middle_of_a_step_lose_no_sample():
     expect_equal(collector.code(f"/api/v1/heatmap?last={30 * 86400 + 1}"), 400, "more than is kept")
     expect_equal(collector.code("/api/v1/latency?last=86401"), 400, "percentiles of more than a day")
     expect(0 < collector.status()["history_s"] < 120, "length of the history")
+
+
+def marks_of(collector, last):
+    return [mark["kind"] for mark in collector.get(f"/api/v1/heatmap?last={last}")["marks"]]
 
 
 def wait_until_history(collector, least):

@@ -3,6 +3,7 @@
 #ifndef HZ_HISTORY_H
 #define HZ_HISTORY_H
 
+#include "collector/history_marks.h"
 #include "collector/history_wide.h"
 #include "collector/stage_series.h"
 #include "core/err.h"
@@ -39,7 +40,10 @@ uint32_t hz_history_length(struct hz_history *history, int64_t now_s);
  * 10 min, is in the tier alone. Or -errno. */
 int64_t hz_history_read(struct hz_history *history, int64_t from_s, hz_history_fn *fn, void *ctx);
 
-/* Columns that were never written: nobody let us for a day. */
+/* Columns that were never written: nobody let us for a day; and marks. */
 uint64_t hz_history_lost(const struct hz_history *history);
+
+/* For who loads, writes once per second, and reads them. */
+struct hz_history_marks *hz_history_marks(struct hz_history *history);
 
 #endif
