@@ -1,5 +1,6 @@
 /* The optional history: columns of 10 s in an SQLite database, so that a collector that starts again has its last day,
- * and 30 days can be asked for. Optional in every way: when the disk fails, the collector goes on and says so. */
+ * and 30 days can be asked for. Optional: when the disk fails, the collector goes on and says so. What waits for nobody here
+ * waits for no other program; a disk that does not answer is waited for, as by any read and write. */
 #ifndef HZ_HISTORY_H
 #define HZ_HISTORY_H
 
