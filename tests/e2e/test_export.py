@@ -166,14 +166,14 @@ def endpoint_that_refuses_is_told_once_and_tried_again():
 @test
 def stop_pushes_what_came_last_and_waits_for_nobody_long():
     here = Rig("d")
-    here.start(options=[PATIENT])
+    here.start(options=[PATIENT, "telemetry/slow_us=1", "telemetry/slow_per_s=10000",
+                        "telemetry/interval_ms=100"])
     server = OtlpServer(here)
     server.start()
     collector = Collector(here, "--otlp", "http://127.0.0.1:4318")
-    client = here.http()
-    for _ in range(30):
+    client, end = here.http(), int(time.time()) + 2.7  # spans go out at whole seconds
+    while time.time() < end:
         client.get("/")
-    time.sleep(2.2)
     collector.signal(signal.SIGTERM)
     expect_equal(collector.wait(4), 0, "exit code")
     bodies = server.of("/v1/metrics")
@@ -184,6 +184,10 @@ def stop_pushes_what_came_last_and_waits_for_nobody_long():
               if {"key": "stage", "value": {"stringValue": "total"}} in point["attributes"]]
     expect_equal(sum(counts), recorded(here), "samples in the last push")
     one_of_them_is_a_span(server)
+    spans = [span for _, body in server.of("/v1/traces")
+             for span in body["resourceSpans"][0]["scopeSpans"][0]["spans"]]
+    newest = max(int(span["endTimeUnixNano"]) for span in spans) / 1e9
+    expect(newest > end - 0.5, f"the newest span of {len(spans)} is {end - newest:.2f} s older than the stop")
     expect("not taken" not in collector.output(), collector.output())
     with inside(here.server):
         silent = socket.create_server(("127.0.0.1", 4319))

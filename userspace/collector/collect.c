@@ -212,13 +212,16 @@ void hz_collect_close(struct hz_collect *collect)
 	if (collect == NULL)
 		return;
 	hz_web_close(collect->web);
+	collect->web = NULL; /* what follows may take records */
 	hz_metrics_doc_close(&collect->metrics);
 	if (collect->feed != NULL && collect->feed->malformed + collect->feed->unknown > 0)
 		hz_log(HZ_LOG_WARN, "%llu malformed and %llu unknown records were skipped",
 		       (unsigned long long)collect->feed->malformed,
 		       (unsigned long long)collect->feed->unknown);
-	if (collect->otlp != NULL && collect->feed != NULL)
+	if (collect->otlp != NULL && collect->feed != NULL && collect->feed->has_view) {
+		hz_feed_tick(collect->feed);
 		hz_otlp_push_last(collect->otlp, collect->feed, OTLP_LAST_MS);
+	}
 	hz_history_hurry(collect->history);
 	marks_write(collect);
 	hz_feed_close(collect->feed); /* its last column goes into the history */

@@ -14,9 +14,9 @@ int hz_history_marks_open(struct hz_history_marks *marks, sqlite3 *db, const cha
 		  "unix_s >= ?2 AND unix_s <= ?3 ORDER BY id DESC LIMIT ?4) ORDER BY id" },
 		/* beside min() other columns are those of its row: lang_select.html, 2.5 */
 		{ &marks->read,
-		  "SELECT * FROM (SELECT min(unix_s), kind, text, count(*) FROM mark WHERE "
-		  "instance = ?1 AND unix_s >= ?2 GROUP BY unix_s / ?3, kind ORDER BY 1 DESC "
-		  "LIMIT ?4) ORDER BY 1" },
+		  "SELECT * FROM (SELECT min(unix_s) AS at_s, kind, text, count(*), id FROM mark "
+		  "WHERE instance = ?1 AND unix_s >= ?2 GROUP BY unix_s / ?3, kind "
+		  "ORDER BY at_s DESC, id DESC LIMIT ?4) ORDER BY at_s, id" },
 		{ &marks->prune, "DELETE FROM mark WHERE unix_s < ?1 OR id <= "
 		                 "(SELECT max(id) FROM mark) - ?2" },
 		{ &marks->forget, "DELETE FROM mark WHERE instance = ?1 AND unix_s > ?2" },

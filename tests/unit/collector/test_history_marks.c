@@ -119,22 +119,28 @@ static void marks_are_there_after_another_start_and_for_weeks(void)
 	static const uint32_t lasts[] = { 600, 86400, 7 * 86400 };
 	struct world *world = world_make();
 
+	hz_event_log_mark(&world->feed->log, BEGIN_S - 100, "xdp", "eth1 attached");
 	hz_event_log_mark(&world->feed->log, BEGIN_S - 100, "reload", "generation %u", 2u);
 	CU_ASSERT_EQUAL(marks_write(world), 0);
 	CU_ASSERT_EQUAL(marks_write(world), 0); /* not once more */
 	hz_event_log_mark(&world->feed->log, BEGIN_S - 50, "stall", "no worker turns");
 	for (size_t i = 0; i < HZ_ARRAY_LEN(lasts); i++) /* one of them is not in the file yet */
-		marks_are(world, lasts[i], " -100 reload generation 2; -50 stall no worker turns;");
+		marks_are(world, lasts[i],
+		          " -100 xdp eth1 attached; -100 reload generation 2; -50 stall no worker "
+		          "turns;");
 	CU_ASSERT_EQUAL(marks_write(world), 0);
 	run_end(world);
 	run_begin(world, "", BEGIN_S);
-	CU_ASSERT_EQUAL(world->feed->log.mark_count, 2);
+	CU_ASSERT_EQUAL(world->feed->log.mark_count, 3);
 	CU_ASSERT_EQUAL(marks_write(world), 0); /* they are no news */
 	for (size_t i = 0; i < HZ_ARRAY_LEN(lasts); i++)
-		marks_are(world, lasts[i], " -100 reload generation 2; -50 stall no worker turns;");
+		marks_are(world, lasts[i],
+		          " -100 xdp eth1 attached; -100 reload generation 2; -50 stall no worker "
+		          "turns;");
 	world->feed->series.open_s += 2 * 86400;
 	marks_are(world, 86400, "");
-	marks_are(world, 7 * 86400, " -100 reload generation 2; -50 stall no worker turns;");
+	marks_are(world, 7 * 86400,
+	          " -100 xdp eth1 attached; -100 reload generation 2; -50 stall no worker turns;");
 	run_end(world);
 	run_begin(world, "other", BEGIN_S);
 	marks_are(world, 7 * 86400, "");
