@@ -49,7 +49,7 @@ class OtlpServer(threading.Thread):
 @test
 def metrics_are_pushed_and_the_history_outlives_a_kill():
     here = Rig()
-    here.start()
+    here.start(options=[PATIENT])
     path = temporary_directory(0o777) + "/history.db"
     server = OtlpServer(here)
     server.start()
@@ -116,7 +116,7 @@ def began_of(body):
 @test
 def stop_and_start_in_the_middle_of_a_step_lose_no_sample():
     here = Rig("c")
-    here.start()
+    here.start(options=[PATIENT])
     words = ("--history", temporary_directory(0o777) + "/history.db", "--user", "nobody")
     client = here.http()
     collector = Collector(here, *words)
@@ -150,7 +150,7 @@ def wait_until_history(collector, least):
 @test
 def endpoint_that_refuses_is_told_once_and_tried_again():
     here = Rig("b")
-    here.start()
+    here.start(options=[PATIENT])
     server = OtlpServer(here)
     server.down = True
     server.start()

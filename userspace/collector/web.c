@@ -243,7 +243,6 @@ int hz_web_open(const struct hz_listen *listen, struct hz_feed *feed, struct hz_
 		return hz_err_set(err, -ENOMEM, 1, "memory", "", "%s", strerror(ENOMEM));
 	web->feed = feed;
 	web->metrics = metrics;
-	web->told = feed->log.mark_count; /* those of an earlier run are no news */
 	web->docs.bodies = &web->bodies;
 	web->checks_host = listen->is_loopback && !listen->is_unix;
 	/* A limit of 0 is none. */
