@@ -107,6 +107,40 @@ def dashboard_names_metrics_and_labels_that_there_are():
     expect_equal(sorted(wanted - seen), [], "metrics that the dashboard does not show")
 
 
+MARKED = """
+rule_files: []
+evaluation_interval: 15s
+tests:
+  - interval: 15s
+    input_series:  # reloads at 600 and 750 s, restarts at 1200 and 1800 s
+      - { series: 'hz_config_generation{instance="a"}', values: "1x39 2x9 3x29 1x79" }
+      - { series: 'hz_config_last_reload_timestamp_seconds{instance="a"}', values: "10x39 610x9 760x29 1210x39 1810x39" }
+      - { series: 'hz_config_last_reload_success{instance="a"}', values: "1x159" }
+    promql_expr_test:
+"""
+
+
+@test
+def annotations_mark_reloads_and_restarts_whatever_the_range():
+    """Also where a step of the picture is ten minutes: what was between two of them is marked."""
+    text, entries = MARKED, {entry["name"]: entry for entry in json.loads(read(DASHBOARD))["annotations"]["list"]}
+    for name, step, marked, bare in (("Reload", "30s", (600, 750), (630, 1200, 1800)),
+                                     ("Restart", "30s", (1200, 1800), (600, 750, 1230)),
+                                     ("Reload", "10m", (1185,), (1800, 2370)),
+                                     ("Restart", "10m", (1200, 1800), (1185, 2400))):
+        metric = "hz_config_generation" if name == "Reload" else "hz_config_last_reload_timestamp_seconds"
+        values = {600: 2, 750: 3, 1185: 3} if name == "Reload" else {1200: 1210, 1800: 1810}
+        expression = entries[name]["expr"].replace("$__interval", step).replace("$instance", ".*")
+        for at_s in marked + bare:
+            rows = f"""{{ labels: '{metric}{{instance="a"}}', value: {values[at_s]} }}""" if at_s in marked else ""
+            text += f"      - {{ expr: '{expression}', eval_time: {at_s}s, exp_samples: [{rows}] }}\n"
+    path = os.path.join(temporary_directory(), "annotations_test.yml")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    done = promtool("test", "rules", path, check=False)
+    expect(done.returncode == 0 and "SUCCESS" in done.stdout, done.stdout + done.stderr)
+
+
 @test
 def wrong_expressions_are_found():
     names = known()

@@ -49,7 +49,7 @@ class OtlpServer(threading.Thread):
 @test
 def metrics_are_pushed_and_the_history_outlives_a_kill():
     here = Rig()
-    here.start()
+    here.start(options=[PATIENT])
     path = temporary_directory(0o777) + "/history.db"
     server = OtlpServer(here)
     server.start()
@@ -78,8 +78,16 @@ def metrics_are_pushed_and_the_history_outlives_a_kill():
     expect_equal(metrics["hz_up"]["gauge"]["dataPoints"][0]["asDouble"], 1, "hz_up")
     expect_equal(os.stat(path).st_uid, 65534, "owner of the history")
     known = wait_until_history(collector, 40)
+    here.ctl("reload")
+    wait_until(lambda: "reload" in marks_of(collector, 600), 4, "no mark of the reload")
+    time.sleep(1.2)
+    marks = marks_of(collector, 600)
     collector.kill()
     collector = Collector(here, *words)
+    for last in (600, 86400, 7 * 86400):
+        expect_equal(marks_of(collector, last), marks, f"marks of {last} s after a kill, of the file")
+    first = next(data for name, data in collector.events(2.5) if name == "tick")
+    expect_equal(first["marks"], [], "marks of an earlier run told as news")
     expect_equal(collector.samples(last=86400)[0], known, "samples after a kill, of the file")
     pushed = len(server.of("/v1/metrics"))
     wait_until(lambda: len(server.of("/v1/metrics")) > pushed, 14, "nothing more was pushed", every=0.1)
@@ -108,7 +116,7 @@ def began_of(body):
 @test
 def stop_and_start_in_the_middle_of_a_step_lose_no_sample():
     here = Rig("c")
-    here.start()
+    here.start(options=[PATIENT])
     words = ("--history", temporary_directory(0o777) + "/history.db", "--user", "nobody")
     client = here.http()
     collector = Collector(here, *words)
@@ -130,6 +138,10 @@ def stop_and_start_in_the_middle_of_a_step_lose_no_sample():
     expect(0 < collector.status()["history_s"] < 120, "length of the history")
 
 
+def marks_of(collector, last):
+    return [mark["kind"] for mark in collector.get(f"/api/v1/heatmap?last={last}")["marks"]]
+
+
 def wait_until_history(collector, least):
     wait_until(lambda: collector.samples(last=86400)[0] >= least, 12, "no column of 10 s", every=0.2)
     return collector.samples(last=86400)[0]
@@ -138,7 +150,7 @@ def wait_until_history(collector, least):
 @test
 def endpoint_that_refuses_is_told_once_and_tried_again():
     here = Rig("b")
-    here.start()
+    here.start(options=[PATIENT])
     server = OtlpServer(here)
     server.down = True
     server.start()
@@ -154,14 +166,14 @@ def endpoint_that_refuses_is_told_once_and_tried_again():
 @test
 def stop_pushes_what_came_last_and_waits_for_nobody_long():
     here = Rig("d")
-    here.start(options=[PATIENT])
+    here.start(options=[PATIENT, "telemetry/slow_us=1", "telemetry/slow_per_s=10000",
+                        "telemetry/interval_ms=100"])
     server = OtlpServer(here)
     server.start()
     collector = Collector(here, "--otlp", "http://127.0.0.1:4318")
-    client = here.http()
-    for _ in range(30):
+    client, end = here.http(), int(time.time()) + 2.7  # spans go out at whole seconds
+    while time.time() < end:
         client.get("/")
-    time.sleep(2.2)
     collector.signal(signal.SIGTERM)
     expect_equal(collector.wait(4), 0, "exit code")
     bodies = server.of("/v1/metrics")
@@ -172,6 +184,10 @@ def stop_pushes_what_came_last_and_waits_for_nobody_long():
               if {"key": "stage", "value": {"stringValue": "total"}} in point["attributes"]]
     expect_equal(sum(counts), recorded(here), "samples in the last push")
     one_of_them_is_a_span(server)
+    spans = [span for _, body in server.of("/v1/traces")
+             for span in body["resourceSpans"][0]["scopeSpans"][0]["spans"]]
+    newest = max(int(span["endTimeUnixNano"]) for span in spans) / 1e9
+    expect(newest > end - 0.5, f"the newest span of {len(spans)} is {end - newest:.2f} s older than the stop")
     expect("not taken" not in collector.output(), collector.output())
     with inside(here.server):
         silent = socket.create_server(("127.0.0.1", 4319))

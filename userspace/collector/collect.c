@@ -3,6 +3,7 @@
 #include "collector/line_out.h"
 #include "collector/otlp_push.h"
 #include "collector/rights_drop.h"
+#include "collector/time_doc.h"
 #include "collector/web.h"
 #include "collector/web_body.h"
 #include "core/common.h"
@@ -113,6 +114,23 @@ static void far_take(void *ctx, int64_t unix_s, const uint8_t *packed, size_t by
 		(void)hz_history_write(collect->history, &collect->feed->series.far);
 }
 
+static void marks_load(struct hz_collect *collect)
+{
+	int64_t now_s = (int64_t)time(NULL);
+
+	if (hz_history_marks_load(hz_history_marks(collect->history), now_s - HZ_TIME_DOC_LAST_S,
+	                          now_s, &collect->feed->log) != 0)
+		hz_log(HZ_LOG_WARN, "history: the marks of the last day cannot be read");
+}
+
+/* Once per second, not with the columns: of a server that died there are none. Who does not let us now does later. */
+static void marks_write(struct hz_collect *collect)
+{
+	if (collect->history != NULL && collect->feed != NULL)
+		(void)hz_history_marks_write(hz_history_marks(collect->history),
+		                             &collect->feed->log);
+}
+
 /* At whole seconds of the wall clock, where columns begin; but by the other clock, which nobody sets back: a timer of the
  * wall clock would then wait for its time to come again. */
 static int timer_open(struct hz_err *err)
@@ -157,8 +175,10 @@ static int parts_open(struct hz_collect *collect, struct hz_err *err)
 	if (status == 0 && conf->history != NULL)
 		status = hz_history_open(conf->history, instance_of(collect), (int64_t)time(NULL),
 		                         &collect->feed->series, &collect->history, err);
-	if (status == 0)
+	if (status == 0 && collect->history != NULL) {
 		collect->feed->history = collect->history;
+		marks_load(collect);
+	}
 	if (status == 0 && conf->otlp != NULL)
 		status = hz_otlp_push_open(conf->otlp, conf->otlp_fields, &collect->otlp, err);
 	if (status == 0 && conf->listen != NULL)
@@ -192,14 +212,18 @@ void hz_collect_close(struct hz_collect *collect)
 	if (collect == NULL)
 		return;
 	hz_web_close(collect->web);
+	collect->web = NULL; /* what follows may take records */
 	hz_metrics_doc_close(&collect->metrics);
 	if (collect->feed != NULL && collect->feed->malformed + collect->feed->unknown > 0)
 		hz_log(HZ_LOG_WARN, "%llu malformed and %llu unknown records were skipped",
 		       (unsigned long long)collect->feed->malformed,
 		       (unsigned long long)collect->feed->unknown);
-	if (collect->otlp != NULL && collect->feed != NULL)
+	if (collect->otlp != NULL && collect->feed != NULL && collect->feed->has_view) {
+		hz_feed_tick(collect->feed);
 		hz_otlp_push_last(collect->otlp, collect->feed, OTLP_LAST_MS);
+	}
 	hz_history_hurry(collect->history);
+	marks_write(collect);
 	hz_feed_close(collect->feed); /* its last column goes into the history */
 	hz_history_close(collect->history);
 	hz_otlp_push_close(collect->otlp);
@@ -237,6 +261,7 @@ static void second_turn(struct hz_collect *collect)
 	if (collect->history != NULL)
 		(void)hz_history_follow(collect->history, collect->feed->known_s,
 		                        &collect->feed->series);
+	marks_write(collect);
 	losses_note(collect);
 	hz_metrics_doc_expire(&collect->metrics);
 	if (collect->web != NULL)

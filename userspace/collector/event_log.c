@@ -94,31 +94,50 @@ void hz_event_log_write(const struct hz_event_log *log, uint32_t kind, uint32_t 
 	hz_doc_text_add(out, "]", 1);
 }
 
+static void text_set(char *to, size_t room, const char *text)
+{
+	size_t len = strnlen(text, room - 1);
+
+	memset(to, 0, room);
+	for (size_t i = 0; i < len; i++) {
+		unsigned char byte = (unsigned char)text[i];
+		bool is_plain = byte >= ' ' && byte < 0x7f && byte != '"' && byte != '\\';
+
+		to[i] = is_plain ? text[i] : '?';
+	}
+}
+
+void hz_event_log_mark_set(struct hz_mark *mark, int64_t unix_s, const char *kind, const char *text)
+{
+	mark->unix_s = unix_s;
+	text_set(mark->kind, sizeof(mark->kind), kind);
+	text_set(mark->text, sizeof(mark->text), text);
+}
+
 void hz_event_log_mark(struct hz_event_log *log, int64_t unix_s, const char *kind,
                        const char *format, ...)
 {
-	struct hz_mark *mark = &log->mark[log->mark_count++ % HZ_EVENT_LOG_MARKS];
+	char text[sizeof(log->mark[0].text)];
 	va_list args;
 
-	memset(mark, 0, sizeof(*mark));
-	mark->unix_s = unix_s;
-	snprintf(mark->kind, sizeof(mark->kind), "%s", kind);
 	va_start(args, format);
-	(void)vsnprintf(mark->text, sizeof(mark->text), format, args);
+	(void)vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	for (char *at = mark->text; *at != '\0'; at++)
-		if ((unsigned char)*at < ' ' || (unsigned char)*at >= 0x7f || *at == '"' ||
-		    *at == '\\')
-			*at = '?';
+	hz_event_log_mark_set(&log->mark[log->mark_count++ % HZ_EVENT_LOG_MARKS], unix_s, kind,
+	                      text);
 }
 
-static void mark_write(const struct hz_mark *mark, bool is_first, struct hz_doc *out)
+void hz_event_log_mark_write(const struct hz_mark *mark, uint64_t more, bool is_first,
+                             struct hz_doc *out)
 {
-	hz_doc_text_print(out, "%s{\"t\":%lld,\"kind\":\"%s\",\"text\":\"%s\"}",
-	                  is_first ? "" : ",", (long long)mark->unix_s, mark->kind, mark->text);
+	hz_doc_text_print(out, "%s{\"t\":%lld,\"kind\":\"%s\",\"text\":\"%s\"", is_first ? "" : ",",
+	                  (long long)mark->unix_s, mark->kind, mark->text);
+	if (more > 0)
+		hz_doc_text_print(out, ",\"more\":%llu", (unsigned long long)more);
+	hz_doc_text_add(out, "}", 1);
 }
 
-static uint64_t marks_first(const struct hz_event_log *log)
+uint64_t hz_event_log_marks_first(const struct hz_event_log *log)
 {
 	return log->mark_count - HZ_MIN(log->mark_count, (uint64_t)HZ_EVENT_LOG_MARKS);
 }
@@ -128,12 +147,12 @@ void hz_event_log_marks_write(const struct hz_event_log *log, int64_t from_s, st
 	bool is_first = true;
 
 	hz_doc_text_add(out, "[", 1);
-	for (uint64_t i = marks_first(log); i < log->mark_count; i++) {
+	for (uint64_t i = hz_event_log_marks_first(log); i < log->mark_count; i++) {
 		const struct hz_mark *mark = &log->mark[i % HZ_EVENT_LOG_MARKS];
 
 		if (mark->unix_s < from_s)
 			continue;
-		mark_write(mark, is_first, out);
+		hz_event_log_mark_write(mark, 0, is_first, out);
 		is_first = false;
 	}
 	hz_doc_text_add(out, "]", 1);
@@ -141,11 +160,11 @@ void hz_event_log_marks_write(const struct hz_event_log *log, int64_t from_s, st
 
 void hz_event_log_marks_since(const struct hz_event_log *log, uint64_t number, struct hz_doc *out)
 {
-	const uint64_t from = HZ_MAX(number, marks_first(log));
+	const uint64_t from = HZ_MAX(number, hz_event_log_marks_first(log));
 
 	hz_doc_text_add(out, "[", 1);
 	for (uint64_t i = from; i < log->mark_count; i++)
-		mark_write(&log->mark[i % HZ_EVENT_LOG_MARKS], i == from, out);
+		hz_event_log_mark_write(&log->mark[i % HZ_EVENT_LOG_MARKS], 0, i == from, out);
 	hz_doc_text_add(out, "]", 1);
 }
 

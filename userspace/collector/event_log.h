@@ -14,7 +14,7 @@
 struct hz_mark {
 	int64_t unix_s;
 	char kind[12]; /* reload shed_on shed_off restart stall drain xdp */
-	char text[96]; /* no quote, backslash or control byte */
+	char text[96]; /* of both: no quote, backslash or control byte */
 };
 
 struct hz_event_entry {
@@ -44,6 +44,14 @@ void hz_event_log_write(const struct hz_event_log *log, uint32_t kind, uint32_t 
 
 void hz_event_log_mark(struct hz_event_log *log, int64_t unix_s, const char *kind,
                        const char *format, ...) HZ_PRINTF(4, 5);
+/* A mark as it may stand in JSON, whatever kind and text are; both are cut to their room. */
+void hz_event_log_mark_set(struct hz_mark *mark, int64_t unix_s, const char *kind,
+                           const char *text);
+/* One mark as a JSON object, behind a comma unless it is the first one; it stands for so many more of its kind. */
+void hz_event_log_mark_write(const struct hz_mark *mark, uint64_t more, bool is_first,
+                             struct hz_doc *out);
+/* Number of the oldest mark that is kept; number n is mark[n % HZ_EVENT_LOG_MARKS]. */
+uint64_t hz_event_log_marks_first(const struct hz_event_log *log);
 /* Marks of from_s and later, in the order they came, as a JSON array. */
 void hz_event_log_marks_write(const struct hz_event_log *log, int64_t from_s, struct hz_doc *out);
 /* Those that came after so many, as many as are kept: a mark is of its own time, which may be one that was told

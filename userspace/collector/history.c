@@ -12,7 +12,7 @@
 
 struct hz_history {
 	sqlite3 *db; /* owned, as the statements */
-	sqlite3_stmt *put, *load, *newest, *oldest, *prune, *forget;
+	sqlite3_stmt *put, *load, *newest, *prune, *forget;
 	const char *instance;
 	int64_t written_s; /* columns up to it are in the file */
 	uint32_t waiting;  /* columns of the tier that are not */
@@ -23,6 +23,7 @@ struct hz_history {
 	bool is_behind;  /* told: the day could not be read behind a clock that was set back */
 	bool is_hurried;
 	struct hz_history_wide wide;
+	struct hz_history_marks marks;
 };
 
 static int statements_open(struct hz_history *history)
@@ -36,8 +37,6 @@ static int statements_open(struct hz_history *history)
 		                  "unix_s >= ?2 AND unix_s < ?3 ORDER BY unix_s" },
 		{ &history->newest,
 		  "SELECT max(unix_s) FROM col WHERE instance = ?1 AND unix_s <= ?2" },
-		{ &history->oldest,
-		  "SELECT min(unix_s) FROM col WHERE instance = ?1 AND unix_s >= ?2" },
 		/* a few at a time: somebody may come back after a month */
 		{ &history->prune, "DELETE FROM col WHERE (instance, unix_s) IN (SELECT instance, "
 		                   "unix_s FROM col WHERE unix_s < ?1 LIMIT 1000)" },
@@ -49,6 +48,8 @@ static int statements_open(struct hz_history *history)
 		result = sqlite3_prepare_v2(history->db, rows[i].text, -1, rows[i].statement, NULL);
 	if (result == SQLITE_OK)
 		result = hz_history_wide_open(&history->wide, history->db, history->instance);
+	if (result == SQLITE_OK)
+		return hz_history_marks_open(&history->marks, history->db, history->instance);
 	return hz_history_file_status(result);
 }
 
@@ -67,10 +68,10 @@ static int file_open(const char *path, struct hz_history *history, struct hz_err
 static void file_close(struct hz_history *history)
 {
 	hz_history_wide_close(&history->wide);
+	hz_history_marks_close(&history->marks);
 	sqlite3_finalize(history->put);
 	sqlite3_finalize(history->load);
 	sqlite3_finalize(history->newest);
-	sqlite3_finalize(history->oldest);
 	sqlite3_finalize(history->prune);
 	sqlite3_finalize(history->forget);
 	sqlite3_close(history->db);
@@ -162,9 +163,8 @@ static int mend(const char *path, int64_t now_s, struct hz_series *series,
 	status = hz_history_mend_move(path, now_s);
 	if (status == 0)
 		return open_and_load(path, now_s, series, history, err);
-	(void)hz_err_set(err, -EIO, 1, "history", "", "%.200s cannot be moved aside: %s", path,
-	                 strerror(-status));
-	return -EIO;
+	return hz_err_set(err, -EIO, 1, "history", "", "%.200s cannot be moved aside: %s", path,
+	                  strerror(-status));
 }
 
 int hz_history_open(const char *path, const char *instance, int64_t now_s, struct hz_series *series,
@@ -216,6 +216,8 @@ static int prune(struct hz_history *history, int64_t before_s)
 	status = step_once(history->prune);
 	if (status == 0)
 		status = hz_history_file_status(hz_history_wide_prune(&history->wide, before_s));
+	if (status == 0)
+		status = hz_history_marks_prune(&history->marks, before_s);
 	return status;
 }
 
@@ -247,16 +249,14 @@ static void waiting_count(struct hz_history *history, const struct hz_tier *far)
 {
 	uint32_t there = hz_tier_count_behind(far, history->written_s);
 
-	if (history->waiting > there)
-		history->lost += history->waiting - there;
+	history->lost += history->waiting - HZ_MIN(history->waiting, there);
 	history->waiting = HZ_MIN(history->waiting, there);
 }
 
 /* Some of what waits. */
 static int waiting_put(struct hz_history *history, const struct hz_tier *far)
 {
-	const int64_t wide_end_s = history->wide.end_s;
-	int64_t written_s = history->written_s;
+	int64_t wide_end_s = history->wide.end_s, written_s = history->written_s;
 
 	if (columns_put(history, far, &written_s) != 0) {
 		if (!history->is_failing)
@@ -296,7 +296,8 @@ static int day_anew(struct hz_history *history, int64_t now_s, struct hz_series 
 	if (history->waiting > 0)
 		return -EAGAIN;
 	if (step_once(bound(history, history->forget, now_s)) != 0 ||
-	    hz_history_file_status(hz_history_wide_begin(&history->wide, now_s, true)) != 0)
+	    hz_history_file_status(hz_history_wide_begin(&history->wide, now_s, true)) != 0 ||
+	    hz_history_marks_forget(&history->marks, now_s) != 0)
 		return -EIO;
 	hz_tier_clear(&series->far);
 	return day_load(history, now_s, series) < 0 ? -EIO : 0;
@@ -328,18 +329,17 @@ void hz_history_hurry(struct hz_history *history)
 
 uint64_t hz_history_lost(const struct hz_history *history)
 {
-	return history->lost;
+	return history->lost + history->marks.lost;
 }
 
 uint32_t hz_history_length(struct hz_history *history, int64_t now_s)
 {
-	sqlite3_stmt *oldest = bound(history, history->oldest, now_s - HZ_HISTORY_KEEP_S);
-	int64_t from_s = now_s;
+	return hz_history_wide_length(&history->wide, now_s - HZ_HISTORY_KEEP_S, now_s);
+}
 
-	if (sqlite3_step(oldest) == SQLITE_ROW && sqlite3_column_type(oldest, 0) == SQLITE_INTEGER)
-		from_s = HZ_MIN(sqlite3_column_int64(oldest, 0), now_s);
-	sqlite3_reset(oldest);
-	return (uint32_t)(now_s - from_s);
+struct hz_history_marks *hz_history_marks(struct hz_history *history)
+{
+	return &history->marks;
 }
 
 int64_t hz_history_read(struct hz_history *history, int64_t from_s, hz_history_fn *fn, void *ctx)

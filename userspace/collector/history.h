@@ -1,8 +1,10 @@
 /* The optional history: columns of 10 s in an SQLite database, so that a collector that starts again has its last day,
- * and 30 days can be asked for. Optional in every way: when the disk fails, the collector goes on and says so. */
+ * and 30 days can be asked for. Optional: when the disk fails, the collector goes on and says so. What waits for nobody here
+ * waits for no other program; a disk that does not answer is waited for, as by any read and write. */
 #ifndef HZ_HISTORY_H
 #define HZ_HISTORY_H
 
+#include "collector/history_marks.h"
 #include "collector/history_wide.h"
 #include "collector/stage_series.h"
 #include "core/err.h"
@@ -39,7 +41,10 @@ uint32_t hz_history_length(struct hz_history *history, int64_t now_s);
  * 10 min, is in the tier alone. Or -errno. */
 int64_t hz_history_read(struct hz_history *history, int64_t from_s, hz_history_fn *fn, void *ctx);
 
-/* Columns that were never written: nobody let us for a day. */
+/* Columns that were never written: nobody let us for a day; and marks. */
 uint64_t hz_history_lost(const struct hz_history *history);
+
+/* For who loads, writes once per second, and reads them. */
+struct hz_history_marks *hz_history_marks(struct hz_history *history);
 
 #endif

@@ -1,4 +1,5 @@
 #include "collector/history_file.h"
+#include "collector/history_marks.h"
 #include "collector/history_wide.h"
 #include <errno.h>
 #include <string.h>
@@ -12,7 +13,8 @@ static const char setup_each[] =
 	"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
 	"CREATE TABLE IF NOT EXISTS col (instance TEXT NOT NULL, unix_s INTEGER NOT NULL,"
 	" packed BLOB NOT NULL, PRIMARY KEY (instance, unix_s)) WITHOUT ROWID;"
-	"CREATE INDEX IF NOT EXISTS col_age ON col (unix_s);" HZ_HISTORY_WIDE_SETUP;
+	"CREATE INDEX IF NOT EXISTS col_age ON col (unix_s);" HZ_HISTORY_WIDE_SETUP
+		HZ_HISTORY_MARKS_SETUP;
 
 /* What an SQLite result means to who starts us. */
 int hz_history_file_status(int result)

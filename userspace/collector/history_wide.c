@@ -113,6 +113,14 @@ static int column_make(struct hz_history_wide *wide, int64_t unix_s)
 	return result;
 }
 
+uint32_t hz_history_wide_length(struct hz_history_wide *wide, int64_t from_s, int64_t now_s)
+{
+	int64_t oldest_s = 0;
+
+	(void)number_get(bound(wide, wide->oldest, from_s), &oldest_s);
+	return oldest_s > 0 && oldest_s < now_s ? (uint32_t)(now_s - oldest_s) : 0;
+}
+
 int hz_history_wide_make(struct hz_history_wide *wide, int64_t written_s)
 {
 	int result = SQLITE_DONE;

@@ -29,6 +29,8 @@ void hz_history_wide_close(struct hz_history_wide *wide);
 
 /* Finds out what there is up to now_s; forget: removes what lies beyond. */
 int hz_history_wide_begin(struct hz_history_wide *wide, int64_t now_s, bool forget);
+/* Seconds back from now_s to the first column of 10 s of from_s or later; 0: there is none. */
+uint32_t hz_history_wide_length(struct hz_history_wide *wide, int64_t from_s, int64_t now_s);
 /* Makes what is over, a few at a time: a column of written_s or later is in the file. */
 int hz_history_wide_make(struct hz_history_wide *wide, int64_t written_s);
 int hz_history_wide_prune(struct hz_history_wide *wide, int64_t before_s);

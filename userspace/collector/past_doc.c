@@ -45,6 +45,38 @@ static void wide_take(void *ctx, int64_t unix_s, const uint8_t *packed, size_t b
 		past->is_known = true;
 }
 
+struct mark_list {
+	struct hz_doc *out;
+	bool is_begun;
+};
+
+/* hz_history_mark_fn */
+static void mark_take(void *ctx, const struct hz_mark *mark, uint64_t more)
+{
+	struct mark_list *list = ctx;
+
+	hz_event_log_mark_write(mark, more, !list->is_begun, list->out);
+	list->is_begun = true;
+}
+
+void hz_past_doc_marks(const struct hz_feed *feed, int64_t from_s, int64_t step_s,
+                       struct hz_doc *out)
+{
+	struct hz_history_marks *marks = hz_history_marks(feed->history);
+	struct mark_list list = { out, false };
+
+	hz_doc_text_add(out, "[", 1);
+	(void)hz_history_marks_read(marks, from_s, step_s, mark_take, &list);
+	for (uint64_t i = HZ_MAX(marks->written, hz_event_log_marks_first(&feed->log));
+	     i < feed->log.mark_count; i++) {
+		const struct hz_mark *mark = &feed->log.mark[i % HZ_EVENT_LOG_MARKS];
+
+		if (mark->unix_s >= from_s)
+			mark_take(&list, mark, 0);
+	}
+	hz_doc_text_add(out, "]", 1);
+}
+
 void hz_past_doc_heatmap(const struct hz_feed *feed, uint32_t stage, uint32_t last_s,
                          struct hz_doc *out)
 {
@@ -65,6 +97,6 @@ void hz_past_doc_heatmap(const struct hz_feed *feed, uint32_t stage, uint32_t la
 		column_end(&past);
 	}
 	hz_doc_text_print(out, "],\"marks\":");
-	hz_event_log_marks_write(&feed->log, from_s, out);
+	hz_past_doc_marks(feed, from_s, past.step_s, out);
 	hz_doc_text_add(out, "}", 1);
 }

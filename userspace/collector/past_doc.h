@@ -10,5 +10,9 @@
  * 10 min to an hour. */
 void hz_past_doc_heatmap(const struct hz_feed *feed, uint32_t stage, uint32_t last_s,
                          struct hz_doc *out);
+/* Its marks, as a JSON array: those in the history, of each kind one in a step of so many seconds, and the newest, which
+ * are not there yet. */
+void hz_past_doc_marks(const struct hz_feed *feed, int64_t from_s, int64_t step_s,
+                       struct hz_doc *out);
 
 #endif

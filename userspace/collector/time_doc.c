@@ -1,4 +1,5 @@
 #include "collector/time_doc.h"
+#include "collector/past_doc.h"
 #include "collector/status_doc.h"
 #include "telemetry/heat_rows.h"
 #include "telemetry/hist.h"
@@ -95,7 +96,10 @@ void hz_time_doc_heatmap(const struct hz_feed *feed, uint32_t stage, uint32_t la
 		column_write(tier, t, HZ_MIN(t + step_s, end_s), stage, out);
 	}
 	hz_doc_text_print(out, "],\"marks\":");
-	hz_event_log_marks_write(&feed->log, from_s, out);
+	if (feed->history != NULL && tier == &series->far)
+		hz_past_doc_marks(feed, from_s, step_s, out);
+	else
+		hz_event_log_marks_write(&feed->log, from_s, out);
 	hz_doc_text_add(out, "}", 1);
 }
 
