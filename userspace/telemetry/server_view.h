@@ -58,5 +58,7 @@ enum hz_server_total {
 /* Counters of all runs: they only grow. verdicts: of all CPUs. */
 void hz_server_view_totals(const struct hz_worker worker[HZ_WORKERS_MAX],
                            const struct hz_verdicts *verdicts, uint64_t out[HZ_SERVER_TOTALS]);
+/* The first of them, where there are no workers to ask. */
+uint64_t hz_server_view_probes(const struct hz_verdicts *verdicts);
 
 #endif
