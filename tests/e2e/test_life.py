@@ -168,6 +168,7 @@ def hzctl_status_follows_the_life_of_hzd():
     daemon = here.serve()
     expect_equal(here.ctl("status", check=False).returncode, 0, "from `ready` on")
     expect_equal(here.ctl_json("status")["state"], "ready", "state")
+    expect(here.ctl("status").stdout.splitlines()[0].endswith("  events lost 0"), "first line of status")
     daemon.kill()
     expect_equal(here.ctl("status", check=False).returncode, 3, "after kill -9")
     daemon = here.serve()  # a stale socket file is no obstacle

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import sys
 import time
 
 from hz_collector import Collector as RealCollector
@@ -186,6 +187,25 @@ def terminal_is_given_back_however_it_ends():
         wait_until(lambda: not term.children(term.shell), 5, f"{name}: it still runs")
         expect_equal(modes(term, name), before, name)
     term.close()
+
+
+HOG = """import os, sys
+tty = os.open(sys.argv[1], os.O_RDONLY | os.O_NOCTTY)
+while True:
+    os.read(tty, 64)
+"""
+
+
+@test
+def other_reader_of_the_terminal_does_not_end_it():
+    term = terminal()
+    top = term.children(term.shell)
+    hog = Process("setsid", sys.executable, "-c", HOG, term.ask("#{pane_tty}"))
+    for _ in range(100):  # whoever comes second reads nothing
+        term.type("p")
+    hog.kill()
+    expect_equal(term.children(term.shell), top, "what runs")
+    end(term)
 
 
 @test

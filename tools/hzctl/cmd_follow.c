@@ -4,6 +4,7 @@
 #include "commands.h"
 #include "core/clock.h"
 #include "core/endpoint.h"
+#include "drops_seen.h"
 #include "feed_link.h"
 #include "feed_text.h"
 #include "frame_text.h"
@@ -31,9 +32,9 @@ struct follow {
 	uint64_t slow_ns;         /* slow answers from here on */
 	uint64_t left;            /* records to print; UINT64_MAX: until a signal */
 	struct hz_sample *sample; /* HZ_SAMPLES_MAX, owned */
-	uint64_t seen_ns;         /* of the newest sample that was printed */
-	uint64_t unix_offset_ns;  /* wall clock minus the clock of the samples */
-	int drops_fd, signal_fd;  /* -1: not looked at */
+	struct hz_drops_seen seen;
+	uint64_t unix_offset_ns; /* wall clock minus the clock of the samples */
+	int drops_fd, signal_fd; /* -1: not looked at */
 	struct hz_endpoint collector;
 	bool is_address_given;
 	bool has_feed; /* feed is looked at */
@@ -72,9 +73,8 @@ static int follow_look(struct follow *follow, struct hz_err *err)
 		return hz_err_set(err, count, 1, "map", "hzctl doctor", "drops: %s",
 		                  strerror(-count));
 	for (int i = 0; i < count && follow->left > 0 && status == 0; i++) {
-		if (follow->sample[i].header.time_ns <= follow->seen_ns)
+		if (!hz_drops_seen_is_new(&follow->seen, &follow->sample[i]))
 			continue;
-		follow->seen_ns = follow->sample[i].header.time_ns;
 		if (follow->left != UINT64_MAX)
 			follow->left--;
 		status = hz_out_result(&follow->opts->out, sample_json(follow, &follow->sample[i]),
@@ -264,7 +264,7 @@ int hz_cmd_trace_follow(const struct hz_opts *opts, struct hz_words *words, stru
 	struct follow follow = { .opts = opts,
 		                 .kind = KIND_ALL,
 		                 .left = UINT64_MAX,
-		                 .seen_ns = now_ns,
+		                 .seen = { .began_ns = now_ns },
 		                 .drops_fd = -1,
 		                 .signal_fd = -1,
 		                 .feed = { .client = { .fd = -1 } },

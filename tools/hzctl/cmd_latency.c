@@ -52,14 +52,24 @@ static int query_parse(struct hz_words *words, struct query *query, struct hz_er
 	return status;
 }
 
+_Static_assert(HZ_STAGE_TOTAL == 0, "the first one is always read");
+
+/* With total always: beside no request a stage without samples means nothing. */
+static bool is_read(const struct query *query, uint32_t stage)
+{
+	return stage == HZ_STAGE_TOTAL ||
+	       (stage >= query->first_stage && stage <= query->last_stage);
+}
+
 static int hists_read(const struct hz_telemetry_view *view, const struct query *query,
                       struct hz_hist out[HZ_STAGE_COUNT], struct hz_err *err)
 {
 	int status = 0;
 
-	for (uint32_t i = query->first_stage; i <= query->last_stage && status == 0; i++)
-		status =
-			hz_telemetry_view_hist(view, (enum hz_stage)i, query->worker, &out[i], err);
+	for (uint32_t i = 0; i < HZ_STAGE_COUNT && status == 0; i++)
+		if (is_read(query, i))
+			status = hz_telemetry_view_hist(view, (enum hz_stage)i, query->worker,
+			                                &out[i], err);
 	return status;
 }
 
@@ -75,7 +85,9 @@ static int interval_read(const struct hz_telemetry_view *view, const struct quer
 		return status;
 	nanosleep(&wait, NULL);
 	status = hists_read(view, query, now, err);
-	for (uint32_t i = query->first_stage; i <= query->last_stage && status == 0; i++) {
+	for (uint32_t i = 0; i < HZ_STAGE_COUNT && status == 0; i++) {
+		if (!is_read(query, i))
+			continue;
 		hz_hist_since(&gained, &now[i], &then[i]);
 		now[i] = gained;
 	}
@@ -174,8 +186,9 @@ static int stages_show(const struct hz_opts *opts, const struct hz_telemetry_vie
 		return status;
 	stages = json_array();
 	for (uint32_t i = query->first_stage; i <= query->last_stage; i++)
-		json_array_append_new(stages, hz_latency_json_make(stage_names[i], &hists[i],
-		                                                   query->is_one_stage));
+		json_array_append_new(stages,
+		                      hz_latency_json_stage(i, &hists[i], hz_hist_count(&hists[0]),
+		                                            query->is_one_stage));
 	return hz_out_result(&opts->out, query_json(query, stages), hz_latency_json_text, err);
 }
 

@@ -8,8 +8,11 @@
 #include "latency_json.h"
 #include "shed_figures.h"
 #include "status_text.h"
+#include "telemetry/server_view.h"
+#include "telemetry/stream_lost.h"
 #include "worker_json.h"
 #include "xdp_json.h"
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <string.h>
 
@@ -20,8 +23,19 @@ static bool health_read(const struct hz_telemetry_view *view, uint64_t *answers)
 
 	if (view->is_shared || hz_xdp_verdicts_read(&view->maps, &verdicts) != 0)
 		return false;
-	*answers = verdicts.health_200 + verdicts.health_503 + verdicts.health_404;
+	*answers = hz_server_view_probes(&verdicts);
 	return true;
+}
+
+/* Records that the stream lost for good; null: none is made here, or it cannot be read. */
+static json_t *lost_json(const struct hz_telemetry_view *view)
+{
+	struct hz_stream_stats stats;
+	uint32_t key = 0;
+
+	if (view->is_shared || bpf_map_lookup_elem(view->maps.stream_stats_fd, &key, &stats) != 0)
+		return json_null();
+	return json_integer((json_int_t)hz_stream_lost_sum(&stats));
 }
 
 /* total and health as the latency command has them, and the rate of requests. */
@@ -42,6 +56,7 @@ static void figures_add(json_t *result, const struct hz_telemetry_view *view)
 			                    hz_latency_json_make(stages[i].key, &hist, false));
 	if (health_read(view, &answers))
 		json_object_set_new(result, "health_answers", json_integer((json_int_t)answers));
+	json_object_set_new(result, "events_lost", lost_json(view));
 	if (hz_shed_figures_read(view, &shed) != 0)
 		return;
 	json_object_set_new(result, "shed_permille", json_integer((json_int_t)shed.level_permille));

@@ -5,6 +5,8 @@
 #include "route_view.h"
 #include <string.h>
 
+static const char *const stage_names[HZ_STAGE_COUNT] = HZ_STAGE_NAMES;
+
 static const struct {
 	const char *key;
 	const char *label;
@@ -50,6 +52,16 @@ json_t *hz_latency_json_make(const char *stage, const struct hz_hist *hist, bool
 	json_object_set_new(object, "max_ns", figure(count, hist->max_ns));
 	if (with_buckets)
 		json_object_set_new(object, "buckets", buckets_make(hist));
+	return object;
+}
+
+json_t *hz_latency_json_stage(uint32_t stage, const struct hz_hist *hist, uint64_t requests,
+                              bool with_buckets)
+{
+	json_t *object = hz_latency_json_make(stage_names[stage], hist, with_buckets);
+	bool is_measured = hz_hist_count(hist) > 0 || requests == 0 || stage == HZ_STAGE_HEALTH;
+
+	json_object_set_new(object, "is_measured", json_boolean(is_measured));
 	return object;
 }
 
@@ -119,6 +131,12 @@ static void bars_print(FILE *to, const json_t *buckets)
 	}
 }
 
+/* No sample beside requests is not a time of 0. */
+static bool is_unmeasured(const json_t *stage)
+{
+	return json_is_false(json_object_get(stage, "is_measured"));
+}
+
 static void one_print(FILE *to, const json_t *result, const json_t *stage)
 {
 	uint64_t last_s = hz_out_u64(result, "last_s");
@@ -137,8 +155,11 @@ static void one_print(FILE *to, const json_t *result, const json_t *stage)
 		fputs("since the start, ", to);
 	hz_figures_many(to, hz_out_u64(stage, "count"), "request");
 	fprintf(to, ", error of any figure <= %s %%\n", route != NULL ? "6.3" : "1.6");
-	if (hz_out_u64(stage, "count") == 0 && strcmp(hz_out_string(stage, "stage"), "queue") == 0)
-		fputs("  not measured: no frame came with the time at which XDP saw it\n", to);
+	if (is_unmeasured(stage))
+		fprintf(to, "  not measured%s\n",
+		        strcmp(hz_out_string(stage, "stage"), "queue") == 0
+		                ? ": no frame came with the time at which XDP saw it"
+		                : "");
 	bars_print(to, json_object_get(stage, "buckets"));
 	fputc(' ', to);
 	for (size_t i = 0; i < HZ_ARRAY_LEN(quantiles) - 1; i++) {
@@ -149,20 +170,12 @@ static void one_print(FILE *to, const json_t *result, const json_t *stage)
 	fprintf(to, " max %s\n", text);
 }
 
-/* No wait of a frame was measured, though requests were: that is not a wait of 0. */
-static bool is_queue_unmeasured(const json_t *stages, const json_t *stage)
-{
-	return strcmp(hz_out_string(stage, "stage"), "queue") == 0 &&
-	       hz_out_u64(stage, "count") == 0 &&
-	       hz_out_u64(json_array_get(stages, HZ_STAGE_TOTAL), "count") > 0;
-}
-
-static void row_print(FILE *to, const json_t *stage, bool is_unmeasured)
+static void row_print(FILE *to, const json_t *stage)
 {
 	char text[HZ_FIGURES_MAX];
 
 	hz_figures_count(hz_out_u64(stage, "count"), text);
-	if (is_unmeasured)
+	if (is_unmeasured(stage))
 		snprintf(text, sizeof(text), "not measured");
 	fprintf(to, "%-9s %15s", hz_out_string(stage, "stage"), text);
 	for (size_t i = 0; i < HZ_ARRAY_LEN(quantiles) - 1; i++) {
@@ -187,5 +200,5 @@ void hz_latency_json_text(FILE *to, const json_t *result)
 		fprintf(to, " %9s", quantiles[i].label);
 	fprintf(to, " %9s\n", "max");
 	json_array_foreach (stages, i, stage)
-		row_print(to, stage, is_queue_unmeasured(stages, stage));
+		row_print(to, stage);
 }

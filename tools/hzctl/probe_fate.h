@@ -1,5 +1,5 @@
-/* What a health probe meets right now, and by whose fault. The rule is XDP's: bpf/beats.h says how the server is,
- * bpf/health_tcp.h and bpf/health_udp.h what a probe gets then. Pure. */
+/* What a health probe meets right now, and by whose fault. The rule is XDP's: bpf/beats.h says how
+ * the server is, bpf/health_tcp.h and bpf/health_udp.h what a probe gets then. Pure. */
 #ifndef HZ_PROBE_FATE_H
 #define HZ_PROBE_FATE_H
 

@@ -19,19 +19,23 @@ static void words_print(FILE *to, const char *label, const json_t *words)
 
 static void head_print(FILE *to, const json_t *result)
 {
-	char up[HZ_FIGURES_MAX], reloaded[HZ_FIGURES_MAX];
+	char up[HZ_FIGURES_MAX], reloaded[HZ_FIGURES_MAX], lost[HZ_FIGURES_MAX] = "-";
 	const char *state = hz_out_string(result, "state");
 
+	if (json_is_integer(json_object_get(result, "events_lost")))
+		hz_figures_count(hz_out_u64(result, "events_lost"), lost);
 	if (json_object_get(result, "version") == NULL) {
-		fprintf(to, "hzd  %s\n", state);
+		fprintf(to, "hzd  %s  events lost %s\n", state, lost);
 		return;
 	}
 	hz_figures_age(hz_out_u64(result, "uptime_s"), up);
 	hz_figures_age(hz_out_u64(result, "reloaded_s_ago"), reloaded);
-	fprintf(to, "hzd %s  %s  up %s  generation %llu (loaded %s ago)  pid %llu  io %s\n",
+	fprintf(to,
+	        "hzd %s  %s  up %s  generation %llu (loaded %s ago)  pid %llu  io %s  events lost "
+	        "%s\n",
 	        hz_out_string(result, "version"), state, up,
 	        (unsigned long long)hz_out_u64(result, "generation"), reloaded,
-	        (unsigned long long)hz_out_u64(result, "pid"), hz_out_string(result, "io"));
+	        (unsigned long long)hz_out_u64(result, "pid"), hz_out_string(result, "io"), lost);
 }
 
 static void interface_print(FILE *to, const json_t *interface, const json_t *workers,

@@ -1,5 +1,5 @@
-/* Rows of a heatmap: four per octave, that is eight buckets of struct hz_hist each, from 256 ns to 17.2 s; what lies outside
- * is in the outermost ones. */
+/* Rows of a heatmap: four per octave, that is eight buckets of struct hz_hist each, from 256 ns to
+ * 17.2 s; what lies outside is in the outermost ones. */
 #ifndef HZ_HEAT_ROWS_H
 #define HZ_HEAT_ROWS_H
 

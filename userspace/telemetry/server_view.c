@@ -93,6 +93,12 @@ uint64_t hz_server_view_connections(const struct hz_server_view *view)
 	return sum;
 }
 
+uint64_t hz_server_view_probes(const struct hz_verdicts *verdicts)
+{
+	return verdicts->health_200 + verdicts->health_503 + verdicts->health_404 +
+	       verdicts->health_udp;
+}
+
 void hz_server_view_totals(const struct hz_worker worker[HZ_WORKERS_MAX],
                            const struct hz_verdicts *verdicts, uint64_t out[HZ_SERVER_TOTALS])
 {

@@ -1,5 +1,5 @@
-/* What the maps say of a server, by one set of rules for all who show it: hzctl, hz-collector and hzd itself.
- * Pure: copies in, figures out. The rule of the beat is XDP's, bpf/beats.h. */
+/* What the maps say of a server, by one set of rules for all who show it: hzctl, hz-collector and
+ * hzd itself. Pure: copies in, figures out. The rule of the beat is XDP's, bpf/beats.h. */
 #ifndef HZ_SERVER_VIEW_H
 #define HZ_SERVER_VIEW_H
 
@@ -46,7 +46,7 @@ uint64_t hz_server_view_connections(const struct hz_server_view *view);
 enum hz_server_total {
 	HZ_SERVER_HEALTH, /* probes answered in the kernel, of any kind */
 	HZ_SERVER_SERVED, /* requests */
-	HZ_SERVER_SHED, /* new flows refused, each once: a cookie's 503 belongs to a flow that was counted */
+	HZ_SERVER_SHED, /* new flows refused, each once: a cookie's 503 is of a flow counted before */
 	HZ_SERVER_ERRORS, /* answers of 5xx, and requests that were none */
 	HZ_SERVER_TOTALS
 };
@@ -58,5 +58,7 @@ enum hz_server_total {
 /* Counters of all runs: they only grow. verdicts: of all CPUs. */
 void hz_server_view_totals(const struct hz_worker worker[HZ_WORKERS_MAX],
                            const struct hz_verdicts *verdicts, uint64_t out[HZ_SERVER_TOTALS]);
+/* The first of them, where there are no workers to ask. */
+uint64_t hz_server_view_probes(const struct hz_verdicts *verdicts);
 
 #endif

@@ -169,19 +169,42 @@ static void latency_text_queue_without_samples_is_not_measured(void)
 
 	some.bucket[40] = 3;
 	result = json_pack("{s:n, s:n, s:[o, o, o]}", "last_s", "worker", "stages",
-	                   hz_latency_json_make("total", &some, false),
-	                   hz_latency_json_make("queue", &none, false),
-	                   hz_latency_json_make("upstream", &none, false));
+	                   hz_latency_json_stage(HZ_STAGE_TOTAL, &some, 3, false),
+	                   hz_latency_json_stage(HZ_STAGE_QUEUE, &none, 3, false),
+	                   hz_latency_json_stage(HZ_STAGE_HEALTH, &none, 3, false));
 	hz_latency_json_text(to, result);
 	json_decref(result);
 	result = json_pack("{s:n, s:n, s:[o]}", "last_s", "worker", "stages",
-	                   hz_latency_json_make("queue", &none, true));
+	                   hz_latency_json_stage(HZ_STAGE_QUEUE, &none, 3, true));
 	hz_latency_json_text(to, result);
 	json_decref(result);
 	fclose(to);
 	CU_ASSERT_PTR_NOT_NULL(strstr(text, "queue        not measured"));
-	CU_ASSERT_PTR_NOT_NULL(strstr(text, "upstream                0"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "health                  0"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(text, "not measured: no frame came with"));
+	free(text);
+}
+
+/* Nobody asked: that is nobody's fault, least of all the driver's. */
+static void latency_without_requests_blames_nobody(void)
+{
+	struct hz_hist none = { 0 };
+	char *text = NULL;
+	size_t bytes = 0;
+	FILE *to = open_memstream(&text, &bytes);
+	json_t *result;
+
+	for (int with_buckets = 0; with_buckets < 2; with_buckets++) {
+		result = json_pack("{s:i, s:n, s:[o]}", "last_s", 5, "worker", "stages",
+		                   hz_latency_json_stage(HZ_STAGE_QUEUE, &none, 0, with_buckets));
+		CU_ASSERT(json_is_true(json_object_get(
+			json_array_get(json_object_get(result, "stages"), 0), "is_measured")));
+		hz_latency_json_text(to, result);
+		json_decref(result);
+	}
+	fclose(to);
+	CU_ASSERT_PTR_NULL(strstr(text, "not measured"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "queue                   0"));
 	free(text);
 }
 
@@ -200,4 +223,5 @@ HZ_SUITE(feed_lines, CASE(lines_say_what_happened), CASE(line_of_hostile_text_ha
          CASE(route_quantiles_are_within_a_16th_of_exact_sorting),
          CASE(route_buckets_are_contiguous), CASE(route_files_add_workers_and_refuse_other_sizes),
          CASE(latency_text_queue_without_samples_is_not_measured),
+         CASE(latency_without_requests_blames_nobody),
          CASE(latency_quantile_is_not_above_the_maximum));
