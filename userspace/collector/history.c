@@ -86,28 +86,13 @@ void hz_history_close(struct hz_history *history)
 	free(history);
 }
 
-/* SQLite keeps the bytes of an instance's name: it outlives the statement. */
-static sqlite3_stmt *bound(const struct hz_history *history, sqlite3_stmt *statement, int64_t from)
-{
-	sqlite3_bind_text(statement, 1, history->instance, -1, SQLITE_STATIC);
-	sqlite3_bind_int64(statement, 2, from);
-	return statement;
-}
-
-static int step_once(sqlite3_stmt *statement)
-{
-	int result = sqlite3_step(statement);
-
-	sqlite3_reset(statement);
-	return hz_history_file_status(result);
-}
-
 /* The newest column is open again, all others are over. */
 static int day_load(struct hz_history *history, int64_t now_s, struct hz_series *series)
 {
-	sqlite3_stmt *load = bound(history, history->load,
-	                           now_s - (int64_t)HZ_SERIES_FAR_COLUMNS * HZ_SERIES_FAR_STEP_S);
-	sqlite3_stmt *newest = bound(history, history->newest, now_s);
+	sqlite3_stmt *load =
+		hz_history_file_bind(history->load, history->instance,
+	                             now_s - (int64_t)HZ_SERIES_FAR_COLUMNS * HZ_SERIES_FAR_STEP_S);
+	sqlite3_stmt *newest = hz_history_file_bind(history->newest, history->instance, now_s);
 	int64_t newest_s = 0;
 	int result, count = 0;
 
@@ -198,14 +183,14 @@ int hz_history_open(const char *path, const char *instance, int64_t now_s, struc
 static int column_put(struct hz_history *history, const struct hz_tier *far,
                       const struct hz_tier_column *column)
 {
-	sqlite3_stmt *put = bound(history, history->put, column->unix_s);
+	sqlite3_stmt *put = hz_history_file_bind(history->put, history->instance, column->unix_s);
 
 	if (column->bytes == 0)
 		sqlite3_bind_zeroblob(put, 3, 0);
 	else
 		sqlite3_bind_blob(put, 3, far->bytes + column->at, (int)column->bytes,
 		                  SQLITE_STATIC);
-	return step_once(put);
+	return hz_history_file_step(put);
 }
 
 static int prune(struct hz_history *history, int64_t before_s)
@@ -213,7 +198,7 @@ static int prune(struct hz_history *history, int64_t before_s)
 	int status;
 
 	sqlite3_bind_int64(history->prune, 1, before_s);
-	status = step_once(history->prune);
+	status = hz_history_file_step(history->prune);
 	if (status == 0)
 		status = hz_history_file_status(hz_history_wide_prune(&history->wide, before_s));
 	if (status == 0)
@@ -295,7 +280,8 @@ static int day_anew(struct hz_history *history, int64_t now_s, struct hz_series 
 		return -EIO;
 	if (history->waiting > 0)
 		return -EAGAIN;
-	if (step_once(bound(history, history->forget, now_s)) != 0 ||
+	if (hz_history_file_step(hz_history_file_bind(history->forget, history->instance, now_s)) !=
+	            0 ||
 	    hz_history_file_status(hz_history_wide_begin(&history->wide, now_s, true)) != 0 ||
 	    hz_history_marks_forget(&history->marks, now_s) != 0)
 		return -EIO;

@@ -94,3 +94,18 @@ int hz_history_file_open(const char *path, int wait_ms, sqlite3 **out, struct hz
 	sqlite3_close(db);
 	return status;
 }
+
+sqlite3_stmt *hz_history_file_bind(sqlite3_stmt *statement, const char *instance, int64_t unix_s)
+{
+	sqlite3_bind_text(statement, 1, instance, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(statement, 2, unix_s);
+	return statement;
+}
+
+int hz_history_file_step(sqlite3_stmt *statement)
+{
+	int result = sqlite3_step(statement);
+
+	sqlite3_reset(statement);
+	return hz_history_file_status(result);
+}

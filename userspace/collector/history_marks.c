@@ -39,22 +39,6 @@ void hz_history_marks_close(struct hz_history_marks *marks)
 	sqlite3_finalize(marks->forget);
 }
 
-static sqlite3_stmt *bound(const struct hz_history_marks *marks, sqlite3_stmt *statement,
-                           int64_t at)
-{
-	sqlite3_bind_text(statement, 1, marks->instance, -1, SQLITE_STATIC);
-	sqlite3_bind_int64(statement, 2, at);
-	return statement;
-}
-
-static int step_once(sqlite3_stmt *statement)
-{
-	int result = sqlite3_step(statement);
-
-	sqlite3_reset(statement);
-	return hz_history_file_status(result);
-}
-
 static int run(const struct hz_history_marks *marks, const char *text)
 {
 	return hz_history_file_status(sqlite3_exec(marks->db, text, NULL, NULL, NULL));
@@ -70,7 +54,7 @@ static const char *text_at(sqlite3_stmt *row, int column)
 int hz_history_marks_load(struct hz_history_marks *marks, int64_t from_s, int64_t now_s,
                           struct hz_event_log *log)
 {
-	sqlite3_stmt *load = bound(marks, marks->load, from_s);
+	sqlite3_stmt *load = hz_history_file_bind(marks->load, marks->instance, from_s);
 	struct hz_mark mark;
 	int result;
 
@@ -88,11 +72,11 @@ int hz_history_marks_load(struct hz_history_marks *marks, int64_t from_s, int64_
 
 static int mark_put(struct hz_history_marks *marks, const struct hz_mark *mark)
 {
-	sqlite3_stmt *put = bound(marks, marks->put, mark->unix_s);
+	sqlite3_stmt *put = hz_history_file_bind(marks->put, marks->instance, mark->unix_s);
 
 	sqlite3_bind_text(put, 3, mark->kind, -1, SQLITE_STATIC);
 	sqlite3_bind_text(put, 4, mark->text, -1, SQLITE_STATIC);
-	return step_once(put);
+	return hz_history_file_step(put);
 }
 
 int hz_history_marks_write(struct hz_history_marks *marks, const struct hz_event_log *log)
@@ -122,18 +106,18 @@ int hz_history_marks_prune(struct hz_history_marks *marks, int64_t before_s)
 {
 	sqlite3_bind_int64(marks->prune, 1, before_s);
 	sqlite3_bind_int64(marks->prune, 2, HZ_HISTORY_MARKS_KEPT);
-	return step_once(marks->prune);
+	return hz_history_file_step(marks->prune);
 }
 
 int hz_history_marks_forget(struct hz_history_marks *marks, int64_t now_s)
 {
-	return step_once(bound(marks, marks->forget, now_s));
+	return hz_history_file_step(hz_history_file_bind(marks->forget, marks->instance, now_s));
 }
 
 int hz_history_marks_read(struct hz_history_marks *marks, int64_t from_s, int64_t step_s,
                           hz_history_mark_fn *fn, void *ctx)
 {
-	sqlite3_stmt *read = bound(marks, marks->read, from_s);
+	sqlite3_stmt *read = hz_history_file_bind(marks->read, marks->instance, from_s);
 	struct hz_mark mark;
 	int result;
 

@@ -1,4 +1,5 @@
 #include "collector/history_wide.h"
+#include "collector/history_file.h"
 #include <string.h>
 
 #define TURN_MAX 4 /* columns that are made in one turn */
@@ -40,13 +41,6 @@ void hz_history_wide_close(struct hz_history_wide *wide)
 	sqlite3_finalize(wide->forget);
 }
 
-static sqlite3_stmt *bound(const struct hz_history_wide *wide, sqlite3_stmt *statement, int64_t at)
-{
-	sqlite3_bind_text(statement, 1, wide->instance, -1, SQLITE_STATIC);
-	sqlite3_bind_int64(statement, 2, at);
-	return statement;
-}
-
 /* The number a question has, 0: none. */
 static int number_get(sqlite3_stmt *statement, int64_t *out)
 {
@@ -65,11 +59,12 @@ int hz_history_wide_begin(struct hz_history_wide *wide, int64_t now_s, bool forg
 	int result = SQLITE_DONE;
 
 	if (forget) {
-		result = sqlite3_step(bound(wide, wide->forget, last_s));
+		result = sqlite3_step(hz_history_file_bind(wide->forget, wide->instance, last_s));
 		sqlite3_reset(wide->forget);
 	}
 	if (result == SQLITE_DONE)
-		result = number_get(bound(wide, wide->newest, last_s), &newest_s);
+		result = number_get(hz_history_file_bind(wide->newest, wide->instance, last_s),
+		                    &newest_s);
 	if (result == SQLITE_DONE)
 		wide->end_s = newest_s > 0 ? newest_s + HZ_HISTORY_WIDE_STEP_S : 0;
 	return result;
@@ -85,7 +80,7 @@ static bool blob_get(sqlite3_stmt *row, int column, const uint8_t **packed, size
 
 static int column_make(struct hz_history_wide *wide, int64_t unix_s)
 {
-	sqlite3_stmt *fine = bound(wide, wide->fine, unix_s);
+	sqlite3_stmt *fine = hz_history_file_bind(wide->fine, wide->instance, unix_s);
 	size_t bytes;
 	int result;
 
@@ -103,7 +98,7 @@ static int column_make(struct hz_history_wide *wide, int64_t unix_s)
 	if (result != SQLITE_DONE)
 		return result;
 	bytes = hz_hist_pack(wide->sum, wide->packed);
-	(void)bound(wide, wide->put, unix_s);
+	(void)hz_history_file_bind(wide->put, wide->instance, unix_s);
 	if (bytes == 0)
 		sqlite3_bind_zeroblob(wide->put, 3, 0);
 	else
@@ -117,7 +112,7 @@ uint32_t hz_history_wide_length(struct hz_history_wide *wide, int64_t from_s, in
 {
 	int64_t oldest_s = 0;
 
-	(void)number_get(bound(wide, wide->oldest, from_s), &oldest_s);
+	(void)number_get(hz_history_file_bind(wide->oldest, wide->instance, from_s), &oldest_s);
 	return oldest_s > 0 && oldest_s < now_s ? (uint32_t)(now_s - oldest_s) : 0;
 }
 
@@ -128,7 +123,8 @@ int hz_history_wide_make(struct hz_history_wide *wide, int64_t written_s)
 	for (uint32_t i = 0; i < TURN_MAX && result == SQLITE_DONE; i++) {
 		int64_t unix_s = 0;
 
-		result = number_get(bound(wide, wide->oldest, wide->end_s), &unix_s);
+		result = number_get(hz_history_file_bind(wide->oldest, wide->instance, wide->end_s),
+		                    &unix_s);
 		unix_s -= unix_s % HZ_HISTORY_WIDE_STEP_S;
 		if (result != SQLITE_DONE || unix_s <= 0 ||
 		    unix_s + HZ_HISTORY_WIDE_STEP_S > written_s)
@@ -152,7 +148,7 @@ int hz_history_wide_prune(struct hz_history_wide *wide, int64_t before_s)
 
 int hz_history_wide_read(struct hz_history_wide *wide, int64_t from_s, hz_history_fn *fn, void *ctx)
 {
-	sqlite3_stmt *read = bound(wide, wide->read, from_s);
+	sqlite3_stmt *read = hz_history_file_bind(wide->read, wide->instance, from_s);
 	int result;
 
 	sqlite3_bind_int64(read, 3, wide->end_s);
