@@ -154,6 +154,7 @@ static const char *flush_counts(const struct both *both)
 	uint64_t emitted = 10, refused = 20;
 
 	both->hzd.latency[5].bucket[9] = 1;
+	both->hzd.latency[5].sum_ns = 9;
 	if (hz_xdp_flush(&both->hzd, 5, true, &emitted, &refused) != 0 || emitted != 11 ||
 	    refused != 20)
 		return "a gain";

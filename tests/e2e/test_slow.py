@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """Slow answers one by one: which of a second are told, and that each one is accounted for."""
+import os
+import signal
 import time
 
-from hz_collector import Collector
-from hz_e2e import (OUT, PATIENT, PORT, SERVER4, Http, Process, Rig, expect, expect_equal, main,
-                    note, test, wait_until)
+from hz_collector import Collector, recorded
+from hz_e2e import (BIN, OUT, PATIENT, PORT, SERVER4, Http, Process, Rig, expect, expect_equal, main,
+                    note, steady, temporary_directory, test, wait_until)
+from hz_ring import stream_stats
 
 PER_S, MILD, SECONDS = 10, 30, 5
 rigs = {}
@@ -95,6 +98,47 @@ def rate_of_one_is_the_worst_of_each_second():
         told, _ = told_and_refused()
         expect(3 <= told <= 6, f"{told} told in 3 seconds")
     wait_until(lambda: len(records_of("/block/22")) == 3, 3, "the worst of each")
+
+
+def read_lines(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read().splitlines()
+
+
+def lost_by_worker(here):
+    rows = here.ctl_json("worker", "show", "id", "0")["workers"][0]["counters"]
+    return next(row["value"] for row in rows if row["name"] == "slow_lost")
+
+
+@test
+def answers_lost_to_full_rings_are_counted_one_by_one():
+    """The one reader is stopped until the kernel's ring is full: read + refused + lost are all that were slow."""
+    here = rig()
+    rigs["collector"].end()
+    path = os.path.join(temporary_directory(), "lines")
+    reader = Process("sh", "-c", f"exec {BIN}/hz-collector -i {here.name} --lines >>{path}")
+    wait_until(lambda: os.path.exists(path), 3, "no reader")
+    with Notes("telemetry/slow_per_s=10000", "telemetry/interval_ms=60000") as app:
+        lost_before, before = stream_stats(here)["slow_lost"], recorded(here)
+        worker_before = lost_by_worker(here)
+        reader.signal(signal.SIGSTOP)
+        end = time.monotonic() + 20
+        while stream_stats(here)["slow_lost"] < lost_before + 200:
+            expect(time.monotonic() < end, f"the ring is not full: {stream_stats(here)}")
+            here.wrk("-t1", "-c16", "-d1", url=f"http://{SERVER4}/worker")
+        answers = steady(lambda: recorded(here)) - before
+        by_kernel = steady(lambda: stream_stats(here)["slow_lost"] - lost_before)
+        by_worker = steady(lambda: lost_by_worker(here)) - worker_before
+        told, refused = steady(told_and_refused)
+        reader.signal(signal.SIGCONT)
+        expect_equal(told + refused + by_worker + by_kernel, answers, "slow answers, and what became of each")
+        app.process.end()
+    wait_until(lambda: '"now":"down"' in read_lines(path)[-1], 5, "the last record is not read")
+    reader.signal(signal.SIGTERM)
+    reader.wait(5)
+    read = sum('"kind":"slow"' in line for line in read_lines(path))
+    note(f"{answers} slow answers: {read} read, {refused} refused, {by_worker} and {by_kernel} lost")
+    expect_equal(read, told, "records read, and told")
 
 
 if __name__ == "__main__":
