@@ -8,12 +8,13 @@ import threading
 import time
 
 from hz_collector import Collector, recorded
-from hz_e2e import (BIN, Process, Rig, expect, expect_equal, main, note, run, temporary_directory,
-                    test, wait_until)
+from hz_e2e import (BIN, Process, Rig, Skip, expect, expect_equal, main, note, run,
+                    temporary_directory, test, wait_until)
 
 KILLS = 20
 PAIRS = 6
 PHASE_S = 4
+CORES = sorted(os.sched_getaffinity(0))
 
 
 def load(here, seconds):
@@ -94,10 +95,20 @@ def unchanged(what, ratios):
     expect(ratios[0] <= 1 or middle <= 1.05, f"p99 with a collector that is {what}: {ratios}")
 
 
+def start_apart(here, *options):
+    """The worker has the last core for itself, as on a machine that is set up: what is asked is whether the collector
+    holds it up, not what it costs when a scheduler has nowhere else to put a process that starts."""
+    if len(CORES) < 2:
+        raise Skip("one core")
+    os.sched_setaffinity(0, CORES)
+    here.start(options=["telemetry/interval_ms=100", f"boot/cpus={CORES[-1]}", *options])
+    os.sched_setaffinity(0, CORES[:-1])  # ours, and that of all we start from now on
+
+
 @test
 def full_ring_does_not_slow_the_worker():
     here = Rig("d")
-    here.start(options=["telemetry/interval_ms=100", "telemetry/slow_us=0"])
+    start_apart(here, "telemetry/slow_us=0")
     collector = Collector(here)
     here.wrk("-t1", "-c16", "-d2")
 
@@ -117,7 +128,7 @@ def full_ring_does_not_slow_the_worker():
 @test
 def killed_again_and_again_does_not_slow_the_worker():
     here = Rig("e")
-    here.start(options=["telemetry/interval_ms=100"])
+    start_apart(here)
     made = [Collector(here)]
     here.wrk("-t1", "-c16", "-d2")
 
@@ -141,6 +152,7 @@ def killed_again_and_again_does_not_slow_the_worker():
 
 @test
 def killed_twenty_times_under_load_loses_and_doubles_nothing():
+    os.sched_setaffinity(0, CORES)
     here = Rig("b")
     here.start(options=["telemetry/interval_ms=100"])
     path = temporary_directory() + "/lines"
