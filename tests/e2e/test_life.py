@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 
-from hz_e2e import (BENCH_SITE, BIN, PORT, ROOT, SERVER4, SERVER6, Process, Rig, Skip, expect,
+from hz_e2e import (BENCH_SITE, BIN, PATIENT, PORT, ROOT, SERVER4, SERVER6, Process, Rig, Skip, expect,
                     expect_equal, main, note, run, tcp_connect, temporary_directory,
                     test, thread_stopped, wait_until, write_file)
 
@@ -62,7 +62,7 @@ def slow_get(here, results, count, begun, goes_on):
 @test
 def sigterm_with_answers_in_flight_truncates_none():
     here = rig()
-    daemon = here.serve()
+    daemon = here.serve(options=[PATIENT])
     count, size, results = 40, 4 << 20, []
     begun, goes_on = threading.Semaphore(0), threading.Event()
     threads = [threading.Thread(target=slow_get, args=(here, results, size, begun, goes_on))
