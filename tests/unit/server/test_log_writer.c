@@ -8,9 +8,11 @@
 #include "server/log_writer.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -483,6 +485,19 @@ static void write_error_is_said_once_and_loses_nothing(void)
 	rig_close(&rig);
 }
 
+/* In time: the pipe takes nothing more. */
+static bool is_filled(int fd)
+{
+	int size = fcntl(fd, F_GETPIPE_SZ), held = 0;
+
+	for (int i = 0; i < 500 && held < size; i++) {
+		if (ioctl(fd, FIONREAD, &held) != 0)
+			return false;
+		nap_ms(10);
+	}
+	return held == size;
+}
+
 /* A line begun in one file does not end in another. */
 static void reopen_within_a_line_begins_with_a_whole_one(void)
 {
@@ -500,13 +515,13 @@ static void reopen_within_a_line_begins_with_a_whole_one(void)
 	line[sizeof(line) - 1] = '\0';
 	while (line_put(rig.conf[0].sink, 0, line))
 		; /* more than a pipe holds, whose size the line does not divide */
-	nap_ms(50);
+	CU_ASSERT(is_filled(fd));
 	snprintf(moved, sizeof(moved), "%s.1", rig.path[0]);
 	CU_ASSERT_EQUAL(rename(rig.path[0], moved), 0);
 	CU_ASSERT_EQUAL_FATAL(mkfifo(rig.path[0], 0600), 0);
 	fresh = open(rig.path[0], O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	hz_log_writer_reopen(rig.writer);
-	nap_ms(100);
+	CU_ASSERT_EQUAL(poll(&(struct pollfd){ .fd = fresh, .events = POLLIN }, 1, 5000), 1);
 	CU_ASSERT_EQUAL(read(fresh, first, 7), 7);
 	CU_ASSERT_STRING_EQUAL(first, ":: - - ");
 	lines = lines_read(fd, &bytes);
