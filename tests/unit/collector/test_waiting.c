@@ -93,7 +93,7 @@ static void hzd_that_says_nothing_is_asked_once_until_patience_ends(void)
 	CU_ASSERT_EQUAL(send(other, REFUSAL, 9, MSG_NOSIGNAL), 9);
 	CU_ASSERT_EQUAL(hz_map_look_turn(&look, hzd.instance, 132 * HZ_NS_PER_S, &source, &err),
 	                -EAGAIN);
-	CU_ASSERT_EQUAL(send(other, REFUSAL + 9, sizeof(REFUSAL) - 10, MSG_NOSIGNAL),
+	CU_ASSERT_EQUAL(send(other, &REFUSAL[9], sizeof(REFUSAL) - 10, MSG_NOSIGNAL),
 	                sizeof(REFUSAL) - 10);
 	CU_ASSERT_EQUAL(hz_map_look_turn(&look, hzd.instance, 132 * HZ_NS_PER_S, &source, &err),
 	                -EREMOTEIO);

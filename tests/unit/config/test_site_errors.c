@@ -89,7 +89,11 @@ static void long_or_hostile_line_is_printed_in_part(void)
 {
 	char text[600] = "routes: [] # ";
 	struct hz_site_errors errors = { .count = 1,
-		                         .error = { { 1, 400, 300, "x", "did you mean 'y'?" } } };
+		                         .error = { { .line = 1,
+		                                      .column = 400,
+		                                      .width = 300,
+		                                      .text = "x",
+		                                      .hint = "did you mean 'y'?" } } };
 	char *printed = NULL;
 	size_t bytes;
 	FILE *to = open_memstream(&printed, &bytes);
