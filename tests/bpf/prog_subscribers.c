@@ -211,16 +211,37 @@ static const char *dead_reader_loses_only_its_own(struct fan *fan)
 	return why;
 }
 
+/* A reader that is soon full, in a place of its own; NULL: none. */
+static struct reader *small_open(struct fan *fan, uint32_t place)
+{
+	struct reader *slow = calloc(1, sizeof(*slow));
+
+	if (slow == NULL || reader_open(slow, ring_new(SMALL_RING)) != 0 ||
+	    place_put(fan, place, slow->ring_fd) != 0)
+		return NULL;
+	return slow;
+}
+
+/* What the others did not read meanwhile is read, too. */
+static void small_close(struct fan *fan, uint32_t place, struct reader *slow)
+{
+	ring_buffer__consume(fan->events.ring);
+	ring_buffer__consume(fan->copy.ring);
+	bpf_map_delete_elem(fan->places_fd, &place);
+	ring_buffer__free(slow->ring);
+	close(slow->ring_fd);
+	free(slow);
+}
+
 /* As long as its reader moves, the time from which it counts as dead moves along. */
 static const char *slow_reader_is_told_from_a_dead_one(struct fan *fan)
 {
 	struct hz_subscriber full, again, moved, fits;
-	struct reader *slow = calloc(1, sizeof(*slow));
 	uint32_t place = 1;
+	struct reader *slow = small_open(fan, place);
 	const char *why = NULL;
 
-	if (slow == NULL || reader_open(slow, ring_new(SMALL_RING)) != 0 ||
-	    place_put(fan, place, slow->ring_fd) != 0)
+	if (slow == NULL)
 		return "no small ring";
 	while (place_stats(fan, place).lost == 0)
 		if (emit(fan, false) != 0)
@@ -241,25 +262,19 @@ static const char *slow_reader_is_told_from_a_dead_one(struct fan *fan)
 	moved = place_stats(fan, place);
 	if (why == NULL && (moved.full_ns <= full.full_ns || moved.position <= full.position))
 		why = "its reader did not move";
-	ring_buffer__consume(fan->events.ring);
-	ring_buffer__consume(fan->copy.ring);
-	bpf_map_delete_elem(fan->places_fd, &place);
-	ring_buffer__free(slow->ring);
-	close(slow->ring_fd);
-	free(slow);
+	small_close(fan, place, slow);
 	return why;
 }
 
 /* Nothing is sent: the bell alone tells a ring that nobody reads from one that is read. */
 static const char *full_ring_is_judged_without_records(struct fan *fan)
 {
-	struct reader *slow = calloc(1, sizeof(*slow));
-	struct hz_subscriber full, still, moved;
 	uint32_t place = 1;
+	struct reader *slow = small_open(fan, place);
+	struct hz_subscriber full, still, moved;
 	const char *why = NULL;
 
-	if (slow == NULL || reader_open(slow, ring_new(SMALL_RING)) != 0 ||
-	    place_put(fan, place, slow->ring_fd) != 0)
+	if (slow == NULL)
 		return "no small ring";
 	full = place_stats(fan, place);
 	while (place_stats(fan, place).lost == full.lost)
@@ -278,12 +293,7 @@ static const char *full_ring_is_judged_without_records(struct fan *fan)
 	moved = place_stats(fan, place);
 	if (why == NULL && (moved.full_ns != 0 || moved.lost_ns != still.lost_ns))
 		why = "full though its reader moved";
-	ring_buffer__consume(fan->events.ring);
-	ring_buffer__consume(fan->copy.ring);
-	bpf_map_delete_elem(fan->places_fd, &place);
-	ring_buffer__free(slow->ring);
-	close(slow->ring_fd);
-	free(slow);
+	small_close(fan, place, slow);
 	return why;
 }
 

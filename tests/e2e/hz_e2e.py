@@ -7,6 +7,7 @@ a test started ends with it, and the last result of every file is the sweep: not
 import atexit
 import contextlib
 import ctypes
+import functools
 import glob
 import http.client
 import json
@@ -395,6 +396,14 @@ class Rig:
 
     def requests(self):
         return sum(int(worker["requests"]) for worker in self.workers())
+
+
+@functools.cache
+def shared_rig():
+    """One for all of a test program, without ports for health."""
+    here = Rig()
+    here.attach("ensure", health=False)
+    return here
 
 
 PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH = 0x4206, 0x4207, 17

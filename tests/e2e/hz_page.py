@@ -5,7 +5,7 @@ import re
 import time
 
 from hz_cdp import Browser, Tab
-from hz_e2e import STACK, run, wait_until
+from hz_e2e import STACK, expect_equal, run, wait_until
 from hz_fake_collector import BOUNDS_NS, ROWS, FakeCollector
 
 THIN, GAP = "\u202f", "\u00a0"
@@ -112,6 +112,16 @@ def read_cell(text, collector):
     count, all_of = (int(word.replace(THIN, "")) for word in
                      re.match(r"([^ ]+) of ([^ ]+) answers", lines[2]).groups())
     return t, row, count, all_of
+
+
+def expect_newest(tab, collector, seconds):
+    """So many of the newest seconds are in the heatmap as the collector has them."""
+    tab.key("h")
+    tab.key("End")
+    for back in range(1, seconds + 1):
+        t, _, count, all_of = read_cell(tab.text("#tip"), collector)
+        expect_equal((t, all_of), (collector.now - back, sum(collector.counts(t))), f"{back} s ago: {count}")
+        tab.key("ArrowLeft")
 
 
 def heat_box(tab):

@@ -1,21 +1,21 @@
 """What tests of stages stand on: tests/apps/notes over AF_XDP or kernel sockets, and what its histograms gained."""
+import functools
 import json
 import os
 
-from hz_e2e import (BIN, OUT, PATIENT, PORT, SERVER4, Http, Process, Rig, expect, note, run,
+from hz_collector import Collector
+from hz_e2e import (BIN, OUT, PATIENT, PORT, SERVER4, Http, Process, expect, note, run, shared_rig,
                     temporary_directory)
 
 STAGES = ("queue", "parse", "route", "handler", "upstream", "tx")
 SOCKET_PORT = 18487
 MS = 1000000
-rigs = {}
 
 
-def rig():
-    if not rigs:
-        rigs["rig"] = Rig()
-        rigs["rig"].attach("ensure", health=False)
-    return rigs["rig"]
+@functools.cache
+def collector():
+    """Of all that follows."""
+    return Collector(shared_rig())
 
 
 class Notes:
@@ -24,7 +24,7 @@ class Notes:
     env = None
 
     def __init__(self, *options):
-        here = rig()
+        here = shared_rig()
         self.name, self.at, self.netns = here.name, (SERVER4, PORT), here.client
         self.start(f"eth1,{SERVER4}:{PORT}", (PATIENT,) + options, netns=here.server)
 
@@ -60,7 +60,7 @@ class SocketNotes(Notes):
     """The same over kernel sockets."""
 
     def __init__(self):  # pylint: disable=super-init-not-called
-        self.name, self.at, self.netns = rig().name + "s", ("127.0.0.1", SOCKET_PORT), None
+        self.name, self.at, self.netns = shared_rig().name + "s", ("127.0.0.1", SOCKET_PORT), None
         self.env = {**os.environ, "XDG_RUNTIME_DIR": temporary_directory()}
         self.start(f"lo,127.0.0.1:{SOCKET_PORT}", ("boot/io=socket",), env=self.env)
 

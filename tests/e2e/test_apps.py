@@ -12,22 +12,14 @@ import socket
 import threading
 import time
 
-from hz_e2e import (BIN, OUT, PATIENT, PORT, ROOT, SERVER4, Http, Process, Rig, expect,
-                    expect_equal, main, note, run, status_field, tcp_connect, temporary_directory,
-                    test, wait_until, write_file)
+from hz_e2e import (BIN, OUT, PATIENT, PORT, ROOT, SERVER4, Http, Process, expect,
+                    expect_equal, main, note, run, shared_rig, status_field, tcp_connect,
+                    temporary_directory, test, wait_until, write_file)
 
 MIB = 1 << 20
 SIZE = 50 * MIB
 APPS = os.path.join(OUT, "tests")
 SOCKET_PORT = 18484
-rigs = {}
-
-
-def rig():
-    if not rigs:
-        rigs["rig"] = Rig()
-        rigs["rig"].attach("ensure", health=False)
-    return rigs["rig"]
 
 
 class App:
@@ -35,15 +27,15 @@ class App:
 
     def __init__(self, name, transport, *options, site=None):
         self.directory = temporary_directory()
-        self.netns = rig().client if transport == "af_xdp" else None
+        self.netns = shared_rig().client if transport == "af_xdp" else None
         self.host, self.port = (SERVER4, PORT) if self.netns else ("127.0.0.1", SOCKET_PORT)
         command = [f"{APPS}/helper_{name}", "-o", "boot/workers=1", "-o", "timeouts/lame_duck_ms=0"]
         if self.netns:
             # On a busy machine a worker may miss its beat, and XDP would speak for it.
-            command += ["-i", rig().name, "-l", f"eth1,{SERVER4}:{PORT}", "-o",
+            command += ["-i", shared_rig().name, "-l", f"eth1,{SERVER4}:{PORT}", "-o",
                         PATIENT]
         else:
-            command += ["-i", rig().name + "a", "-l", f"lo,127.0.0.1:{SOCKET_PORT}", "-o",
+            command += ["-i", shared_rig().name + "a", "-l", f"lo,127.0.0.1:{SOCKET_PORT}", "-o",
                         "boot/io=socket"]
         for option in options:
             command += ["-o", option]
@@ -51,7 +43,7 @@ class App:
             self.site = os.path.join(self.directory, "site.yaml")
             write_file(self.site, site)
             command += ["-c", self.site]
-        self.process = Process(*command, netns=rig().server if self.netns else None,
+        self.process = Process(*command, netns=shared_rig().server if self.netns else None,
                                cwd=self.directory,
                                env={**os.environ, "XDG_RUNTIME_DIR": self.directory})
         self.is_told = False
@@ -481,7 +473,7 @@ routes:
 class ModuleSite:
     def __init__(self):
         self.directory = temporary_directory()
-        self.name = rig().name + "m"
+        self.name = shared_rig().name + "m"
         self.module = os.path.join(self.directory, "tag.so")
         shutil.copy(f"{APPS}/helper_module_tag.so", self.module)
         os.chmod(self.module, 0o755)

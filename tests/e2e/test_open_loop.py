@@ -9,26 +9,31 @@ that of hz. From above, an answer takes the client what hz says and an overhead;
 takes at most half of them, and more than the p99.5 of both one in a hundred: p50 and p99 of the client are not above
 those sums. Who is kept from a busy core is chance, hz or the other: so from above most rounds count, not each.
 """
+import functools
 import json
 import sys
 
-from hz_e2e import OUT, ROOT, SERVER4, PORT, Process, expect, expect_equal, main, note, run, test
-from hz_stages import Notes, expect_sum, quantile_ns, rig, rigs
+from hz_e2e import (OUT, ROOT, SERVER4, PORT, Process, expect, expect_equal, main, note, run, shared_rig,
+                    test)
+from hz_stages import Notes, expect_sum, quantile_ns
 
 NOOP_PORT = 8099
 ROUNDS, SECONDS = 3, 1
 EXACT = 1 + 1 / 32  # a bucket of either side is its middle
 
 
+@functools.cache
+def noop_start():
+    noop = Process(sys.executable, f"{ROOT}/tests/e2e/hz_noop.py", SERVER4, NOOP_PORT, netns=shared_rig().server)
+    noop.wait_line("ready")
+
+
 def pace(path, rate):
     """What the client saw of hz, and of the server that does nothing. With a connection for each request that there
     is: none waits for a free one, which hz could not know."""
-    if "noop" not in rigs:
-        rigs["noop"] = Process(sys.executable, f"{ROOT}/tests/e2e/hz_noop.py", SERVER4, NOOP_PORT,
-                               netns=rig().server)
-        rigs["noop"].wait_line("ready")
+    noop_start()
     done = run(f"{OUT}/perf/pace", SERVER4, PORT, path, rate, SECONDS, rate * SECONDS, NOOP_PORT, "/",
-               netns=rig().client)
+               netns=shared_rig().client)
     sides = [json.loads(line) for line in done.stdout.splitlines()]
     for figures in sides:
         expect_equal((figures["answered"], figures["failed"], figures["reopened"]),

@@ -3,7 +3,7 @@
 from hz_cdp import Tab
 from hz_e2e import expect, expect_equal, main, test, wait_until
 from hz_fake_collector import FakeCollector
-from hz_page import Visit, clock, place, read_cell
+from hz_page import Visit, clock, expect_newest, place, read_cell
 
 
 @test
@@ -100,12 +100,7 @@ def history_that_fails_first_loses_no_second_of_the_stream():
     collector.status["version"] = "0.1.last"
     collector.tick()
     tab.wait("document.querySelector('#facts').textContent.includes('0.1.last')", "the last tick is shown")
-    tab.key("h")
-    tab.key("End")
-    for back in range(1, 6):
-        t, _, count, all_of = read_cell(tab.text("#tip"), collector)
-        expect_equal((t, all_of), (collector.now - back, sum(collector.counts(t))), f"{back} s ago: {count}")
-        tab.key("ArrowLeft")
+    expect_newest(tab, collector, 5)
     tab.close()
     collector.close()
 
@@ -119,12 +114,7 @@ def seconds_that_no_tick_brought_are_asked_for():
         wait_until(lambda: any("heatmap" in path for path in collector.requests[asked:]), 5, "nothing is asked for")
         tab.wait("document.querySelector('main').ariaBusy === 'false'", "it has all of it")
         visit.hold()
-        tab.key("h")
-        tab.key("End")
-        for back in range(1, 12):
-            t, _, count, all_of = read_cell(tab.text("#tip"), collector)
-            expect_equal((t, all_of), (collector.now - back, sum(collector.counts(t))), f"{back} s ago: {count}")
-            tab.key("ArrowLeft")
+        expect_newest(tab, collector, 11)
         tab.key("p")
         asked = len(collector.requests)
         visit.tick()

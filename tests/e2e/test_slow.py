@@ -4,58 +4,36 @@ import os
 import signal
 import time
 
-from hz_collector import Collector, recorded
-from hz_e2e import (BIN, OUT, PATIENT, PORT, SERVER4, Http, Process, Rig, expect, expect_equal, main,
-                    note, steady, temporary_directory, test, wait_until)
+from hz_collector import recorded
+from hz_e2e import (BIN, SERVER4, Process, expect, expect_equal, main, note, shared_rig, steady,
+                    temporary_directory, test, wait_until)
 from hz_ring import stream_stats
+from hz_stages import Notes, collector
 
 PER_S, MILD, SECONDS = 10, 30, 5
-rigs = {}
 
 
-def rig():
-    if not rigs:
-        rigs["rig"] = Rig()
-        rigs["rig"].attach("ensure", health=False)
-        rigs["collector"] = Collector(rigs["rig"])
-    return rigs["rig"]
-
-
-class Notes:
-    """tests/apps/notes over AF_XDP, which tells of every answer: /block/MS holds up the worker."""
+class SlowNotes(Notes):
+    """It tells of every answer, and from the first one on there is a reader."""
 
     def __init__(self, *options):
-        here = rig()
-        command = [f"{OUT}/tests/helper_notes", "-i", here.name, "-l", f"eth1,{SERVER4}:{PORT}"]
-        for option in ("boot/workers=1", "timeouts/lame_duck_ms=0", "telemetry/slow_us=1",
-                       PATIENT) + options:
-            command += ["-o", option]
-        self.process = Process(*command, netns=here.server)
-        self.process.wait_line("ready")
-
-    def http(self):
-        return Http(SERVER4, PORT, rig().client, 20.0)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.end()
+        collector()
+        super().__init__("telemetry/slow_us=1", *options)
 
 
 def told_and_refused():
-    values = rig().ctl_json("get", "telemetry/slow_told", "telemetry/slow_refused")["values"]
+    values = shared_rig().ctl_json("get", "telemetry/slow_told", "telemetry/slow_refused")["values"]
     return int(values["telemetry/slow_told"]), int(values["telemetry/slow_refused"])
 
 
 def records_of(path):
-    events = rigs["collector"].get("/api/v1/events?kind=slow&last=100")["events"]
+    events = collector().get("/api/v1/events?kind=slow&last=100")["events"]
     return [record for record in events if record["path"] == path]
 
 
 @test
 def worst_of_each_second_is_told_whatever_came_before_it():
-    with Notes(f"telemetry/slow_per_s={PER_S}") as app:
+    with SlowNotes(f"telemetry/slow_per_s={PER_S}") as app:
         http = app.http()
         for _ in range(SECONDS):
             for _ in range(MILD):
@@ -75,7 +53,7 @@ def worst_of_each_second_is_told_whatever_came_before_it():
 @test
 def answers_held_for_the_end_of_a_second_are_told_by_an_orderly_stop():
     before = len(records_of("/block/21"))
-    with Notes(f"telemetry/slow_per_s={PER_S}") as app:
+    with SlowNotes(f"telemetry/slow_per_s={PER_S}") as app:
         http = app.http()
         expect_equal(http.get("/worker")[0], 200, "GET")
         time.sleep(1.1)
@@ -87,7 +65,7 @@ def answers_held_for_the_end_of_a_second_are_told_by_an_orderly_stop():
 
 @test
 def rate_of_one_is_the_worst_of_each_second():
-    with Notes("telemetry/slow_per_s=1") as app:
+    with SlowNotes("telemetry/slow_per_s=1") as app:
         http = app.http()
         for number in range(3):
             for _ in range(3):
@@ -113,12 +91,12 @@ def lost_by_worker(here):
 @test
 def answers_lost_to_full_rings_are_counted_one_by_one():
     """The one reader is stopped until the kernel's ring is full: read + refused + lost are all that were slow."""
-    here = rig()
-    rigs["collector"].end()
+    here = shared_rig()
+    collector().end()
     path = os.path.join(temporary_directory(), "lines")
     reader = Process("sh", "-c", f"exec {BIN}/hz-collector -i {here.name} --lines >>{path}")
     wait_until(lambda: os.path.exists(path), 3, "no reader")
-    with Notes("telemetry/slow_per_s=10000", "telemetry/interval_ms=60000") as app:
+    with SlowNotes("telemetry/slow_per_s=10000", "telemetry/interval_ms=60000") as app:
         lost_before, before = stream_stats(here)["slow_lost"], recorded(here)
         worker_before = lost_by_worker(here)
         reader.signal(signal.SIGSTOP)

@@ -3,10 +3,9 @@
 import json
 import time
 
-from hz_collector import Collector
-from hz_e2e import (BIN, SERVER4, expect, expect_equal, main, note, run, steady,
-                    tcp_connect, test, wait_until)
-from hz_stages import (MS, STAGES, Notes, SocketNotes, at_least, expect_sum, quantile_ns, rig, rigs,
+from hz_e2e import (BIN, SERVER4, expect, expect_equal, main, note, run, shared_rig,
+                    steady, tcp_connect, test, wait_until)
+from hz_stages import (MS, STAGES, Notes, SocketNotes, at_least, collector, expect_sum, quantile_ns,
                        stages_of)
 
 STALLS, ROUNDS = 15, 20
@@ -15,7 +14,7 @@ STALLS, ROUNDS = 15, 20
 @test
 def stages_of_quick_answers_add_up_to_the_total():
     with Notes() as app:
-        done = rig().wrk("-t1", "-c16", "-d2", url=f"http://{SERVER4}/worker")
+        done = shared_rig().wrk("-t1", "-c16", "-d2", url=f"http://{SERVER4}/worker")
         time.sleep(0.3)
         rows = app.stages()
         expect_sum(rows, done["requests"])
@@ -27,7 +26,7 @@ def stages_of_quick_answers_add_up_to_the_total():
 @test
 def stages_of_answers_that_come_later_add_up_to_the_total():
     with Notes() as app:
-        done = rig().wrk("-t1", "-c16", "-d2", url=f"http://{SERVER4}/later/5")
+        done = shared_rig().wrk("-t1", "-c16", "-d2", url=f"http://{SERVER4}/later/5")
         time.sleep(0.3)
         rows = app.stages()
         expect_sum(rows, done["requests"])
@@ -82,13 +81,6 @@ def pipelined_requests_count_from_when_they_came():
 def pipelined_requests_over_kernel_sockets_count_from_when_they_came():
     with SocketNotes() as app:
         expect_pipeline(app)
-
-
-def collector():
-    """Of all that follows."""
-    if "collector" not in rigs:
-        rigs["collector"] = Collector(rig())
-    return rigs["collector"]
 
 
 def shape(rows):
@@ -185,9 +177,9 @@ def both_are_told_with_route_worker_and_stages():
 def slow_answers_beyond_their_rate_are_counted():
     with Notes("telemetry/slow_us=1", "telemetry/slow_per_s=10"):
         began = time.monotonic()
-        done = rig().wrk("-t1", "-c16", "-d2", url=f"http://{SERVER4}/worker")
+        done = shared_rig().wrk("-t1", "-c16", "-d2", url=f"http://{SERVER4}/worker")
         time.sleep(0.3)
-        values = rig().ctl_json("get", "telemetry/slow_told", "telemetry/slow_refused")["values"]
+        values = shared_rig().ctl_json("get", "telemetry/slow_told", "telemetry/slow_refused")["values"]
         seconds = time.monotonic() - began
     told_count, refused = int(values["telemetry/slow_told"]), int(values["telemetry/slow_refused"])
     note(f"{done['requests']} answers in {seconds:.1f} s: {told_count} told, {refused} refused")

@@ -12,7 +12,6 @@
 #include "telemetry/stream_lost.h"
 #include "worker_json.h"
 #include "xdp_json.h"
-#include <bpf/bpf.h>
 #include <errno.h>
 #include <string.h>
 
@@ -31,9 +30,8 @@ static bool health_read(const struct hz_telemetry_view *view, uint64_t *answers)
 static json_t *lost_json(const struct hz_telemetry_view *view)
 {
 	struct hz_stream_stats stats;
-	uint32_t key = 0;
 
-	if (view->is_shared || bpf_map_lookup_elem(view->maps.stream_stats_fd, &key, &stats) != 0)
+	if (view->is_shared || hz_xdp_stream_stats_read(&view->maps, &stats) != 0)
 		return json_null();
 	return json_integer((json_int_t)hz_stream_lost_sum(&stats));
 }

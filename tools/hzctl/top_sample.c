@@ -59,16 +59,14 @@ static int conns_read(const struct hz_xdp_maps *maps, struct hz_top_sample *out)
 static int kernel_read(const struct hz_xdp_maps *maps, struct hz_top_sample *out,
                        struct hz_err *err)
 {
-	uint32_t key = 0;
 	int status = hz_xdp_cfg_read(maps, &out->cfg);
 
 	if (status == 0)
 		status = hz_xdp_verdicts_read(maps, &out->verdicts);
 	if (status == 0)
 		status = conns_read(maps, out);
-	memset(&out->stream, 0, sizeof(out->stream)); /* an older one is shorter */
-	if (status == 0 && bpf_map_lookup_elem(maps->stream_stats_fd, &key, &out->stream) != 0)
-		status = -errno;
+	if (status == 0)
+		status = hz_xdp_stream_stats_read(maps, &out->stream);
 	if (status != 0)
 		return hz_err_set(err, status, 1, "telemetry", "hzctl status",
 		                  "cannot read the pinned maps: %s", strerror(-status));

@@ -318,6 +318,14 @@ int hz_xdp_log2_write(const struct hz_xdp_maps *maps, uint32_t stage,
 	return bpf_map_update_elem(maps->latency_log2_fd, &stage, log2, BPF_ANY) == 0 ? 0 : -errno;
 }
 
+int hz_xdp_stream_stats_read(const struct hz_xdp_maps *maps, struct hz_stream_stats *out)
+{
+	uint32_t zero = 0;
+
+	memset(out, 0, sizeof(*out));
+	return bpf_map_lookup_elem(maps->stream_stats_fd, &zero, out) == 0 ? 0 : -errno;
+}
+
 /* The kernel hands out one value per possible CPU, each rounded up to 8 bytes. */
 int hz_xdp_verdicts_read(const struct hz_xdp_maps *maps, struct hz_verdicts *sum)
 {

@@ -57,6 +57,8 @@ int hz_xdp_pct_write(const struct hz_xdp_maps *maps, uint32_t stage,
 int hz_xdp_log2_write(const struct hz_xdp_maps *maps, uint32_t stage,
                       const struct hz_latency_log2 *log2); /* 0 also where there is no such map */
 int hz_xdp_verdicts_read(const struct hz_xdp_maps *maps, struct hz_verdicts *sum);
+/* What an older version that attached does not count is 0. */
+int hz_xdp_stream_stats_read(const struct hz_xdp_maps *maps, struct hz_stream_stats *out);
 
 /* xdp_stream.c: runs prog_flush for one histogram. 0 or -errno; *emitted and *refused are added to. One caller at a
  * time. */
