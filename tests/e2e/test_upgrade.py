@@ -52,6 +52,7 @@ def figures_are_read_with_and_without_the_server():
     before = recorded(here)
     expect(before >= 50, f"{before} recorded")
     expect_equal(here.ctl_json("top")["state"], "ready", "hzctl top")
+    expect_equal(here.ctl_json("status")["events_lost"], 0, "what an older attach does not count")
     done = here.ctl("latency", "show", "route", "root", check=False)
     expect_equal((done.returncode, "keeps no latency by route" in done.stderr), (1, True),
                  done.stderr)
